@@ -1,0 +1,32 @@
+/* A growing byte buffer with a ceiling. After a failed append the buffer is marked and further appends are
+ * ignored, so a caller builds first and asks once at the end (buf_failed). Data is always NUL-terminated. */
+#ifndef MTLSD_BASE_BUF_H
+#define MTLSD_BASE_BUF_H
+
+#include "base/base.h"
+
+struct buf {
+    char *data; /* NULL while empty */
+    size_t len;
+    size_t room;  /* allocated bytes */
+    size_t limit; /* most bytes that may be held, 0: 16 MiB */
+    bool failed;
+};
+
+/* {0} is a valid empty buffer too. */
+void buf_init(struct buf *buf, size_t limit);
+void buf_done(struct buf *buf);
+void buf_put(struct buf *buf, const void *data, size_t len);
+void buf_puts(struct buf *buf, const char *text);
+void buf_putc(struct buf *buf, char c);
+void buf_printf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
+static inline bool buf_failed(const struct buf *buf)
+{
+    return buf->failed;
+}
+
+/* Hands the bytes to the caller, who frees them with free(); the buffer is empty again. NULL when it failed
+ * or memory is short. An empty buffer gives "". `len` may be NULL. */
+char *buf_take(struct buf *buf, size_t *len);
+
+#endif

@@ -1,0 +1,135 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* One log per process. The lock guards the target's replacement against a line being written. */
+static struct {
+    pthread_rwlock_t lock;
+    enum log_level level;
+    int fd;
+    bool syslog, journal;
+    char *path; /* NULL unless a file */
+} the_log = {.lock = PTHREAD_RWLOCK_INITIALIZER, .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO};
+
+static const struct {
+    const char *word;
+    int priority;
+} LEVELS[] = {
+    [LOG_LEVEL_ERROR] = {"error", LOG_ERR},      [LOG_LEVEL_WARNING] = {"warning", LOG_WARNING},
+    [LOG_LEVEL_NOTICE] = {"notice", LOG_NOTICE}, [LOG_LEVEL_INFO] = {"info", LOG_INFO},
+    [LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
+};
+
+static int open_file(const char *path, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    if (fd < 0)
+        return err_set(err, errno == EACCES ? ERR_DENIED : ERR_IO, "cannot open the log %s: %s", path,
+                       strerror(errno));
+    return fd;
+}
+
+int log_open(const char *target, enum log_level level, struct err *err)
+{
+    bool to_syslog = strcmp(target, "syslog") == 0, to_stderr = strcmp(target, "stderr") == 0;
+    char *path = NULL;
+    int fd = STDERR_FILENO;
+    if (!to_syslog && !to_stderr) {
+        fd = open_file(target, err);
+        if (fd < 0)
+            return fd;
+        path = strdup(target);
+        if (!path) {
+            close(fd);
+            return err_nomem(err);
+        }
+    }
+    if (to_syslog)
+        openlog("mtlsd", LOG_PID, LOG_DAEMON);
+    pthread_rwlock_wrlock(&the_log.lock);
+    int old = the_log.fd;
+    free(the_log.path);
+    the_log.path = path;
+    the_log.fd = fd;
+    the_log.level = level;
+    the_log.syslog = to_syslog;
+    the_log.journal = to_stderr && getenv("JOURNAL_STREAM") != NULL;
+    pthread_rwlock_unlock(&the_log.lock);
+    if (old != STDERR_FILENO)
+        close(old);
+    return 0;
+}
+
+int log_reopen(struct err *err)
+{
+    int rc = 0;
+    pthread_rwlock_wrlock(&the_log.lock);
+    if (the_log.path) {
+        int fd = open_file(the_log.path, err);
+        if (fd >= 0) {
+            close(the_log.fd);
+            the_log.fd = fd;
+        } else {
+            rc = fd;
+        }
+    }
+    pthread_rwlock_unlock(&the_log.lock);
+    return rc;
+}
+
+void log_close(void)
+{
+    struct err ignored;
+    if (log_open("stderr", the_log.level, &ignored) != 0)
+        return;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= the_log.level;
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    int saved = errno;
+    if (level > the_log.level)
+        return;
+    char line[8192];
+    va_list ap;
+    va_start(ap, fmt);
+    pthread_rwlock_rdlock(&the_log.lock);
+    if (the_log.syslog) {
+        vsyslog(LEVELS[level].priority, fmt, ap);
+    } else {
+        int at;
+        if (the_log.journal) {
+            at = snprintf(line, sizeof line, "<%d>", LEVELS[level].priority);
+        } else {
+            char stamp[CLOCK_TEXT];
+            at =
+                snprintf(line, sizeof line, "%s %s: ", clock_rfc3339(clock_now(), stamp), LEVELS[level].word);
+        }
+        int room = (int)sizeof line - at - 1;
+        int n = vsnprintf(line + at, (size_t)room, fmt, ap);
+        if (n > room - 1)
+            n = room - 1;
+        size_t len = (size_t)at + (size_t)(n < 0 ? 0 : n);
+        line[len++] = '\n';
+        /* A log that cannot be written must not stop the service: there is nobody left to tell. */
+        ssize_t ignored UNUSED = write(the_log.fd, line, len);
+    }
+    pthread_rwlock_unlock(&the_log.lock);
+    va_end(ap);
+    errno = saved;
+}

@@ -1,0 +1,33 @@
+/* Text for people and for JSON out of bytes that may hold anything. Pure. */
+#ifndef MTLSD_BASE_TEXT_H
+#define MTLSD_BASE_TEXT_H
+
+#include "base/base.h"
+#include "base/buf.h"
+
+/* Length in bytes of the well-formed UTF-8 character at `s` (RFC 3629: no overlong form, no surrogate, at
+ * most U+10FFFF), or 0. At most `n` bytes are read. `cp` (may be NULL) receives the code point. */
+size_t text_utf8_char(const unsigned char *s, size_t n, uint32_t *cp);
+
+/* True for characters that must not reach a terminal or page as they are: C0, DEL, C1, bidi controls,
+ * zero-width and other invisible format characters, line and paragraph separators, noncharacters. */
+bool text_is_unsafe(uint32_t cp);
+
+/* Appends `s` so that the result is valid, visible UTF-8 from which the bytes can be told again: unsafe
+ * characters and invalid bytes become \XX per byte (as in RFC 4514), a backslash becomes two. */
+void text_escape(struct buf *out, const void *s, size_t n);
+
+/* Lower-case hex, without a separator. */
+void text_hex(struct buf *out, const void *s, size_t n);
+
+/* text_escape as a new string; NULL when memory is short. The caller frees it. */
+char *text_escaped(const void *s, size_t n);
+
+/* ASCII case-insensitive. */
+bool text_equal_nocase(const char *a, const char *b);
+
+/* The word of `words` (n of them) that is nearest to `word`, or NULL when none is near: for "did you mean".
+ */
+const char *text_nearest(const char *word, const char *const *words, size_t n);
+
+#endif
