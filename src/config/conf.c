@@ -1,0 +1,475 @@
+#include "config/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "config/conf_check.h"
+#include "config/conf_source.h"
+#include "config/conf_tree.h"
+#include "config/conf_value.h"
+
+/* So many errors of values and names are enough for one reading. */
+enum { ERRORS_MOST = 100 };
+
+/* A configuration being made from a tree. */
+struct build {
+    struct conf *conf;
+    const struct conf_source *source;
+    const struct conf_tree *tree;
+    struct diag *diag;
+    void **target; /* [block]: the struct conf, conf_listener or conf_location that it fills */
+    bool *faulty;  /* [block] */
+};
+
+static void *field(const struct option *option, void *target)
+{
+    return (char *)target + option->offset;
+}
+
+static bool is_list(const struct option *option)
+{
+    return option->type == OPTION_PATHS || option->type == OPTION_TEXTS;
+}
+
+static bool is_text(const struct option *option)
+{
+    return option->type == OPTION_PATH || option->type == OPTION_TEXT;
+}
+
+static void free_fields(enum option_section section, void *target)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (OPTIONS[i].section != section)
+            continue;
+        if (is_text(&OPTIONS[i])) {
+            free(((struct conf_text *)field(&OPTIONS[i], target))->text);
+        } else if (is_list(&OPTIONS[i])) {
+            struct conf_list *list = field(&OPTIONS[i], target);
+            for (size_t j = 0; j < list->n; j++)
+                free(list->item[j].text);
+            free(list->item);
+        }
+    }
+}
+
+void conf_free(struct conf *conf)
+{
+    if (!conf)
+        return;
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        free_fields(SECTION_LISTEN, &conf->listener[i]);
+        free(conf->listener[i].name);
+    }
+    for (size_t i = 0; i < conf->n_locations; i++) {
+        free_fields(SECTION_LOCATION, &conf->location[i]);
+        free(conf->location[i].prefix);
+    }
+    free_fields(SECTION_GLOBAL, conf);
+    for (size_t i = 0; i < conf->n_names; i++)
+        free(conf->names[i].text);
+    free(conf->names);
+    free(conf->listener);
+    free(conf->location);
+    free(conf->file);
+    free(conf->dir);
+    free(conf);
+}
+
+/* A value as it is kept: a file's name joined to the folder, but for URIs and the option's own words. */
+static char *keep(const struct build *b, const struct option *option, const char *value)
+{
+    bool path = option->type == OPTION_PATH || option->type == OPTION_PATHS;
+    if (!path || option_also(option, value) || strncasecmp(value, "pkcs11:", 7) == 0)
+        return strdup(value);
+    return conf_join(b->conf->dir, value);
+}
+
+static int add_to_list(struct conf_list *list, struct conf_text text)
+{
+    if ((list->n & (list->n - 1)) == 0) {
+        struct conf_text *larger = realloc(list->item, (list->n ? 2 * list->n : 1) * sizeof *larger);
+        if (!larger)
+            return ERR_NOMEM;
+        list->item = larger;
+    }
+    list->item[list->n++] = text;
+    return 0;
+}
+
+/* Stores one value. A fault in it goes to *err. */
+static int assign(struct build *b, const struct option *option, void *target, const char *value,
+                  struct src src, struct err *err)
+{
+    void *at = field(option, target);
+    long long number;
+    int rc = conf_value_text(option, value, err);
+    if (rc != 0)
+        return rc;
+    if (is_text(option) || is_list(option)) {
+        if (is_list(option) && ((struct conf_list *)at)->n >= CONF_LIST_MOST)
+            return err_set(err, ERR_RANGE, "%s has more than %d values", option->name, CONF_LIST_MOST);
+        struct conf_text text = {keep(b, option, value), src};
+        if (!text.text || (is_list(option) && add_to_list(at, text) != 0)) {
+            free(text.text);
+            return err_nomem(err);
+        }
+        if (is_text(option)) {
+            free(((struct conf_text *)at)->text);
+            *(struct conf_text *)at = text;
+        }
+        return 0;
+    }
+    rc = conf_value(option, value, &number, err);
+    if (rc != 0)
+        return rc;
+    if (option->type == OPTION_BOOL)
+        *(bool *)at = number != 0;
+    else if (option->type == OPTION_WORD)
+        *(int *)at = (int)number;
+    else
+        *(long long *)at = number;
+    return 0;
+}
+
+/* What one option says about others: fields that are derived, forms that a type does not tell. */
+static int derive(struct conf_listener *l, const struct option *option, const char *value, struct src src,
+                  struct err *err)
+{
+    if (option->section != SECTION_LISTEN)
+        return 0;
+    if (option->offset == offsetof(struct conf_listener, client_auth)) {
+        l->client_auth_src = src;
+    } else if (option->offset == offsetof(struct conf_listener, crl_stale)) {
+        return conf_value_stale(option, value, &l->crl_stale_mode, &l->crl_grace, err);
+    } else if (option->offset == offsetof(struct conf_listener, address)) {
+        struct conf_address ignored;
+        return conf_address(value, &ignored, err);
+    }
+    return 0;
+}
+
+static int set(struct build *b, const struct option *option, void *target, const char *value, struct src src,
+               struct err *err)
+{
+    int rc = assign(b, option, target, value, src, err);
+    return rc == 0 ? derive(target, option, value, src, err) : rc;
+}
+
+static const char *section_words(enum option_section section)
+{
+    return section == SECTION_LISTEN ? " in listen" : section == SECTION_LOCATION ? " in location" : "";
+}
+
+static void report_unknown(struct build *b, const struct conf_setting *s)
+{
+    const struct src src = conf_source_at(b->source, s->line);
+    const enum option_section section = b->tree->block[s->block].section;
+    const char *words[OPTION_MOST + SECTION_COUNT];
+    size_t n = 0;
+    char *name = text_escaped(s->name, strnlen(s->name, CONF_NAME_MOST));
+    const char *in = section_words(section);
+
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (OPTIONS[i].section == section)
+            words[n++] = OPTIONS[i].name;
+    }
+    for (enum option_section x = SECTION_GLOBAL; x < SECTION_COUNT; x++) {
+        const char *block = option_section_name(x);
+        if (section != SECTION_GLOBAL && *block && strcmp(s->name, block) == 0) {
+            diag_error(b->diag, src, "a %s block cannot stand inside a block: is a '}' missing before it?",
+                       block);
+            goto out;
+        }
+        if (section == SECTION_GLOBAL && *block)
+            words[n++] = block;
+        if (!option_find(x, s->name))
+            continue;
+        if (*block)
+            diag_error(b->diag, src, "'%s' belongs inside a block: write it in %s \"NAME\" { ... }", s->name,
+                       block);
+        else
+            diag_error(b->diag, src, "'%s' belongs outside the blocks: write it before the first one",
+                       s->name);
+        goto out;
+    }
+    const char *near = text_nearest(s->name, words, n);
+    if (strcmp(s->name, "include") == 0)
+        diag_error(b->diag, src, "include is written with parentheses: include(\"FILE\")");
+    else if (near)
+        diag_error(b->diag, src, "unknown option '%s'%s: did you mean '%s'? `mtlsd options` lists all",
+                   name ? name : "", in, near);
+    else
+        diag_error(b->diag, src, "unknown option '%s'%s: `mtlsd options` lists all", name ? name : "", in);
+out:
+    free(name);
+}
+
+static void build_done(struct build *b)
+{
+    conf_free(b->conf);
+    free(b->target);
+    free(b->faulty);
+}
+
+/* Makes the structs that the blocks fill, with their titles. */
+static int make_blocks(struct build *b)
+{
+    struct conf *conf = b->conf;
+    const struct conf_tree *tree = b->tree;
+    struct err err;
+    size_t listeners = 0, locations = 0;
+    for (size_t i = 0; i < tree->n_blocks; i++) {
+        listeners += tree->block[i].section == SECTION_LISTEN;
+        locations += tree->block[i].section == SECTION_LOCATION;
+    }
+    conf->listener = calloc(listeners + 1, sizeof *conf->listener);
+    conf->location = calloc(locations + 1, sizeof *conf->location);
+    b->target = calloc(tree->n_blocks, sizeof *b->target);
+    b->faulty = calloc(tree->n_blocks, sizeof *b->faulty);
+    if (!conf->listener || !conf->location || !b->target || !b->faulty)
+        return ERR_NOMEM;
+    b->target[0] = conf;
+    for (size_t i = 1; i < tree->n_blocks; i++) {
+        const struct conf_block *block = &tree->block[i];
+        const struct src src = conf_source_at(b->source, block->line);
+        char *title = strdup(block->title);
+        if (!title)
+            return ERR_NOMEM;
+        int rc;
+        if (block->section == SECTION_LISTEN) {
+            struct conf_listener *l = &conf->listener[conf->n_listeners++];
+            l->name = title;
+            l->src = l->client_auth_src = src;
+            b->target[i] = l;
+            rc = conf_value_name(title, &err);
+        } else {
+            struct conf_location *l = &conf->location[conf->n_locations++];
+            l->prefix = title;
+            l->src = src;
+            b->target[i] = l;
+            rc = conf_value_prefix(title, &err);
+        }
+        if (rc != 0) {
+            b->faulty[i] = true;
+            diag_error(b->diag, src, "%s", err.text);
+        }
+    }
+    return 0;
+}
+
+static int apply_settings(struct build *b)
+{
+    const struct conf_tree *tree = b->tree;
+    /* [block * OPTION_COUNT + row]: the statement that gave it first */
+    const struct conf_setting **given = calloc(tree->n_blocks * OPTION_COUNT, sizeof *given);
+    const unsigned before = b->diag->errors;
+    struct err err;
+    int rc = given ? 0 : ERR_NOMEM;
+
+    for (size_t i = 0; i < tree->n_settings && rc == 0; i++) {
+        const struct conf_setting *s = &tree->setting[i];
+        const struct src src = conf_source_at(b->source, s->line);
+        const unsigned errors = b->diag->errors;
+        if (!s->option) {
+            if (s->first)
+                report_unknown(b, s);
+        } else {
+            const struct conf_setting **first =
+                &given[s->block * OPTION_COUNT + (size_t)(s->option - OPTIONS)];
+            if (!*first) {
+                *first = s;
+            } else if (s->first) {
+                const struct src older = conf_source_at(b->source, (*first)->line);
+                diag_error(b->diag, src, "%s is set twice, first on line %u of %s: leave one of them out%s",
+                           s->option->name, older.line, older.file,
+                           is_list(s->option) ? ", or write += to add to the list" : "");
+            }
+            if (s->value && b->diag->errors == errors) {
+                rc = set(b, s->option, b->target[s->block], s->value, src, &err);
+                if (rc != 0 && rc != ERR_NOMEM) {
+                    diag_error(b->diag, src, "%s", err.text);
+                    rc = 0;
+                }
+            }
+        }
+        if (b->diag->errors != errors)
+            b->faulty[s->block] = true;
+        if (b->diag->errors - before >= ERRORS_MOST) {
+            diag_error(b->diag, src, "too many errors: what follows was not judged");
+            break;
+        }
+    }
+
+    for (size_t i = 0; i < tree->n_blocks && rc == 0; i++) {
+        const struct conf_block *block = &tree->block[i];
+        for (size_t j = 0; j < OPTION_COUNT && rc == 0; j++) {
+            const struct option *option = &OPTIONS[j];
+            if (option->section != block->section || given[i * OPTION_COUNT + j])
+                continue;
+            if (option->preset)
+                rc = set(b, option, b->target[i], option->preset, (struct src){NULL, 0}, &err);
+            /* After an error of grammar the block may be cut. */
+            if (option->flags & OPTION_REQUIRED && !tree->stopped && !b->source->stopped) {
+                diag_error(b->diag, conf_source_at(b->source, block->line),
+                           "this %s block has no %s: write %s = %s", option_section_name(block->section),
+                           option->name, option->name, option->example);
+                b->faulty[i] = true;
+            }
+        }
+    }
+    free(given);
+    return rc;
+}
+
+/* Errors of grammar come last: they stand behind all that was read. */
+static bool report_stop(struct build *b)
+{
+    const struct conf_tree *tree = b->tree;
+    if (b->source->stopped) {
+        diag_error(b->diag, b->source->stop_src, "%s", b->source->stop);
+        return true;
+    }
+    if (tree->stopped && *tree->stop)
+        diag_error(b->diag, conf_source_at(b->source, tree->stop_line), "%s", tree->stop);
+    return tree->stopped;
+}
+
+static int check(struct build *b)
+{
+    struct conf *conf = b->conf;
+    bool *listener = calloc(conf->n_listeners + 1, sizeof *listener);
+    bool *location = calloc(conf->n_locations + 1, sizeof *location);
+    int rc = ERR_NOMEM;
+    if (listener && location) {
+        for (size_t i = 1; i < b->tree->n_blocks; i++) {
+            if (b->tree->block[i].section == SECTION_LISTEN)
+                listener[(struct conf_listener *)b->target[i] - conf->listener] = b->faulty[i];
+            else
+                location[(struct conf_location *)b->target[i] - conf->location] = b->faulty[i];
+        }
+        conf_check(conf, listener, location, b->diag);
+        rc = 0;
+    }
+    free(listener);
+    free(location);
+    return rc;
+}
+
+/* The names of the files become the configuration's: its places point to them. */
+static int take_names(struct conf *conf, struct conf_source *source)
+{
+    conf->names = calloc(source->n_names, sizeof *conf->names);
+    if (!conf->names)
+        return ERR_NOMEM;
+    for (; conf->n_names < source->n_names; conf->n_names++) {
+        conf->names[conf->n_names].text = source->name[conf->n_names];
+        conf->names[conf->n_names].src = (struct src){source->name[conf->n_names], 0};
+    }
+    source->n_names = 0;
+    return 0;
+}
+
+static int parse(const char *text, size_t len, const char *file, const char *dir, conf_read_fn *reader,
+                 struct diag *diag, struct conf **out)
+{
+    const unsigned errors = diag->errors;
+    struct conf_source source;
+    struct conf_tree tree = {0};
+    struct build b = {.source = &source, .tree = &tree, .diag = diag, .conf = calloc(1, sizeof *b.conf)};
+    int rc = conf_source_init(&source, text, len, file, dir, reader);
+    if (rc != 0 || !b.conf) {
+        rc = ERR_NOMEM;
+        goto out;
+    }
+    b.conf->file = strdup(file);
+    b.conf->dir = strdup(dir ? dir : "");
+    rc = b.conf->file && b.conf->dir ? conf_tree_init(&tree, &source) : ERR_NOMEM;
+    if (rc == 0)
+        rc = make_blocks(&b);
+    if (rc == 0)
+        rc = apply_settings(&b);
+    if (rc == 0 && !report_stop(&b))
+        rc = check(&b);
+    if (rc == 0 && diag->errors != errors)
+        rc = ERR_SYNTAX;
+    if (rc == 0)
+        rc = take_names(b.conf, &source);
+    if (rc == 0) {
+        *out = b.conf;
+        b.conf = NULL;
+    }
+out:
+    if (rc == ERR_NOMEM)
+        diag_error(diag, (struct src){file, 0}, "out of memory");
+    conf_tree_done(&tree);
+    conf_source_done(&source);
+    build_done(&b);
+    return rc;
+}
+
+int conf_parse(const char *text, const char *file, const char *dir, struct diag *diag, struct conf **out)
+{
+    return parse(text, strlen(text), file, dir, NULL, diag, out);
+}
+
+static int read_file(const char *path, struct buf *out, struct err *err)
+{
+    char block[16384];
+    ssize_t n = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0) {
+        while (!buf_failed(out) && (n = read(fd, block, sizeof block)) != 0) {
+            if (n > 0)
+                buf_put(out, block, (size_t)n);
+            else if (errno != EINTR)
+                break;
+        }
+    }
+    int rc = 0;
+    if (buf_failed(out))
+        rc = err_set(err, ERR_RANGE, "%s is larger than 1 MiB, or memory is short", path);
+    else if (n < 0)
+        rc = err_set(err,
+                     errno == ENOENT   ? ERR_NOTFOUND
+                     : errno == EACCES ? ERR_DENIED
+                                       : ERR_IO,
+                     "cannot read %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+int conf_load(const char *file, struct diag *diag, struct conf **out)
+{
+    struct buf text;
+    struct err err;
+    buf_init(&text, CONF_SOURCE_MOST);
+    char *dir = NULL;
+    int rc = read_file(file, &text, &err);
+    if (rc != 0) {
+        diag_error(diag, (struct src){file, 0}, "%s%s", err.text,
+                   rc == ERR_NOTFOUND ? "; `mtlsd lab DIR` makes a folder with a configuration to begin with"
+                                      : "");
+        goto out;
+    }
+    const char *slash = strrchr(file, '/');
+    dir = !slash ? strdup(".") : strndup(file, slash == file ? 1 : (size_t)(slash - file));
+    rc = dir ? parse(text.data ? text.data : "", text.len, file, dir, read_file, diag, out) : ERR_NOMEM;
+out:
+    buf_done(&text);
+    free(dir);
+    return rc;
+}
+
+const char *conf_client_auth_word(enum client_auth v)
+{
+    const struct option *option = option_find(SECTION_LISTEN, "client_auth");
+    const char *word = option ? option_word(option, (int)v) : NULL;
+    return word ? word : "?";
+}

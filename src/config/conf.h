@@ -1,0 +1,117 @@
+/* The configuration as an immutable value. conf_parse is pure (text in, struct out); conf_load only reads the
+ * file. Every string in it was checked for its form; whether a file that it names can be used is for `pki` to
+ * say. */
+#ifndef MTLSD_CONFIG_CONF_H
+#define MTLSD_CONFIG_CONF_H
+
+#include "base/diag.h"
+#include "base/err.h"
+
+enum client_auth { CLIENT_AUTH_OFF, CLIENT_AUTH_REQUEST, CLIENT_AUTH_OPTIONAL, CLIENT_AUTH_REQUIRE };
+enum client_cert { CLIENT_CERT_NONE, CLIENT_CERT_ANY, CLIENT_CERT_VERIFIED };
+enum advertise_ca { ADVERTISE_CA_LIST, ADVERTISE_CA_NONE };
+enum crl_check { CRL_CHECK_OFF, CRL_CHECK_LEAF, CRL_CHECK_CHAIN };
+enum crl_stale { CRL_STALE_REFUSE, CRL_STALE_GRACE, CRL_STALE_ACCEPT };
+enum error_detail { ERROR_DETAIL_FULL, ERROR_DETAIL_CODE, ERROR_DETAIL_NONE };
+enum access_format { ACCESS_FORMAT_COMBINED, ACCESS_FORMAT_JSON };
+enum reload_mode { RELOAD_SIGNAL, RELOAD_AUTO };
+
+/* A text and where it was written. A relative file name was joined to the configuration file's folder; a
+ * `pkcs11:` URI and the words `stdout`, `stderr`, `syslog`, `off` were left alone. */
+struct conf_text {
+    char *text; /* NULL: not given and no default */
+    struct src src;
+};
+
+struct conf_list {
+    struct conf_text *item;
+    size_t n;
+};
+
+/* listen "NAME" { ... } */
+struct conf_listener {
+    char *name;
+    struct src src;
+    struct conf_text address; /* "[::]:8443", "0.0.0.0:443", "localhost:0" */
+    struct conf_list
+        certificate; /* files in any order and format: leaf first per chain, keys found by match */
+    enum client_auth client_auth;
+    struct src client_auth_src;  /* for "client_auth = require needs client_ca" */
+    struct conf_list client_ca;  /* trusted and advertised */
+    struct conf_list trusted_ca; /* trusted, not advertised */
+    struct conf_list crl;
+    enum advertise_ca advertise_ca;
+    enum crl_check crl_check;
+    struct conf_text crl_stale;    /* as written: "refuse", "grace:DURATION", "accept" */
+    enum crl_stale crl_stale_mode; /* derived from it */
+    long long crl_grace;           /* seconds */
+    long long verify_depth;        /* most intermediates between leaf and trust anchor */
+    bool tickets;                  /* session resumption by tickets */
+    long long ticket_lifetime;     /* seconds */
+    struct conf_text ticket_key_file;
+    struct conf_list ocsp_response; /* DER responses to staple, matched to the certificates */
+    struct conf_text password_file; /* for PKCS#12 and encrypted keys: first line */
+    struct conf_text pin_file;      /* for pkcs11: URIs */
+};
+
+/* location "/PREFIX/" { ... } */
+struct conf_location {
+    char *prefix;
+    struct src src;
+    enum client_cert client_cert;
+    struct conf_list allow, deny; /* rules in the words of policy.h, which checks their form */
+};
+
+struct conf {
+    char *file; /* the name given to conf_load, what every src.file points to (or an included file's name) */
+    char *dir;  /* folder that relative names are joined to */
+    long long workers; /* 0: one per processor */
+    struct conf_text document_root;
+    struct conf_text access_log; /* "off", "stdout", "syslog" or a file */
+    enum access_format access_log_format;
+    struct conf_text error_log; /* "stderr", "syslog" or a file */
+    int log_level;              /* enum log_level */
+    long long handshake_timeout, header_timeout, idle_timeout, drain_timeout; /* seconds */
+    long long max_header; /* bytes of request line and header fields */
+    long long max_body;   /* bytes of a request body that are read and dropped; more is 413 */
+    enum error_detail error_detail;
+    enum reload_mode reload;
+    bool preflight;         /* let a CORS preflight pass without a certificate */
+    bool hsts;              /* send Strict-Transport-Security */
+    long long expires_soon; /* seconds: warn when a client certificate ends within */
+    long long rejections;   /* how many refusals /api/rejections remembers */
+    bool handshake_record;  /* keep each connection's handshake for /api/handshake */
+    struct conf_listener *listener;
+    size_t n_listeners;
+    struct conf_location *location;
+    size_t n_locations;
+    struct conf_text *names; /* file names that src.file points to; owned */
+    size_t n_names;
+};
+
+/* Parses `text`, called `file` in messages, with relative names joined to `dir`. Every finding goes to
+ * `diag`. 0 and *out (free with conf_free), or negative when there was an error; *out is untouched then. Pure
+ * but for memory and the environment variables that the text names; include("FILE") is an error here. Any
+ * thread may call it. */
+MUST_CHECK int conf_parse(const char *text, const char *file, const char *dir, struct diag *diag,
+                          struct conf **out);
+
+/* Reads the file and those that it includes, and parses it. An unreadable file is one finding. At most 1 MiB
+ * is read. */
+MUST_CHECK int conf_load(const char *file, struct diag *diag, struct conf **out);
+
+void conf_free(struct conf *conf);
+
+/* "HOST:PORT" taken apart: the form that every listener's address has. */
+struct conf_address {
+    char host[256]; /* without brackets; an address with the zone after '%', or a name */
+    unsigned short port;
+    bool ipv6; /* it was written in brackets */
+};
+/* 0, or ERR_SYNTAX with what is wrong and what to write. */
+MUST_CHECK int conf_address(const char *text, struct conf_address *out, struct err *err);
+
+/* The words of the enums above, for views and logs. */
+const char *conf_client_auth_word(enum client_auth v);
+
+#endif

@@ -1,0 +1,145 @@
+#include "config/conf_check.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "config/conf_value.h"
+
+/* A client certificate can be verified against nothing without a CA: not by `require`, which would refuse
+ * every client, nor by `request`, which would report every certificate as one of an unknown issuer. */
+static void check_trust(const struct conf_listener *l, struct diag *diag)
+{
+    const struct conf_list *ca = l->client_ca.n ? &l->client_ca : &l->trusted_ca;
+    if (l->client_auth != CLIENT_AUTH_OFF && ca->n == 0) {
+        diag_error(
+            diag, l->client_auth_src,
+            "client_auth = %s needs a CA to verify the clients' certificates against: write client_ca = { "
+            "\"root.crt\" } with the file of the CA that issues them",
+            conf_client_auth_word(l->client_auth));
+    } else if (l->client_auth == CLIENT_AUTH_OFF && ca->n > 0) {
+        diag_warning(
+            diag, ca->item[0].src,
+            "%s has no effect: clients are not asked for a certificate while client_auth = off; write "
+            "client_auth = request, optional or require",
+            l->client_ca.n ? "client_ca" : "trusted_ca");
+    }
+    if (l->crl.n > 0 && ca->n == 0 && l->client_auth == CLIENT_AUTH_OFF)
+        diag_error(diag, l->crl.item[0].src,
+                   "crl needs the CA that signed the list: write client_ca = { \"root.crt\" } with its file, "
+                   "or leave "
+                   "crl out");
+    if (l->crl.n > 0 && l->crl_check == CRL_CHECK_OFF)
+        diag_warning(diag, l->crl.item[0].src,
+                     "crl has no effect while crl_check = off: revoked certificates pass");
+    if (l->crl.n == 0 && l->crl_stale.src.file)
+        diag_warning(diag, l->crl_stale.src, "crl_stale has no effect without crl");
+}
+
+static void check_listener(const struct conf_listener *l, struct diag *diag)
+{
+    check_trust(l, diag);
+    if (!l->tickets && l->ticket_key_file.text)
+        diag_warning(diag, l->ticket_key_file.src, "ticket_key_file has no effect while tickets = off");
+}
+
+/* True when both name the same socket address: port 0 is another one each time. */
+static bool same_address(const char *a, const char *b)
+{
+    struct conf_address x, y;
+    if (conf_address(a, &x, NULL) != 0 || conf_address(b, &y, NULL) != 0)
+        return false;
+    if (x.port != y.port || x.port == 0 || x.ipv6 != y.ipv6)
+        return false;
+    unsigned char p[16], q[16];
+    if (x.ipv6 && inet_pton(AF_INET6, x.host, p) == 1 && inet_pton(AF_INET6, y.host, q) == 1)
+        return memcmp(p, q, sizeof p) == 0;
+    return text_equal_nocase(x.host, y.host);
+}
+
+static void check_location(const struct conf_location *l, struct diag *diag)
+{
+    if (l->client_cert == CLIENT_CERT_VERIFIED)
+        return;
+    const bool none = l->client_cert == CLIENT_CERT_NONE;
+    if (l->allow.n > 0)
+        diag_error(
+            diag, l->allow.item[0].src,
+            "allow needs client_cert = verified: with %s; write client_cert = verified, or leave allow out",
+            none ? "none no certificate is needed here, and there is nothing to judge"
+                 : "any its rules would judge names that nobody vouches for");
+    if (l->deny.n > 0)
+        diag_warning(
+            diag, l->deny.item[0].src,
+            "deny keeps nobody out while client_cert = %s: the client comes with %s; write client_cert = "
+            "verified",
+            none ? "none" : "any", none ? "no certificate instead" : "another certificate of its own making");
+}
+
+/* Locations are compared by whole segments: "/a" and "/a/" are the same, the place and all below it. */
+static bool same_location(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    n -= n > 1 && a[n - 1] == '/';
+    m -= m > 1 && b[m - 1] == '/';
+    return n == m && memcmp(a, b, n) == 0;
+}
+
+/* A listener against those above it. */
+static void check_duplicates(const struct conf *conf, size_t i, const bool *faulty, struct diag *diag)
+{
+    const struct conf_listener *l = &conf->listener[i];
+    for (size_t j = 0; j < i; j++) {
+        const struct conf_listener *older = &conf->listener[j];
+        if (strcmp(older->name, l->name) == 0 && conf_value_name(l->name, NULL) == 0) {
+            diag_error(diag, l->src,
+                       "listen \"%s\" stands twice, first on line %u of %s: give one of them another name",
+                       l->name, older->src.line, older->src.file);
+            return;
+        }
+        if (!faulty[i] && !faulty[j] && same_address(older->address.text, l->address.text)) {
+            diag_error(
+                diag, l->address.src,
+                "address %s is already that of listen \"%s\" (line %u of %s): give one of them another port",
+                l->address.text, older->name, older->address.src.line, older->address.src.file);
+            return;
+        }
+    }
+}
+
+void conf_check(const struct conf *conf, const bool *faulty_listener, const bool *faulty_location,
+                struct diag *diag)
+{
+    bool asks = false;
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        asks = asks || faulty_listener[i] || conf->listener[i].client_auth != CLIENT_AUTH_OFF;
+        if (!faulty_listener[i])
+            check_listener(&conf->listener[i], diag);
+        check_duplicates(conf, i, faulty_listener, diag);
+    }
+    if (conf->n_listeners == 0)
+        diag_error(
+            diag, (struct src){conf->file, 0},
+            "there is no listen block, so nothing would be served: write listen \"public\" { address = "
+            "\"[::]:8443\" certificate = { \"server.crt\", \"server.key\" } }");
+
+    for (size_t i = 0; i < conf->n_locations; i++) {
+        const struct conf_location *l = &conf->location[i];
+        const struct conf_location *older = NULL;
+        for (size_t j = 0; j < i && !older; j++)
+            older = same_location(conf->location[j].prefix, l->prefix) ? &conf->location[j] : NULL;
+        if (older && conf_value_prefix(l->prefix, NULL) == 0)
+            diag_error(
+                diag, l->src,
+                "location \"%s\" covers the same paths as \"%s\" on line %u of %s: join the two blocks",
+                l->prefix, older->prefix, older->src.line, older->src.file);
+        if (faulty_location[i])
+            continue;
+        check_location(l, diag);
+        if (!asks && conf->n_listeners > 0 && l->client_cert != CLIENT_CERT_NONE)
+            diag_warning(
+                diag, l->src,
+                "nobody can pass: a client certificate is needed here, but no listener asks for one; write "
+                "client_auth = request, optional or require in a listen block");
+    }
+}

@@ -1,0 +1,315 @@
+#include "config/conf_value.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* Most bytes of a faulty value that a message repeats. */
+enum { SHOWN_MOST = 60 };
+
+struct unit {
+    char letter;
+    long long size;
+};
+
+/* A value as a message shows it: escaped, and cut when it is long. */
+static const char *shown(const char *text, char out[static 4 * SHOWN_MOST])
+{
+    size_t n = strnlen(text, SHOWN_MOST + 1);
+    char *escaped = text_escaped(text, n > SHOWN_MOST ? SHOWN_MOST : n);
+    snprintf(out, 4 * SHOWN_MOST, "%s%s", escaped ? escaped : "?", n > SHOWN_MOST ? "..." : "");
+    free(escaped);
+    return out;
+}
+
+static int wrong(const struct option *option, const char *text, const char *what, struct err *err)
+{
+    char given[4 * SHOWN_MOST], range[OPTION_KIND_TEXT];
+    return err_set(err, ERR_SYNTAX, "%s = '%s' is not %s: write %s, as in %s = %s", option->name,
+                   shown(text, given), what, option_range(option, range), option->name, option->preset);
+}
+
+static int out_of_range(const struct option *option, const char *text, bool less, struct err *err)
+{
+    char given[4 * SHOWN_MOST], range[OPTION_KIND_TEXT];
+    return err_set(err, ERR_RANGE, "%s = %s is too %s: write %s, as in %s = %s", option->name,
+                   shown(text, given), less ? "little" : "much", option_range(option, range), option->name,
+                   option->preset);
+}
+
+/* Digits and at most one unit out of `units` (ended by letter 0). `unit_needed`: without one it is wrong, but
+ * for 0. */
+static int quantity(const struct option *option, const char *text, const struct unit *units, bool unit_needed,
+                    const char *what, long long *out, struct err *err)
+{
+    long long value = 0, size = 1;
+    const char *p = text;
+    const bool negative = p[0] == '-' && isdigit((unsigned char)p[1]);
+    bool overflow = false;
+    if (negative)
+        p++;
+    if (!isdigit((unsigned char)*p))
+        return wrong(option, text, what, err);
+    for (; isdigit((unsigned char)*p); p++)
+        overflow |=
+            __builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *p - '0', &value);
+    if (*p) {
+        for (; units->letter && units->letter != *p; units++)
+            ;
+        if (!units->letter || p[1])
+            return wrong(option, text, what, err);
+        size = units->size;
+    } else if (unit_needed && (value != 0 || overflow)) {
+        char given[4 * SHOWN_MOST];
+        shown(text, given);
+        return err_set(
+            err, ERR_SYNTAX,
+            "%s = %s has no unit: write %s%ss for seconds, or m, h or d for minutes, hours or days",
+            option->name, given, negative ? "" : "", given);
+    }
+    overflow |= __builtin_mul_overflow(value, size, &value);
+    if (negative || (!overflow && value < option->min))
+        return out_of_range(option, text, true, err);
+    if (overflow || value > option->max)
+        return out_of_range(option, text, false, err);
+    *out = value;
+    return 0;
+}
+
+static const struct unit NO_UNITS[] = {{0, 0}};
+static const struct unit SIZES[] = {{'k', 1024},    {'K', 1024},           {'m', 1048576},
+                                    {'M', 1048576}, {'g', 1024 * 1048576}, {'G', 1024 * 1048576},
+                                    {0, 0}};
+static const struct unit DURATIONS[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {0, 0}};
+
+static int boolean(const struct option *option, const char *text, long long *out, struct err *err)
+{
+    static const struct option_word WORDS[] = {{"on", 1},  {"yes", 1}, {"true", 1},
+                                               {"off", 0}, {"no", 0},  {"false", 0}};
+    for (size_t i = 0; i < ARRAY_LEN(WORDS); i++) {
+        if (strcmp(text, WORDS[i].word) == 0) {
+            *out = WORDS[i].value;
+            return 0;
+        }
+    }
+    char given[4 * SHOWN_MOST];
+    return err_set(err, ERR_SYNTAX, "%s = '%s' is neither on nor off: write one of the two", option->name,
+                   shown(text, given));
+}
+
+static int word(const struct option *option, const char *text, long long *out, struct err *err)
+{
+    const char *words[32];
+    size_t n = 0;
+    for (const struct option_word *w = option->words; w->word && n < ARRAY_LEN(words); w++) {
+        if (strcmp(text, w->word) == 0) {
+            *out = w->value;
+            return 0;
+        }
+        words[n++] = w->word;
+    }
+    char kind[OPTION_KIND_TEXT], given[4 * SHOWN_MOST];
+    const char *near = text_nearest(text, words, n);
+    return err_set(err, ERR_SYNTAX, "%s = '%s' is none of %s%s%s%s", option->name, shown(text, given),
+                   option_kind(option, kind), near ? ": did you mean '" : "", near ? near : "",
+                   near ? "'?" : "");
+}
+
+int conf_value(const struct option *option, const char *text, long long *out, struct err *err)
+{
+    switch (option->type) {
+    case OPTION_BOOL:
+        return boolean(option, text, out, err);
+    case OPTION_WORD:
+        return word(option, text, out, err);
+    case OPTION_SIZE:
+        return quantity(option, text, SIZES, false, "a size", out, err);
+    case OPTION_DURATION:
+        return quantity(option, text, DURATIONS, true, "a duration", out, err);
+    default:
+        return quantity(option, text, NO_UNITS, false, "a number", out, err);
+    }
+}
+
+int conf_value_text(const struct option *option, const char *text, struct err *err)
+{
+    if (strnlen(text, CONF_VALUE_MOST + 1) > CONF_VALUE_MOST)
+        return err_set(err, ERR_RANGE, "%s is longer than %d bytes", option->name, CONF_VALUE_MOST);
+    for (const char *p = text; *p; p++) {
+        if (iscntrl((unsigned char)*p))
+            return err_set(err, ERR_SYNTAX, "%s holds the control character 0x%02x", option->name,
+                           (unsigned)(unsigned char)*p);
+    }
+    const bool path = option->type == OPTION_PATH || option->type == OPTION_PATHS;
+    if (!*text)
+        return err_set(err, ERR_SYNTAX, "%s is empty: write %s = %s, or leave the option out", option->name,
+                       option->name, option->example ? option->example : option->preset);
+    if (path && (strcmp(text, "~") == 0 || strncmp(text, "~/", 2) == 0))
+        return err_set(err, ERR_SYNTAX, "%s: ~ means nothing here: write the whole path, or \"${HOME}%s\"",
+                       option->name, option->flags & OPTION_SECRET ? "/..." : text + 1);
+    return 0;
+}
+
+int conf_value_stale(const struct option *option, const char *text, enum crl_stale *mode, long long *grace,
+                     struct err *err)
+{
+    static const char GRACE[] = "grace:";
+    if (strcmp(text, "refuse") == 0 || strcmp(text, "accept") == 0) {
+        *mode = *text == 'r' ? CRL_STALE_REFUSE : CRL_STALE_ACCEPT;
+        *grace = 0;
+        return 0;
+    }
+    if (strncmp(text, GRACE, strlen(GRACE)) == 0) {
+        const struct option duration = {.name = "crl_stale",
+                                        .min = option->min,
+                                        .max = option->max,
+                                        .type = OPTION_DURATION,
+                                        .preset = option->example};
+        long long seconds;
+        int rc = quantity(&duration, text + strlen(GRACE), DURATIONS, true, "a duration", &seconds, err);
+        if (rc != 0) {
+            char range[OPTION_KIND_TEXT];
+            return err_set(err, rc,
+                           "crl_stale: the duration after 'grace:' is not one of %s: write crl_stale = %s",
+                           option_range(option, range), option->example);
+        }
+        *mode = CRL_STALE_GRACE;
+        *grace = seconds;
+        return 0;
+    }
+    char given[4 * SHOWN_MOST];
+    return err_set(err, ERR_SYNTAX, "crl_stale = '%s' is none of %s: write for example crl_stale = %s",
+                   shown(text, given), option->also, option->example);
+}
+
+int conf_value_name(const char *name, struct err *err)
+{
+    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    size_t n = strlen(name);
+    if (n > 0 && n <= CONF_NAME_MOST && strspn(name, ALLOWED) == n)
+        return 0;
+    char given[4 * SHOWN_MOST];
+    return err_set(err, ERR_SYNTAX,
+                   "listen \"%s\": a listener's name is 1 to %d letters, digits, '.', '_' and '-'",
+                   shown(name, given), CONF_NAME_MOST);
+}
+
+static bool dot_segment(const char *p)
+{
+    size_t dots = strspn(p, ".");
+    return (dots == 1 || dots == 2) && (p[dots] == '/' || p[dots] == '\0');
+}
+
+int conf_value_prefix(const char *prefix, struct err *err)
+{
+    char given[4 * SHOWN_MOST];
+    const char *what = NULL;
+    size_t n = strnlen(prefix, CONF_VALUE_MOST + 1);
+    if (prefix[0] != '/') {
+        what = "the path of a location begins with '/'";
+    } else if (n > CONF_VALUE_MOST) {
+        what = "the path is too long";
+    } else if (strstr(prefix, "//")) {
+        what = "paths are compared without empty segments: write '/' once";
+    } else if (strpbrk(prefix, "?#")) {
+        what = "a query or fragment is no part of the path: leave it out";
+    }
+    for (const char *p = prefix; !what && *p; p++) {
+        if (iscntrl((unsigned char)*p))
+            what = "the path holds a control character";
+        else if (*p == '%' && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2]))
+            what = "paths are compared decoded: write the character in place of its %XX";
+        else if (*p == '/' && dot_segment(p + 1))
+            what = "paths are compared without the segments '.' and '..': write the path that they lead to";
+    }
+    return what ? err_set(err, ERR_SYNTAX, "location \"%s\": %s", shown(prefix, given), what) : 0;
+}
+
+static bool ipv6_ok(const char *host)
+{
+    struct in6_addr address;
+    char bare[INET6_ADDRSTRLEN];
+    size_t n = strcspn(host, "%");
+    if (n >= sizeof bare)
+        return false;
+    memcpy(bare, host, n);
+    bare[n] = '\0';
+    if (host[n] == '%') {
+        size_t zone = strlen(host + n + 1);
+        if (zone == 0 || zone > 15)
+            return false;
+        for (const char *p = host + n + 1; *p; p++) {
+            if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
+                return false;
+        }
+    }
+    return inet_pton(AF_INET6, bare, &address) == 1;
+}
+
+static bool host_ok(const char *host)
+{
+    struct in_addr address;
+    if (strspn(host, "0123456789.") == strlen(host))
+        return inet_pton(AF_INET, host, &address) == 1;
+    if (*host == '.' || *host == '-' || strstr(host, "..") || strlen(host) > 253)
+        return false;
+    for (const char *p = host; *p; p++) {
+        if (!isalnum((unsigned char)*p) && !strchr(".-_", *p))
+            return false;
+    }
+    return true;
+}
+
+int conf_address(const char *text, struct conf_address *out, struct err *err)
+{
+    char given[4 * SHOWN_MOST], part[4 * SHOWN_MOST];
+    struct conf_address address = {.ipv6 = text[0] == '['};
+    const char *host = text + address.ipv6, *end, *port;
+    shown(text, given);
+
+    if (address.ipv6) {
+        end = strchr(text, ']');
+        port = end ? end + 1 : NULL;
+    } else {
+        end = port = strrchr(text, ':');
+        if (!port && !*text)
+            return err_set(err, ERR_SYNTAX, "address is empty: write HOST:PORT, as in \"[::]:8443\"");
+        if (port && memchr(text, ':', (size_t)(port - text)))
+            return err_set(err, ERR_SYNTAX,
+                           "address = '%s': an IPv6 address stands in brackets, as in \"[::1]:8443\"", given);
+        if (!port && strspn(text, "0123456789") == strlen(text))
+            return err_set(err, ERR_SYNTAX, "address = '%s' has no host: write \"[::]:%s\" for every address",
+                           given, given);
+    }
+    if (!end || !port || *port != ':' || !port[1])
+        return err_set(err, ERR_SYNTAX, "address = '%s' has no port: write HOST:PORT, as in \"[::]:8443\"",
+                       given);
+    if (end == host)
+        return err_set(err, ERR_SYNTAX, "address = '%s' has no host: write \"[::]:PORT\" for every address",
+                       given);
+    if ((size_t)(end - host) >= sizeof address.host)
+        return err_set(err, ERR_SYNTAX, "address = '%s': the host is too long", given);
+    memcpy(address.host, host, (size_t)(end - host));
+    if (address.ipv6 ? !ipv6_ok(address.host) : !host_ok(address.host))
+        return err_set(err, ERR_SYNTAX,
+                       "address = '%s': '%s' is neither an address nor a host's name: write HOST:PORT, as in "
+                       "\"127.0.0.1:8443\" or \"[::]:8443\"",
+                       given, shown(address.host, part));
+
+    port++;
+    unsigned long value = 0;
+    size_t digits = strspn(port, "0123456789");
+    if (digits > 0 && digits <= 5 && !port[digits])
+        value = strtoul(port, NULL, 10);
+    else
+        value = 65536;
+    if (value > 65535)
+        return err_set(err, ERR_SYNTAX, "address = '%s': the port is a number from 0 to 65535", given);
+    address.port = (unsigned short)value;
+    *out = address;
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* The forms of values: text -> number, word, address. Pure. Each failure says what was given, what is allowed
+ * and what to write. Private to src/config. */
+#ifndef MTLSD_CONFIG_CONF_VALUE_H
+#define MTLSD_CONFIG_CONF_VALUE_H
+
+#include "base/err.h"
+#include "config/conf.h"
+#include "config/option.h"
+
+enum { CONF_VALUE_MOST = 4096, CONF_LIST_MOST = 1024, CONF_NAME_MOST = 64 };
+
+/* The value of a BOOL, NUMBER, SIZE, DURATION or WORD. ERR_SYNTAX, ERR_RANGE. */
+MUST_CHECK int conf_value(const struct option *option, const char *text, long long *out, struct err *err);
+
+/* What every value has to be: not longer than CONF_VALUE_MOST, without control characters. ERR_SYNTAX,
+ * ERR_RANGE. */
+MUST_CHECK int conf_value_text(const struct option *option, const char *text, struct err *err);
+
+/* "refuse", "accept" or "grace:DURATION"; *grace is 0 without one. ERR_SYNTAX, ERR_RANGE. */
+MUST_CHECK int conf_value_stale(const struct option *option, const char *text, enum crl_stale *mode,
+                                long long *grace, struct err *err);
+
+/* The NAME of a listen block, which stands in logs, metrics and file names; the PREFIX of a location.
+ * ERR_SYNTAX. */
+MUST_CHECK int conf_value_name(const char *name, struct err *err);
+MUST_CHECK int conf_value_prefix(const char *prefix, struct err *err);
+
+#endif

@@ -1,0 +1,236 @@
+#include "config/option.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "config/conf.h"
+
+/* WORD options are stored through an int. */
+_Static_assert(sizeof(enum client_auth) == sizeof(int), "enums are stored as int");
+
+enum { KIB = 1024, MIB = 1024 * KIB, MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
+
+#define WORDS(...)                                                                                           \
+    (const struct option_word[])                                                                             \
+    {                                                                                                        \
+        __VA_ARGS__,                                                                                         \
+        {                                                                                                    \
+            NULL, 0                                                                                          \
+        }                                                                                                    \
+    }
+#define GLOBAL(field)   SECTION_GLOBAL, #field, .offset = offsetof(struct conf, field)
+#define LISTEN(field)   SECTION_LISTEN, #field, .offset = offsetof(struct conf_listener, field)
+#define LOCATION(field) SECTION_LOCATION, #field, .offset = offsetof(struct conf_location, field)
+
+const struct option OPTIONS[] = {
+    {GLOBAL(workers), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1024, .flags = OPTION_RESTART,
+     .help = "Worker threads of each listener; 0 means one per processor."},
+    {GLOBAL(document_root), .type = OPTION_PATH, .example = "\"www\"",
+     .help = "Folder with the files to serve; without it only /api and /health answer."},
+    {GLOBAL(access_log), .type = OPTION_PATH, .preset = "off", .also = "off | stdout | syslog",
+     .example = "\"access.log\"",
+     .help = "Where one line per request goes: nowhere, to the standard output, to syslog or to a file."},
+    {GLOBAL(access_log_format), .type = OPTION_WORD, .preset = "combined",
+     .words = WORDS({"combined", ACCESS_FORMAT_COMBINED}, {"json", ACCESS_FORMAT_JSON}),
+     .help = "Form of these lines: the customary text, or one JSON object each."},
+    {GLOBAL(error_log), .type = OPTION_PATH, .preset = "stderr", .also = "stderr | syslog",
+     .example = "\"error.log\"",
+     .help = "Where the server's own messages go; each failed handshake is one, with its reason."},
+    {GLOBAL(log_level), .type = OPTION_WORD, .preset = "info",
+     .words = WORDS({"error", LOG_LEVEL_ERROR}, {"warning", LOG_LEVEL_WARNING}, {"notice", LOG_LEVEL_NOTICE},
+                    {"info", LOG_LEVEL_INFO}, {"debug", LOG_LEVEL_DEBUG}),
+     .help = "The least important messages that the error log still takes."},
+    {GLOBAL(handshake_timeout), .type = OPTION_DURATION, .preset = "10s", .min = 1, .max = 5 * MINUTE,
+     .help = "A TLS handshake that is not done by then is ended."},
+    {GLOBAL(header_timeout), .type = OPTION_DURATION, .preset = "15s", .min = 1, .max = 10 * MINUTE,
+     .help = "A request's head that is not whole by then is ended, however busily it trickles in."},
+    {GLOBAL(idle_timeout), .type = OPTION_DURATION, .preset = "60s", .min = 1, .max = HOUR,
+     .flags = OPTION_RESTART, .help = "A connection on which nothing moves for so long is closed."},
+    {GLOBAL(drain_timeout), .type = OPTION_DURATION, .preset = "30s", .min = 0, .max = HOUR,
+     .help = "After SIGTERM, requests in progress may take so long to finish."},
+    {GLOBAL(max_header), .type = OPTION_SIZE, .preset = "16k", .min = 2 * KIB, .max = 256 * KIB,
+     .flags = OPTION_RESTART,
+     .help = "Most bytes of a request's line and header fields; more is answered 431."},
+    {GLOBAL(max_body), .type = OPTION_SIZE, .preset = "64k", .min = 0, .max = 1024LL * MIB,
+     .help = "Most bytes of a request's body, which is read and dropped; more is answered 413."},
+    {GLOBAL(error_detail), .type = OPTION_WORD, .preset = "full",
+     .words = WORDS({"full", ERROR_DETAIL_FULL}, {"code", ERROR_DETAIL_CODE}, {"none", ERROR_DETAIL_NONE}),
+     .help = "What a refused client is told: every reason with a hint, the codes alone, or nothing. The log "
+             "has all."},
+    {GLOBAL(reload), .type = OPTION_WORD, .preset = "signal",
+     .words = WORDS({"signal", RELOAD_SIGNAL}, {"auto", RELOAD_AUTO}),
+     .help = "When configuration, certificates, CAs and CRLs are read again: on SIGHUP, or also when a file "
+             "changes."},
+    {GLOBAL(preflight), .type = OPTION_BOOL, .preset = "off",
+     .help = "Lets a CORS preflight request (OPTIONS) pass without a certificate, and nothing else."},
+    {GLOBAL(hsts), .type = OPTION_BOOL, .preset = "on",
+     .help = "Sends Strict-Transport-Security, so that browsers remember to use https."},
+    {GLOBAL(expires_soon), .type = OPTION_DURATION, .preset = "30d", .min = 0, .max = 3650LL * DAY,
+     .help = "Warns about a client certificate that ends within this time."},
+    {GLOBAL(rejections), .type = OPTION_NUMBER, .preset = "100", .min = 0, .max = 10000,
+     .flags = OPTION_RESTART, .help = "How many refused certificates /api/rejections remembers; 0 for none."},
+    {GLOBAL(handshake_record), .type = OPTION_BOOL, .preset = "on",
+     .help = "Keeps the messages of each connection's TLS handshake for /api/handshake: 1 to 18 KiB of memory."},
+
+    {LISTEN(address), .type = OPTION_TEXT, .example = "\"[::]:8443\"",
+     .flags = OPTION_REQUIRED | OPTION_SAMPLE,
+     .help = "HOST:PORT; an IPv6 address stands in brackets, [::] is every address, port 0 any free one."},
+    {LISTEN(certificate), .type = OPTION_PATHS, .example = "{ \"server.crt\", \"server.key\" }",
+     .flags = OPTION_REQUIRED | OPTION_SAMPLE | OPTION_SECRET,
+     .help = "The server's certificates, chains and keys, in any order and form: PEM, DER, PKCS#7, PKCS#12, "
+             "pkcs11: URI."},
+    {LISTEN(client_auth), .type = OPTION_WORD, .preset = "off", .example = "request", .flags = OPTION_SAMPLE,
+     .words = WORDS({"off", CLIENT_AUTH_OFF}, {"one-way", CLIENT_AUTH_OFF}, {"request", CLIENT_AUTH_REQUEST},
+                    {"optional", CLIENT_AUTH_OPTIONAL}, {"require", CLIENT_AUTH_REQUIRE},
+                    {"mutual", CLIENT_AUTH_REQUIRE}),
+     .help = "Whether clients are asked for a certificate: off (one-way) does not ask; request asks and "
+             "serves all, "
+             "reporting a bad one; optional refuses a bad one; require (mutual) refuses a missing one too."},
+    {LISTEN(client_ca), .type = OPTION_PATHS, .example = "{ \"root.crt\" }", .flags = OPTION_SAMPLE,
+     .help = "CAs that client certificates are verified against; their names are sent to clients."},
+    {LISTEN(trusted_ca), .type = OPTION_PATHS, .example = "{ \"old-root.crt\" }",
+     .help = "CAs that are trusted as well, but not named to clients."},
+    {LISTEN(crl), .type = OPTION_PATHS, .example = "{ \"root.crl\", \"intermediate.crl\" }",
+     .flags = OPTION_SAMPLE, .help = "Certificate revocation lists of these CAs."},
+    {LISTEN(advertise_ca), .type = OPTION_WORD, .preset = "list",
+     .words = WORDS({"list", ADVERTISE_CA_LIST}, {"none", ADVERTISE_CA_NONE}),
+     .help = "Whether the names of client_ca are sent to clients, which choose their certificate by them."},
+    {LISTEN(crl_check), .type = OPTION_WORD, .preset = "chain",
+     .words = WORDS({"off", CRL_CHECK_OFF}, {"leaf", CRL_CHECK_LEAF}, {"chain", CRL_CHECK_CHAIN}),
+     .help = "Which certificates are looked up in the CRLs: none, the client's own, or its whole chain."},
+    {LISTEN(crl_stale), .type = OPTION_TEXT, .preset = "refuse", .min = 1, .max = 366LL * DAY,
+     .also = "refuse | grace:DURATION | accept", .example = "grace:7d",
+     .help = "What happens when a CRL is past its next update: its issuer's certificates are refused, still "
+             "accepted "
+             "for a time, or accepted."},
+    {LISTEN(verify_depth), .type = OPTION_NUMBER, .preset = "5", .min = 0, .max = 16,
+     .help = "Most intermediate certificates between a client's certificate and a trusted CA."},
+    {LISTEN(tickets), .type = OPTION_BOOL, .preset = "on",
+     .help = "Lets clients resume a session by ticket; the certificate in it is judged again each time."},
+    {LISTEN(ticket_lifetime), .type = OPTION_DURATION, .preset = "6h", .min = MINUTE, .max = 7LL * DAY,
+     .help = "How long a ticket is good; the key that protects it changes as often."},
+    {LISTEN(ticket_key_file), .type = OPTION_PATH, .example = "\"ticket.key\"", .flags = OPTION_SECRET,
+     .help = "Ticket key that several servers share; without it each makes its own."},
+    {LISTEN(ocsp_response), .type = OPTION_PATHS, .example = "{ \"server.ocsp\" }",
+     .help = "OCSP responses (DER) to staple to the server's certificates."},
+    {LISTEN(password_file), .type = OPTION_PATH, .example = "\"server.pass\"", .flags = OPTION_SECRET,
+     .help = "File whose first line opens a PKCS#12 file or an encrypted key in certificate."},
+    {LISTEN(pin_file), .type = OPTION_PATH, .example = "\"token.pin\"", .flags = OPTION_SECRET,
+     .help = "File whose first line is the PIN of the pkcs11: URIs in certificate."},
+
+    {LOCATION(client_cert), .type = OPTION_WORD, .preset = "verified", .flags = OPTION_SAMPLE,
+     .words = WORDS({"none", CLIENT_CERT_NONE}, {"any", CLIENT_CERT_ANY}, {"verified", CLIENT_CERT_VERIFIED}),
+     .help = "What a request here needs: nothing, any client certificate, or one that was verified."},
+    {LOCATION(allow), .type = OPTION_TEXTS,
+     .example = "{ \"subject:CN=alice,*\", \"san.email:*@example.org\" }",
+     .help =
+         "Rules FIELD:PATTERN of which a verified certificate must match one; without any, each is allowed."},
+    {LOCATION(deny), .type = OPTION_TEXTS, .example = "{ \"serial:0a1b2c\" }",
+     .help = "Rules FIELD:PATTERN that refuse a certificate, whatever allow says."},
+};
+
+const size_t OPTION_COUNT = ARRAY_LEN(OPTIONS);
+_Static_assert(ARRAY_LEN(OPTIONS) <= OPTION_MOST, "raise OPTION_MOST");
+
+const char *option_section_name(enum option_section section)
+{
+    static const char *const NAMES[SECTION_COUNT] = {
+        [SECTION_GLOBAL] = "", [SECTION_LISTEN] = "listen", [SECTION_LOCATION] = "location"};
+    return NAMES[section];
+}
+
+const struct option *option_find(enum option_section section, const char *name)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (OPTIONS[i].section == section && strcmp(OPTIONS[i].name, name) == 0)
+            return &OPTIONS[i];
+    }
+    return NULL;
+}
+
+bool option_also(const struct option *option, const char *text)
+{
+    size_t n = strcspn(text, ":");
+    for (const char *word = option->also; word && *word; word += strspn(word, " |")) {
+        size_t whole = strcspn(word, " |"), len = strcspn(word, " |:");
+        if (len == n && memcmp(word, text, n) == 0 && (whole > len) == (text[n] == ':'))
+            return true;
+        word += whole;
+    }
+    return false;
+}
+
+const char *option_word(const struct option *option, int value)
+{
+    for (const struct option_word *w = option->words; w && w->word; w++) {
+        if (w->value == value)
+            return w->word;
+    }
+    return NULL;
+}
+
+/* Appends to a text of fixed size; what does not fit is cut, for it is for people. */
+static void append(char out[static OPTION_KIND_TEXT], const char *text)
+{
+    size_t at = strlen(out);
+    snprintf(out + at, OPTION_KIND_TEXT - at, "%s", text);
+}
+
+const char *option_kind(const struct option *option, char out[static OPTION_KIND_TEXT])
+{
+    static const char *const KINDS[] = {
+        [OPTION_BOOL] = "on | off",     [OPTION_NUMBER] = "number", [OPTION_SIZE] = "size",
+        [OPTION_DURATION] = "duration", [OPTION_WORD] = "",         [OPTION_TEXT] = "text",
+        [OPTION_PATH] = "file",         [OPTION_PATHS] = "files",   [OPTION_TEXTS] = "texts"};
+    out[0] = '\0';
+    if (option->also) {
+        append(out, option->also);
+        append(out, option->type == OPTION_PATH ? " | file" : "");
+    } else if (option->type == OPTION_WORD) {
+        for (const struct option_word *w = option->words; w->word; w++) {
+            if (option_word(option, w->value) != w->word)
+                continue;
+            append(out, out[0] ? " | " : "");
+            append(out, w->word);
+        }
+    } else {
+        append(out, KINDS[option->type]);
+    }
+    return out;
+}
+
+const char *option_number(const struct option *option, long long value, char out[static OPTION_KIND_TEXT])
+{
+    static const struct {
+        long long size;
+        const char *unit;
+    } SIZES[] = {{1024LL * MIB, "g"}, {MIB, "m"}, {KIB, "k"}, {1, ""}},
+      DURATIONS[] = {{DAY, "d"}, {HOUR, "h"}, {MINUTE, "m"}, {1, "s"}};
+    size_t i = 0;
+    /* TEXT with a range holds a duration: crl_stale's grace. */
+    if (option->type == OPTION_DURATION || option->type == OPTION_TEXT) {
+        while (value == 0 ? DURATIONS[i].size > 1 : value % DURATIONS[i].size != 0)
+            i++;
+        snprintf(out, OPTION_KIND_TEXT, "%lld%s", value / DURATIONS[i].size, DURATIONS[i].unit);
+    } else if (option->type == OPTION_SIZE) {
+        while (value == 0 ? SIZES[i].size > 1 : value % SIZES[i].size != 0)
+            i++;
+        snprintf(out, OPTION_KIND_TEXT, "%lld%s", value / SIZES[i].size, SIZES[i].unit);
+    } else {
+        snprintf(out, OPTION_KIND_TEXT, "%lld", value);
+    }
+    return out;
+}
+
+const char *option_range(const struct option *option, char out[static OPTION_KIND_TEXT])
+{
+    char least[OPTION_KIND_TEXT], most[OPTION_KIND_TEXT];
+    out[0] = '\0';
+    if (option->min == option->max)
+        return out;
+    append(out, option_number(option, option->min, least));
+    append(out, " to ");
+    append(out, option_number(option, option->max, most));
+    return out;
+}

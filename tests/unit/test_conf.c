@@ -1,0 +1,685 @@
+/* The configuration: texts to structs, and every fault with its place. The faulty files are in
+ * tests/data/conf.bad, each with its findings in comments at the top; those in tests/data/conf.good give
+ * none. */
+#include <glob.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "config/conf.h"
+#include "config/option.h"
+#include "suites.h"
+
+/* The findings as lines "FILE:LINE: error: text", FILE without its folder. */
+static void collect(void *cls, enum diag_severity severity, struct src src, const char *text)
+{
+    const char *slash = src.file ? strrchr(src.file, '/') : NULL;
+    buf_printf(cls, "%s:%u: %s: %s\n",
+               slash      ? slash + 1
+               : src.file ? src.file
+                          : "",
+               src.line, severity == DIAG_ERROR ? "error" : "warning", text);
+}
+
+static struct buf found;
+static struct diag diag;
+static struct conf *conf;
+
+static void setup(void)
+{
+    buf_init(&found, 0);
+    diag = (struct diag){.emit = collect, .cls = &found};
+    conf = NULL;
+    unsetenv("MTLSD_TEST_UNSET");
+}
+
+static void teardown(void)
+{
+    conf_free(conf);
+    buf_done(&found);
+}
+
+static const char *findings(void)
+{
+    return found.data ? found.data : "";
+}
+
+static int parse(const char *text)
+{
+    teardown();
+    setup();
+    return conf_parse(text, "f.conf", "/etc/x", &diag, &conf);
+}
+
+#define LISTEN "listen \"a\" { address = \"[::]:8443\" certificate = { \"c.pem\" } }\n"
+
+static void must_parse(const char *text)
+{
+    ck_assert_msg(parse(text) == 0, "%s", findings());
+    ck_assert_str_eq(findings(), "");
+}
+
+/* Exactly one finding, which holds `words`. */
+static void must_fail(const char *text, const char *words)
+{
+    struct conf *before = (struct conf *)text;
+    teardown();
+    setup();
+    conf = before;
+    int rc = conf_parse(text, "f.conf", "/etc/x", &diag, &conf);
+    ck_assert_ptr_eq(conf, before);
+    conf = NULL;
+    ck_assert_int_lt(rc, 0);
+    ck_assert_msg(strstr(findings(), words), "no '%s' in: %s", words, findings());
+    ck_assert_uint_eq(diag.errors, 1);
+}
+
+static char *data_path(const char *name)
+{
+    const char *srcdir = getenv("srcdir");
+    char *path = NULL;
+    ck_assert_int_gt(asprintf(&path, "%s/%s", srcdir ? srcdir : ".", name), 0);
+    return path;
+}
+
+static char *read_text(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file, "%s", path);
+    struct buf text;
+    buf_init(&text, 0);
+    char block[4096];
+    for (size_t n; (n = fread(block, 1, sizeof block, file)) > 0;)
+        buf_put(&text, block, n);
+    fclose(file);
+    return buf_take(&text, NULL);
+}
+
+START_TEST(bad_files)
+{
+    char *pattern = data_path("tests/data/conf.bad/*.conf");
+    glob_t files;
+    ck_assert_int_eq(glob(pattern, 0, NULL, &files), 0);
+    ck_assert_uint_ge(files.gl_pathc, 100);
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        const char *file = files.gl_pathv[i], *base = strrchr(file, '/') + 1;
+        teardown();
+        setup();
+        int rc = conf_load(file, &diag, &conf);
+        ck_assert_msg((rc == 0) == (diag.errors == 0) && (rc == 0) == (conf != NULL), "%s: %d", base, rc);
+
+        /* Line by line: "# expect: [FILE:]LINE: error: part of the text" is in the finding of that number. */
+        static const char MARK[] = "# expect: ";
+        char *text = read_text(file), *rest = NULL, *at = found.data;
+        unsigned expected = 0;
+        for (char *line = strtok_r(text, "\n", &rest); line && strncmp(line, MARK, strlen(MARK)) == 0;
+             line = strtok_r(NULL, "\n", &rest)) {
+            line += strlen(MARK);
+            char *words = strstr(line, ": error: "), *end = at ? strchr(at, '\n') : NULL;
+            if (!words)
+                words = strstr(line, ": warning: ");
+            ck_assert_msg(words, "%s: %s", base, line);
+            words = strchr(words + 2, ':') + 2;
+            char place[256];
+            bool other = strchr("0123456789", *line) == NULL;
+            snprintf(place, sizeof place, "%s%s%.*s", other ? "" : base, other ? "" : ":",
+                     (int)(words - line), line);
+            ck_assert_msg(end, "%s: missing: %s; found:\n%s", base, line, findings());
+            *end = '\0';
+            ck_assert_msg(strncmp(at, place, strlen(place)) == 0 && strstr(at, words),
+                          "%s: want %s, found %s", base, line, at);
+            *end = '\n';
+            at = end + 1;
+            expected++;
+        }
+        ck_assert_msg(expected > 0 && diag.errors + diag.warnings == expected, "%s: %u expected, found:\n%s",
+                      base, expected, findings());
+        free(text);
+    }
+    globfree(&files);
+    free(pattern);
+}
+END_TEST
+
+START_TEST(good_files)
+{
+    char *pattern = data_path("tests/data/conf.good/*.conf");
+    glob_t files;
+    ck_assert_int_eq(glob(pattern, 0, NULL, &files), 0);
+    ck_assert_uint_ge(files.gl_pathc, 10);
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        teardown();
+        setup();
+        int rc = conf_load(files.gl_pathv[i], &diag, &conf);
+        ck_assert_msg(rc == 0 && found.len == 0, "%s: %d\n%s", files.gl_pathv[i], rc, findings());
+    }
+    globfree(&files);
+    free(pattern);
+}
+END_TEST
+
+static void load_good(const char *name)
+{
+    char *path = data_path("tests/data/conf.good/"), *file = NULL;
+    ck_assert_int_gt(asprintf(&file, "%s%s", path, name), 0);
+    teardown();
+    setup();
+    ck_assert_int_eq(conf_load(file, &diag, &conf), 0);
+    free(file);
+    free(path);
+}
+
+static void ends_with(const char *text, const char *end)
+{
+    ck_assert_msg(strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0,
+                  "%s: no %s", text, end);
+}
+
+START_TEST(texts_of_good_files)
+{
+    load_good("050-quotes.conf");
+    ends_with(conf->document_root.text, "/conf.good/a b*+(){}#");
+    ck_assert_str_eq(conf->access_log.text, "/var/log/ab\"c\\");
+    load_good("060-continuation.conf");
+    ends_with(conf->document_root.text, "/conf.good/ab");
+    load_good("070-unquoted.conf");
+    ck_assert_str_eq(conf->document_root.text, "/srv/www//x");
+    load_good("100-variable.conf");
+    ck_assert_str_eq(conf->document_root.text, "/srv/www");
+    ck_assert_int_eq(conf->workers, 3);
+    load_good("090-append.conf");
+    ck_assert_uint_eq(conf->listener[0].client_ca.n, 3);
+    ends_with(conf->listener[0].client_ca.item[2].text, "/conf.good/c");
+    ck_assert_int_eq(conf->listener[0].client_auth, CLIENT_AUTH_REQUIRE);
+    load_good("150-pkcs11.conf");
+    ck_assert_str_eq(conf->listener[0].certificate.item[0].text, "pkcs11:token=x;object=y");
+    ck_assert_str_eq(conf->listener[0].certificate.item[1].text, "PKCS11:token=z");
+    load_good("040-comments.conf");
+    ck_assert_uint_eq(conf->listener[0].certificate.n, 2);
+    ck_assert_uint_eq(conf->listener[0].src.line, 5);
+    ck_assert_uint_eq(conf->listener[0].address.src.line, 6);
+    ck_assert_uint_eq(conf->listener[0].certificate.item[0].src.line, 7);
+    ck_assert_uint_eq(conf->listener[0].certificate.item[1].src.line, 8);
+}
+END_TEST
+
+START_TEST(included_places)
+{
+    load_good("110-include.conf");
+    const struct conf_listener *l = &conf->listener[0];
+    ck_assert_int_eq(conf->workers, 3);
+    ends_with(l->src.file, "/110-include.conf");
+    ck_assert_uint_eq(l->src.line, 2);
+    ends_with(l->address.src.file, "/part/listen.inc");
+    ck_assert_uint_eq(l->address.src.line, 1);
+    ck_assert_uint_eq(l->certificate.item[0].src.line, 2);
+    /* Names in an included file too are relative to the configuration's folder. */
+    ends_with(l->certificate.item[0].text, "/conf.good/c.pem");
+    ck_assert_uint_eq(conf->n_names, 3);
+}
+END_TEST
+
+START_TEST(defaults)
+{
+    must_parse(LISTEN "location \"/\" { client_cert = none }\n");
+    ck_assert_str_eq(conf->file, "f.conf");
+    ck_assert_str_eq(conf->dir, "/etc/x");
+    ck_assert_int_eq(conf->workers, 0);
+    ck_assert_ptr_null(conf->document_root.text);
+    ck_assert_str_eq(conf->access_log.text, "off");
+    ck_assert_ptr_null(conf->access_log.src.file);
+    ck_assert_int_eq(conf->access_log_format, ACCESS_FORMAT_COMBINED);
+    ck_assert_str_eq(conf->error_log.text, "stderr");
+    ck_assert_int_eq(conf->log_level, LOG_LEVEL_INFO);
+    ck_assert_int_eq(conf->handshake_timeout, 10);
+    ck_assert_int_eq(conf->header_timeout, 15);
+    ck_assert_int_eq(conf->idle_timeout, 60);
+    ck_assert_int_eq(conf->drain_timeout, 30);
+    ck_assert_int_eq(conf->max_header, 16384);
+    ck_assert_int_eq(conf->max_body, 65536);
+    ck_assert_int_eq(conf->error_detail, ERROR_DETAIL_FULL);
+    ck_assert_int_eq(conf->reload, RELOAD_SIGNAL);
+    ck_assert(!conf->preflight && conf->hsts);
+    ck_assert_int_eq(conf->expires_soon, 30 * 86400);
+    ck_assert_int_eq(conf->rejections, 100);
+    ck_assert_uint_eq(conf->n_listeners, 1);
+    const struct conf_listener *l = &conf->listener[0];
+    ck_assert_str_eq(l->name, "a");
+    ck_assert_str_eq(l->address.text, "[::]:8443");
+    ck_assert_str_eq(l->certificate.item[0].text, "/etc/x/c.pem");
+    ck_assert_int_eq(l->client_auth, CLIENT_AUTH_OFF);
+    ck_assert_uint_eq(l->client_ca.n + l->trusted_ca.n + l->crl.n + l->ocsp_response.n, 0);
+    ck_assert_int_eq(l->advertise_ca, ADVERTISE_CA_LIST);
+    ck_assert_int_eq(l->crl_check, CRL_CHECK_CHAIN);
+    ck_assert_str_eq(l->crl_stale.text, "refuse");
+    ck_assert_int_eq(l->crl_stale_mode, CRL_STALE_REFUSE);
+    ck_assert_int_eq(l->crl_grace, 0);
+    ck_assert_int_eq(l->verify_depth, 5);
+    ck_assert(l->tickets);
+    ck_assert_int_eq(l->ticket_lifetime, 6 * 3600);
+    ck_assert_ptr_null(l->ticket_key_file.text);
+    ck_assert_ptr_null(l->password_file.text);
+    ck_assert_ptr_null(l->pin_file.text);
+    must_parse(LISTEN);
+    ck_assert_uint_eq(conf->n_locations, 0);
+}
+END_TEST
+
+START_TEST(every_option)
+{
+    must_parse(
+        "workers = 3 document_root = www access_log = stdout access_log_format = json error_log = \"e.log\"\n"
+        "log_level = debug handshake_timeout = 1m header_timeout = 9s idle_timeout = 30m drain_timeout = 1h\n"
+        "max_header = 4k max_body = 1m error_detail = code reload = auto preflight = yes hsts = false\n"
+        "expires_soon = 7d rejections = 5\n"
+        "listen \"x.y-z_1\" {\n"
+        "  address = \"127.0.0.1:0\" certificate = { \"/a\", b } client_auth = optional client_ca = { r, s "
+        "}\n"
+        "  trusted_ca = t crl = { u }\n"
+        "  advertise_ca = none crl_check = leaf crl_stale = grace:2h verify_depth = 1\n"
+        "  tickets = on ticket_lifetime = 90s ticket_key_file = k ocsp_response = { o, p }\n"
+        "  password_file = pw pin_file = pin\n"
+        "}\n"
+        "location \"/a/\" { allow = { \"serial:1\" } deny = { \"serial:2\", \"serial:3\" } }\n"
+        "location \"/b\" { client_cert = any }\n");
+    ck_assert_int_eq(conf->workers, 3);
+    ck_assert_str_eq(conf->document_root.text, "/etc/x/www");
+    ck_assert_str_eq(conf->access_log.text, "stdout");
+    ck_assert_uint_eq(conf->access_log.src.line, 1);
+    ck_assert_str_eq(conf->access_log.src.file, "f.conf");
+    ck_assert_int_eq(conf->access_log_format, ACCESS_FORMAT_JSON);
+    ck_assert_str_eq(conf->error_log.text, "/etc/x/e.log");
+    ck_assert_int_eq(conf->log_level, LOG_LEVEL_DEBUG);
+    ck_assert_int_eq(conf->handshake_timeout, 60);
+    ck_assert_int_eq(conf->header_timeout, 9);
+    ck_assert_int_eq(conf->idle_timeout, 1800);
+    ck_assert_int_eq(conf->drain_timeout, 3600);
+    ck_assert_int_eq(conf->max_header, 4096);
+    ck_assert_int_eq(conf->max_body, 1048576);
+    ck_assert_int_eq(conf->error_detail, ERROR_DETAIL_CODE);
+    ck_assert_int_eq(conf->reload, RELOAD_AUTO);
+    ck_assert(conf->preflight && !conf->hsts);
+    ck_assert_int_eq(conf->expires_soon, 7 * 86400);
+    ck_assert_int_eq(conf->rejections, 5);
+    const struct conf_listener *l = &conf->listener[0];
+    ck_assert_str_eq(l->name, "x.y-z_1");
+    ck_assert_uint_eq(l->src.line, 5);
+    ck_assert_str_eq(l->certificate.item[0].text, "/a");
+    ck_assert_str_eq(l->certificate.item[1].text, "/etc/x/b");
+    ck_assert_int_eq(l->client_auth, CLIENT_AUTH_OPTIONAL);
+    ck_assert_uint_eq(l->client_auth_src.line, 6);
+    ck_assert_uint_eq(l->client_ca.n, 2);
+    ck_assert_uint_eq(l->trusted_ca.n, 1);
+    ck_assert_uint_eq(l->crl.n, 1);
+    ck_assert_int_eq(l->advertise_ca, ADVERTISE_CA_NONE);
+    ck_assert_int_eq(l->crl_check, CRL_CHECK_LEAF);
+    ck_assert_str_eq(l->crl_stale.text, "grace:2h");
+    ck_assert_int_eq(l->crl_stale_mode, CRL_STALE_GRACE);
+    ck_assert_int_eq(l->crl_grace, 7200);
+    ck_assert_int_eq(l->verify_depth, 1);
+    ck_assert_int_eq(l->ticket_lifetime, 90);
+    ck_assert_str_eq(l->ticket_key_file.text, "/etc/x/k");
+    ck_assert_uint_eq(l->ocsp_response.n, 2);
+    ck_assert_str_eq(l->password_file.text, "/etc/x/pw");
+    ck_assert_str_eq(l->pin_file.text, "/etc/x/pin");
+    ck_assert_uint_eq(conf->n_locations, 2);
+    ck_assert_str_eq(conf->location[0].prefix, "/a/");
+    ck_assert_int_eq(conf->location[0].client_cert, CLIENT_CERT_VERIFIED);
+    ck_assert_str_eq(conf->location[0].allow.item[0].text, "serial:1");
+    ck_assert_str_eq(conf->location[0].deny.item[1].text, "serial:3");
+    ck_assert_uint_eq(conf->location[0].deny.item[1].src.line, 12);
+    ck_assert_int_eq(conf->location[1].client_cert, CLIENT_CERT_ANY);
+    must_parse(LISTEN "log_level = error access_log = syslog error_log = syslog\n");
+    ck_assert_int_eq(conf->log_level, LOG_LEVEL_ERROR);
+    ck_assert_str_eq(conf->error_log.text, "syslog");
+    /* A word of another option is a file's name. */
+    must_parse(LISTEN "error_log = stdout access_log = stderr\n");
+    ck_assert_str_eq(conf->error_log.text, "/etc/x/stdout");
+    ck_assert_str_eq(conf->access_log.text, "/etc/x/stderr");
+}
+END_TEST
+
+START_TEST(words)
+{
+    static const struct {
+        const char *word;
+        enum client_auth value;
+        const char *name;
+    } WORDS[] = {{"off", CLIENT_AUTH_OFF, "off"},
+                 {"one-way", CLIENT_AUTH_OFF, "off"},
+                 {"request", CLIENT_AUTH_REQUEST, "request"},
+                 {"optional", CLIENT_AUTH_OPTIONAL, "optional"},
+                 {"require", CLIENT_AUTH_REQUIRE, "require"},
+                 {"mutual", CLIENT_AUTH_REQUIRE, "require"}};
+    for (size_t i = 0; i < ARRAY_LEN(WORDS); i++) {
+        char text[256];
+        snprintf(text, sizeof text, "listen a { address = h:1 certificate = c client_auth = %s %s }",
+                 WORDS[i].word, WORDS[i].value == CLIENT_AUTH_OFF ? "" : "client_ca = r");
+        must_parse(text);
+        ck_assert_int_eq(conf->listener[0].client_auth, WORDS[i].value);
+        ck_assert_str_eq(conf_client_auth_word(WORDS[i].value), WORDS[i].name);
+    }
+    static const char *const ON[] = {"on", "yes", "true"}, *const OFF[] = {"off", "no", "false"};
+    for (size_t i = 0; i < ARRAY_LEN(ON); i++) {
+        char text[256];
+        snprintf(text, sizeof text, LISTEN "preflight = %s hsts = %s", ON[i], OFF[i]);
+        must_parse(text);
+        ck_assert(conf->preflight && !conf->hsts);
+    }
+}
+END_TEST
+
+START_TEST(addresses)
+{
+    static const struct {
+        const char *text, *host; /* NULL: refused */
+        unsigned short port;
+        bool ipv6;
+    } TABLE[] = {
+        {"[::]:8443", "::", 8443, true},
+        {"[::1]:0", "::1", 0, true},
+        {"[fe80::1%eth0]:1", "fe80::1%eth0", 1, true},
+        {"[::ffff:127.0.0.1]:65535", "::ffff:127.0.0.1", 65535, true},
+        {"0.0.0.0:443", "0.0.0.0", 443, false},
+        {"localhost:00080", "localhost", 80, false},
+        {"a-b.example.org:1", "a-b.example.org", 1, false},
+        {"", NULL, 0, false},
+        {"[", NULL, 0, false},
+        {"[]", NULL, 0, false},
+        {"[]:1", NULL, 0, false},
+        {"[::]", NULL, 0, false},
+        {"[::]:", NULL, 0, false},
+        {"[::]8443", NULL, 0, false},
+        {"[::]:8443x", NULL, 0, false},
+        {"[::]:-1", NULL, 0, false},
+        {"[::]:+1", NULL, 0, false},
+        {"[::]: 1", NULL, 0, false},
+        {"[::]:000080", NULL, 0, false},
+        {"[fe80::1%]:1", NULL, 0, false},
+        {"[fe80::1%a/b]:1", NULL, 0, false},
+        {"[127.0.0.1]:1", NULL, 0, false},
+        {"[localhost]:1", NULL, 0, false},
+        {"1.2.3:1", NULL, 0, false},
+        {"01.2.3.4:1", NULL, 0, false},
+        {"a..b:1", NULL, 0, false},
+        {".a:1", NULL, 0, false},
+        {"a b:1", NULL, 0, false},
+        {"*:1", NULL, 0, false},
+        {"::1", NULL, 0, false},
+        {"unix:/run/x", NULL, 0, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(TABLE); i++) {
+        struct conf_address address = {.host = "untouched"};
+        struct err err = {0};
+        int rc = conf_address(TABLE[i].text, &address, &err);
+        if (TABLE[i].host) {
+            ck_assert_msg(rc == 0, "%s: %s", TABLE[i].text, err.text);
+            ck_assert_str_eq(address.host, TABLE[i].host);
+            ck_assert_uint_eq(address.port, TABLE[i].port);
+            ck_assert_int_eq(address.ipv6, TABLE[i].ipv6);
+        } else {
+            ck_assert_msg(rc == ERR_SYNTAX, "%s", TABLE[i].text);
+            ck_assert_str_eq(address.host, "untouched");
+            ck_assert_msg(strncmp(err.text, "address ", 8) == 0, "%s", err.text);
+        }
+    }
+    char text[400] = {0};
+    memset(text, 'a', 300);
+    strcpy(text + 300, ":1");
+    struct conf_address address;
+    ck_assert_int_eq(conf_address(text, &address, NULL), ERR_SYNTAX);
+}
+END_TEST
+
+/* `unit` written `n` times between head and tail. */
+static char *repeated(const char *head, const char *unit, size_t n, const char *tail)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    buf_puts(&text, head);
+    for (size_t i = 0; i < n; i++)
+        buf_puts(&text, unit);
+    buf_puts(&text, tail);
+    return buf_take(&text, NULL);
+}
+
+static void must_fail_repeated(const char *head, const char *unit, size_t n, const char *tail,
+                               const char *want)
+{
+    char *text = repeated(head, unit, n, tail);
+    must_fail(text, want);
+    free(text);
+}
+
+START_TEST(limits)
+{
+    must_fail_repeated(LISTEN "document_root = \"", "a", 5000, "\"",
+                       "document_root is longer than 4096 bytes");
+    char *long_value = repeated(LISTEN "document_root = \"/", "a", 4095, "\"");
+    must_parse(long_value);
+    free(long_value);
+    must_fail_repeated("workers = ", "{", 5, "", "braces are nested too deeply");
+    must_fail_repeated(LISTEN, " \n", 600000, "", "the file is larger than 1 MiB");
+
+    char *text = repeated(LISTEN "location \"/a\" { allow = { \"serial:1\"", ", \"serial:2\"", 1030, "} }");
+    ck_assert_int_lt(parse(text), 0);
+    ck_assert_msg(strstr(findings(), "allow has more than 1024 values"), "%s", findings());
+    free(text);
+    text = repeated("", "location \"/\" {}\n", 1100, "");
+    ck_assert_int_lt(parse(text), 0);
+    ck_assert_msg(strstr(findings(), "more than 1000 blocks"), "%s", findings());
+    free(text);
+
+    text = repeated(LISTEN "location \"/a\" { allow = { \"\"", ", \"\"", 5000, "} }");
+    ck_assert_int_lt(parse(text), 0);
+    ck_assert_msg(strstr(findings(), "too many errors"), "%s", findings());
+    ck_assert_uint_le(diag.errors, 102);
+    free(text);
+
+    struct buf unknown;
+    buf_init(&unknown, 0);
+    for (int i = 0; i < 30; i++)
+        buf_printf(&unknown, "option_%c%c = 1\n", 'a' + i / 26, 'a' + i % 26);
+    ck_assert_int_lt(parse(unknown.data), 0);
+    ck_assert_msg(strstr(findings(), "too many unknown options"), "%s", findings());
+    ck_assert_uint_ge(diag.errors, 20);
+    buf_done(&unknown);
+}
+END_TEST
+
+/* What an earlier fault left behind must not disturb the next text. */
+START_TEST(parses_are_independent)
+{
+    static const char *const FAULTS[] = {
+        "document_root = \"open",       "document_root = 'open", "listen \"a\" {", "/* x",
+        "workers = ${MTLSD_TEST_UNSET", "\"\\777\" = 1",         "listen",         "= = ="};
+    for (size_t i = 0; i < ARRAY_LEN(FAULTS); i++) {
+        ck_assert_int_lt(parse(FAULTS[i]), 0);
+        ck_assert_uint_eq(diag.errors, 1);
+        must_parse(LISTEN "workers = 3\n");
+        ck_assert_int_eq(conf->workers, 3);
+    }
+    must_fail(LISTEN "include(\"x\")\n", "f.conf:2: error: include is possible in a file only");
+    must_fail(LISTEN "\x01\n", "f.conf:2: error: unexpected control character 0x01");
+    must_fail(LISTEN "log_level = \"\x1b[31m\"\n",
+              "f.conf:2: error: a text cannot hold the control character 0x1b");
+}
+END_TEST
+
+/* libConfuse's lexer echoes what none of its rules takes. */
+START_TEST(stdout_is_silent)
+{
+    static const char *const TEXTS[] = {
+        "document_root = \"a\\", "document_root = 'a\\", "a\\", "\\", "${", "\x80\xff"};
+    FILE *caught = tmpfile();
+    ck_assert_ptr_nonnull(caught);
+    fflush(stdout);
+    int saved = dup(STDOUT_FILENO);
+    ck_assert_int_ge(dup2(fileno(caught), STDOUT_FILENO), 0);
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
+        ck_assert_int_lt(parse(TEXTS[i]), 0);
+    fflush(stdout);
+    off_t written = lseek(STDOUT_FILENO, 0, SEEK_END);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    fclose(caught);
+    ck_assert_int_eq(written, 0);
+}
+END_TEST
+
+START_TEST(environment)
+{
+    setenv("MTLSD_TEST_SET", "/srv/'\"x", 1);
+    must_parse(LISTEN "document_root = \"${MTLSD_TEST_SET}/www\" access_log = '${MTLSD_TEST_SET}'\n");
+    ck_assert_str_eq(conf->document_root.text, "/srv/'\"x/www");
+    ck_assert_str_eq(conf->access_log.text, "/etc/x/${MTLSD_TEST_SET}");
+    setenv("MTLSD_TEST_SET", "a\nb", 1);
+    must_fail(LISTEN "document_root = \"${MTLSD_TEST_SET}\"\n",
+              "document_root holds the control character 0x0a");
+    unsetenv("MTLSD_TEST_SET");
+}
+END_TEST
+
+START_TEST(joining)
+{
+    static const struct {
+        const char *dir, *want;
+    } TABLE[] = {{"/etc/x", "/etc/x/w"},
+                 {"/etc/x/", "/etc/x/w"},
+                 {"/", "/w"},
+                 {".", "w"},
+                 {"", "w"},
+                 {NULL, "w"},
+                 {"a", "a/w"}};
+    for (size_t i = 0; i < ARRAY_LEN(TABLE); i++) {
+        teardown();
+        setup();
+        ck_assert_int_eq(conf_parse(LISTEN "document_root = w\n", "f", TABLE[i].dir, &diag, &conf), 0);
+        ck_assert_str_eq(conf->document_root.text, TABLE[i].want);
+    }
+}
+END_TEST
+
+/* conf_load of a file that holds these bytes. */
+static int load_bytes(const void *bytes, size_t n)
+{
+    const char *tmp = getenv("TMPDIR");
+    char *path = NULL;
+    ck_assert_int_gt(asprintf(&path, "%s/mtlsd-conf.XXXXXX", tmp ? tmp : "/tmp"), 0);
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, bytes, n), (ssize_t)n);
+    close(fd);
+    teardown();
+    setup();
+    int rc = conf_load(path, &diag, &conf);
+    unlink(path);
+    free(path);
+    return rc;
+}
+
+START_TEST(files)
+{
+    static const char NUL[] = LISTEN "workers = 1\0workers = 2\n", UTF16[] = "l\0i\0s\0t\0e\0n\0";
+    ck_assert_int_eq(load_bytes(LISTEN, strlen(LISTEN)), 0);
+    ck_assert_int_lt(load_bytes("", 0), 0);
+    ck_assert_msg(strstr(findings(), "there is no listen block"), "%s", findings());
+    ck_assert_int_eq(load_bytes(NUL, sizeof NUL - 1), ERR_SYNTAX);
+    ck_assert_msg(strstr(findings(), ":2: error: unexpected NUL byte"), "%s", findings());
+    ck_assert_int_eq(load_bytes(UTF16, sizeof UTF16 - 1), ERR_SYNTAX);
+    ck_assert_msg(strstr(findings(), "is this a text file in UTF-8?"), "%s", findings());
+
+    char *large = calloc(1, 1024 * 1024 + 2);
+    memset(large, ' ', 1024 * 1024 + 1);
+    ck_assert_int_lt(load_bytes(large, 1024 * 1024 + 1), 0);
+    ck_assert_msg(strstr(findings(), "larger than 1 MiB"), "%s", findings());
+    free(large);
+
+    teardown();
+    setup();
+    ck_assert_int_eq(conf_load("/nonexistent/mtlsd.conf", &diag, &conf), ERR_NOTFOUND);
+    ck_assert_ptr_null(conf);
+    ck_assert_str_eq(findings(),
+                     "mtlsd.conf:0: error: cannot read /nonexistent/mtlsd.conf: No such file or directory; "
+                     "`mtlsd lab DIR` makes a folder with a configuration to begin with\n");
+    ck_assert_int_eq(conf_load("/", &diag, &conf), ERR_IO);
+    ck_assert_ptr_null(conf);
+}
+END_TEST
+
+/* The sample as it is, and with every option in it set: defaults and examples are good values. */
+START_TEST(sample)
+{
+    char *path = data_path("etc/mtlsd.conf"), *text = read_text(path);
+    must_parse(text);
+    ck_assert_uint_eq(conf->n_listeners, 1);
+    ck_assert_uint_eq(conf->listener[0].crl.n, 2);
+    ck_assert_int_eq(conf->listener[0].client_auth, CLIENT_AUTH_REQUEST);
+    for (char *p = text; *p; p++) {
+        if (*p == '#' && p[1] >= 'a' && p[1] <= 'z' && (p == text || p[-1] == '\n' || p[-1] == ' '))
+            *p = ' ';
+    }
+    must_parse(text);
+    ck_assert_str_eq(conf->document_root.text, "/etc/x/www");
+    ck_assert_uint_eq(conf->location[0].allow.n, 2);
+    free(text);
+    free(path);
+}
+END_TEST
+
+static void *parse_often(void *cls)
+{
+    struct diag quiet = {0};
+    for (int i = 0; i < 50; i++) {
+        struct conf *c = NULL;
+        int rc = conf_parse(i % 2 ? LISTEN "workers = 7\n" : "listen \"x\" { address = \"open", "t", "",
+                            &quiet, &c);
+        if ((rc == 0) != (i % 2 == 1) || (c && c->workers != 7))
+            *(int *)cls += 1;
+        conf_free(c);
+    }
+    return NULL;
+}
+
+START_TEST(threads)
+{
+    pthread_t thread[4];
+    int wrong[4] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(thread); i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, parse_often, &wrong[i]), 0);
+    for (size_t i = 0; i < ARRAY_LEN(thread); i++) {
+        pthread_join(thread[i], NULL);
+        ck_assert_int_eq(wrong[i], 0);
+    }
+}
+END_TEST
+
+Suite *suite_conf(void)
+{
+    Suite *suite = suite_create("conf");
+    TCase *tc = tcase_create("conf");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, bad_files);
+    tcase_add_test(tc, good_files);
+    tcase_add_test(tc, texts_of_good_files);
+    tcase_add_test(tc, included_places);
+    tcase_add_test(tc, defaults);
+    tcase_add_test(tc, every_option);
+    tcase_add_test(tc, words);
+    tcase_add_test(tc, addresses);
+    tcase_add_test(tc, limits);
+    tcase_add_test(tc, parses_are_independent);
+    tcase_add_test(tc, stdout_is_silent);
+    tcase_add_test(tc, environment);
+    tcase_add_test(tc, joining);
+    tcase_add_test(tc, files);
+    tcase_add_test(tc, sample);
+    tcase_add_test(tc, threads);
+    suite_add_tcase(suite, tc);
+    return suite;
+}

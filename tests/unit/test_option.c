@@ -1,0 +1,176 @@
+/* The table of options holds together, and with the structs of conf.h. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/conf.h"
+#include "config/conf_value.h"
+#include "config/option.h"
+#include "suites.h"
+
+START_TEST(texts)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &OPTIONS[i];
+        ck_assert_msg(o->help && strlen(o->help) > 20 && strlen(o->help) < 240, "%s", o->name);
+        ck_assert_msg(isupper((unsigned char)o->help[0]) || strncmp(o->help, "HOST", 4) == 0, "%s", o->name);
+        ck_assert_msg(o->help[strlen(o->help) - 1] == '.', "%s", o->name);
+        /* The manual's list writes them as they are. */
+        ck_assert_msg(!strchr(o->help, '\\') && !strstr(o->help, " .") && !strstr(o->help, " '"), "%s",
+                      o->name);
+        for (const char *p = o->name; *p; p++)
+            ck_assert_msg(islower((unsigned char)*p) || *p == '_', "%s", o->name);
+        ck_assert_msg(strlen(option_section_name(o->section)) + strlen(o->name) < 24, "%s", o->name);
+        /* One of the two stands in the sample. */
+        ck_assert_msg(o->preset || o->example, "%s", o->name);
+        ck_assert_msg(!(o->flags & OPTION_REQUIRED) || (o->example && !o->preset && o->flags & OPTION_SAMPLE),
+                      "%s", o->name);
+        char kind[OPTION_KIND_TEXT];
+        ck_assert_msg(strlen(option_kind(o, kind)) > 0 && strlen(kind) < OPTION_KIND_TEXT - 1, "%s", o->name);
+    }
+}
+END_TEST
+
+START_TEST(unique)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        for (size_t j = 0; j < i; j++) {
+            bool same = OPTIONS[i].section == OPTIONS[j].section;
+            ck_assert_msg(!same || strcmp(OPTIONS[i].name, OPTIONS[j].name) != 0, "%s", OPTIONS[i].name);
+            ck_assert_msg(!same || OPTIONS[i].offset != OPTIONS[j].offset, "%s", OPTIONS[i].name);
+        }
+        ck_assert_ptr_eq(option_find(OPTIONS[i].section, OPTIONS[i].name), &OPTIONS[i]);
+    }
+    ck_assert_ptr_null(option_find(SECTION_GLOBAL, "address"));
+    ck_assert_ptr_null(option_find(SECTION_LISTEN, ""));
+}
+END_TEST
+
+START_TEST(defaults)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &OPTIONS[i];
+        struct err err;
+        long long value;
+        if (o->type == OPTION_BOOL || o->type == OPTION_NUMBER || o->type == OPTION_SIZE ||
+            o->type == OPTION_DURATION || o->type == OPTION_WORD) {
+            ck_assert_msg(o->preset, "%s", o->name);
+            ck_assert_msg(conf_value(o, o->preset, &value, &err) == 0, "%s", err.text);
+            ck_assert_msg(!o->example || conf_value(o, o->example, &value, &err) == 0, "%s", err.text);
+        }
+        ck_assert_msg((o->type == OPTION_WORD) == (o->words != NULL), "%s", o->name);
+        ck_assert_msg(!o->preset || !o->also || option_also(o, o->preset), "%s", o->name);
+        bool ranged = o->type == OPTION_NUMBER || o->type == OPTION_SIZE || o->type == OPTION_DURATION;
+        ck_assert_msg(!ranged || o->min < o->max, "%s", o->name);
+    }
+}
+END_TEST
+
+/* Both ends of a range are allowed and what lies beyond is not; what option_number writes is read again as
+ * the same. */
+START_TEST(ranges)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &OPTIONS[i];
+        if (o->type != OPTION_NUMBER && o->type != OPTION_SIZE && o->type != OPTION_DURATION)
+            continue;
+        const long long ends[] = {o->min, o->max, o->min - 1, o->max + 1};
+        for (size_t j = 0; j < ARRAY_LEN(ends); j++) {
+            char text[OPTION_KIND_TEXT];
+            long long value = -7;
+            struct err err;
+            int rc = conf_value(o, option_number(o, ends[j], text), &value, &err);
+            ck_assert_msg(rc == (j < 2 ? 0 : ERR_RANGE), "%s = %s", o->name, text);
+            ck_assert_msg(value == (j < 2 ? ends[j] : -7), "%s = %s", o->name, text);
+        }
+    }
+}
+END_TEST
+
+START_TEST(words)
+{
+    const struct option *o = option_find(SECTION_LISTEN, "client_auth");
+    char text[OPTION_KIND_TEXT];
+    ck_assert_str_eq(option_kind(o, text), "off | request | optional | require");
+    ck_assert_str_eq(option_word(o, CLIENT_AUTH_REQUIRE), "require");
+    ck_assert_ptr_null(option_word(o, 99));
+    ck_assert_ptr_null(option_word(option_find(SECTION_LISTEN, "address"), 0));
+    ck_assert_str_eq(option_range(o, text), "");
+    o = option_find(SECTION_GLOBAL, "access_log");
+    ck_assert(option_also(o, "off") && option_also(o, "stdout") && option_also(o, "syslog"));
+    ck_assert(!option_also(o, "of") && !option_also(o, "off:") && !option_also(o, "") &&
+              !option_also(o, "|"));
+    ck_assert_str_eq(option_kind(o, text), "off | stdout | syslog | file");
+    o = option_find(SECTION_LISTEN, "crl_stale");
+    ck_assert(option_also(o, "grace:7d") && !option_also(o, "grace") && !option_also(o, "refuse:"));
+    ck_assert_str_eq(option_range(o, text), "1s to 366d");
+}
+END_TEST
+
+/* The declarators between "struct NAME {" and "};" in conf.h: each is an option or one of `others`. */
+static void covered(const char *header, enum option_section section, const char *start, const char *others)
+{
+    const char *p = strstr(header, start), *end = p ? strstr(p, "\n};") : NULL;
+    unsigned options = 0;
+    ck_assert_msg(p && end, "%s", start);
+    char *body = strndup(p + strlen(start), (size_t)(end - p) - strlen(start));
+    for (char *c; (c = strstr(body, "/*"));) {
+        char *close = strstr(c, "*/");
+        ck_assert_ptr_nonnull(close);
+        memset(c, ' ', (size_t)(close + 2 - c));
+    }
+    char *rest = NULL;
+    for (char *field = strtok_r(body, ";,", &rest); field; field = strtok_r(NULL, ";,", &rest)) {
+        size_t n = strlen(field);
+        while (n > 0 && isspace((unsigned char)field[n - 1]))
+            field[--n] = '\0';
+        while (n > 0 && (isalnum((unsigned char)field[n - 1]) || field[n - 1] == '_'))
+            n--;
+        const char *name = field + n;
+        if (!*name)
+            continue;
+        char listed[64];
+        snprintf(listed, sizeof listed, " %s ", name);
+        bool option = option_find(section, name) != NULL;
+        ck_assert_msg(option != (strstr(others, listed) != NULL), "%s%s", start, name);
+        options += option;
+    }
+    unsigned rows = 0;
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        rows += OPTIONS[i].section == section;
+    ck_assert_uint_eq(options, rows);
+    free(body);
+}
+
+START_TEST(fields)
+{
+    const char *srcdir = getenv("srcdir");
+    char path[4096], text[65536];
+    snprintf(path, sizeof path, "%s/src/config/conf.h", srcdir ? srcdir : ".");
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file, "%s", path);
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    covered(text, SECTION_GLOBAL, "struct conf {",
+            " file dir listener n_listeners location n_locations names n_names ");
+    covered(text, SECTION_LISTEN, "struct conf_listener {",
+            " name src client_auth_src crl_stale_mode crl_grace ");
+    covered(text, SECTION_LOCATION, "struct conf_location {", " prefix src ");
+}
+END_TEST
+
+Suite *suite_option(void)
+{
+    Suite *suite = suite_create("option");
+    TCase *tc = tcase_create("option");
+    tcase_add_test(tc, texts);
+    tcase_add_test(tc, unique);
+    tcase_add_test(tc, defaults);
+    tcase_add_test(tc, ranges);
+    tcase_add_test(tc, words);
+    tcase_add_test(tc, fields);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
