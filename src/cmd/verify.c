@@ -1,0 +1,327 @@
+/* `mtlsd verify`: the verdict that the live server would give to a chain, offline. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cmd/cmd.h"
+#include "cmd/verify_batch.h"
+#include "http/view.h"
+#include "pki/trust.h"
+#include "pki/verdict.h"
+#include "pki/x509file.h"
+
+static const char USAGE[] =
+    "Usage: mtlsd verify [-c FILE] [--listener NAME] CHAIN\n"
+    "       mtlsd verify --ca FILE... [--crl FILE...] CHAIN\n"
+    "       mtlsd verify --batch [FILE]\n"
+    "Prints, as the JSON of /api/peer, the verdict that the server would give to the client chain in CHAIN "
+    "(leaf\n"
+    "first). Exit status 0 verified, 1 refused, 2 could not judge.\n"
+    "\n"
+    "  -c, --config FILE     take CAs, CRLs and their options from a listener of this configuration\n"
+    "      --listener NAME   which one (default: the first that asks for certificates)\n"
+    "      --ca FILE         trust the certificates in FILE; may be repeated\n"
+    "      --crl FILE        use the CRLs in FILE; may be repeated\n"
+    "      --at TIME         judge as if it were TIME (RFC 3339, like 2026-11-23T16:42:00Z)\n"
+    "      --depth N         most intermediates (default 5)\n"
+    "      --purpose WORD    client (default) or server\n"
+    "      --hostname NAME   with the purpose server: the name that must match\n"
+    "      --batch           read one JSON object per line from FILE or the standard input: id, chain, ca, "
+    "crl, at,\n"
+    "                        purpose, hostname, depth; write one verdict per line\n"
+    "  -h, --help            this text\n";
+
+enum { DEFAULT_DEPTH = 5, MAX_DEPTH = 16, EXPIRES_SOON = 30 * 24 * 3600, MAX_FILES = 256 };
+
+struct verify_options {
+    const char *conf, *listener, *hostname;
+    const char *ca[MAX_FILES], *crl[MAX_FILES];
+    size_t n_ca, n_crl;
+    time_t at;
+    unsigned depth;
+    bool depth_given;
+    enum verdict_purpose purpose;
+    bool batch;
+};
+
+static int complain(const char *what, const char *text)
+{
+    fprintf(stderr, "mtlsd verify: %s%s\n", what, text);
+    return VERIFY_FAULT;
+}
+
+/* Trust from a listener of a configuration. */
+static int trust_from_conf(const struct verify_options *o, struct trust **out)
+{
+    struct diag diag = {.emit = diag_print, .cls = stderr};
+    struct conf *conf = NULL;
+    const struct conf_listener *chosen = NULL;
+    if (conf_load(o->conf, &diag, &conf) < 0)
+        return VERIFY_FAULT;
+    for (size_t i = 0; i < conf->n_listeners && chosen == NULL; i++) {
+        const struct conf_listener *l = &conf->listener[i];
+        if (o->listener != NULL ? strcmp(l->name, o->listener) == 0 : l->client_auth != CLIENT_AUTH_OFF)
+            chosen = l;
+    }
+    int rc = VERIFY_FAULT;
+    if (chosen == NULL)
+        complain(o->listener != NULL ? "there is no listener " : "no listener asks for client certificates",
+                 o->listener != NULL ? o->listener : "");
+    else if (trust_load(conf, chosen, &diag, out) == 0)
+        rc = VERIFY_GOOD;
+    conf_free(conf);
+    return rc;
+}
+
+/* Moves what `path` holds to the end of the lists. */
+static int take_file(const char *path, bool want_crls, struct trust_input *input)
+{
+    struct x509file file = {0};
+    struct err err;
+    if (x509file_load(path, NULL, NULL, &file, &err) < 0)
+        return complain("", err.text);
+    int rc = VERIFY_FAULT;
+    if (want_crls ? file.n_crls == 0 : file.n_crts == 0) {
+        complain(path, want_crls ? ": there is no CRL in it" : ": there is no certificate in it");
+        goto out;
+    }
+    gnutls_x509_crt_t *ca = realloc(input->ca, (input->n_ca + file.n_crts + 1) * sizeof(*ca));
+    if (ca != NULL)
+        input->ca = ca;
+    gnutls_x509_crl_t *crl = realloc(input->crl, (input->n_crls + file.n_crls + 1) * sizeof(*crl));
+    if (crl != NULL)
+        input->crl = crl;
+    if (ca == NULL || crl == NULL) {
+        complain("out of memory", "");
+        goto out;
+    }
+    if (want_crls) {
+        for (size_t i = 0; i < file.n_crls; i++)
+            input->crl[input->n_crls++] = file.crl[i];
+        file.n_crls = 0;
+    } else {
+        for (size_t i = 0; i < file.n_crts; i++)
+            input->ca[input->n_ca++] = file.crt[i];
+        file.n_crts = 0;
+    }
+    rc = VERIFY_GOOD;
+out:
+    x509file_done(&file);
+    return rc;
+}
+
+static int trust_from_files(const struct verify_options *o, struct trust **out)
+{
+    struct trust_input input = {.crl_check = CRL_CHECK_CHAIN,
+                                .crl_stale = CRL_STALE_REFUSE,
+                                .verify_depth = o->depth,
+                                .expires_soon = EXPIRES_SOON,
+                                .keep_forged_crls = true};
+    struct err err;
+    int rc = VERIFY_GOOD;
+    for (size_t i = 0; rc == VERIFY_GOOD && i < o->n_ca; i++)
+        rc = take_file(o->ca[i], false, &input);
+    for (size_t i = 0; rc == VERIFY_GOOD && i < o->n_crl; i++)
+        rc = take_file(o->crl[i], true, &input);
+    input.n_advertised = input.n_ca;
+    if (rc == VERIFY_GOOD && trust_new(&input, out, &err) < 0)
+        rc = complain("", err.text);
+    for (size_t i = 0; i < input.n_ca; i++)
+        gnutls_x509_crt_deinit(input.ca[i]);
+    for (size_t i = 0; i < input.n_crls; i++)
+        gnutls_x509_crl_deinit(input.crl[i]);
+    free(input.ca);
+    free(input.crl);
+    return rc;
+}
+
+static int print_peer(const struct peer *peer, const struct trust *trust)
+{
+    struct view_peer_input input = {.peer = peer, .requested = true};
+    struct buf text;
+    input.advertised = trust_advertised(trust, &input.n_advertised);
+    buf_init(&text, 0);
+    json_t *json = view_peer(&input);
+    int rc = json != NULL && view_write(json, &text) == 0 && !buf_failed(&text) &&
+                     fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0
+                 ? VERIFY_GOOD
+                 : complain("the verdict cannot be written", "");
+    json_decref(json);
+    buf_done(&text);
+    return rc;
+}
+
+static int judge(const struct verify_options *o, const struct trust *trust, const struct x509file *file)
+{
+    gnutls_datum_t *chain = calloc(file->n_crts + 1, sizeof(*chain));
+    struct verdict_question q = {
+        .trust = trust, .chain = chain, .at = o->at, .purpose = o->purpose, .hostname = o->hostname};
+    struct peer *peer = NULL;
+    struct err err;
+    int rc = VERIFY_FAULT;
+    if (chain == NULL) {
+        complain("out of memory", "");
+        goto out;
+    }
+    for (size_t i = 0; i < file->n_crts; i++, q.n_chain++)
+        if (gnutls_x509_crt_export2(file->crt[i], GNUTLS_X509_FMT_DER, &chain[i]) < 0) {
+            complain("out of memory", "");
+            goto out;
+        }
+    if (verdict_judge(&q, &peer, &err) < 0) {
+        complain("", err.text);
+        goto out;
+    }
+    rc = print_peer(peer, trust);
+    if (rc == VERIFY_GOOD && peer->verify != VERIFY_SUCCESS)
+        rc = VERIFY_REFUSED;
+out:
+    for (size_t i = 0; i < q.n_chain; i++)
+        gnutls_free(chain[i].data);
+    free(chain);
+    peer_unref(peer);
+    return rc;
+}
+
+static int verify_one(const struct verify_options *o, const char *path)
+{
+    struct trust *trust = NULL;
+    struct x509file file = {0};
+    struct err err;
+    int rc = o->conf != NULL ? trust_from_conf(o, &trust) : trust_from_files(o, &trust);
+    if (rc != VERIFY_GOOD)
+        return rc;
+    if (x509file_load(path, NULL, NULL, &file, &err) < 0)
+        rc = complain("", err.text);
+    else if (file.n_crts == 0)
+        rc = complain(path, ": there is no certificate in it");
+    else
+        rc = judge(o, trust, &file);
+    x509file_done(&file);
+    trust_unref(trust);
+    return rc;
+}
+
+static int verify_many(const char *path)
+{
+    FILE *in = path == NULL || strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (in == NULL) {
+        fprintf(stderr, "mtlsd verify: %s: %s\n", path, strerror(errno));
+        return VERIFY_FAULT;
+    }
+    int rc = verify_batch(in, stdout);
+    if (in != stdin)
+        fclose(in);
+    return rc;
+}
+
+static int usage(const char *what, const char *text)
+{
+    fprintf(stderr, "mtlsd verify: %s%s\n%s", what, text, USAGE);
+    return VERIFY_FAULT;
+}
+
+static bool add_file(const char **list, size_t *n, const char *path)
+{
+    if (*n == MAX_FILES)
+        return false;
+    list[(*n)++] = path;
+    return true;
+}
+
+static bool parse_depth(const char *text, unsigned *out)
+{
+    char *end;
+    errno = 0;
+    long v = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != 0 || v < 0 || v > MAX_DEPTH)
+        return false;
+    *out = (unsigned)v;
+    return true;
+}
+
+enum { OPT_LISTENER = 256, OPT_CA, OPT_CRL, OPT_AT, OPT_DEPTH, OPT_PURPOSE, OPT_HOSTNAME, OPT_BATCH };
+
+static const struct option LONG_OPTIONS[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"listener", required_argument, NULL, OPT_LISTENER},
+    {"ca", required_argument, NULL, OPT_CA},
+    {"crl", required_argument, NULL, OPT_CRL},
+    {"at", required_argument, NULL, OPT_AT},
+    {"depth", required_argument, NULL, OPT_DEPTH},
+    {"purpose", required_argument, NULL, OPT_PURPOSE},
+    {"hostname", required_argument, NULL, OPT_HOSTNAME},
+    {"batch", no_argument, NULL, OPT_BATCH},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* Takes one option; false with a complaint in *what when its argument is wrong. */
+static bool take_option(struct verify_options *o, int c, const char **what)
+{
+    switch (c) {
+    case 'c':
+        o->conf = optarg;
+        return true;
+    case OPT_LISTENER:
+        o->listener = optarg;
+        return true;
+    case OPT_CA:
+        *what = "too many --ca: ";
+        return add_file(o->ca, &o->n_ca, optarg);
+    case OPT_CRL:
+        *what = "too many --crl: ";
+        return add_file(o->crl, &o->n_crl, optarg);
+    case OPT_AT:
+        *what = "--at wants a time like 2026-11-23T16:42:00Z, not ";
+        return clock_parse_rfc3339(optarg, &o->at) == 0;
+    case OPT_DEPTH:
+        *what = "--depth wants a number from 0 to 16, not ";
+        o->depth_given = true;
+        return parse_depth(optarg, &o->depth);
+    case OPT_PURPOSE:
+        *what = "--purpose is client or server, not ";
+        o->purpose = strcmp(optarg, "server") == 0 ? PURPOSE_SERVER : PURPOSE_CLIENT;
+        return o->purpose == PURPOSE_SERVER || strcmp(optarg, "client") == 0;
+    case OPT_HOSTNAME:
+        o->hostname = optarg;
+        return true;
+    default:
+        o->batch = true;
+        return true;
+    }
+}
+
+int cmd_verify(int argc, char **argv)
+{
+    struct verify_options o = {.at = clock_now(), .depth = DEFAULT_DEPTH, .purpose = PURPOSE_CLIENT};
+    const char *what = "";
+    int c;
+    while ((c = getopt_long(argc, argv, "c:h", LONG_OPTIONS, NULL)) != -1) {
+        if (c == 'h') {
+            fputs(USAGE, stdout);
+            return VERIFY_GOOD;
+        }
+        if (c == '?')
+            return usage("", "unknown or incomplete option");
+        if (!take_option(&o, c, &what))
+            return usage(what, optarg);
+    }
+    const char *path = optind < argc ? argv[optind] : NULL;
+    if (optind + 1 < argc)
+        return usage("one file at a time, not also ", argv[optind + 1]);
+    if (o.batch)
+        return verify_many(path);
+    if (path == NULL)
+        return usage("", "the file with the chain is missing");
+    if (o.conf != NULL && (o.n_ca > 0 || o.n_crl > 0 || o.depth_given))
+        return usage("", "-c brings its own CAs, CRLs and depth; leave out --ca, --crl and --depth");
+    if (o.conf == NULL && o.listener != NULL)
+        return usage("", "--listener needs -c");
+    if (o.conf == NULL && o.n_ca == 0)
+        return usage("", "who is trusted? give -c FILE or --ca FILE");
+    return verify_one(&o, path);
+}

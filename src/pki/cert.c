@@ -1,0 +1,140 @@
+#include "pki/cert_impl.h"
+
+void cert_add_problem(struct cert *cert, const char *reason, const char *expected, const struct der *value,
+                      bool serial)
+{
+    if (cert->n_problems == CERT_MAX_PROBLEMS)
+        return;
+    cert->problem[cert->n_problems++] =
+        (struct cert_problem){reason, expected, value != NULL ? *value : (struct der){0}, serial};
+}
+
+bool cert_name_valid(const struct der *whole)
+{
+    struct der in = *whole, rdns, rdn, attr, oid, value;
+    unsigned tag;
+    if (!der_take(&in, DER_SEQUENCE, &rdns) || in.n != 0)
+        return false;
+    while (rdns.n > 0) {
+        if (!der_take(&rdns, DER_SET, &rdn) || rdn.n == 0)
+            return false;
+        while (rdn.n > 0)
+            if (!der_take(&rdn, DER_SEQUENCE, &attr) || !der_take(&attr, DER_OID, &oid) || oid.n == 0 ||
+                !der_any(&attr, &tag, &value, NULL) || attr.n != 0)
+                return false;
+    }
+    return true;
+}
+
+static void check_serial(struct cert *cert)
+{
+    const struct der *s = &cert->serial;
+    bool zero = true;
+    for (size_t i = 0; i < s->n; i++)
+        zero = zero && s->p[i] == 0;
+    const char *expected = "a positive number of at most 20 octets (RFC 5280 section 4.1.2.2)";
+    if (zero)
+        cert_add_problem(cert, "the serial number is zero", expected, NULL, true);
+    else if ((s->p[0] & 0x80) != 0)
+        cert_add_problem(cert, "the serial number is negative", expected, NULL, true);
+    else if (s->n - (s->p[0] == 0 ? 1 : 0) > 20) /* the octet of the sign is not counted */
+        cert_add_problem(cert, "the serial number is too long", expected, NULL, true);
+    else if (s->n > 1 && s->p[0] == 0 && (s->p[1] & 0x80) == 0)
+        cert_add_problem(cert, "the serial number has leading zeros", expected, NULL, true);
+}
+
+static bool take_time(struct der *validity, struct cert *cert, time_t *out)
+{
+    unsigned tag;
+    struct der v;
+    if (!der_any(validity, &tag, &v, NULL) || (tag != DER_UTC_TIME && tag != DER_GENERALIZED_TIME))
+        return false;
+    if (!der_time(tag, &v, out))
+        return false;
+    /* 2050-01-01: from here on GeneralizedTime, before it UTCTime (RFC 5280 section 4.1.2.5). */
+    if ((tag == DER_UTC_TIME) != (*out < 2524608000) && *out >= 0)
+        cert_add_problem(cert, "a date of the validity is in the wrong form",
+                         "UTCTime through 2049, GeneralizedTime after", &v, false);
+    return true;
+}
+
+bool cert_parse(const gnutls_datum_t *der, struct cert *out, const char **why)
+{
+    struct cert c = {
+        .version = 1, .path_len = -1, .curve = GNUTLS_ECC_CURVE_INVALID, .pk = GNUTLS_PK_UNKNOWN};
+    struct der in = {der->data, der->size}, outer, tbs, v, validity, inner_algorithm, explicit_version, list;
+    unsigned tag, version;
+
+    *why = "it is no DER";
+    if (!der_any(&in, &tag, &outer, &c.whole) || tag != DER_SEQUENCE)
+        return false;
+    *why = "bytes follow the certificate";
+    if (in.n != 0)
+        return false;
+    *why = "the outline is not that of a certificate";
+    if (!der_any(&outer, &tag, &tbs, &c.tbs) || tag != DER_SEQUENCE)
+        return false;
+    if (!der_any(&outer, &tag, &v, &c.signature_algorithm) || tag != DER_SEQUENCE)
+        return false;
+    c.sign = cert_sign_algorithm(v);
+    if (!der_take(&outer, DER_BIT_STRING, &c.signature) || c.signature.n < 1 || c.signature.p[0] != 0 ||
+        outer.n != 0)
+        return false;
+    c.signature.p++;
+    c.signature.n--;
+
+    *why = "the version is malformed";
+    if (der_next_is(&tbs, DER_CONTEXT_C(0))) {
+        if (!der_take(&tbs, DER_CONTEXT_C(0), &explicit_version) ||
+            !der_take(&explicit_version, DER_INTEGER, &v) || explicit_version.n != 0 ||
+            !der_uint(&v, &version) || version > 2)
+            return false;
+        c.version = version + 1;
+    }
+    *why = "the serial number is malformed";
+    if (!der_take(&tbs, DER_INTEGER, &c.serial) || c.serial.n == 0)
+        return false;
+    check_serial(&c);
+    *why = "the signature algorithm is malformed";
+    if (!der_any(&tbs, &tag, &v, &inner_algorithm) || tag != DER_SEQUENCE)
+        return false;
+    if (!der_equal(&inner_algorithm, &c.signature_algorithm))
+        cert_add_problem(&c, "the signature algorithm inside and outside of the signed part differ",
+                         "the same in both places (RFC 5280 section 4.1.1.2)", NULL, false);
+    *why = "the issuer's name is malformed";
+    if (!der_any(&tbs, &tag, &v, &c.issuer) || !cert_name_valid(&c.issuer))
+        return false;
+    *why = "the validity is malformed";
+    if (!der_take(&tbs, DER_SEQUENCE, &validity) || !take_time(&validity, &c, &c.not_before) ||
+        !take_time(&validity, &c, &c.not_after) || validity.n != 0)
+        return false;
+    *why = "the subject's name is malformed";
+    if (!der_any(&tbs, &tag, &v, &c.subject) || !cert_name_valid(&c.subject))
+        return false;
+    *why = "the public key is malformed";
+    if (!der_any(&tbs, &tag, &v, &c.spki) || tag != DER_SEQUENCE)
+        return false;
+    cert_parse_key(&c, v);
+    for (unsigned id = 1; id <= 2; id++) {
+        if (!der_next_is(&tbs, DER_CONTEXT(id)))
+            continue;
+        *why = "a unique identifier is malformed";
+        if (!der_take(&tbs, DER_CONTEXT(id), &v))
+            return false;
+        cert_add_problem(&c, "it carries a unique identifier", "none (RFC 5280 section 4.1.2.8)", NULL,
+                         false);
+    }
+    *why = "the extensions are malformed";
+    if (tbs.n > 0) {
+        if (!der_take(&tbs, DER_CONTEXT_C(3), &v) || tbs.n != 0 || !der_take(&v, DER_SEQUENCE, &list) ||
+            v.n != 0)
+            return false;
+        if (c.version != 3)
+            cert_add_problem(&c, "it carries extensions but is not of version 3", "version 3", NULL, false);
+        if (!cert_parse_extensions(&c, list))
+            return false;
+    }
+    *out = c;
+    *why = NULL;
+    return true;
+}

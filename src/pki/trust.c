@@ -1,0 +1,282 @@
+#include "pki/trust.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "pki/trust_impl.h"
+
+static int compare_names(const struct der *a, const struct der *b)
+{
+    if (a->n != b->n)
+        return a->n < b->n ? -1 : 1;
+    return a->n == 0 ? 0 : memcmp(a->p, b->p, a->n);
+}
+
+static int compare_subjects(const void *a, const void *b, void *cls)
+{
+    const struct anchor *anchor = cls;
+    size_t i = *(const size_t *)a, j = *(const size_t *)b;
+    int order = compare_names(&anchor[i].cert.subject, &anchor[j].cert.subject);
+    return order != 0 ? order : (i > j) - (i < j); /* the order of the configuration decides between equals */
+}
+
+size_t trust_find(const struct trust *trust, const struct der *subject, size_t *first)
+{
+    size_t low = 0, high = trust->n_by_subject;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (compare_names(&trust->anchor[trust->by_subject[mid]].cert.subject, subject) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    *first = low;
+    size_t n = 0;
+    while (low + n < trust->n_by_subject &&
+           der_equal(&trust->anchor[trust->by_subject[low + n]].cert.subject, subject))
+        n++;
+    return n;
+}
+
+const struct certname_attr *trust_attribute(const struct certname *name, const char *label)
+{
+    for (size_t i = 0; i < name->n; i++)
+        if (strcmp(name->attr[i].label, label) == 0)
+            return &name->attr[i];
+    return NULL;
+}
+
+const struct anchor *trust_relative(const struct trust *trust, const struct certname *name)
+{
+    static const char *const kinds[] = {"O", "DC"};
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        const struct certname_attr *mine = trust_attribute(name, kinds[k]);
+        if (mine == NULL)
+            continue;
+        for (size_t i = 0; i < trust->n_by_subject; i++) {
+            const struct anchor *anchor = &trust->anchor[trust->by_subject[i]];
+            const struct certname_attr *a = trust_attribute(&anchor->name, kinds[k]);
+            bool same = a != NULL && a->len == mine->len &&
+                        strncasecmp((const char *)a->value, (const char *)mine->value, a->len) == 0;
+            if (same)
+                return anchor;
+        }
+    }
+    return NULL;
+}
+
+static bool have_anchor(const struct trust *trust, const gnutls_datum_t *der)
+{
+    for (size_t i = 0; i < trust->n_anchors; i++)
+        if (trust->anchor[i].der.size == der->size &&
+            memcmp(trust->anchor[i].der.data, der->data, der->size) == 0)
+            return true;
+    return false;
+}
+
+/* Takes `crt` over, success or not. */
+static int add_anchor(struct trust *trust, gnutls_x509_crt_t crt, struct err *err)
+{
+    struct anchor a = {.crt = crt};
+    int rc = gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &a.der);
+    if (rc < 0)
+        goto out;
+    if (have_anchor(trust, &a.der))
+        goto out;
+    if (cert_parse(&a.der, &a.cert, &a.unreadable)) {
+        gnutls_datum_t subject = {(unsigned char *)(uintptr_t)a.cert.subject.p, (unsigned)a.cert.subject.n};
+        int named = certname_init(&a.name, &subject, NULL);
+        if (named == ERR_NOMEM)
+            rc = GNUTLS_E_MEMORY_ERROR;
+        else if (named < 0)
+            a.unreadable = "its name cannot be read";
+    }
+    if (rc < 0)
+        goto out;
+    trust->anchor[trust->n_anchors++] = a;
+    return 0;
+out:
+    certname_done(&a.name);
+    gnutls_free(a.der.data);
+    gnutls_x509_crt_deinit(crt);
+    if (rc == GNUTLS_E_MEMORY_ERROR)
+        return err_nomem(err);
+    return rc < 0 ? err_set(err, ERR_CRYPTO, "a trusted certificate cannot be used: %s", gnutls_strerror(rc))
+                  : 0;
+}
+
+static int advertise(struct trust *trust, size_t n)
+{
+    trust->advertised = calloc(n + 1, sizeof(*trust->advertised));
+    trust->advertised_crt = calloc(n + 1, sizeof(gnutls_x509_crt_t));
+    if (trust->advertised == NULL || trust->advertised_crt == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        struct anchor *a = &trust->anchor[i];
+        bool twice = a->unreadable != NULL;
+        for (size_t k = 0; k < trust->n_advertised && !twice; k++) {
+            const struct certname *name = &trust->advertised[k];
+            twice = name->der_len == a->cert.subject.n &&
+                    memcmp(name->der, a->cert.subject.p, name->der_len) == 0;
+        }
+        if (twice)
+            continue;
+        gnutls_datum_t der = {(unsigned char *)(uintptr_t)a->cert.subject.p, (unsigned)a->cert.subject.n};
+        int rc = certname_init(&trust->advertised[trust->n_advertised], &der, NULL);
+        if (rc == ERR_NOMEM)
+            return rc;
+        if (rc == 0)
+            trust->advertised_crt[trust->n_advertised++] = a->crt;
+    }
+    return 0;
+}
+
+/* A CRL under the name of a configured CA must be that CA's. One under another name may belong to an
+ * intermediate that clients send; it is checked when that intermediate is known. */
+static int check_crl(struct trust *trust, struct crl *crl, bool keep_forged, struct err *err)
+{
+    size_t first, n = trust_find(trust, &crl->issuer, &first);
+    bool may = false;
+    for (size_t i = 0; i < n; i++) {
+        struct anchor *a = &trust->anchor[trust->by_subject[first + i]];
+        if (crl_signed_by(crl, a->crt, &a->cert))
+            return 0;
+        may = may || cert_may(&a->cert, GNUTLS_KEY_CRL_SIGN);
+    }
+    if (n == 0)
+        return 0;
+    crl->problem = may ? "its signature is not that of the CA whose name it bears"
+                       : "the CA whose name it bears must not sign CRLs (key usage without cRLSign)";
+    if (keep_forged || !may)
+        return 0;
+    struct certname name;
+    gnutls_datum_t der = {(unsigned char *)(uintptr_t)crl->issuer.p, (unsigned)crl->issuer.n};
+    if (certname_init(&name, &der, NULL) < 0)
+        return err_set(err, ERR_CRYPTO, "a CRL is not signed by the CA whose name it bears");
+    int rc =
+        err_set(err, ERR_CRYPTO,
+                "the CRL of %s is not signed by the configured CA of that name; fetch it again", name.text);
+    certname_done(&name);
+    return rc;
+}
+
+static void input_done(struct trust_input *input)
+{
+    for (size_t i = 0; i < input->n_ca; i++)
+        gnutls_x509_crt_deinit(input->ca[i]);
+    for (size_t i = 0; i < input->n_crls; i++)
+        gnutls_x509_crl_deinit(input->crl[i]);
+    input->n_ca = input->n_crls = 0;
+}
+
+int trust_new(struct trust_input *input, struct trust **out, struct err *err)
+{
+    struct trust *trust = calloc(1, sizeof(*trust));
+    int rc = ERR_NOMEM;
+    size_t used_ca = 0, used_crl = 0, n_advertised = 0;
+    if (trust == NULL)
+        goto out;
+    trust->refs = 1;
+    trust->crl_check = input->crl_check;
+    trust->crl_stale = input->crl_stale;
+    trust->crl_grace = input->crl_grace;
+    trust->verify_depth = input->verify_depth;
+    trust->expires_soon = input->expires_soon;
+    trust->anchor = calloc(input->n_ca + 1, sizeof(*trust->anchor));
+    trust->by_subject = calloc(input->n_ca + 1, sizeof(*trust->by_subject));
+    trust->crl = calloc(input->n_crls + 1, sizeof(struct crl *));
+    if (trust->anchor == NULL || trust->by_subject == NULL || trust->crl == NULL)
+        goto out;
+    while (used_ca < input->n_ca) {
+        rc = add_anchor(trust, input->ca[used_ca++], err);
+        if (rc < 0)
+            goto out;
+        if (used_ca <= input->n_advertised)
+            n_advertised = trust->n_anchors;
+    }
+    for (size_t i = 0; i < trust->n_anchors; i++)
+        if (trust->anchor[i].unreadable == NULL)
+            trust->by_subject[trust->n_by_subject++] = i;
+    qsort_r(trust->by_subject, trust->n_by_subject, sizeof(size_t), compare_subjects, trust->anchor);
+    rc = advertise(trust, n_advertised);
+    if (rc < 0)
+        goto out;
+    while (used_crl < input->n_crls) {
+        rc = crl_new(input->crl[used_crl++], &trust->crl[trust->n_crls], err);
+        if (rc < 0)
+            goto out;
+        rc = check_crl(trust, trust->crl[trust->n_crls++], input->keep_forged_crls, err);
+        if (rc < 0)
+            goto out;
+    }
+    *out = trust;
+    trust = NULL;
+    rc = 0;
+out:
+    for (size_t i = 0; i < used_ca; i++)
+        input->ca[i] = NULL;
+    for (size_t i = 0; i < used_crl; i++)
+        input->crl[i] = NULL;
+    input_done(input);
+    trust_unref(trust);
+    return rc == ERR_NOMEM ? err_nomem(err) : rc;
+}
+
+struct trust *trust_ref(struct trust *trust)
+{
+    if (trust != NULL)
+        __atomic_add_fetch(&trust->refs, 1, __ATOMIC_RELAXED);
+    return trust;
+}
+
+void trust_unref(struct trust *trust)
+{
+    if (trust == NULL || __atomic_sub_fetch(&trust->refs, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    for (size_t i = 0; i < trust->n_advertised; i++)
+        certname_done(&trust->advertised[i]);
+    free(trust->advertised);
+    free(trust->advertised_crt);
+    for (size_t i = 0; i < trust->n_anchors; i++) {
+        gnutls_x509_crt_deinit(trust->anchor[i].crt);
+        certname_done(&trust->anchor[i].name);
+        gnutls_free(trust->anchor[i].der.data);
+    }
+    free(trust->anchor);
+    free(trust->by_subject);
+    for (size_t i = 0; i < trust->n_crls; i++)
+        crl_free(trust->crl[i]);
+    free(trust->crl);
+    free(trust);
+}
+
+const struct certname *trust_advertised(const struct trust *trust, size_t *n)
+{
+    *n = trust->n_advertised;
+    return trust->advertised;
+}
+
+const gnutls_x509_crt_t *trust_advertised_crts(const struct trust *trust, size_t *n)
+{
+    *n = trust->n_advertised;
+    return trust->advertised_crt;
+}
+
+const gnutls_datum_t *trust_anchor(const struct trust *trust, size_t i)
+{
+    return i < trust->n_anchors ? &trust->anchor[i].der : NULL;
+}
+
+time_t trust_crl_next_update(const struct trust *trust)
+{
+    time_t earliest = 0;
+    for (size_t i = 0; i < trust->n_crls; i++)
+        if (trust->crl[i]->problem == NULL && (earliest == 0 || trust->crl[i]->next_update < earliest))
+            earliest = trust->crl[i]->next_update;
+    return earliest;
+}
+
+size_t trust_crl_count(const struct trust *trust)
+{
+    return trust->n_crls;
+}

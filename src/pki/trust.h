@@ -1,0 +1,59 @@
+/* What a listener believes: trust anchors, intermediates and CRLs, loaded once, immutable, refcounted. */
+#ifndef MTLSD_PKI_TRUST_H
+#define MTLSD_PKI_TRUST_H
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+#include "base/diag.h"
+#include "config/conf.h"
+#include "pki/certinfo.h"
+
+struct trust; /* private to trust.c and verdict*.c (trust_impl.h) */
+
+/* Where the parts come from: parsed objects, whose ownership passes to the trust (success or not). */
+struct trust_input {
+    gnutls_x509_crt_t *ca; /* trusted; self-signed or not (an intermediate in the trust file works) */
+    size_t n_ca;
+    size_t n_advertised; /* the first so many of `ca` are advertised to clients */
+    gnutls_x509_crl_t *crl;
+    size_t n_crls;
+    enum crl_check crl_check;
+    enum crl_stale crl_stale;
+    long long crl_grace;    /* seconds */
+    unsigned verify_depth;  /* most intermediates */
+    long long expires_soon; /* seconds */
+    /* For judging single chains: a forged CRL is no error but unusable, so that its issuer counts as one
+     * without a CRL. */
+    bool keep_forged_crls;
+};
+
+/* Builds it. Refuses a CRL that bears the name of a configured CA without its signature (ERR_CRYPTO names
+ * it). A CRL under another name waits for the intermediate of that name, which clients send, and is checked
+ * against its key then. One that RFC 5280 forbids (no CRL number, indirect, delta, ...) is kept but never
+ * used: its issuer counts as one without a CRL. 0 and *out with one reference. */
+MUST_CHECK int trust_new(struct trust_input *input, struct trust **out, struct err *err);
+
+/* Loads the files of a listener and builds it; every problem goes to `diag` with file and line, warnings
+ * (expired CA, stale CRL, not a CA, CRL list incomplete) too. A listener without a CA gives an empty trust,
+ * under which nothing verifies. */
+MUST_CHECK int trust_load(const struct conf *conf, const struct conf_listener *listener, struct diag *diag,
+                          struct trust **out);
+
+struct trust *trust_ref(struct trust *trust);
+void trust_unref(struct trust *trust);
+
+/* The names that go into CertificateRequest, without repetition, in order. Borrowed; lives as long as the
+ * trust. */
+const struct certname *trust_advertised(const struct trust *trust, size_t *n);
+/* The same CAs as certificates, for gnutls_certificate_set_x509_trust. */
+const gnutls_x509_crt_t *trust_advertised_crts(const struct trust *trust, size_t *n);
+
+/* The DER of the i-th configured CA, NULL when there are fewer. Borrowed. */
+const gnutls_datum_t *trust_anchor(const struct trust *trust, size_t i);
+
+/* For /health and metrics: the earliest nextUpdate of the CRLs in use, 0 when there is none. */
+time_t trust_crl_next_update(const struct trust *trust);
+size_t trust_crl_count(const struct trust *trust);
+
+#endif

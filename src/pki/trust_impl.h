@@ -1,0 +1,43 @@
+/* The inside of a trust, for trust*.c and verdict*.c only. */
+#ifndef MTLSD_PKI_TRUST_IMPL_H
+#define MTLSD_PKI_TRUST_IMPL_H
+
+#include "pki/cert.h"
+#include "pki/crl.h"
+#include "pki/trust.h"
+
+struct anchor {
+    gnutls_x509_crt_t crt; /* owned */
+    gnutls_datum_t der;    /* owned; `cert` points into it */
+    struct cert cert;
+    struct certname name;   /* its subject, parsed */
+    const char *unreadable; /* why cert_parse refused it, NULL: `cert` is filled */
+};
+
+struct trust {
+    unsigned refs; /* atomic */
+    struct anchor *anchor;
+    size_t n_anchors;
+    size_t *by_subject; /* indexes of the readable anchors, sorted by subject */
+    size_t n_by_subject;
+    struct certname *advertised;
+    gnutls_x509_crt_t *advertised_crt; /* borrowed from `anchor` */
+    size_t n_advertised;
+    struct crl **crl;
+    size_t n_crls;
+    enum crl_check crl_check;
+    enum crl_stale crl_stale;
+    long long crl_grace;
+    unsigned verify_depth;
+    long long expires_soon;
+};
+
+/* The anchors with this subject: positions [*first, *first + result) of by_subject. */
+size_t trust_find(const struct trust *trust, const struct der *subject, size_t *first);
+
+/* The first attribute with this label, or NULL. */
+const struct certname_attr *trust_attribute(const struct certname *name, const char *label);
+/* A configured CA of the same organization (or, without one, of the same domain components), or NULL. */
+const struct anchor *trust_relative(const struct trust *trust, const struct certname *name);
+
+#endif

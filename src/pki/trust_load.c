@@ -1,0 +1,255 @@
+/* A listener's CAs and CRLs from their files. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "pki/trust.h"
+#include "pki/trust_impl.h"
+#include "pki/x509file.h"
+
+struct load {
+    struct diag *diag;
+    struct trust_input input;
+    struct src *crl_src; /* where each CRL stands, for warnings after the build */
+    char *password, *pin;
+};
+
+/* The first line of a secret's file; NULL without one. */
+static char *read_secret(struct load *load, const struct conf_text *file)
+{
+    char *data = NULL, *line = NULL;
+    size_t len = 0;
+    struct err err;
+    if (file->text == NULL)
+        return NULL;
+    if (x509file_read(file->text, 4096, &data, &len, &err) < 0) {
+        diag_error(load->diag, file->src, "%s", err.text);
+        return NULL;
+    }
+    line = strndup(data, strcspn(data, "\r\n"));
+    x509file_wipe(data, len);
+    return line;
+}
+
+static void wipe(char *secret)
+{
+    if (secret == NULL)
+        return;
+    explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
+static bool grow(void **list, size_t n, size_t more, size_t size)
+{
+    void *bigger = realloc(*list, (n + more + 1) * size);
+    if (bigger == NULL)
+        return false;
+    *list = bigger;
+    return true;
+}
+
+static int open_file(struct load *load, const struct conf_text *name, struct x509file *file)
+{
+    struct err err;
+    int rc = x509file_load(name->text, load->password, load->pin, file, &err);
+    if (rc < 0)
+        diag_error(load->diag, name->src, "%s", err.text);
+    return rc;
+}
+
+static char *name_of(const struct der *name)
+{
+    gnutls_datum_t der = {(unsigned char *)(uintptr_t)name->p, (unsigned)name->n};
+    struct certname parsed;
+    if (certname_init(&parsed, &der, NULL) < 0)
+        return NULL;
+    char *text = parsed.text;
+    parsed.text = NULL;
+    certname_done(&parsed);
+    return text;
+}
+
+static void lint_ca(struct load *load, const struct conf_text *file, gnutls_x509_crt_t crt)
+{
+    gnutls_datum_t der;
+    struct cert cert;
+    const char *why;
+    char date[CLOCK_TEXT];
+    time_t now = clock_now();
+    if (gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der) < 0)
+        return;
+    if (!cert_parse(&der, &cert, &why)) {
+        diag_error(load->diag, file->src, "%s: a certificate in it cannot be used: %s", file->text, why);
+        gnutls_free(der.data);
+        return;
+    }
+    char *name = name_of(&cert.subject);
+    const char *who = name != NULL && name[0] != 0 ? name : "a certificate without a name";
+    if (!cert.is_ca && !cert_self_issued(&cert))
+        diag_error(load->diag, file->src,
+                   "%s: %s is not a CA certificate (no basicConstraints CA:TRUE); name the certificate of "
+                   "the CA that issues "
+                   "to clients",
+                   file->text, who);
+    else if (!cert.is_ca)
+        diag_warning(
+            load->diag, file->src,
+            "%s: %s is not a CA certificate (no basicConstraints CA:TRUE); it is trusted for itself alone",
+            file->text, who);
+    if (now > cert.not_after)
+        diag_warning(load->diag, file->src, "%s: %s expired on %s; nothing that it issued is accepted",
+                     file->text, who, clock_rfc3339(cert.not_after, date));
+    else if (now < cert.not_before)
+        diag_warning(load->diag, file->src, "%s: %s is valid only from %s", file->text, who,
+                     clock_rfc3339(cert.not_before, date));
+    free(name);
+    gnutls_free(der.data);
+}
+
+static int load_cas(struct load *load, const struct conf_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        struct x509file file = {0};
+        if (open_file(load, &list->item[i], &file) < 0)
+            continue;
+        if (file.n_crts == 0)
+            diag_error(load->diag, list->item[i].src, "%s holds no certificate", list->item[i].text);
+        if (!grow((void **)&load->input.ca, load->input.n_ca, file.n_crts, sizeof(gnutls_x509_crt_t))) {
+            x509file_done(&file);
+            return ERR_NOMEM;
+        }
+        for (size_t k = 0; k < file.n_crts; k++) {
+            lint_ca(load, &list->item[i], file.crt[k]);
+            load->input.ca[load->input.n_ca++] = file.crt[k];
+        }
+        file.n_crts = 0; /* they are the input's now */
+        x509file_done(&file);
+    }
+    return 0;
+}
+
+static int load_crls(struct load *load, const struct conf_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        struct x509file file = {0};
+        size_t n = load->input.n_crls;
+        if (open_file(load, &list->item[i], &file) < 0)
+            continue;
+        if (file.n_crls == 0)
+            diag_error(load->diag, list->item[i].src, "%s holds no CRL", list->item[i].text);
+        if (!grow((void **)&load->input.crl, n, file.n_crls, sizeof(gnutls_x509_crl_t)) ||
+            !grow((void **)&load->crl_src, n, file.n_crls, sizeof(struct src))) {
+            x509file_done(&file);
+            return ERR_NOMEM;
+        }
+        for (size_t k = 0; k < file.n_crls; k++) {
+            load->input.crl[n + k] = file.crl[k];
+            load->crl_src[n + k] = list->item[i].src;
+        }
+        load->input.n_crls += file.n_crls;
+        file.n_crls = 0;
+        x509file_done(&file);
+    }
+    return 0;
+}
+
+/* A configured CA without a CRL while others have one: everything that it issued is refused. */
+static void lint_coverage(const struct trust *trust, const struct anchor *a, struct src src,
+                          struct diag *diag)
+{
+    if (a->unreadable != NULL || !a->cert.is_ca || trust->n_crls == 0 || trust->crl_check == CRL_CHECK_OFF)
+        return;
+    for (size_t i = 0; i < trust->n_crls; i++)
+        if (der_equal(&trust->crl[i]->issuer, &a->cert.subject))
+            return;
+    diag_warning(diag, src,
+                 "there are CRLs, but none of %s; certificates that it issued are refused (crl_missing)",
+                 a->name.text);
+}
+
+static void lint_crl(const struct trust *trust, const struct crl *crl, struct src src, time_t now,
+                     struct diag *diag)
+{
+    char date[CLOCK_TEXT];
+    size_t first;
+    gnutls_datum_t der = {(unsigned char *)(uintptr_t)crl->issuer.p, (unsigned)crl->issuer.n};
+    struct certname name = {0};
+    const char *who = certname_init(&name, &der, NULL) == 0 ? name.text : "an issuer";
+    if (crl->problem != NULL)
+        diag_warning(diag, src, "the CRL of %s is not used: %s; certificates of that issuer are refused", who,
+                     crl->problem);
+    else if (crl->this_update > now)
+        diag_warning(diag, src, "the CRL of %s comes from the future (%s); is the clock right?", who,
+                     clock_rfc3339(crl->this_update, date));
+    else if (crl->next_update < now)
+        diag_warning(diag, src, "the CRL of %s is stale since %s; fetch it again (see crl_stale)", who,
+                     clock_rfc3339(crl->next_update, date));
+    /* That of an intermediate, which clients send, is nothing unusual; that of a stranger probably is a
+     * mistake. */
+    if (trust_find(trust, &crl->issuer, &first) == 0 && trust_relative(trust, &name) == NULL)
+        diag_warning(
+            diag, src,
+            "the CRL of %s is of no configured CA; it only counts when a client sends a CA of that name",
+            who);
+    certname_done(&name);
+}
+
+static void lint(const struct trust *trust, const struct conf_listener *listener, const struct load *load)
+{
+    time_t now = clock_now();
+    struct src src = listener->client_ca.n > 0    ? listener->client_ca.item[0].src
+                     : listener->trusted_ca.n > 0 ? listener->trusted_ca.item[0].src
+                                                  : listener->src;
+    for (size_t i = 0; i < trust->n_anchors; i++)
+        lint_coverage(trust, &trust->anchor[i], src, load->diag);
+    for (size_t i = 0; i < trust->n_crls; i++)
+        lint_crl(trust, trust->crl[i], load->crl_src[i], now, load->diag);
+}
+
+int trust_load(const struct conf *conf, const struct conf_listener *listener, struct diag *diag,
+               struct trust **out)
+{
+    struct load load = {
+        .diag = diag,
+        .input = {.crl_check = listener->crl_check,
+                  .crl_stale = listener->crl_stale_mode,
+                  .crl_grace = listener->crl_grace,
+                  .verify_depth = (unsigned)listener->verify_depth,
+                  .expires_soon = conf->expires_soon},
+    };
+    struct trust *trust = NULL;
+    struct err err;
+    unsigned errors = diag->errors;
+    load.password = read_secret(&load, &listener->password_file);
+    load.pin = read_secret(&load, &listener->pin_file);
+    int rc = load_cas(&load, &listener->client_ca);
+    load.input.n_advertised = load.input.n_ca;
+    if (rc == 0)
+        rc = load_cas(&load, &listener->trusted_ca);
+    if (rc == 0)
+        rc = load_crls(&load, &listener->crl);
+    if (rc < 0) {
+        diag_error(diag, listener->src, "out of memory");
+        goto out;
+    }
+    rc = ERR_SYNTAX;
+    if (diag->errors > errors)
+        goto out;
+    rc = trust_new(&load.input, &trust, &err);
+    if (rc < 0) {
+        diag_error(diag, listener->crl.n > 0 ? listener->crl.item[0].src : listener->src, "%s", err.text);
+        goto out;
+    }
+    lint(trust, listener, &load);
+    *out = trust;
+out:
+    for (size_t i = 0; i < load.input.n_ca; i++)
+        gnutls_x509_crt_deinit(load.input.ca[i]);
+    for (size_t i = 0; i < load.input.n_crls; i++)
+        gnutls_x509_crl_deinit(load.input.crl[i]);
+    free(load.input.ca);
+    free(load.input.crl);
+    free(load.crl_src);
+    wipe(load.password);
+    wipe(load.pin);
+    return rc;
+}

@@ -1,0 +1,258 @@
+#include "pki/verdict.h"
+
+#include <stdlib.h>
+
+#include "pki/verdict_impl.h"
+
+const struct verdict_row VERDICT_ROWS[VERDICT_CODE_COUNT] = {
+#define VERDICT(name, code, alert, severity, help) [VERDICT_##name] = {code, alert, severity, help},
+#include "pki/verdict.def"
+#undef VERDICT
+};
+
+static int read_one(struct judge *judge, struct peer *peer, unsigned i, struct err *err)
+{
+    const gnutls_datum_t *der = &judge->question->chain[i];
+    gnutls_x509_crt_t crt = NULL;
+    struct certinfo *info = NULL;
+    if (!cert_parse(der, &judge->cert[i], &judge->unreadable[i]))
+        return 0;
+    int rc = gnutls_x509_crt_init(&crt);
+    if (rc < 0)
+        return err_nomem(err);
+    rc = gnutls_x509_crt_import(crt, der, GNUTLS_X509_FMT_DER);
+    if (rc < 0) {
+        judge->unreadable[i] = "GnuTLS cannot read it";
+        gnutls_x509_crt_deinit(crt);
+        return rc == GNUTLS_E_MEMORY_ERROR ? err_nomem(err) : 0;
+    }
+    rc = certinfo_from_cert(&judge->cert[i], &info, err);
+    if (rc == ERR_SYNTAX || rc == ERR_RANGE) {
+        judge->unreadable[i] = "a name in it cannot be read";
+        gnutls_x509_crt_deinit(crt);
+        return 0;
+    }
+    if (rc < 0) {
+        gnutls_x509_crt_deinit(crt);
+        return rc;
+    }
+    judge->crt[i] = crt;
+    peer->chain[peer->n_chain++] = info;
+    return 0;
+}
+
+/* Reads what will be looked at: all of the chain, or the leaf alone when the chain is out of bounds. */
+static int read_chain(struct judge *judge, struct peer *peer, struct err *err)
+{
+    const struct verdict_question *q = judge->question;
+    size_t bytes = 0;
+    judge->n = q->n_chain;
+    for (unsigned i = 0; i < q->n_chain && bytes <= CHAIN_MAX_BYTES; i++)
+        bytes += q->chain[i].size;
+    if (q->n_chain > CHAIN_MAX_CERTS) {
+        finding_add(judge, VERDICT_CHAIN_TOO_LONG, -1, judge_text(judge, "%u certificates", q->n_chain),
+                    "at most 16 certificates", "%u certificates were sent; only the first was read",
+                    q->n_chain);
+        judge->n = 1;
+    }
+    if (bytes > CHAIN_MAX_BYTES) {
+        finding_add(
+            judge, VERDICT_CHAIN_TOO_LARGE, -1, NULL, "at most 32768 bytes",
+            "the certificates that were sent are larger than 32 KiB together; only the first was read");
+        judge->n = q->chain[0].size <= CHAIN_MAX_BYTES ? 1 : 0;
+    }
+    peer->chain = calloc(judge->n + 1, sizeof(struct certinfo *));
+    if (peer->chain == NULL)
+        return err_nomem(err);
+    for (unsigned i = 0; i < judge->n; i++) {
+        int rc = read_one(judge, peer, i, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static void add_unreadable(struct judge *judge, unsigned i)
+{
+    finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, (int)i, NULL,
+                "a certificate in DER (RFC 5280 section 4.1)", "the certificate cannot be read: %s",
+                judge->unreadable[i]);
+}
+
+/* What the sender could do better with a chain that leads somewhere. */
+static void warn_about_order(struct judge *judge, const struct path *path)
+{
+    bool used[CHAIN_MAX_CERTS] = {false}, unordered = false;
+    for (unsigned i = 0; i < path->n; i++) {
+        used[path->sent[i]] = true;
+        unordered = unordered || (i > 0 && path->sent[i] < path->sent[i - 1]);
+    }
+    if (unordered)
+        finding_add(judge, VERDICT_CHAIN_UNORDERED, -1, NULL, "each certificate followed by its issuer's",
+                    "the certificates were not sent in order");
+    for (unsigned i = 1; i < judge->n; i++) {
+        if (used[i])
+            continue;
+        bool root = judge->unreadable[i] == NULL && path->anchor != NULL &&
+                    der_equal(&judge->cert[i].whole, &path->anchor->cert.whole);
+        finding_add(judge, VERDICT_SUPERFLUOUS_CERTIFICATE, (int)i,
+                    judge->unreadable[i] == NULL ? judge_name(judge, &judge->cert[i].subject) : NULL, NULL,
+                    "certificate %u of those that were sent is not needed%s", i + 1,
+                    root ? ": it is the trusted CA itself" : "");
+    }
+}
+
+static void keep(struct findings *best, struct findings *candidate)
+{
+    findings_done(best);
+    *best = *candidate;
+    *candidate = (struct findings){0};
+}
+
+/* A path that was refused for something else has not had its signatures checked. */
+static void complete_signatures(struct judge *judge, const struct path *path)
+{
+    for (size_t i = 0; i < judge->found->n_errors; i++)
+        if (judge->found->error[i].code == VERDICT_SIGNATURE_INVALID ||
+            judge->found->error[i].code == VERDICT_PATH_REFUSED)
+            return;
+    check_signatures(judge, path);
+}
+
+/* Fills judge->found with what is to be said about the chain. */
+static void judge_chain(struct judge *judge)
+{
+    struct path paths[PATHS_MAX], partial;
+    struct findings best = {0}, trial = {0}, *found = judge->found;
+    size_t n = find_paths(judge, paths, &partial), chosen = 0;
+    time_t again = judge->again;
+
+    if (n == 0) {
+        check_path(judge, &partial);
+        check_signatures(judge, &partial);
+        explain_missing_issuer(judge, &partial);
+        for (unsigned i = 1; i < judge->n; i++)
+            if (judge->unreadable[i] != NULL)
+                add_unreadable(judge, i);
+        return;
+    }
+    /* Alternatives, where the peer sent several ways up: the first that holds, else the one with the fewest
+     * faults. Every one of them tells when its faults may go away. */
+    for (size_t i = 0; i < n && (i == 0 || best.n_errors > 0) && !judge->nomem; i++) {
+        size_t before = best.n_errors;
+        judge->found = &trial;
+        judge->again = again;
+        check_path(judge, &paths[i]);
+        if (i == 0 || trial.n_errors < before) {
+            chosen = i;
+            keep(&best, &trial);
+        }
+        findings_done(&trial);
+        if (best.n_errors > 0 && judge->again < again)
+            again = judge->again;
+    }
+    *found = best;
+    judge->found = found;
+    if (found->n_errors > 0 && !paths[chosen].pinned)
+        complete_signatures(judge, &paths[chosen]);
+    warn_about_order(judge, &paths[chosen]);
+}
+
+static void judge_parts(struct judge *judge)
+{
+    bool in_bounds = judge->n == judge->question->n_chain;
+    if (judge->n > 0 && judge->unreadable[0] != NULL)
+        add_unreadable(judge, 0);
+    else if (in_bounds)
+        judge_chain(judge);
+    else if (judge->n > 0)
+        check_certificate(judge, &judge->cert[0], 0, ROLE_LEAF, false);
+}
+
+int verdict_judge(const struct verdict_question *question, struct peer **out, struct err *err)
+{
+    struct judge *judge = malloc(sizeof(*judge));
+    struct peer *peer = calloc(1, sizeof(*peer));
+    struct findings found = {0};
+    int rc = ERR_NOMEM;
+    if (judge == NULL || peer == NULL) {
+        free(judge);
+        free(peer);
+        return err_nomem(err);
+    }
+    /* The parsed certificates in it are large, and filled one by one. */
+    judge->question = question;
+    judge->trust = question->trust;
+    judge->at = question->at;
+    judge->found = &found;
+    judge->nomem = false;
+    judge->again = PEER_NEVER;
+    judge->n = 0;
+    memset(judge->crt, 0, sizeof(judge->crt));
+    memset(judge->unreadable, 0, sizeof(judge->unreadable));
+    peer->refs = 1;
+    peer->judged_at = question->at;
+
+    if (question->n_chain == 0) {
+        peer->verify = VERIFY_NONE;
+        finding_add(judge, VERDICT_NO_CERTIFICATE, -1, NULL, "a certificate", "no certificate was presented");
+    } else {
+        peer->verify = VERIFY_FAILED;
+        rc = read_chain(judge, peer, err);
+        if (rc < 0)
+            goto out;
+        judge_parts(judge);
+        if (found.n_errors == 0)
+            peer->verify = VERIFY_SUCCESS;
+    }
+    rc = judge->nomem ? err_nomem(err) : 0;
+    if (rc < 0)
+        goto out;
+    peer->errors = found.error;
+    peer->n_errors = found.n_errors;
+    peer->warnings = found.warning;
+    peer->n_warnings = found.n_warnings;
+    peer->judge_again = judge->again;
+    found = (struct findings){0};
+    *out = peer;
+    peer = NULL;
+out:
+    for (unsigned i = 0; i < judge->n; i++)
+        gnutls_x509_crt_deinit(judge->crt[i]);
+    free(judge);
+    findings_done(&found);
+    peer_unref(peer);
+    return rc;
+}
+
+gnutls_alert_description_t verdict_alert(const struct peer *peer, bool tls13)
+{
+    gnutls_alert_description_t alert = GNUTLS_A_INTERNAL_ERROR; /* a good peer is not refused */
+    enum verdict_code first = VERDICT_CODE_COUNT;
+    for (size_t i = 0; i < peer->n_errors; i++)
+        if (peer->errors[i].code < first) {
+            first = peer->errors[i].code;
+            alert = VERDICT_ROWS[first].alert;
+        }
+    /* RFC 5246 has no certificate_required; section 7.4.6 names the one to send. */
+    return alert == GNUTLS_A_CERTIFICATE_REQUIRED && !tls13 ? GNUTLS_A_HANDSHAKE_FAILURE : alert;
+}
+
+struct peer *peer_ref(struct peer *peer)
+{
+    if (peer != NULL)
+        __atomic_add_fetch(&peer->refs, 1, __ATOMIC_RELAXED);
+    return peer;
+}
+
+void peer_unref(struct peer *peer)
+{
+    if (peer == NULL || __atomic_sub_fetch(&peer->refs, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    for (size_t i = 0; i < peer->n_chain; i++)
+        certinfo_free(peer->chain[i]);
+    free(peer->chain);
+    struct findings found = {peer->errors, peer->warnings, peer->n_errors, peer->n_warnings};
+    findings_done(&found);
+    free(peer);
+}

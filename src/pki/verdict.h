@@ -1,0 +1,82 @@
+/* The judgement of a certificate chain: every failing check at once. One table of codes (verdict.def). The
+ * same code judges for the live server, `mtlsd verify` and `mtlsd probe`. Pure apart from memory: time is a
+ * parameter. */
+#ifndef MTLSD_PKI_VERDICT_H
+#define MTLSD_PKI_VERDICT_H
+
+#include <gnutls/gnutls.h>
+#include <time.h>
+
+#include "pki/certinfo.h"
+#include "pki/trust.h"
+
+/* Bounds on what a peer may send, checked before anything is copied. */
+enum { CHAIN_MAX_CERTS = 16, CHAIN_MAX_BYTES = 32768 };
+
+/* X(CODE, "code", alert for TLS, is a warning, "one line for the manual"); rows in order of how much they
+ * matter: the alert of a refused handshake is that of the first row among the errors. */
+enum verdict_code {
+#define VERDICT(name, code, alert, severity, help) VERDICT_##name,
+#include "pki/verdict.def"
+#undef VERDICT
+    VERDICT_CODE_COUNT
+};
+
+enum verdict_severity { VERDICT_ERROR, VERDICT_WARNING };
+
+struct verdict_row {
+    const char *code;
+    gnutls_alert_description_t alert;
+    enum verdict_severity severity;
+    const char *help;
+};
+extern const struct verdict_row VERDICT_ROWS[VERDICT_CODE_COUNT];
+
+/* One failing check. Strings may be NULL where there is nothing to say; they are visible UTF-8. */
+struct verdict_finding {
+    enum verdict_code code;
+    int depth; /* in the path: 0 leaf, 1 its issuer, ...; of one that is not in the path, its place among
+                * those sent; -1: about no single certificate */
+    char *reason, *hint, *value, *expected;
+};
+
+/* judge_again of a verdict that time does not change. */
+#define PEER_NEVER ((time_t)INT64_MAX)
+
+enum verify_state { VERIFY_NONE, VERIFY_SUCCESS, VERIFY_FAILED };
+
+/* A peer that was judged: facts of its chain and the verdict. Immutable, refcounted, shared between
+ * connections. */
+struct peer {
+    unsigned refs; /* atomic; use peer_ref, peer_unref */
+    enum verify_state verify;
+    struct certinfo **chain; /* leaf first, as sent; those that could be parsed */
+    size_t n_chain;
+    struct verdict_finding *errors, *warnings;
+    size_t n_errors, n_warnings;
+    time_t judged_at;
+    time_t judge_again; /* from this second on the verdict may differ (expiry, start, CRL update), or
+                           PEER_NEVER */
+};
+
+enum verdict_purpose { PURPOSE_CLIENT, PURPOSE_SERVER };
+
+struct verdict_question {
+    const struct trust *trust;
+    const gnutls_datum_t *chain; /* DER, leaf first, as sent */
+    unsigned n_chain;            /* 0: no certificate came: state NONE with the error no_certificate */
+    time_t at;
+    enum verdict_purpose purpose;
+    const char *hostname; /* PURPOSE_SERVER: name to match, or NULL to leave it out */
+};
+
+/* 0 and *out with one reference, or ERR_NOMEM / ERR_CRYPTO when it could not be judged (never a pass). */
+MUST_CHECK int verdict_judge(const struct verdict_question *question, struct peer **out, struct err *err);
+
+/* The alert for a refused handshake, `tls13` chooses between certificate_required and handshake_failure. */
+gnutls_alert_description_t verdict_alert(const struct peer *peer, bool tls13);
+
+struct peer *peer_ref(struct peer *peer);
+void peer_unref(struct peer *peer);
+
+#endif

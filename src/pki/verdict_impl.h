@@ -1,0 +1,93 @@
+/* What the parts of the judgement share. One struct judge lives for one question. */
+#ifndef MTLSD_PKI_VERDICT_IMPL_H
+#define MTLSD_PKI_VERDICT_IMPL_H
+
+#include "pki/cert.h"
+#include "pki/trust_impl.h"
+#include "pki/verdict.h"
+
+/* How certificates hang together: positions in the chain as sent, the leaf first, and the trusted CA on top.
+ */
+struct path {
+    unsigned sent[CHAIN_MAX_CERTS];
+    unsigned n;
+    const struct anchor *anchor; /* NULL: the path is not complete */
+    bool pinned;                 /* the leaf itself is `anchor` */
+};
+
+struct findings {
+    struct verdict_finding *error, *warning;
+    size_t n_errors, n_warnings;
+};
+
+struct judge {
+    const struct verdict_question *question;
+    const struct trust *trust;
+    time_t at;
+    gnutls_x509_crt_t crt[CHAIN_MAX_CERTS];
+    struct cert cert[CHAIN_MAX_CERTS];
+    const char *unreadable[CHAIN_MAX_CERTS]; /* why, NULL: crt and cert are filled */
+    unsigned n;
+    struct findings *found; /* where findings go now */
+    bool nomem;
+    time_t again;
+};
+
+enum cert_role { ROLE_LEAF, ROLE_INTERMEDIATE, ROLE_ANCHOR };
+
+/* The certificate at a depth of a path: 0 the leaf, path->n the trusted CA. */
+const struct cert *path_cert(const struct judge *judge, const struct path *path, unsigned depth);
+gnutls_x509_crt_t path_crt(const struct judge *judge, const struct path *path, unsigned depth);
+/* How many certificates path_cert can be asked for. */
+static inline unsigned path_length(const struct path *path)
+{
+    return path->n + (path->anchor != NULL && !path->pinned ? 1 : 0);
+}
+
+/* verdict_text.c: findings. `value` is a string that the finding takes over, or NULL; the hint comes from the
+ * table of hints. */
+void finding_add(struct judge *judge, enum verdict_code code, int depth, char *value, const char *expected,
+                 const char *fmt, ...) PRINTF(6, 7);
+/* Replaces the hint of the error that was added last. */
+void finding_hint(struct judge *judge, const char *fmt, ...) PRINTF(2, 3);
+void findings_done(struct findings *found);
+/* Makes a string, noting when memory is short. */
+char *judge_text(struct judge *judge, const char *fmt, ...) PRINTF(2, 3);
+char *judge_name(struct judge *judge, const struct der *name);
+char *judge_escaped(struct judge *judge, const struct der *bytes);
+char *judge_hex(struct judge *judge, const struct der *bytes);
+char *judge_date(struct judge *judge, time_t t);
+
+/* The verdict may differ from `t` on. */
+static inline void judge_again_at(struct judge *judge, time_t t)
+{
+    if (t > judge->at && t < judge->again)
+        judge->again = t;
+}
+
+/* verdict_cert.c: one certificate by itself. */
+void check_certificate(struct judge *judge, const struct cert *cert, int depth, enum cert_role role,
+                       bool pinned);
+/* verdict_names.c: the name constraints of a path. */
+void check_name_constraints(struct judge *judge, const struct path *path);
+/* Why the name constraints extension of a CA is malformed; NULL when it is not. */
+const char *name_constraints_problem(const struct cert *cert);
+/* Whether they constrain a kind of name that GnuTLS does not know. */
+bool name_constraints_uncommon(const struct cert *cert);
+/* verdict_host.c: the host name that a server's certificate must bear. */
+void check_host(struct judge *judge, const struct cert *leaf, gnutls_x509_crt_t crt);
+/* verdict_crl.c: revocation of the certificates of a path. */
+void check_revocation(struct judge *judge, const struct path *path);
+/* verdict_path.c */
+enum { PATHS_MAX = 16 };
+/* The ways from the leaf to a trusted CA through what was sent, best first; when there is none, *partial goes
+ * as far up as names and key identifiers lead. */
+size_t find_paths(const struct judge *judge, struct path paths[static PATHS_MAX], struct path *partial);
+/* Everything but the signatures where something else is wrong already: those are for check_signatures to add.
+ */
+void check_path(struct judge *judge, const struct path *path);
+void check_signatures(struct judge *judge, const struct path *path);
+/* verdict_issuer.c: why nothing trusted stands above the last certificate of a partial path. */
+void explain_missing_issuer(struct judge *judge, const struct path *partial);
+
+#endif

@@ -1,0 +1,239 @@
+/* From the leaf to a trusted CA. Which certificates hang together follows from names and key identifiers;
+ * whether the path holds is GnuTLS's to say, after the checks that it does not make. */
+#include <stdlib.h>
+
+#include "pki/verdict_impl.h"
+
+/* Chains with several certificates of one name offer several ways; more steps than this are nobody's honest
+ * chain. */
+enum { STEPS_MAX = 256 };
+
+const struct cert *path_cert(const struct judge *judge, const struct path *path, unsigned depth)
+{
+    return depth < path->n ? &judge->cert[path->sent[depth]] : &path->anchor->cert;
+}
+
+gnutls_x509_crt_t path_crt(const struct judge *judge, const struct path *path, unsigned depth)
+{
+    return depth < path->n ? judge->crt[path->sent[depth]] : path->anchor->crt;
+}
+
+/* As GnuTLS and RFC 5280 section 6.1.3 (a) (4) relate them, and the key identifiers where both have one. */
+static bool issued(const struct cert *issuer, const struct cert *cert)
+{
+    return der_equal(&issuer->subject, &cert->issuer) &&
+           (cert->authority_key_id.n == 0 || issuer->subject_key_id.n == 0 ||
+            der_equal(&cert->authority_key_id, &issuer->subject_key_id));
+}
+
+static bool valid_at(const struct cert *cert, time_t at)
+{
+    return at >= cert->not_before && at <= cert->not_after;
+}
+
+static bool is_anchor(const struct judge *judge, const struct cert *cert, const struct anchor **which)
+{
+    size_t first, n = trust_find(judge->trust, &cert->subject, &first);
+    for (size_t i = 0; i < n; i++) {
+        const struct anchor *a = &judge->trust->anchor[judge->trust->by_subject[first + i]];
+        if (der_equal(&a->cert.whole, &cert->whole)) {
+            *which = a;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct walk {
+    const struct judge *judge;
+    struct path *paths;
+    size_t n_paths;
+    unsigned steps;
+    struct path now;
+    struct path *partial;
+    bool anchored[CHAIN_MAX_CERTS]; /* sent, but a trusted CA itself */
+};
+
+static void end_at_anchors(struct walk *w, const struct cert *top)
+{
+    size_t first, n = trust_find(w->judge->trust, &top->issuer, &first);
+    for (int valid = 1; valid >= 0; valid--)
+        for (size_t i = 0; i < n && w->n_paths < PATHS_MAX; i++) {
+            const struct anchor *a = &w->judge->trust->anchor[w->judge->trust->by_subject[first + i]];
+            if (!issued(&a->cert, top) || valid_at(&a->cert, w->judge->at) != (valid != 0))
+                continue;
+            w->paths[w->n_paths] = w->now;
+            w->paths[w->n_paths++].anchor = a;
+        }
+}
+
+static bool on_path(const struct path *path, const struct judge *judge, unsigned candidate)
+{
+    for (unsigned i = 0; i < path->n; i++)
+        if (path->sent[i] == candidate ||
+            der_equal(&judge->cert[path->sent[i]].whole, &judge->cert[candidate].whole))
+            return true;
+    return false;
+}
+
+/* Recursion ends because no certificate comes twice: at most CHAIN_MAX_CERTS deep. */
+static void climb(struct walk *w)
+{
+    const struct judge *judge = w->judge;
+    const struct cert *top = &judge->cert[w->now.sent[w->now.n - 1]];
+    if (w->now.n > w->partial->n)
+        *w->partial = w->now;
+    end_at_anchors(w, top);
+    for (int valid = 1; valid >= 0; valid--)
+        for (unsigned i = 1; i < judge->n; i++) {
+            if (w->n_paths == PATHS_MAX || w->steps == STEPS_MAX)
+                return;
+            if (judge->unreadable[i] != NULL || w->anchored[i] || !issued(&judge->cert[i], top) ||
+                valid_at(&judge->cert[i], judge->at) != (valid != 0) || on_path(&w->now, judge, i))
+                continue;
+            w->steps++;
+            w->now.sent[w->now.n++] = i;
+            climb(w);
+            w->now.n--;
+        }
+}
+
+size_t find_paths(const struct judge *judge, struct path paths[static PATHS_MAX], struct path *partial)
+{
+    struct walk w = {.judge = judge, .paths = paths, .now = {.n = 1}, .partial = partial};
+    const struct anchor *anchor;
+    *partial = (struct path){.n = 0};
+    if (is_anchor(judge, &judge->cert[0], &anchor)) {
+        paths[0] = (struct path){.n = 1, .anchor = anchor, .pinned = true};
+        return 1;
+    }
+    for (unsigned i = 1; i < judge->n; i++)
+        w.anchored[i] = judge->unreadable[i] == NULL && is_anchor(judge, &judge->cert[i], &anchor);
+    climb(&w);
+    return w.n_paths;
+}
+
+/* RFC 5280 section 6.1.4 (l) and (m), and verify_depth; a CA's certificate for its own name counts in
+ * neither. */
+static void check_lengths(struct judge *judge, const struct path *path)
+{
+    unsigned length = path_length(path), below = 0;
+    for (unsigned i = 1; i < length; i++) {
+        const struct cert *cert = path_cert(judge, path, i);
+        if (cert->is_ca && cert->path_len >= 0 && below > (unsigned)cert->path_len)
+            finding_add(judge, VERDICT_PATH_LENGTH, (int)i,
+                        judge_text(judge, "%u intermediates below it", below), NULL,
+                        "the CA allows %d intermediates below it", cert->path_len);
+        if (i < path->n && !cert_self_issued(cert))
+            below++;
+    }
+    if (below > judge->trust->verify_depth)
+        finding_add(judge, VERDICT_CHAIN_TOO_LONG, -1, judge_text(judge, "%u intermediates", below), NULL,
+                    "the path has %u intermediates, %u are allowed", below, judge->trust->verify_depth);
+}
+
+void check_signatures(struct judge *judge, const struct path *path)
+{
+    unsigned length = path_length(path);
+    for (unsigned i = 0; i + 1 < length; i++) {
+        const struct cert *cert = path_cert(judge, path, i);
+        if (!cert_signature_holds(cert->sign, &cert->tbs, &cert->signature, path_crt(judge, path, i + 1)))
+            finding_add(judge, VERDICT_SIGNATURE_INVALID, (int)i, judge_name(judge, &cert->issuer),
+                        "a signature of the issuer's key",
+                        "the signature on it is not that of its issuer's key");
+    }
+}
+
+/* GnuTLS 3.7 refuses two kinds of path that RFC 5280 allows, and that are checked in full here. */
+struct excess {
+    /* Constraints on kinds of names that it does not know, even where no such name occurs (section 4.2.1.10).
+     * It also leaks memory each time. */
+    bool unknown_names;
+    /* It counts a CA's certificate for its own name against path lengths (section 6.1.4 (l) does not). */
+    bool counted_twice;
+};
+
+static struct excess gnutls_excess(const struct judge *judge, const struct path *path)
+{
+    struct excess excess = {0};
+    unsigned length = path_length(path);
+    bool self_issued = false, limited = false;
+    for (unsigned i = 1; i < length; i++) {
+        const struct cert *cert = path_cert(judge, path, i);
+        if (cert->ext[EXT_TLS_FEATURE].present) /* a constraint that only GnuTLS checks (RFC 7633) */
+            return (struct excess){0};
+        self_issued = self_issued || (i < path->n && cert_self_issued(cert));
+        limited = limited || cert->path_len >= 0;
+        excess.unknown_names = excess.unknown_names || name_constraints_uncommon(cert);
+    }
+    excess.counted_twice = self_issued && limited;
+    return excess;
+}
+
+/* The code that says best why GnuTLS refuses what passed every other check, e.g. by a rule of the system's.
+ */
+static enum verdict_code code_of(const struct judge *judge, const struct path *path, unsigned status)
+{
+    if ((status & GNUTLS_CERT_INSECURE_ALGORITHM) != 0)
+        return VERDICT_WEAK_SIGNATURE;
+    if ((status & GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS) != 0)
+        return VERDICT_UNSUPPORTED_CRITICAL_EXTENSION;
+    for (unsigned i = 1; (status & GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE) != 0 && i < path_length(path); i++)
+        if (path_cert(judge, path, i)->ext[EXT_NAME_CONSTRAINTS].present)
+            return VERDICT_NAME_CONSTRAINT;
+    return VERDICT_PATH_REFUSED;
+}
+
+static void validate(struct judge *judge, const struct path *path)
+{
+    gnutls_x509_crt_t chain[CHAIN_MAX_CERTS];
+    /* Time, CRLs and purposes are checked elsewhere: against the question's time, failing closed, and for the
+     * trusted CA too. (gnutls_x509_trust_list_verify_crt2 with a purpose says nothing more, and costs a third
+     * more.) */
+    unsigned flags = GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS |
+                     GNUTLS_VERIFY_DO_NOT_ALLOW_X509_V1_CA_CRT |
+                     GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM);
+    unsigned status = 0;
+    struct excess excess = gnutls_excess(judge, path);
+    if (excess.unknown_names) {
+        check_signatures(judge, path);
+        return;
+    }
+    for (unsigned i = 0; i < path->n; i++)
+        chain[i] = judge->crt[path->sent[i]];
+    int rc = gnutls_x509_crt_list_verify(chain, path->n, &path->anchor->crt, 1, NULL, 0, flags, &status);
+    if (rc == GNUTLS_E_MEMORY_ERROR)
+        judge->nomem = true;
+    if (rc == 0 && status == 0)
+        return;
+    size_t before = judge->found->n_errors;
+    check_signatures(judge, path);
+    if (judge->found->n_errors > before)
+        return;
+    if (rc == 0 && status == (GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE) &&
+        excess.counted_twice)
+        return;
+    gnutls_datum_t words = {NULL, 0};
+    if (rc == 0)
+        (void)gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &words, 0);
+    finding_add(judge, rc == 0 ? code_of(judge, path, status) : VERDICT_PATH_REFUSED, -1,
+                judge_text(judge, "%s", words.data != NULL ? (const char *)words.data : gnutls_strerror(rc)),
+                NULL, "GnuTLS refuses the path");
+    gnutls_free(words.data);
+}
+
+void check_path(struct judge *judge, const struct path *path)
+{
+    for (unsigned i = 0; i < path->n; i++)
+        check_certificate(judge, path_cert(judge, path, i), (int)i, i == 0 ? ROLE_LEAF : ROLE_INTERMEDIATE,
+                          path->pinned);
+    if (path->anchor != NULL && !path->pinned)
+        check_certificate(judge, &path->anchor->cert, (int)path->n, ROLE_ANCHOR, false);
+    check_lengths(judge, path);
+    check_name_constraints(judge, path);
+    check_revocation(judge, path);
+    if (judge->question->purpose == PURPOSE_SERVER && judge->question->hostname != NULL)
+        check_host(judge, &judge->cert[path->sent[0]], judge->crt[path->sent[0]]);
+    if (path->anchor != NULL && judge->found->n_errors == 0) /* most of the cost, for paths that may hold */
+        validate(judge, path);
+}

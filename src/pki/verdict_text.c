@@ -1,0 +1,241 @@
+/* Findings: their words, hints and memory. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "pki/verdict_impl.h"
+
+/* What to do about each code, to whoever owns a client's certificate and to whoever runs a server. */
+static const struct {
+    const char *client, *server;
+} HINTS[VERDICT_CODE_COUNT] = {
+    [VERDICT_NO_CERTIFICATE] =
+        {"send one: curl --cert client.crt --key client.key URL; a browser offers only certificates "
+         "that one of the accepted issuers issued",
+         "the server has to be given a certificate"},
+    [VERDICT_CHAIN_TOO_LARGE] =
+        {"send only your certificate and its intermediates; count them: grep -c BEGIN client.crt",
+         "send only the server's certificate and its intermediates"},
+    [VERDICT_MALFORMED_CERTIFICATE] =
+        {"have it issued again; look at it: openssl x509 -in client.crt -noout -text",
+         "have it issued again; look at it: openssl x509 -in server.crt -noout -text"},
+    [VERDICT_REVOKED] = {"it was withdrawn by its issuer and stays so; ask the issuer for a new one",
+                         "it was withdrawn by its issuer; install a new one"},
+    [VERDICT_SELF_SIGNED] =
+        {"have it signed by an accepted CA: openssl req -new -key client.key -out client.csr, and send "
+         "client.csr to that CA",
+         "have it signed by a CA, or trust it by --ca"},
+    [VERDICT_INTERMEDIATE_MISSING] =
+        {"send the intermediate after the certificate: cat client.crt intermediate.crt > "
+         "chain.crt; curl --cert chain.crt --key client.key URL",
+         "append the intermediate to the server's certificate file"},
+    [VERDICT_ISSUER_UNKNOWN] =
+        {"use a certificate of an accepted issuer; who issued this one: openssl x509 -in client.crt "
+         "-noout -issuer; the operator adds a CA with client_ca",
+         "give the CA by --ca; who issued it: openssl x509 -in server.crt -noout -issuer"},
+    [VERDICT_SIGNATURE_INVALID] =
+        {"the file is damaged or belongs to another CA of the same name; compare: openssl verify "
+         "-CAfile root.crt -untrusted intermediate.crt client.crt",
+         "the file is damaged or belongs to another CA of the same name"},
+    [VERDICT_CA_NOT_A_CA] =
+        {"the issuer's own certificate lacks basicConstraints CA:TRUE; the issuer must be made anew: "
+         "openssl req -x509 -addext basicConstraints=critical,CA:TRUE ...",
+         "the issuer's own certificate lacks basicConstraints CA:TRUE"},
+    [VERDICT_WRONG_PURPOSE] =
+        {"ask for a certificate with extendedKeyUsage = clientAuth; what this one is for: openssl "
+         "x509 -in client.crt -noout -purpose",
+         "ask for a certificate with extendedKeyUsage = serverAuth; what this one is for: openssl "
+         "x509 -in server.crt -noout -purpose"},
+    [VERDICT_KEY_USAGE] =
+        {"what it may do: openssl x509 -in client.crt -noout -ext keyUsage,basicConstraints",
+         "what it may do: openssl x509 -in server.crt -noout -ext keyUsage,basicConstraints"},
+    [VERDICT_EXPIRED] =
+        {"get a new certificate; until when one is valid: openssl x509 -in client.crt -noout -enddate",
+         "renew it; until when one is valid: openssl x509 -in server.crt -noout -enddate"},
+    [VERDICT_NOT_YET_VALID] =
+        {"wait, or have it issued again; since when it is valid: openssl x509 -in client.crt "
+         "-noout -startdate",
+         "wait, or have it issued again: openssl x509 -in server.crt -noout -startdate"},
+    [VERDICT_NAME_CONSTRAINT] =
+        {"the issuer must not certify this name; ask another CA or for another name; the limits: "
+         "openssl x509 -in intermediate.crt -noout -ext nameConstraints",
+         "the issuer must not certify this name; the limits: openssl x509 -in intermediate.crt "
+         "-noout -ext nameConstraints"},
+    [VERDICT_PATH_LENGTH] =
+        {"a CA issued below what it may; the limits: openssl x509 -in intermediate.crt -noout -ext "
+         "basicConstraints",
+         "a CA issued below what it may; the limits: openssl x509 -in intermediate.crt -noout -ext "
+         "basicConstraints"},
+    [VERDICT_CHAIN_TOO_LONG] =
+        {"use a certificate that is nearer to an accepted CA, or the operator raises verify_depth",
+         "use a certificate that is nearer to a trusted CA, or raise --depth"},
+    [VERDICT_UNSUPPORTED_CRITICAL_EXTENSION] =
+        {"have it issued without the extension, or with it not critical",
+         "have it issued without the extension, or with it not critical"},
+    [VERDICT_WEAK_KEY] = {"make a new key and have it certified: openssl genpkey -algorithm EC -pkeyopt "
+                          "ec_paramgen_curve:P-256 -out client.key",
+                          "make a new key and have it certified: openssl genpkey -algorithm EC -pkeyopt "
+                          "ec_paramgen_curve:P-256 -out server.key"},
+    [VERDICT_WEAK_SIGNATURE] = {"have it issued again with SHA-256 (openssl x509 -req -sha256 ...)",
+                                "have it issued again with SHA-256 (openssl x509 -req -sha256 ...)"},
+    [VERDICT_CRL_STALE] =
+        {"the operator must fetch the CRL again and reload; how old it is: openssl crl -in root.crl -noout "
+         "-lastupdate -nextupdate",
+         "fetch the CRL again: openssl crl -in root.crl -noout -lastupdate -nextupdate"},
+    [VERDICT_CRL_MISSING] =
+        {"the operator must configure a CRL of this issuer (option crl), or narrow crl_check",
+         "give a CRL of this issuer by --crl"},
+    [VERDICT_WRONG_HOST] =
+        {"the certificate must name the host in its subject alternative name",
+         "the certificate must name the host in its subject alternative name: openssl x509 -in "
+         "server.crt -noout -ext subjectAltName"},
+    [VERDICT_PATH_REFUSED] =
+        {"look at the chain: openssl crl2pkcs7 -nocrl -certfile chain.crt | openssl pkcs7 -print_certs "
+         "-text -noout",
+         "look at the chain: openssl s_client -connect HOST:PORT -showcerts"},
+    [VERDICT_POLICY_DENIED] =
+        {"use a certificate that the location allows, or the operator changes its rules", NULL},
+    [VERDICT_EXPIRES_SOON] = {"get a new certificate before this one ends", "renew it before it ends"},
+    [VERDICT_CRL_EXPIRES_SOON] = {"the operator should fetch the CRL again", "fetch the CRL again"},
+    [VERDICT_CHAIN_UNORDERED] =
+        {"put the certificates in order: your own first, each followed by its issuer's",
+         "put the certificates in order: the server's first, each followed by its issuer's"},
+    [VERDICT_SUPERFLUOUS_CERTIFICATE] = {"leave it out: it costs bytes in every handshake",
+                                         "leave it out: it costs bytes in every handshake"},
+    [VERDICT_NO_EKU] = {"ask for extendedKeyUsage = clientAuth the next time",
+                        "ask for extendedKeyUsage = serverAuth the next time"},
+};
+
+PRINTF(1, 0)
+static char *formatted(const char *fmt, va_list args)
+{
+    char *text = NULL;
+    return vasprintf(&text, fmt, args) < 0 ? NULL : text;
+}
+
+char *judge_text(struct judge *judge, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *text = formatted(fmt, args);
+    va_end(args);
+    if (text == NULL)
+        judge->nomem = true;
+    return text;
+}
+
+static char *noted(struct judge *judge, char *text)
+{
+    if (text == NULL)
+        judge->nomem = true;
+    return text;
+}
+
+char *judge_name(struct judge *judge, const struct der *name)
+{
+    gnutls_datum_t der = {(unsigned char *)(uintptr_t)name->p, (unsigned)name->n};
+    struct certname parsed;
+    if (certname_init(&parsed, &der, NULL) < 0)
+        return judge_hex(judge, name);
+    char *text = noted(judge, strdup(parsed.n == 0 ? "(empty name)" : parsed.text));
+    certname_done(&parsed);
+    return text;
+}
+
+char *judge_escaped(struct judge *judge, const struct der *bytes)
+{
+    return noted(judge, text_escaped(bytes->p, bytes->n));
+}
+
+char *judge_hex(struct judge *judge, const struct der *bytes)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    text_hex(&out, bytes->p, bytes->n);
+    char *text = buf_take(&out, NULL);
+    buf_done(&out);
+    return noted(judge, text);
+}
+
+char *judge_date(struct judge *judge, time_t t)
+{
+    char text[CLOCK_TEXT];
+    return noted(judge, strdup(clock_rfc3339(t, text)));
+}
+
+static void finding_free(struct verdict_finding *finding)
+{
+    free(finding->reason);
+    free(finding->hint);
+    free(finding->value);
+    free(finding->expected);
+}
+
+void findings_done(struct findings *found)
+{
+    for (size_t i = 0; i < found->n_errors; i++)
+        finding_free(&found->error[i]);
+    for (size_t i = 0; i < found->n_warnings; i++)
+        finding_free(&found->warning[i]);
+    free(found->error);
+    free(found->warning);
+    *found = (struct findings){0};
+}
+
+/* Bounded by the bounds on a chain; doubling at powers of two. */
+static struct verdict_finding *append(struct verdict_finding **list, size_t *n)
+{
+    if ((*n & (*n - 1)) == 0) {
+        struct verdict_finding *more = realloc(*list, (*n == 0 ? 1 : 2 * *n) * sizeof(*more));
+        if (more == NULL)
+            return NULL;
+        *list = more;
+    }
+    return &(*list)[(*n)++];
+}
+
+void finding_add(struct judge *judge, enum verdict_code code, int depth, char *value, const char *expected,
+                 const char *fmt, ...)
+{
+    struct findings *found = judge->found;
+    bool error = VERDICT_ROWS[code].severity == VERDICT_ERROR;
+    struct verdict_finding *f =
+        error ? append(&found->error, &found->n_errors) : append(&found->warning, &found->n_warnings);
+    if (f == NULL) {
+        judge->nomem = true;
+        free(value);
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    const char *hint = judge->question->purpose == PURPOSE_CLIENT ? HINTS[code].client : HINTS[code].server;
+    *f = (struct verdict_finding){.code = code, .depth = depth, .value = value};
+    f->reason = formatted(fmt, args);
+    va_end(args);
+    if (hint != NULL)
+        f->hint = noted(judge, strdup(hint));
+    if (expected != NULL)
+        f->expected = noted(judge, strdup(expected));
+    if (f->reason == NULL)
+        judge->nomem = true;
+}
+
+void finding_hint(struct judge *judge, const char *fmt, ...)
+{
+    if (judge->found->n_errors == 0)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    char *hint = formatted(fmt, args);
+    va_end(args);
+    if (hint == NULL) {
+        judge->nomem = true;
+        return;
+    }
+    struct verdict_finding *f = &judge->found->error[judge->found->n_errors - 1];
+    free(f->hint);
+    f->hint = hint;
+}

@@ -1,0 +1,770 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../tools/mkchain.h"
+#include "pki/verdict.h"
+#include "suites.h"
+
+enum { NOW = 1900000000, DAY = 24 * 3600, MOST_CAS = 8 };
+
+static struct mk_world world;
+
+static void setup(void)
+{
+    mk_world_init(&world, NOW);
+}
+
+static void teardown(void)
+{
+    mk_world_done(&world);
+}
+
+/* ---- trusts and questions
+ * ------------------------------------------------------------------------------------------- */
+
+static gnutls_x509_crt_t copy_crt(gnutls_x509_crt_t crt)
+{
+    gnutls_datum_t der = mk_der(crt);
+    gnutls_x509_crt_t copy;
+    ck_assert_int_eq(gnutls_x509_crt_init(&copy), 0);
+    ck_assert_int_eq(gnutls_x509_crt_import(copy, &der, GNUTLS_X509_FMT_DER), 0);
+    gnutls_free(der.data);
+    return copy;
+}
+
+static gnutls_x509_crl_t copy_crl(gnutls_x509_crl_t crl)
+{
+    gnutls_datum_t der;
+    gnutls_x509_crl_t copy;
+    ck_assert_int_eq(gnutls_x509_crl_export2(crl, GNUTLS_X509_FMT_DER, &der), 0);
+    ck_assert_int_eq(gnutls_x509_crl_init(&copy), 0);
+    ck_assert_int_eq(gnutls_x509_crl_import(copy, &der, GNUTLS_X509_FMT_DER), 0);
+    gnutls_free(der.data);
+    return copy;
+}
+
+static const struct trust_input DEFAULTS = {.crl_check = CRL_CHECK_CHAIN,
+                                            .crl_stale = CRL_STALE_REFUSE,
+                                            .verify_depth = 5,
+                                            .expires_soon = 30LL * DAY};
+
+/* A trust with the options of `like`, these CAs (ended by NULL) and these CRLs; NULL when it is refused. */
+static struct trust *try_trust(const struct trust_input *like, const gnutls_x509_crt_t *cas,
+                               const gnutls_x509_crl_t *crls, size_t n_crls, struct err *err)
+{
+    gnutls_x509_crt_t ca[MOST_CAS];
+    gnutls_x509_crl_t crl[MK_MAX_CRLS];
+    struct trust_input input = *like;
+    struct trust *trust = NULL;
+    input.ca = ca;
+    input.crl = crl;
+    for (input.n_ca = 0; cas[input.n_ca] != NULL; input.n_ca++)
+        ca[input.n_ca] = copy_crt(cas[input.n_ca]);
+    for (input.n_crls = 0; input.n_crls < n_crls; input.n_crls++)
+        crl[input.n_crls] = copy_crl(crls[input.n_crls]);
+    input.n_advertised = input.n_ca;
+    return trust_new(&input, &trust, err) == 0 ? trust : NULL;
+}
+
+static struct trust *make_trust(const struct trust_input *like, const gnutls_x509_crt_t *cas,
+                                const gnutls_x509_crl_t *crls, size_t n_crls)
+{
+    struct err err = {0};
+    struct trust *trust = try_trust(like, cas, crls, n_crls, &err);
+    ck_assert_msg(trust != NULL, "%s", err.text);
+    return trust;
+}
+
+/* The root alone, with or without the CRLs of the world. */
+static struct trust *root_trust(const struct trust_input *like, bool with_crl)
+{
+    const gnutls_x509_crt_t cas[] = {world.root.crt, NULL};
+    return make_trust(like, cas, world.crl, with_crl ? world.n_crls : 0);
+}
+
+static struct peer *judge_as(const struct trust *trust, const gnutls_x509_crt_t *chain, size_t n, time_t at,
+                             enum verdict_purpose purpose, const char *hostname)
+{
+    gnutls_datum_t der[MK_MAX_CHAIN];
+    struct peer *peer = NULL;
+    struct err err = {0};
+    for (size_t i = 0; i < n; i++)
+        der[i] = mk_der(chain[i]);
+    struct verdict_question question = {.trust = trust,
+                                        .chain = der,
+                                        .n_chain = (unsigned)n,
+                                        .at = at,
+                                        .purpose = purpose,
+                                        .hostname = hostname};
+    int rc = verdict_judge(&question, &peer, &err);
+    ck_assert_msg(rc == 0, "%s", err.text);
+    for (size_t i = 0; i < n; i++)
+        gnutls_free(der[i].data);
+    return peer;
+}
+
+static struct peer *judge(const struct trust *trust, const gnutls_x509_crt_t *chain, size_t n, time_t at)
+{
+    return judge_as(trust, chain, n, at, PURPOSE_CLIENT, NULL);
+}
+
+/* The codes, separated by commas. */
+static const char *codes(const struct verdict_finding *finding, size_t n, char out[static 1024])
+{
+    size_t len = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(out + len, 1024 - len, "%s%s", i > 0 ? "," : "",
+                                VERDICT_ROWS[finding[i].code].code);
+    return out;
+}
+
+/* Judges and compares the codes of the errors. */
+static void expect(const struct trust *trust, const gnutls_x509_crt_t *chain, size_t n, time_t at,
+                   const char *errors)
+{
+    char text[1024];
+    struct peer *peer = judge(trust, chain, n, at);
+    ck_assert_str_eq(codes(peer->errors, peer->n_errors, text), errors);
+    ck_assert_int_eq(peer->verify, errors[0] == 0 ? VERIFY_SUCCESS : n == 0 ? VERIFY_NONE : VERIFY_FAILED);
+    peer_unref(peer);
+}
+
+static const struct verdict_finding *find(const struct peer *peer, enum verdict_code code)
+{
+    for (size_t i = 0; i < peer->n_errors; i++)
+        if (peer->errors[i].code == code)
+            return &peer->errors[i];
+    ck_abort_msg("no %s", VERDICT_ROWS[code].code);
+    return NULL;
+}
+
+/* ---- every code
+ * ----------------------------------------------------------------------------------------------------- */
+
+START_TEST(each_case_causes_its_code_and_nothing_else)
+{
+    static const char *const states[] = {"NONE", "SUCCESS", "FAILED"};
+    struct trust *trust[2] = {root_trust(&DEFAULTS, false), root_trust(&DEFAULTS, true)};
+    for (size_t i = 0; i < world.n_cases; i++) {
+        const struct mk_case *c = &world.cases[i];
+        char text[1024];
+        struct peer *peer = judge(trust[c->with_crl], c->chain, c->n_chain, NOW);
+        ck_assert_msg(strcmp(codes(peer->errors, peer->n_errors, text), c->errors) == 0, "%s: errors %s",
+                      c->name, text);
+        ck_assert_msg(strcmp(codes(peer->warnings, peer->n_warnings, text), c->warnings) == 0,
+                      "%s: warnings %s", c->name, text);
+        ck_assert_str_eq(states[peer->verify], c->verify);
+        for (size_t k = 0; k < peer->n_errors; k++) {
+            ck_assert_msg(peer->errors[k].reason != NULL && peer->errors[k].reason[0] != 0, "%s: no reason",
+                          c->name);
+            ck_assert_msg(peer->errors[k].hint != NULL && peer->errors[k].hint[0] != 0, "%s: no hint",
+                          c->name);
+        }
+        peer_unref(peer);
+    }
+    trust_unref(trust[0]);
+    trust_unref(trust[1]);
+}
+END_TEST
+
+START_TEST(each_code_has_a_case)
+{
+    for (int code = 0; code < VERDICT_CODE_COUNT; code++) {
+        bool found =
+            code == VERDICT_POLICY_DENIED || code == VERDICT_WRONG_HOST; /* of the policy, and of servers */
+        for (size_t i = 0; i < world.n_cases; i++)
+            found = found || strcmp(world.cases[i].errors, VERDICT_ROWS[code].code) == 0 ||
+                    strcmp(world.cases[i].warnings, VERDICT_ROWS[code].code) == 0;
+        ck_assert_msg(found, "no case causes %s", VERDICT_ROWS[code].code);
+        ck_assert_uint_gt(strlen(VERDICT_ROWS[code].help), 0);
+    }
+}
+END_TEST
+
+START_TEST(ten_reasons_at_once)
+{
+    struct mk_spec ca_spec = {.dn = "CN=Bad CA,O=mtlsd practice",
+                              .flags = MK_CA,
+                              .path_len = 0,
+                              .not_before = NOW - 300 * DAY,
+                              .not_after = NOW - 2 * DAY,
+                              .permitted_dns = "example.org"};
+    struct mk_spec sub_spec = {.dn = "CN=Bad sub CA,O=mtlsd practice",
+                               .flags = MK_CA,
+                               .path_len = -1,
+                               .not_before = NOW + 3 * DAY,
+                               .not_after = NOW + 300 * DAY};
+    struct mk_spec leaf_spec = {.dn = "CN=mallory,O=mtlsd practice",
+                                .flags = MK_NO_AKI | MK_SERVER_EKU | MK_ENCIPHER_ONLY | MK_UNKNOWN_CRITICAL |
+                                         MK_RSA_1024 | MK_SHA1 | MK_BROKEN_SIGNATURE,
+                                .path_len = -1,
+                                .not_before = NOW - 100 * DAY,
+                                .not_after = NOW - 10 * DAY,
+                                .san_dns = "mallory.example.com"};
+    struct mk_pair ca = mk_make(&ca_spec, &world.root), sub = mk_make(&sub_spec, &ca),
+                   leaf = mk_make(&leaf_spec, &sub);
+    gnutls_x509_crl_t crl[] = {world.root_crl, mk_crl(&ca, NULL, NOW - 20 * DAY, NOW - 5 * DAY),
+                               mk_crl(&sub, leaf.crt, NOW - DAY, NOW + DAY * 30)};
+    const gnutls_x509_crt_t cas[] = {world.root.crt, NULL}, chain[] = {leaf.crt, sub.crt, ca.crt};
+    struct trust_input like = DEFAULTS;
+    like.verify_depth = 1;
+    struct trust *trust = make_trust(&like, cas, crl, 3);
+    struct peer *peer = judge(trust, chain, 3, NOW);
+    static const struct {
+        enum verdict_code code;
+        int depth;
+    } wanted[] = {{VERDICT_MALFORMED_CERTIFICATE, 0},
+                  {VERDICT_REVOKED, 0},
+                  {VERDICT_SIGNATURE_INVALID, 0},
+                  {VERDICT_WRONG_PURPOSE, 0},
+                  {VERDICT_KEY_USAGE, 0},
+                  {VERDICT_EXPIRED, 0},
+                  {VERDICT_EXPIRED, 2},
+                  {VERDICT_NOT_YET_VALID, 1},
+                  {VERDICT_NAME_CONSTRAINT, 0},
+                  {VERDICT_PATH_LENGTH, 2},
+                  {VERDICT_CHAIN_TOO_LONG, -1},
+                  {VERDICT_UNSUPPORTED_CRITICAL_EXTENSION, 0},
+                  {VERDICT_WEAK_KEY, 0},
+                  {VERDICT_WEAK_SIGNATURE, 0},
+                  {VERDICT_CRL_STALE, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        unsigned n = 0;
+        for (size_t k = 0; k < peer->n_errors; k++)
+            n += peer->errors[k].code == wanted[i].code && peer->errors[k].depth == wanted[i].depth;
+        ck_assert_msg(n == 1, "%s at depth %d: %u times", VERDICT_ROWS[wanted[i].code].code, wanted[i].depth,
+                      n);
+    }
+    ck_assert_uint_eq(peer->n_errors, ARRAY_LEN(wanted));
+    ck_assert_int_eq(verdict_alert(peer, true), GNUTLS_A_BAD_CERTIFICATE);
+    ck_assert_uint_eq(peer->n_chain, 3);
+    peer_unref(peer);
+    trust_unref(trust);
+    gnutls_x509_crl_deinit(crl[1]);
+    gnutls_x509_crl_deinit(crl[2]);
+    mk_free(&leaf);
+    mk_free(&sub);
+    mk_free(&ca);
+}
+END_TEST
+
+START_TEST(alerts)
+{
+    static const struct {
+        const char *name;
+        gnutls_alert_description_t tls12, tls13;
+    } rows[] = {
+        {"no-certificate", GNUTLS_A_HANDSHAKE_FAILURE, GNUTLS_A_CERTIFICATE_REQUIRED},
+        {"expired", GNUTLS_A_CERTIFICATE_EXPIRED, GNUTLS_A_CERTIFICATE_EXPIRED},
+        {"not-yet-valid", GNUTLS_A_CERTIFICATE_EXPIRED, GNUTLS_A_CERTIFICATE_EXPIRED},
+        {"revoked", GNUTLS_A_CERTIFICATE_REVOKED, GNUTLS_A_CERTIFICATE_REVOKED},
+        {"issuer-unknown", GNUTLS_A_UNKNOWN_CA, GNUTLS_A_UNKNOWN_CA},
+        {"self-signed", GNUTLS_A_UNKNOWN_CA, GNUTLS_A_UNKNOWN_CA},
+        {"intermediate-missing", GNUTLS_A_UNKNOWN_CA, GNUTLS_A_UNKNOWN_CA},
+        {"wrong-purpose", GNUTLS_A_UNSUPPORTED_CERTIFICATE, GNUTLS_A_UNSUPPORTED_CERTIFICATE},
+        {"signature-invalid", GNUTLS_A_BAD_CERTIFICATE, GNUTLS_A_BAD_CERTIFICATE},
+        {"crl-missing", GNUTLS_A_CERTIFICATE_UNKNOWN, GNUTLS_A_CERTIFICATE_UNKNOWN},
+    };
+    struct trust *trust[2] = {root_trust(&DEFAULTS, false), root_trust(&DEFAULTS, true)};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct mk_case *c = mk_find(&world, rows[i].name);
+        struct peer *peer = judge(trust[c->with_crl], c->chain, c->n_chain, NOW);
+        ck_assert_int_eq(verdict_alert(peer, false), rows[i].tls12);
+        ck_assert_int_eq(verdict_alert(peer, true), rows[i].tls13);
+        peer_unref(peer);
+    }
+    trust_unref(trust[0]);
+    trust_unref(trust[1]);
+}
+END_TEST
+
+START_TEST(words_of_the_reasons)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false), *strict = root_trust(&DEFAULTS, true);
+    const struct mk_case *c = mk_find(&world, "wrong-purpose");
+    struct peer *peer = judge(trust, c->chain, c->n_chain, NOW);
+    ck_assert_str_eq(peer->errors[0].reason, "this is a server certificate");
+    ck_assert_str_eq(peer->errors[0].value, "serverAuth");
+    ck_assert_str_eq(peer->errors[0].expected, "clientAuth");
+    peer_unref(peer);
+
+    c = mk_find(&world, "expired");
+    peer = judge(trust, c->chain, c->n_chain, NOW);
+    ck_assert_ptr_nonnull(strstr(peer->errors[0].reason, "10 days ago"));
+    ck_assert_ptr_null(strstr(peer->errors[0].hint, "clock"));
+    peer_unref(peer);
+    peer = judge(trust, c->chain, c->n_chain, NOW - 10 * DAY + 60);
+    ck_assert_ptr_nonnull(strstr(peer->errors[0].hint, "a clock may be wrong"));
+    peer_unref(peer);
+
+    c = mk_find(&world, "intermediate-missing");
+    peer = judge(trust, c->chain, c->n_chain, NOW);
+    ck_assert_str_eq(peer->errors[0].value, "CN=mtlsd practice intermediate,O=mtlsd practice");
+    ck_assert_ptr_nonnull(strstr(peer->errors[0].reason, peer->chain[0]->authority_key_id));
+    ck_assert_ptr_nonnull(strstr(peer->errors[0].hint, "cat client.crt intermediate.crt"));
+    peer_unref(peer);
+
+    c = mk_find(&world, "revoked");
+    peer = judge(strict, c->chain, c->n_chain, NOW);
+    ck_assert_str_eq(peer->errors[0].value, peer->chain[0]->serial);
+    ck_assert_ptr_nonnull(strstr(peer->errors[0].reason, "CRL number 0x"));
+    peer_unref(peer);
+    trust_unref(trust);
+    trust_unref(strict);
+}
+END_TEST
+
+/* ---- paths
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(depth_is_exact)
+{
+    const struct mk_case *c = mk_find(&world, "long-enough"); /* five intermediates */
+    for (unsigned depth = 0; depth < 8; depth++) {
+        struct trust_input like = DEFAULTS;
+        like.verify_depth = depth;
+        struct trust *trust = root_trust(&like, false);
+        expect(trust, c->chain, c->n_chain, NOW, depth < 5 ? "chain_too_long" : "");
+        trust_unref(trust);
+    }
+}
+END_TEST
+
+START_TEST(validity_includes_both_ends)
+{
+    const struct mk_case *c = mk_find(&world, "expired");
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    expect(trust, c->chain, c->n_chain, NOW - 100 * DAY - 1, "not_yet_valid");
+    expect(trust, c->chain, c->n_chain, NOW - 100 * DAY, "");
+    expect(trust, c->chain, c->n_chain, NOW - 10 * DAY, "");
+    expect(trust, c->chain, c->n_chain, NOW - 10 * DAY + 1, "expired");
+    trust_unref(trust);
+}
+END_TEST
+
+START_TEST(intermediate_in_the_trust_works)
+{
+    const gnutls_x509_crt_t cas[] = {world.intermediate.crt, NULL};
+    struct trust *trust = make_trust(&DEFAULTS, cas, NULL, 0);
+    const struct mk_case *c = mk_find(&world, "intermediate-missing");
+    expect(trust, c->chain, c->n_chain, NOW, "");
+    c = mk_find(&world, "good");
+    expect(trust, c->chain, c->n_chain, NOW, "");
+    trust_unref(trust);
+}
+END_TEST
+
+START_TEST(pinned_leaf)
+{
+    const struct mk_case *c = mk_find(&world, "self-signed");
+    const gnutls_x509_crt_t cas[] = {c->leaf.crt, NULL};
+    struct trust *trust = make_trust(&DEFAULTS, cas, NULL, 0);
+    expect(trust, c->chain, 1, NOW, "");
+    expect(trust, c->chain, 1, NOW + 400 * DAY, "expired");
+    trust_unref(trust);
+}
+END_TEST
+
+START_TEST(nothing_trusted)
+{
+    const gnutls_x509_crt_t cas[] = {NULL};
+    struct trust *trust = make_trust(&DEFAULTS, cas, NULL, 0);
+    const struct mk_case *c = mk_find(&world, "good");
+    expect(trust, c->chain, c->n_chain, NOW, "issuer_unknown");
+    expect(trust, c->chain, 0, NOW, "no_certificate");
+    trust_unref(trust);
+}
+END_TEST
+
+/* Two certificates for one intermediate, the first expired: the other one has to be found, whatever the
+ * order. */
+START_TEST(alternative_ways_up)
+{
+    struct mk_spec spec = {.dn = "CN=Twice,O=mtlsd practice",
+                           .flags = MK_CA,
+                           .path_len = -1,
+                           .not_before = NOW - 100 * DAY,
+                           .not_after = NOW - DAY};
+    struct mk_pair old = mk_make(&spec, &world.root), renewed = {.key = old.key};
+    spec.not_after = NOW + 100 * DAY;
+    /* The same key again, certified anew. */
+    ck_assert_int_eq(gnutls_x509_crt_init(&renewed.crt), 0);
+    gnutls_datum_t der = mk_der(old.crt);
+    ck_assert_int_eq(gnutls_x509_crt_import(renewed.crt, &der, GNUTLS_X509_FMT_DER), 0);
+    gnutls_free(der.data);
+    gnutls_x509_crt_set_expiration_time(renewed.crt, NOW + 100 * DAY);
+    gnutls_x509_crt_set_serial(renewed.crt, "\x77", 1);
+    ck_assert_int_eq(gnutls_x509_crt_sign2(renewed.crt, world.root.crt, world.root.key, GNUTLS_DIG_SHA256, 0),
+                     0);
+    struct mk_spec leaf_spec = {
+        .dn = "CN=alice", .path_len = -1, .not_before = NOW - 10 * DAY, .not_after = NOW + 50 * DAY};
+    struct mk_pair leaf = mk_make(&leaf_spec, &old);
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    const gnutls_x509_crt_t first[] = {leaf.crt, old.crt, renewed.crt},
+                            second[] = {leaf.crt, renewed.crt, old.crt};
+    expect(trust, first, 3, NOW, "");
+    expect(trust, second, 3, NOW, "");
+    expect(trust, first, 2, NOW, "expired");
+    trust_unref(trust);
+    gnutls_x509_crt_deinit(renewed.crt);
+    mk_free(&leaf);
+    mk_free(&old);
+}
+END_TEST
+
+START_TEST(garbage_among_the_certificates)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    const struct mk_case *c = mk_find(&world, "good");
+    gnutls_datum_t leaf = mk_der(c->chain[0]), intermediate = mk_der(c->chain[1]);
+    gnutls_datum_t garbage = {(unsigned char *)(uintptr_t) "garbage", 7};
+    const gnutls_datum_t bad_leaf[] = {garbage, intermediate}, bad_end[] = {leaf, intermediate, garbage},
+                         bad_middle[] = {leaf, garbage};
+    static const struct {
+        const char *errors, *warnings;
+        size_t n_chain;
+    } wanted[] = {{"malformed_certificate", "", 1},
+                  {"", "superfluous_certificate", 2},
+                  {"intermediate_missing,malformed_certificate", "", 1}};
+    const gnutls_datum_t *const chains[] = {bad_leaf, bad_end, bad_middle};
+    static const unsigned lengths[] = {2, 3, 2};
+    for (size_t i = 0; i < 3; i++) {
+        struct verdict_question q = {.trust = trust, .chain = chains[i], .n_chain = lengths[i], .at = NOW};
+        struct peer *peer = NULL;
+        char text[1024];
+        ck_assert_int_eq(verdict_judge(&q, &peer, NULL), 0);
+        ck_assert_str_eq(codes(peer->errors, peer->n_errors, text), wanted[i].errors);
+        ck_assert_str_eq(codes(peer->warnings, peer->n_warnings, text), wanted[i].warnings);
+        ck_assert_uint_eq(peer->n_chain, wanted[i].n_chain);
+        peer_unref(peer);
+    }
+    gnutls_free(leaf.data);
+    gnutls_free(intermediate.data);
+    trust_unref(trust);
+}
+END_TEST
+
+/* ---- servers
+ * -------------------------------------------------------------------------------------------------------- */
+
+START_TEST(host_names)
+{
+    static const struct {
+        const char *san, *host;
+        bool good;
+    } rows[] = {
+        {"www.example.org", "www.example.org", true},
+        {"www.example.org", "WWW.Example.ORG", true},
+        {"www.example.org", "www.example.org.", true},
+        {"www.example.org", "example.org", false},
+        {"www.example.org", "a.www.example.org", false},
+        {"*.example.org", "www.example.org", true},
+        {"*.example.org", "example.org", false},
+        {"*.example.org", "a.b.example.org", false},
+        {"*.example.org", ".example.org", false},
+        {"*.org", "example.org", false},
+        {"localhost", "localhost", true},
+        {"www.example.org", "192.0.2.1", false},
+        {"www.example.org", "www.example.org.evil", false},
+    };
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct mk_spec spec = {.dn = "CN=a server",
+                               .flags = MK_SERVER_EKU,
+                               .path_len = -1,
+                               .not_before = NOW - DAY,
+                               .not_after = NOW + 100 * DAY,
+                               .san_dns = rows[i].san};
+        struct mk_pair leaf = mk_make(&spec, &world.root);
+        char text[1024];
+        struct peer *peer = judge_as(trust, &leaf.crt, 1, NOW, PURPOSE_SERVER, rows[i].host);
+        ck_assert_msg(strcmp(codes(peer->errors, peer->n_errors, text), rows[i].good ? "" : "wrong_host") ==
+                          0,
+                      "%s for %s: %s", rows[i].san, rows[i].host, text);
+        peer_unref(peer);
+        mk_free(&leaf);
+    }
+    trust_unref(trust);
+}
+END_TEST
+
+START_TEST(client_certificate_is_no_servers)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    const struct mk_case *c = mk_find(&world, "good");
+    struct peer *peer = judge_as(trust, c->chain, c->n_chain, NOW, PURPOSE_SERVER, NULL);
+    ck_assert_str_eq(find(peer, VERDICT_WRONG_PURPOSE)->reason, "this is a client certificate");
+    peer_unref(peer);
+    trust_unref(trust);
+}
+END_TEST
+
+/* ---- revocation
+ * ----------------------------------------------------------------------------------------------------- */
+
+START_TEST(crl_check_says_what_is_looked_up)
+{
+    /* The intermediate is revoked by the root, and has no CRL itself. */
+    gnutls_x509_crl_t crl = mk_crl(&world.root, world.intermediate.crt, NOW - DAY, NOW + DAY * 30);
+    const gnutls_x509_crt_t cas[] = {world.root.crt, NULL};
+    const struct mk_case *c = mk_find(&world, "good");
+    static const struct {
+        enum crl_check check;
+        const char *errors;
+    } rows[] = {
+        {CRL_CHECK_OFF, ""}, {CRL_CHECK_LEAF, "crl_missing"}, {CRL_CHECK_CHAIN, "crl_missing,revoked"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct trust_input like = DEFAULTS;
+        like.crl_check = rows[i].check;
+        struct trust *trust = make_trust(&like, cas, &crl, 1);
+        expect(trust, c->chain, c->n_chain, NOW, rows[i].errors);
+        trust_unref(trust);
+    }
+    gnutls_x509_crl_deinit(crl);
+}
+END_TEST
+
+START_TEST(stale_crls)
+{
+    gnutls_x509_crl_t crls[] = {world.root_crl, mk_crl(&world.intermediate, NULL, NOW - 10 * DAY, NOW)};
+    const gnutls_x509_crt_t cas[] = {world.root.crt, NULL};
+    const struct mk_case *c = mk_find(&world, "good");
+    static const struct {
+        enum crl_stale mode;
+        long long grace;
+        time_t at;
+        const char *errors;
+    } rows[] = {
+        {CRL_STALE_REFUSE, 0, NOW, ""},
+        {CRL_STALE_REFUSE, 0, NOW + 1, "crl_stale"},
+        {CRL_STALE_GRACE, DAY, NOW + DAY, ""},
+        {CRL_STALE_GRACE, DAY, NOW + DAY + 1, "crl_stale"},
+        {CRL_STALE_ACCEPT, 0, NOW + 20 * DAY, ""},
+        {CRL_STALE_ACCEPT, 0, NOW - 10 * DAY - 1,
+         "crl_stale,crl_stale"}, /* from the future, as is the root's */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct trust_input like = DEFAULTS;
+        like.crl_stale = rows[i].mode;
+        like.crl_grace = rows[i].grace;
+        struct trust *trust = make_trust(&like, cas, crls, 2);
+        expect(trust, c->chain, c->n_chain, rows[i].at, rows[i].errors);
+        trust_unref(trust);
+    }
+    gnutls_x509_crl_deinit(crls[1]);
+}
+END_TEST
+
+START_TEST(newer_crl_of_two_counts)
+{
+    gnutls_x509_crl_t crls[] = {world.root_crl,
+                                mk_crl(&world.intermediate, NULL, NOW - 20 * DAY, NOW - 10 * DAY),
+                                mk_crl(&world.intermediate, NULL, NOW - 5 * DAY, NOW + 5 * DAY)};
+    const gnutls_x509_crt_t cas[] = {world.root.crt, NULL};
+    const struct mk_case *c = mk_find(&world, "good");
+    struct trust *trust = make_trust(&DEFAULTS, cas, crls, 3);
+    expect(trust, c->chain, c->n_chain, NOW, "");
+    trust_unref(trust);
+    gnutls_x509_crl_deinit(crls[1]);
+    gnutls_x509_crl_deinit(crls[2]);
+}
+END_TEST
+
+START_TEST(forged_crl_is_refused)
+{
+    struct mk_spec spec = {.dn = "CN=mtlsd practice root,O=mtlsd practice",
+                           .flags = MK_CA,
+                           .path_len = -1,
+                           .not_before = NOW - DAY,
+                           .not_after = NOW + DAY * 300};
+    struct mk_pair forger = mk_make(&spec, NULL);
+    gnutls_x509_crl_t crl = mk_crl(&forger, NULL, NOW - DAY, NOW + DAY * 30);
+    const gnutls_x509_crt_t cas[] = {world.root.crt, NULL};
+    struct err err = {0};
+    ck_assert_ptr_null(try_trust(&DEFAULTS, cas, &crl, 1, &err));
+    ck_assert_int_eq(err.code, ERR_CRYPTO);
+    ck_assert_ptr_nonnull(strstr(err.text, "CN=mtlsd practice root"));
+    struct trust_input like = DEFAULTS;
+    like.keep_forged_crls = true;
+    struct trust *trust = make_trust(&like, cas, &crl, 1);
+    const struct mk_case *c = mk_find(&world, "good");
+    expect(trust, c->chain, c->n_chain, NOW, "crl_missing,crl_missing");
+    trust_unref(trust);
+    gnutls_x509_crl_deinit(crl);
+    mk_free(&forger);
+}
+END_TEST
+
+/* Version 1 cannot carry a CRL number, version 2 must. */
+START_TEST(crl_number)
+{
+    const gnutls_x509_crt_t cas[] = {world.root.crt, NULL};
+    struct mk_spec spec = {
+        .dn = "CN=direct", .path_len = -1, .not_before = NOW - DAY, .not_after = NOW + DAY * 300};
+    struct mk_pair leaf = mk_make(&spec, &world.root);
+    for (unsigned version = 1; version <= 2; version++) {
+        gnutls_x509_crl_t crl;
+        ck_assert_int_eq(gnutls_x509_crl_init(&crl), 0);
+        gnutls_x509_crl_set_version(crl, version);
+        gnutls_x509_crl_set_this_update(crl, NOW - DAY);
+        gnutls_x509_crl_set_next_update(crl, NOW + 30 * DAY);
+        ck_assert_int_eq(gnutls_x509_crl_sign2(crl, world.root.crt, world.root.key, GNUTLS_DIG_SHA256, 0), 0);
+        struct trust *trust = make_trust(&DEFAULTS, cas, &crl, 1);
+        expect(trust, &leaf.crt, 1, NOW, version == 1 ? "" : "crl_missing");
+        trust_unref(trust);
+        gnutls_x509_crl_deinit(crl);
+    }
+    mk_free(&leaf);
+}
+END_TEST
+
+/* A trusted intermediate needs no CRL of its issuer, but when there is one that revokes it, that counts. */
+START_TEST(trusted_intermediate_revoked)
+{
+    const gnutls_x509_crt_t both[] = {world.root.crt, world.intermediate.crt, NULL};
+    gnutls_x509_crl_t crls[] = {world.intermediate_crl,
+                                mk_crl(&world.root, world.intermediate.crt, NOW - DAY, NOW + DAY * 30)};
+    const struct mk_case *c = mk_find(&world, "good");
+    struct trust *trust = make_trust(&DEFAULTS, both, crls, 1);
+    expect(trust, c->chain, c->n_chain, NOW, "");
+    trust_unref(trust);
+    trust = make_trust(&DEFAULTS, both, crls, 2);
+    expect(trust, c->chain, c->n_chain, NOW, "revoked");
+    trust_unref(trust);
+    gnutls_x509_crl_deinit(crls[1]);
+}
+END_TEST
+
+/* ---- time
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+/* Errors and warnings as one text. */
+static void digest(const struct peer *peer, char out[static 2048])
+{
+    char text[1024];
+    snprintf(out, 1024, "%s", codes(peer->errors, peer->n_errors, text));
+    snprintf(out + strlen(out), 1024, "|%s", codes(peer->warnings, peer->n_warnings, text));
+}
+
+/* From a verdict to its judge_again, the codes stay the same; so whoever asks again then misses nothing. */
+START_TEST(judge_again_misses_nothing)
+{
+    struct trust_input like = DEFAULTS;
+    like.crl_stale = CRL_STALE_GRACE;
+    like.crl_grace = 3LL * DAY;
+    struct trust *trust[2] = {root_trust(&like, false), root_trust(&like, true)};
+    for (size_t i = 0; i < world.n_cases; i++) {
+        const struct mk_case *c = &world.cases[i];
+        time_t at = NOW - 4000LL * DAY;
+        unsigned steps = 0;
+        while (at < NOW + 4000LL * DAY) {
+            char before[2048], after[2048];
+            struct peer *peer = judge(trust[c->with_crl], c->chain, c->n_chain, at);
+            time_t again = peer->judge_again;
+            digest(peer, before);
+            peer_unref(peer);
+            ck_assert_msg(again > at, "%s: judge_again is not in the future", c->name);
+            ck_assert_msg(++steps < 50, "%s: too many changes", c->name);
+            time_t last = again < NOW + 4000LL * DAY ? again - 1 : NOW + 4000LL * DAY;
+            for (time_t t = last; t > at; t = at + (t - at) / 3) { /* some instants in between */
+                peer = judge(trust[c->with_crl], c->chain, c->n_chain, t);
+                digest(peer, after);
+                ck_assert_msg(strcmp(before, after) == 0, "%s: at %lld %s, at %lld %s", c->name,
+                              (long long)at, before, (long long)t, after);
+                peer_unref(peer);
+                if (t - at < 3)
+                    break;
+            }
+            at = again;
+        }
+    }
+    trust_unref(trust[0]);
+    trust_unref(trust[1]);
+}
+END_TEST
+
+START_TEST(judge_again_of_a_good_chain)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    const struct mk_case *c = mk_find(&world, "good");
+    struct peer *peer = judge(trust, c->chain, c->n_chain, NOW);
+    ck_assert_int_eq(peer->judge_again, NOW + 335 * DAY + 1); /* it expires soon */
+    peer_unref(peer);
+    peer = judge(trust, c->chain, c->n_chain, NOW + 336 * DAY);
+    ck_assert_int_eq(peer->judge_again, NOW + 365 * DAY + 1);
+    peer_unref(peer);
+    peer = judge(trust, c->chain, 0, NOW);
+    ck_assert_int_eq(peer->judge_again, PEER_NEVER);
+    peer_unref(peer);
+    trust_unref(trust);
+}
+END_TEST
+
+START_TEST(references)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    struct peer *peer = judge(trust, NULL, 0, NOW);
+    ck_assert_ptr_eq(peer_ref(peer), peer);
+    peer_unref(peer);
+    ck_assert_int_eq(peer->verify, VERIFY_NONE);
+    peer_unref(peer);
+    peer_unref(NULL);
+    ck_assert_ptr_eq(trust_ref(trust), trust);
+    trust_unref(trust);
+    trust_unref(trust);
+    trust_unref(NULL);
+}
+END_TEST
+
+START_TEST(advertised_names)
+{
+    const gnutls_x509_crt_t cas[] = {world.root.crt, world.other_root.crt, world.root.crt, NULL};
+    struct trust *trust = make_trust(&DEFAULTS, cas, NULL, 0);
+    size_t n, n_crts;
+    const struct certname *name = trust_advertised(trust, &n);
+    ck_assert_uint_eq(n, 2);
+    ck_assert_str_eq(name[0].text, "CN=mtlsd practice root,O=mtlsd practice");
+    ck_assert_str_eq(name[1].text, "CN=Another root,O=Elsewhere");
+    (void)trust_advertised_crts(trust, &n_crts);
+    ck_assert_uint_eq(n_crts, 2);
+    trust_unref(trust);
+}
+END_TEST
+
+Suite *suite_verdict(void)
+{
+    Suite *suite = suite_create("verdict");
+    TCase *tcase = tcase_create("verdict");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_unchecked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, each_case_causes_its_code_and_nothing_else);
+    tcase_add_test(tcase, each_code_has_a_case);
+    tcase_add_test(tcase, ten_reasons_at_once);
+    tcase_add_test(tcase, alerts);
+    tcase_add_test(tcase, words_of_the_reasons);
+    tcase_add_test(tcase, depth_is_exact);
+    tcase_add_test(tcase, validity_includes_both_ends);
+    tcase_add_test(tcase, intermediate_in_the_trust_works);
+    tcase_add_test(tcase, pinned_leaf);
+    tcase_add_test(tcase, nothing_trusted);
+    tcase_add_test(tcase, alternative_ways_up);
+    tcase_add_test(tcase, garbage_among_the_certificates);
+    tcase_add_test(tcase, host_names);
+    tcase_add_test(tcase, client_certificate_is_no_servers);
+    tcase_add_test(tcase, crl_check_says_what_is_looked_up);
+    tcase_add_test(tcase, stale_crls);
+    tcase_add_test(tcase, newer_crl_of_two_counts);
+    tcase_add_test(tcase, forged_crl_is_refused);
+    tcase_add_test(tcase, crl_number);
+    tcase_add_test(tcase, trusted_intermediate_revoked);
+    tcase_add_test(tcase, judge_again_misses_nothing);
+    tcase_add_test(tcase, judge_again_of_a_good_chain);
+    tcase_add_test(tcase, references);
+    tcase_add_test(tcase, advertised_names);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
