@@ -1,0 +1,39 @@
+/* A listener's own certificates and keys as GnuTLS credentials. Immutable once made, refcounted: sessions
+ * that began with it keep it alive across a reload. Keys are wiped when the last reference goes. */
+#ifndef MTLSD_PKI_CREDS_H
+#define MTLSD_PKI_CREDS_H
+
+#include <gnutls/gnutls.h>
+
+#include "base/diag.h"
+#include "config/conf.h"
+#include "pki/certinfo.h"
+#include "pki/trust.h"
+
+struct creds;
+
+/* Loads listener->certificate (any mixture of files and forms), puts chains in order, matches every key to
+ * its certificate by public key, staples OCSP responses. All problems go to `diag` with file and line: a
+ * certificate without a key, a key without a certificate, an unreadable file, nothing usable for TLS. The
+ * names in `trust` are advertised unless the listener says none. 0 and *out with one reference, negative when
+ * an error was reported. */
+MUST_CHECK int creds_load(const struct conf *conf, const struct conf_listener *listener,
+                          const struct trust *trust, struct diag *diag, struct creds **out);
+
+/* The deeper lints of `check` about the own certificates: chain complete and ordered, expiry under 30 days,
+ * key usage and EKU, SAN present, weak keys and signatures, key files that others can read. Warnings and
+ * errors go to `diag`. */
+void creds_lint(const struct creds *creds, const struct conf_listener *listener, time_t now,
+                struct diag *diag);
+
+struct creds *creds_ref(struct creds *creds);
+void creds_unref(struct creds *creds);
+
+gnutls_certificate_credentials_t creds_gnutls(const struct creds *creds);
+
+/* Facts of the own leaf certificates, for /health, /metrics and pages. Borrowed. */
+const struct certinfo *const *creds_leaves(const struct creds *creds, size_t *n);
+/* Earliest notAfter of any own certificate in use. */
+time_t creds_not_after(const struct creds *creds);
+
+#endif

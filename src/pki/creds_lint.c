@@ -1,0 +1,116 @@
+/* What `mtlsd check` says about the own certificates: mistakes that load, and show only when clients come. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "pki/creds_impl.h"
+
+enum { DAY = 24 * 60 * 60, SOON = 30 * DAY, RSA_LEAST = 2048, EC_LEAST = 256 };
+
+static void lint_time(const struct creds_set *set, size_t i, time_t now, struct diag *diag)
+{
+    const struct certinfo *info = set->chain[i];
+    const char *what = i == 0 ? "the certificate" : "an intermediate certificate";
+    char span[CLOCK_TEXT], at[CLOCK_TEXT];
+    if (info->not_after < now)
+        diag_error(diag, set->crt_src, "certificate: %s: %s %s expired %s ago (%s): renew it", set->crt_file,
+                   what, info->subject.text, clock_span((long long)now - info->not_after, span),
+                   clock_rfc3339(info->not_after, at));
+    else if (info->not_after < now + SOON)
+        diag_warning(diag, set->crt_src, "certificate: %s: %s %s expires in %s (%s): renew it", set->crt_file,
+                     what, info->subject.text, clock_span((long long)info->not_after - now, span),
+                     clock_rfc3339(info->not_after, at));
+    if (info->not_before > now)
+        diag_error(diag, set->crt_src,
+                   "certificate: %s: %s %s is not valid before %s: is this machine's clock right?",
+                   set->crt_file, what, info->subject.text, clock_rfc3339(info->not_before, at));
+}
+
+static void lint_strength(const struct creds_set *set, size_t i, struct diag *diag)
+{
+    const struct certinfo *info = set->chain[i];
+    bool rsa = strncmp(info->key_algorithm, "RSA", 3) == 0, ec = strncmp(info->key_algorithm, "EC", 2) == 0;
+    if ((rsa && info->key_bits < RSA_LEAST) || (ec && info->key_bits < EC_LEAST) ||
+        strcmp(info->key_algorithm, "DSA") == 0)
+        diag_warning(diag, set->crt_src,
+                     "certificate: %s: %s has a weak key (%s, %u bits): clients refuse it", set->crt_file,
+                     info->subject.text, info->key_algorithm, info->key_bits);
+    if (strstr(info->signature_algorithm, "SHA1") || strstr(info->signature_algorithm, "MD5"))
+        diag_warning(diag, set->crt_src, "certificate: %s: %s has a weak signature (%s): clients refuse it",
+                     set->crt_file, info->subject.text, info->signature_algorithm);
+}
+
+static bool has_server_purpose(const struct certinfo *leaf)
+{
+    for (size_t i = 0; i < leaf->extended_key_usage.n; i++) {
+        const char *text = leaf->extended_key_usage.v[i].text;
+        if (strcmp(text, "serverAuth") == 0 || strcmp(text, "anyExtendedKeyUsage") == 0)
+            return true;
+    }
+    return false;
+}
+
+static void lint_leaf(const struct creds_set *set, struct diag *diag)
+{
+    const struct certinfo *leaf = set->chain[0];
+    if (leaf->n_san == 0)
+        diag_warning(diag, set->crt_src,
+                     "certificate: %s has no subject alternative name: browsers and curl look nowhere else "
+                     "for the host's name",
+                     set->crt_file);
+    if (leaf->has_extended_key_usage && !has_server_purpose(leaf))
+        diag_warning(
+            diag, set->crt_src,
+            "certificate: %s is not for servers (extended key usage without serverAuth): clients refuse it",
+            set->crt_file);
+    if (leaf->has_key_usage && !(leaf->key_usage & GNUTLS_KEY_DIGITAL_SIGNATURE))
+        diag_warning(diag, set->crt_src,
+                     "certificate: %s may not sign (key usage without digitalSignature): TLS 1.3 needs it",
+                     set->crt_file);
+    if (leaf->is_ca)
+        diag_warning(diag, set->crt_src, "certificate: %s is a CA's certificate: use one that the CA issued",
+                     set->crt_file);
+    if (set->self_signed)
+        diag_warning(diag, set->crt_src,
+                     "certificate: %s is self-signed: only clients that were told to trust it will",
+                     set->crt_file);
+}
+
+static void lint_chain(const struct creds_set *set, struct diag *diag)
+{
+    const struct certinfo *last = set->chain[set->n - 1];
+    /* An issuer that is not given may be a root that clients have; with no intermediate at all that is less
+     * likely than a mistake. */
+    if (!set->complete && !set->self_signed && set->n == 1)
+        diag_warning(diag, set->crt_src,
+                     "certificate: %s comes without its issuer %s: unless clients know it as a root, add the "
+                     "intermediate certificate",
+                     set->crt_file, last->issuer.text);
+    if (!set->in_order)
+        diag_warning(diag, set->crt_src,
+                     "certificate: the chain of %s is not in order in its files; it is sent in order",
+                     set->crt_file);
+}
+
+void creds_lint(const struct creds *creds, const struct conf_listener *listener, time_t now,
+                struct diag *diag)
+{
+    (void)listener;
+    for (size_t i = 0; i < creds->n; i++) {
+        const struct creds_set *set = &creds->set[i];
+        for (size_t j = 0; j < set->n; j++) {
+            lint_time(set, j, now, diag);
+            lint_strength(set, j, diag);
+        }
+        lint_leaf(set, diag);
+        lint_chain(set, diag);
+        if (set->must_staple && !set->stapled)
+            diag_warning(diag, set->crt_src,
+                         "certificate: %s demands a stapled OCSP response (must-staple), and ocsp_response "
+                         "names none: clients refuse it",
+                         set->crt_file);
+        if (set->key_readable_by_others)
+            diag_warning(diag, set->key_src,
+                         "certificate: the private key in %s can be read by everybody: chmod o-r %s",
+                         set->key_file, set->key_file);
+    }
+}

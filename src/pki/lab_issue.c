@@ -1,0 +1,334 @@
+#include <arpa/inet.h>
+#include <gnutls/crypto.h>
+#include <gnutls/pkcs12.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pki/lab_impl.h"
+
+enum { DAY = 24 * 60 * 60, SERIAL = 16, KEY_ID = 20, RSA_BITS = 2048, WEAK_BITS = 1024 };
+
+static int failed(int rc, const char *what, struct err *err)
+{
+    return rc < 0 ? err_set(err, ERR_CRYPTO, "cannot make %s: %s", what, gnutls_strerror(rc)) : 0;
+}
+
+void lab_pair_done(struct lab_pair *pair)
+{
+    if (pair->crt)
+        gnutls_x509_crt_deinit(pair->crt);
+    if (pair->key)
+        gnutls_x509_privkey_deinit(pair->key);
+    memset(pair, 0, sizeof *pair);
+}
+
+static int generate(gnutls_x509_privkey_t key, enum lab_key kind, bool weak)
+{
+    if (weak)
+        return gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, WEAK_BITS, 0);
+    switch (kind) {
+    case LAB_KEY_RSA:
+        return gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, RSA_BITS, 0);
+    case LAB_KEY_ED25519:
+        return gnutls_x509_privkey_generate(key, GNUTLS_PK_EDDSA_ED25519, 0, 0);
+    case LAB_KEY_ECDSA:
+        break;
+    }
+    return gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+                                        GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+}
+
+static int set_serial(gnutls_x509_crt_t crt)
+{
+    unsigned char serial[SERIAL];
+    int rc = gnutls_rnd(GNUTLS_RND_NONCE, serial, sizeof serial);
+    serial[0] = (unsigned char)((serial[0] & 0x7f) | 0x40); /* positive and of full length */
+    return rc < 0 ? rc : gnutls_x509_crt_set_serial(crt, serial, sizeof serial);
+}
+
+static int set_name(gnutls_x509_crt_t crt, const struct lab_name *name)
+{
+    int rc = gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_ORGANIZATION_NAME, 0, name->o,
+                                           (unsigned)strlen(name->o));
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name->cn,
+                                           (unsigned)strlen(name->cn));
+    if (rc >= 0 && name->email)
+        rc = gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_RFC822NAME, name->email,
+                                                  (unsigned)strlen(name->email), GNUTLS_FSAN_APPEND);
+    return rc;
+}
+
+/* Key, serial, name and validity: what every certificate has. */
+static int begin(struct lab_pair *pair, const struct lab_name *name, enum lab_key kind, bool weak,
+                 time_t from, time_t to)
+{
+    int rc = gnutls_x509_crt_init(&pair->crt);
+    if (rc >= 0)
+        rc = gnutls_x509_privkey_init(&pair->key);
+    if (rc >= 0)
+        rc = generate(pair->key, kind, weak);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_key(pair->crt, pair->key);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_version(pair->crt, 3);
+    if (rc >= 0)
+        rc = set_serial(pair->crt);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_activation_time(pair->crt, from);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_expiration_time(pair->crt, to);
+    return rc < 0 ? rc : set_name(pair->crt, name);
+}
+
+static int set_key_ids(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer)
+{
+    unsigned char id[KEY_ID];
+    size_t len = sizeof id;
+    int rc = gnutls_x509_crt_get_key_id(crt, 0, id, &len);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_subject_key_id(crt, id, len);
+    len = sizeof id;
+    if (rc >= 0 && issuer != crt)
+        rc = gnutls_x509_crt_get_key_id(issuer, 0, id, &len);
+    return rc < 0 ? rc : gnutls_x509_crt_set_authority_key_id(crt, id, len);
+}
+
+static gnutls_digest_algorithm_t digest_for(const struct lab_pair *issuer)
+{
+    return gnutls_x509_privkey_get_pk_algorithm(issuer->key) == GNUTLS_PK_EDDSA_ED25519 ? GNUTLS_DIG_SHA512
+                                                                                        : GNUTLS_DIG_SHA256;
+}
+
+static int sign(struct lab_pair *pair, const struct lab_pair *issuer)
+{
+    int rc = set_key_ids(pair->crt, issuer->crt);
+    return rc < 0 ? rc : gnutls_x509_crt_sign2(pair->crt, issuer->crt, issuer->key, digest_for(issuer), 0);
+}
+
+int lab_issue_ca(struct lab_pair *out, const struct lab_name *name, const struct lab_pair *issuer,
+                 int path_len, const struct lab_options *options, struct err *err)
+{
+    /* It began before the expired client's certificate did, whose issuer it is. */
+    int rc =
+        begin(out, name, options->key, false, options->now - 60 * DAY, options->now + 3650 * (time_t)DAY);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_basic_constraints(out->crt, 1, path_len);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_key_usage(out->crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN);
+    if (rc >= 0)
+        rc = sign(out, issuer ? issuer : out);
+    return failed(rc, name->cn, err);
+}
+
+static int add_name(gnutls_x509_crt_t crt, const char *name)
+{
+    return gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name),
+                                                GNUTLS_FSAN_APPEND);
+}
+
+static int add_address(gnutls_x509_crt_t crt, int family, const char *text)
+{
+    unsigned char raw[16];
+    if (inet_pton(family, text, raw) != 1)
+        return GNUTLS_E_INVALID_REQUEST;
+    return gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, raw, family == AF_INET ? 4 : 16,
+                                                GNUTLS_FSAN_APPEND);
+}
+
+/* A host's name that can stand in a certificate: letters, digits, hyphens and dots. */
+static bool is_host_name(const char *name)
+{
+    return *name &&
+           name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")] == '\0' &&
+           *name != '-' && *name != '.' && !strstr(name, "..") && name[strlen(name) - 1] != '.';
+}
+
+int lab_issue_server(struct lab_pair *out, const struct lab_pair *issuer, const struct lab_options *options,
+                     struct err *err)
+{
+    static const struct lab_name NAME = {"localhost", "mtlsd lab", NULL};
+    char host[256] = "";
+    /* 397 days: what browsers accept at most. */
+    int rc =
+        begin(out, &NAME, options->key, false, options->now - 3600, options->now + 397 * (time_t)DAY - 3600);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_key_usage(out->crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_key_purpose_oid(out->crt, GNUTLS_KP_TLS_WWW_SERVER, 0);
+    if (rc >= 0)
+        rc = add_name(out->crt, "localhost");
+    if (rc >= 0 && gethostname(host, sizeof host - 1) == 0 && strcmp(host, "localhost") != 0 &&
+        is_host_name(host))
+        rc = add_name(out->crt, host);
+    if (rc >= 0)
+        rc = add_address(out->crt, AF_INET, "127.0.0.1");
+    if (rc >= 0)
+        rc = add_address(out->crt, AF_INET6, "::1");
+    if (rc >= 0)
+        rc = sign(out, issuer);
+    return failed(rc, "the server's certificate", err);
+}
+
+int lab_issue_client(struct lab_pair *out, const struct lab_client *client, const struct lab_pair *issuer,
+                     const struct lab_options *options, struct err *err)
+{
+    char email[80];
+    struct buf text = {0};
+    buf_printf(&text, "%s@example.org", client->cn);
+    if (buf_failed(&text) || text.len >= sizeof email) {
+        buf_done(&text);
+        return err_nomem(err);
+    }
+    memcpy(email, text.data, text.len + 1);
+    buf_done(&text);
+    struct lab_name name = {client->cn, "Example", email};
+    int rc =
+        begin(out, &name, options->key, client->weak, options->now + client->from_day * (time_t)DAY - 3600,
+              options->now + client->to_day * (time_t)DAY);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_key_usage(out->crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_key_purpose_oid(
+            out->crt, client->for_servers ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT, 0);
+    if (rc >= 0)
+        rc = sign(out, issuer ? issuer : out);
+    return failed(rc, client->stem, err);
+}
+
+int lab_issue_crl(struct buf *out, const struct lab_pair *issuer, gnutls_x509_crt_t revoked, time_t now,
+                  struct err *err)
+{
+    static const unsigned char NUMBER[] = {1};
+    unsigned char id[KEY_ID];
+    size_t len = sizeof id;
+    gnutls_datum_t pem = {NULL, 0};
+    gnutls_x509_crl_t crl = NULL;
+    int rc = gnutls_x509_crl_init(&crl);
+    if (rc >= 0)
+        rc = gnutls_x509_crl_set_version(crl, 2);
+    if (rc >= 0)
+        rc = gnutls_x509_crl_set_this_update(crl, now - 3600);
+    if (rc >= 0)
+        rc = gnutls_x509_crl_set_next_update(crl, now + 365 * (time_t)DAY);
+    if (rc >= 0)
+        rc = gnutls_x509_crl_set_number(crl, NUMBER, sizeof NUMBER);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_get_key_id(issuer->crt, 0, id, &len);
+    if (rc >= 0)
+        rc = gnutls_x509_crl_set_authority_key_id(crl, id, len);
+    if (rc >= 0 && revoked)
+        rc = gnutls_x509_crl_set_crt(crl, revoked, now - DAY);
+    if (rc >= 0)
+        rc = gnutls_x509_crl_sign2(crl, issuer->crt, issuer->key, digest_for(issuer), 0);
+    if (rc >= 0)
+        rc = gnutls_x509_crl_export2(crl, GNUTLS_X509_FMT_PEM, &pem);
+    if (rc >= 0)
+        buf_put(out, pem.data, pem.size);
+    gnutls_free(pem.data);
+    if (crl)
+        gnutls_x509_crl_deinit(crl);
+    return failed(rc, "a CRL", err);
+}
+
+int lab_pem_crt(struct buf *out, gnutls_x509_crt_t crt, struct err *err)
+{
+    gnutls_datum_t pem;
+    int rc = gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem);
+    if (rc < 0)
+        return failed(rc, "a PEM file", err);
+    buf_put(out, pem.data, pem.size);
+    gnutls_free(pem.data);
+    return 0;
+}
+
+int lab_pem_key(struct buf *out, gnutls_x509_privkey_t key, struct err *err)
+{
+    gnutls_datum_t pem;
+    int rc = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
+    if (rc < 0)
+        return failed(rc, "a PEM file", err);
+    buf_put(out, pem.data, pem.size);
+    gnutls_memset(pem.data, 0, pem.size);
+    gnutls_free(pem.data);
+    return 0;
+}
+
+/* Triple DES and SHA-1 are what every system's import dialogue reads; nothing depends on their strength here.
+ */
+enum { P12_CIPHER = GNUTLS_PKCS_PKCS12_3DES };
+
+static int add_key_bag(gnutls_pkcs12_t p12, const struct lab_pair *pair, const gnutls_datum_t *id,
+                       const char *name)
+{
+    gnutls_datum_t key = {NULL, 0};
+    gnutls_pkcs12_bag_t bag;
+    int rc = gnutls_pkcs12_bag_init(&bag);
+    if (rc < 0)
+        return rc;
+    rc = gnutls_x509_privkey_export2_pkcs8(pair->key, GNUTLS_X509_FMT_DER, LAB_PASSWORD, P12_CIPHER, &key);
+    if (rc >= 0)
+        rc = gnutls_pkcs12_bag_set_data(bag, GNUTLS_BAG_PKCS8_ENCRYPTED_KEY, &key); /* index of the element */
+    if (rc >= 0) {
+        unsigned i = (unsigned)rc;
+        rc = gnutls_pkcs12_bag_set_friendly_name(bag, i, name);
+        if (rc >= 0)
+            rc = gnutls_pkcs12_bag_set_key_id(bag, i, id);
+    }
+    if (rc >= 0)
+        rc = gnutls_pkcs12_set_bag(p12, bag);
+    gnutls_free(key.data);
+    gnutls_pkcs12_bag_deinit(bag);
+    return rc;
+}
+
+static int add_crt_bag(gnutls_pkcs12_t p12, const struct lab_pair *pair, gnutls_x509_crt_t intermediate,
+                       const gnutls_datum_t *id, const char *name)
+{
+    gnutls_pkcs12_bag_t bag;
+    int rc = gnutls_pkcs12_bag_init(&bag);
+    if (rc < 0)
+        return rc;
+    rc = gnutls_pkcs12_bag_set_crt(bag, pair->crt);
+    if (rc >= 0) {
+        unsigned i = (unsigned)rc;
+        rc = gnutls_pkcs12_bag_set_friendly_name(bag, i, name);
+        if (rc >= 0)
+            rc = gnutls_pkcs12_bag_set_key_id(bag, i, id);
+    }
+    if (rc >= 0 && intermediate)
+        rc = gnutls_pkcs12_bag_set_crt(bag, intermediate);
+    if (rc >= 0)
+        rc = gnutls_pkcs12_bag_encrypt(bag, LAB_PASSWORD, P12_CIPHER);
+    if (rc >= 0)
+        rc = gnutls_pkcs12_set_bag(p12, bag);
+    gnutls_pkcs12_bag_deinit(bag);
+    return rc;
+}
+
+int lab_pkcs12(struct buf *out, const struct lab_pair *pair, gnutls_x509_crt_t intermediate, const char *name,
+               struct err *err)
+{
+    unsigned char raw[KEY_ID];
+    size_t len = sizeof raw;
+    gnutls_datum_t der = {NULL, 0};
+    gnutls_pkcs12_t p12 = NULL;
+    int rc = gnutls_x509_crt_get_key_id(pair->crt, 0, raw, &len);
+    gnutls_datum_t id = {raw, (unsigned)len};
+    if (rc >= 0)
+        rc = gnutls_pkcs12_init(&p12);
+    if (rc >= 0)
+        rc = add_crt_bag(p12, pair, intermediate, &id, name);
+    if (rc >= 0)
+        rc = add_key_bag(p12, pair, &id, name);
+    if (rc >= 0)
+        rc = gnutls_pkcs12_generate_mac(p12, LAB_PASSWORD);
+    if (rc >= 0)
+        rc = gnutls_pkcs12_export2(p12, GNUTLS_X509_FMT_DER, &der);
+    if (rc >= 0)
+        buf_put(out, der.data, der.size);
+    gnutls_free(der.data);
+    if (p12)
+        gnutls_pkcs12_deinit(p12);
+    return failed(rc, "a PKCS#12 file", err);
+}

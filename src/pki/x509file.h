@@ -1,0 +1,39 @@
+/* Certificates, keys and CRLs out of files in whatever form they come: PEM (several objects, any order), DER, PKCS#7,
+ * PKCS#12, or a `pkcs11:` URI. The content decides, not the name. Files above 4 MiB are refused. */
+#ifndef MTLSD_PKI_X509FILE_H
+#define MTLSD_PKI_X509FILE_H
+
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+#include "base/err.h"
+
+enum { X509FILE_MAX = 4 * 1024 * 1024 };
+
+/* What one file held, in its order. The bundle owns all of it. */
+struct x509file {
+    gnutls_x509_crt_t *crt;
+    size_t n_crts;
+    gnutls_x509_crl_t *crl;
+    size_t n_crls;
+    gnutls_privkey_t *key;
+    size_t n_keys;
+    bool key_readable_by_others; /* a file with a key whose mode lets group-less others read it */
+};
+
+/* `password` opens PKCS#12 and encrypted keys, `pin` a token; both may be NULL. 0 and *out filled (x509file_done), or
+ * ERR_NOTFOUND, ERR_DENIED, ERR_IO, ERR_RANGE (too large), ERR_SYNTAX (none of the forms, with what was found out),
+ * ERR_CRYPTO (wrong or missing password). The text names the file and the remedy. */
+MUST_CHECK int x509file_load(const char *path, const char *password, const char *pin, struct x509file *out,
+                             struct err *err);
+/* The same from bytes. */
+MUST_CHECK int x509file_parse(const void *data, size_t len, const char *password, struct x509file *out,
+                              struct err *err);
+void x509file_done(struct x509file *file);
+
+/* Reads a whole small file. The caller frees *data with x509file_wipe (which clears it first). */
+MUST_CHECK int x509file_read(const char *path, size_t most, char **data, size_t *len, struct err *err);
+void x509file_wipe(char *data, size_t len);
+
+#endif
