@@ -1,0 +1,199 @@
+#include "policy/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "policy/rule.h"
+
+/* Rules in the order of their texts in the configuration. */
+struct rules {
+    struct rule *rule;
+    size_t n;
+};
+
+/* One location block. */
+struct place {
+    const struct conf_location *conf;
+    size_t len; /* of the prefix without its final slash */
+    struct rules allow, deny;
+};
+
+struct policy {
+    struct place *place; /* longest prefix first */
+    size_t n;
+};
+
+int policy_check_rule(const char *text, struct err *err)
+{
+    struct rule rule;
+    int rc = rule_init(&rule, text, err);
+    if (rc == 0)
+        rule_done(&rule);
+    return rc;
+}
+
+static void rules_done(struct rules *rules)
+{
+    for (size_t i = 0; i < rules->n; i++)
+        rule_done(&rules->rule[i]);
+    free(rules->rule);
+}
+
+/* Compiles a list, going on after a bad rule. Returns the first failure, with what was compiled left to
+ * rules_done. */
+static int rules_init(struct rules *rules, const struct conf_list *list, const char *prefix,
+                      struct diag *diag)
+{
+    int failed = 0;
+    if (list->n == 0)
+        return 0;
+    rules->rule = calloc(list->n, sizeof *rules->rule);
+    if (!rules->rule) {
+        diag_error(diag, list->item[0].src, "out of memory");
+        return ERR_NOMEM;
+    }
+    rules->n = list->n;
+    for (size_t i = 0; i < list->n; i++) {
+        struct err err = {0};
+        int rc = rule_init(&rules->rule[i], list->item[i].text, &err);
+        if (rc == 0)
+            continue;
+        char *shown = text_escaped(list->item[i].text, strlen(list->item[i].text));
+        diag_error(diag, list->item[i].src, "location \"%s\": rule \"%.200s\": %s", prefix,
+                   shown ? shown : "", err.text);
+        free(shown);
+        failed = failed ? failed : rc;
+    }
+    return failed;
+}
+
+/* Longest first, then by text, then as written, so that the second of two equal ones follows the first. */
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    if (x->len != y->len)
+        return x->len < y->len ? 1 : -1;
+    int order = memcmp(x->conf->prefix, y->conf->prefix, x->len);
+    return order ? order : (x->conf > y->conf) - (x->conf < y->conf);
+}
+
+static int check_twice(const struct policy *policy, struct diag *diag)
+{
+    int rc = 0;
+    for (size_t i = 1; i < policy->n; i++) {
+        const struct place *first = &policy->place[i - 1], *second = &policy->place[i];
+        if (first->len == second->len && memcmp(first->conf->prefix, second->conf->prefix, first->len) == 0) {
+            diag_error(diag, second->conf->src,
+                       "location \"%s\" covers the same paths as \"%s\" in line %u: make them one",
+                       second->conf->prefix, first->conf->prefix, first->conf->src.line);
+            rc = ERR_EXISTS;
+        }
+    }
+    return rc;
+}
+
+int policy_new(const struct conf_location *location, size_t n, struct diag *diag, struct policy **out)
+{
+    int failed = 0;
+    struct policy *policy = calloc(1, sizeof *policy);
+    if (!policy || !(policy->place = calloc(n ? n : 1, sizeof *policy->place))) {
+        diag_error(diag, (struct src){0}, "out of memory");
+        free(policy);
+        return ERR_NOMEM;
+    }
+    policy->n = n;
+    for (size_t i = 0; i < n; i++) {
+        struct place *place = &policy->place[i];
+        place->conf = &location[i];
+        place->len = strlen(location[i].prefix);
+        if (place->len > 0 && location[i].prefix[place->len - 1] == '/')
+            place->len--;
+        int rcs[] = {rules_init(&place->allow, &location[i].allow, location[i].prefix, diag),
+                     rules_init(&place->deny, &location[i].deny, location[i].prefix, diag)};
+        for (size_t j = 0; j < ARRAY_LEN(rcs); j++)
+            failed = failed ? failed : rcs[j];
+    }
+    if (n > 1)
+        qsort(policy->place, n, sizeof *policy->place, compare_places);
+    int rc = check_twice(policy, diag);
+    failed = failed ? failed : rc;
+    if (failed) {
+        policy_free(policy);
+        return failed;
+    }
+    *out = policy;
+    return 0;
+}
+
+void policy_free(struct policy *policy)
+{
+    if (!policy)
+        return;
+    for (size_t i = 0; i < policy->n; i++) {
+        rules_done(&policy->place[i].allow);
+        rules_done(&policy->place[i].deny);
+    }
+    free(policy->place);
+    free(policy);
+}
+
+static const struct place *find_place(const struct policy *policy, const char *path)
+{
+    for (size_t i = 0; i < policy->n; i++) {
+        const struct place *place = &policy->place[i];
+        if (place->len == 0 || (strncmp(path, place->conf->prefix, place->len) == 0 &&
+                                (path[place->len] == '\0' || path[place->len] == '/')))
+            return place;
+    }
+    return NULL;
+}
+
+/* The index of the first rule that matches, or rules->n. */
+static size_t first_match(const struct rules *rules, const struct certinfo *leaf, enum reading reading)
+{
+    size_t i = 0;
+    while (i < rules->n && !rule_match(&rules->rule[i], leaf, reading))
+        i++;
+    return i;
+}
+
+struct policy_decision policy_decide(const struct policy *policy, const char *path, const struct peer *peer)
+{
+    struct policy_decision decision = {.outcome = POLICY_ALLOW};
+    const struct place *place = find_place(policy, path);
+    if (!place)
+        return decision;
+    decision.location = place->conf;
+
+    bool presented = peer && peer->verify != VERIFY_NONE;
+    const struct certinfo *leaf = presented && peer->n_chain > 0 ? peer->chain[0] : NULL;
+    bool verified = leaf && peer->verify == VERIFY_SUCCESS;
+    bool wanted = place->conf->client_cert != CLIENT_CERT_NONE || place->allow.n > 0;
+
+    if (!presented) {
+        decision.outcome = wanted ? POLICY_NO_CERTIFICATE : POLICY_ALLOW;
+        return decision;
+    }
+    bool need_verified = place->conf->client_cert == CLIENT_CERT_VERIFIED;
+    bool cannot_judge = !leaf && place->deny.n > 0;
+    if ((need_verified && !verified) || cannot_judge) {
+        decision.outcome = POLICY_NOT_VERIFIED;
+        return decision;
+    }
+    if (leaf) {
+        size_t i = first_match(&place->deny, leaf, READ_WIDE);
+        if (i < place->deny.n) {
+            decision.outcome = POLICY_DENIED;
+            decision.rule = place->conf->deny.item[i].text;
+            return decision;
+        }
+    }
+    if (place->allow.n == 0)
+        return decision;
+    if (!verified)
+        decision.outcome = POLICY_NOT_VERIFIED;
+    else if (first_match(&place->allow, leaf, READ_NARROW) == place->allow.n)
+        decision.outcome = POLICY_DENIED;
+    return decision;
+}

@@ -1,0 +1,99 @@
+/* Who may see what: location blocks, longest prefix first, with rules over the facts of a certificate.
+ * Compiled once from the configuration, immutable, decided by a pure function that allocates nothing.
+ *
+ * LOCATIONS. "/secure" and "/secure/" are the same location: it covers "/secure", "/secure/" and all
+ * below, not "/secured". "/" covers everything, also the target "*". The longest prefix rules alone;
+ * nothing is inherited from a shorter one.
+ *
+ * DECISION. client_cert comes first: any and verified want a certificate, verified wants one that
+ * verifies. Then deny: a deny rule looks at every certificate that was presented, verified or not, and
+ * wins over allow. Then allow: when there are allow rules, one must match, and they never match a
+ * certificate that is not verified, whatever client_cert says. Without allow rules all who came so far are
+ * allowed. A certificate that cannot be read is refused where there are deny rules.
+ *
+ * RULES. A rule is "FIELD:PATTERN", about the leaf certificate:
+ *
+ * subject, issuer    a name, see below
+ * serial             hex; colons between digits, case and leading zeros do not count. It tells
+ *                    certificates apart only among those of one issuer
+ * san.dns            a host name; case does not count. A wildcard in the certificate is a `*` like any
+ *                    other character: it stands for no other name
+ * san.email          a mail address; the part before the @ exactly (RFC 5280, section 7.5), the host
+ *                    without case
+ * san.uri            a URI; scheme and authority without case, the rest byte by byte; nothing is decoded
+ * san.ip             an address or a range (192.0.2.0/24); IPv6 that maps an IPv4 address is not that
+ *                    address
+ * fingerprint, spki  SHA-256 of the certificate or of its SubjectPublicKeyInfo: hex (colons between
+ *                    digits, any case) or base64, also after "sha256:" or, as curl writes it, "sha256//"
+ *
+ * A san rule matches when any name of its kind does. The common name is never taken for a host name.
+ *
+ * WILDCARDS, in names and in san rules but san.ip. `*` is any run of characters inside one value of an
+ * attribute, label of a host, part before the @, or segment of a URI (in its authority: label; where there
+ * is no authority, colons are borders too). `**` crosses those borders within one value, but not the @, on
+ * whose two sides it works by itself (`**` alone is any address). A wildcard that is all there is between
+ * two borders stands for at least one character. A literal star is `\*`. Bytes are compared: case is that
+ * of ASCII, there is no normalisation of Unicode, and letters that look alike are different.
+ *
+ * NAMES are patterns in the form of RFC 4514 ("CN=alice,O=Example\, Inc."), compared with the parsed
+ * attributes of the certificate, so that order, escapes, the spelling of types (short name or OID, any
+ * case) and the encoding of strings make no difference. Values are compared without case, outer spaces and
+ * repeated inner spaces (caseIgnoreMatch). Each attribute of the pattern needs one of its own in the name.
+ *
+ * "CN=alice,O=Example"  the name has these two RDNs and no others
+ * "CN=alice,*"          it may have others, but no second CN: a type that the pattern names may not occur
+ *                       once more, except OU and DC, which build hierarchies by repetition
+ * "CN=alice+UID=7"      both attributes in one multi-valued RDN, and no third in it. A pattern of single
+ *                       attributes never matches a part of a multi-valued RDN
+ * "CN=alice+*,*"        CN=alice by itself or in a multi-valued RDN
+ * "CN=#0C05616C696365"  the DER of a value; a string is the same as its text, any other is compared as it
+ *                       is
+ *
+ * DOUBT falls to the side of refusal: allow rules are read as above, deny rules more widely. No allow rule
+ * matches a value with a NUL, a text pattern and a value that is no string, a name of more than 64
+ * attributes, an address with two @, a URI with a segment "." or "..". In a deny rule a wildcard takes a
+ * NUL for a character; one that is all there is between two borders also stands for nothing, and a whole
+ * value `*` for one that is no string; an RDN may have further attributes (as with "+*"); a second
+ * attribute of a type does not help; the case of a mail address and the final dot of a host do not count;
+ * ::ffff:192.0.2.1 is 192.0.2.1; and a name of more than 64 attributes matches.
+ *
+ * In a configuration file a rule with a backslash belongs in single quotes: double quotes interpret it. */
+#ifndef MTLSD_POLICY_POLICY_H
+#define MTLSD_POLICY_POLICY_H
+
+#include "base/diag.h"
+#include "config/conf.h"
+#include "pki/verdict.h"
+
+struct policy;
+
+/* Checks the form of one rule. 0, ERR_SYNTAX with what is wrong and the remedy, or ERR_NOMEM. */
+MUST_CHECK int policy_check_rule(const char *rule, struct err *err);
+
+/* Compiles the location blocks, which must outlive the policy and whose prefixes have the form that conf
+ * accepts. A rule that cannot be parsed and a location that is given twice ("/a" and "/a/") go to `diag` with
+ * file and line, all of them. 0 and *out, or negative when one was reported. */
+MUST_CHECK int policy_new(const struct conf_location *location, size_t n, struct diag *diag,
+                          struct policy **out);
+void policy_free(struct policy *policy);
+
+enum policy_outcome {
+    POLICY_ALLOW,
+    POLICY_NO_CERTIFICATE, /* the location wants one and none was presented */
+    POLICY_NOT_VERIFIED,   /* it wants a verified one; the verdict's errors say why not */
+    POLICY_DENIED,         /* a deny rule matched, or no allow rule did */
+};
+
+struct policy_decision {
+    enum policy_outcome outcome;
+    const struct conf_location
+        *location;    /* the one that ruled, NULL: none did. Borrowed from the configuration */
+    const char *rule; /* the deny rule that matched, or NULL. Borrowed from the configuration */
+};
+
+/* `path` is the decoded, normalised path that also chooses the handler. `peer` may be NULL (client_auth =
+ * off): no certificate was presented. Thread-safe. The routes that are exempt by construction (/health and
+ * its like) are not asked about here: the route table says so. */
+struct policy_decision policy_decide(const struct policy *policy, const char *path, const struct peer *peer);
+
+#endif

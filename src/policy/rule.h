@@ -1,0 +1,37 @@
+/* One rule, "FIELD:PATTERN": parsed once, matched without allocation. What a rule means is said in policy.h.
+ * Private to policy. */
+#ifndef MTLSD_POLICY_RULE_H
+#define MTLSD_POLICY_RULE_H
+
+#include "pki/certinfo.h"
+#include "policy/dn.h"
+#include "policy/glob.h"
+
+enum { RULE_DIGEST_TEXT = 65 };
+
+struct rule {
+    const struct rule_field *field; /* a row of the table in rule.c */
+    union {
+        struct dn_pattern dn; /* subject, issuer */
+        struct glob glob;     /* san.dns, san.uri */
+        struct {
+            bool any; /* `**`: whatever address, the globs are empty */
+            struct glob local, domain;
+        } mail;
+        struct {
+            unsigned char address[16];
+            size_t len; /* 4 or 16 */
+            unsigned bits;
+        } ip;
+        char *serial;                  /* lower-case hex, no leading zeros, "" is zero */
+        char digest[RULE_DIGEST_TEXT]; /* SHA-256, lower-case hex */
+    } u;
+};
+
+/* 0 and *out (rule_done), ERR_SYNTAX with what is wrong and the remedy, ERR_NOMEM. */
+MUST_CHECK int rule_init(struct rule *out, const char *text, struct err *err);
+void rule_done(struct rule *rule);
+
+bool rule_match(const struct rule *rule, const struct certinfo *info, enum reading reading);
+
+#endif
