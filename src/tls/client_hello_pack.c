@@ -1,0 +1,113 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "tls/client_hello.h"
+#include "tls/wire.h"
+
+enum { FLAG_PSK = 1, FLAG_EARLY_DATA = 2, FLAG_TICKET = 4 };
+
+/* The worst case: six full lists, each with its two counts; every ALPN name; the longest server name. */
+_Static_assert(6 * (4 + 2 * HELLO_MOST) + HELLO_MOST_ALPN * HELLO_ALPN_TEXT + 256 + 8 <= HELLO_PACK_MOST,
+               "raise HELLO_PACK_MOST");
+
+static bool put_list(struct wire_out *out, const struct hello_list *list)
+{
+    bool good = wire_put_u16(out, list->n) && wire_put_u16(out, list->total);
+    for (size_t i = 0; good && i < list->n; i++)
+        good = wire_put_u16(out, list->v[i]);
+    return good;
+}
+
+static bool take_list(struct wire *from, struct hello_list *list)
+{
+    if (!wire_u16(from, &list->n) || !wire_u16(from, &list->total) || list->n > HELLO_MOST)
+        return false;
+    for (size_t i = 0; i < list->n; i++) {
+        if (!wire_u16(from, &list->v[i]))
+            return false;
+    }
+    return true;
+}
+
+/* How much is kept of a name that was `sent` bytes long. */
+static size_t alpn_kept(uint8_t sent)
+{
+    return sent < HELLO_ALPN_TEXT ? sent : HELLO_ALPN_TEXT - 1;
+}
+
+static bool put_alpn(struct wire_out *out, const struct client_hello *hello)
+{
+    bool good = wire_put_u8(out, (uint8_t)hello->n_alpn) && wire_put_u16(out, hello->alpn_total) &&
+                wire_put_u8(out, hello->alpn_last);
+    for (size_t i = 0; good && i < hello->n_alpn; i++)
+        good = wire_put_u8(out, hello->alpn_len[i]) &&
+               wire_put(out, hello->alpn[i], alpn_kept(hello->alpn_len[i]));
+    return good;
+}
+
+static bool take_alpn(struct wire *from, struct client_hello *hello)
+{
+    uint8_t n;
+    struct wire name;
+    if (!wire_u8(from, &n) || n > HELLO_MOST_ALPN || !wire_u16(from, &hello->alpn_total) ||
+        !wire_u8(from, &hello->alpn_last))
+        return false;
+    hello->n_alpn = n;
+    for (size_t i = 0; i < n; i++) {
+        if (!wire_u8(from, &hello->alpn_len[i]) || !wire_bytes(from, alpn_kept(hello->alpn_len[i]), &name))
+            return false;
+        memcpy(hello->alpn[i], name.p, name.n);
+    }
+    return true;
+}
+
+size_t client_hello_pack(const struct client_hello *hello, uint8_t *bytes, size_t room)
+{
+    struct wire_out out = {.p = bytes, .room = room};
+    int flags = (hello->psk_offered ? FLAG_PSK : 0) | (hello->early_data ? FLAG_EARLY_DATA : 0) |
+                (hello->session_ticket ? FLAG_TICKET : 0);
+    size_t name = strlen(hello->server_name);
+    bool good = wire_put_u16(&out, hello->legacy_version) && wire_put_u8(&out, (uint8_t)flags) &&
+                put_list(&out, &hello->versions) && put_list(&out, &hello->cipher_suites) &&
+                put_list(&out, &hello->groups) && put_list(&out, &hello->signature_algorithms) &&
+                put_list(&out, &hello->key_shares) && put_list(&out, &hello->extensions) &&
+                put_alpn(&out, hello) && wire_put_u8(&out, (uint8_t)name) &&
+                wire_put(&out, hello->server_name, name);
+    return good ? out.n : 0;
+}
+
+bool client_hello_unpack(const uint8_t *p, size_t n, struct client_hello *out)
+{
+    struct wire from = {p, n}, name;
+    uint8_t flags;
+    memset(out, 0, sizeof *out);
+    if (!wire_u16(&from, &out->legacy_version) || !wire_u8(&from, &flags) ||
+        !take_list(&from, &out->versions) || !take_list(&from, &out->cipher_suites) ||
+        !take_list(&from, &out->groups) || !take_list(&from, &out->signature_algorithms) ||
+        !take_list(&from, &out->key_shares) || !take_list(&from, &out->extensions) ||
+        !take_alpn(&from, out) || !wire_vector8(&from, &name) || from.n != 0)
+        return false;
+    memcpy(out->server_name, name.p, name.n);
+    out->psk_offered = flags & FLAG_PSK;
+    out->early_data = flags & FLAG_EARLY_DATA;
+    out->session_ticket = flags & FLAG_TICKET;
+    return true;
+}
+
+struct hello_pack *hello_pack_new(const struct client_hello *hello)
+{
+    uint8_t bytes[HELLO_PACK_MOST];
+    size_t n = client_hello_pack(hello, bytes, sizeof bytes);
+    struct hello_pack *pack = malloc(sizeof *pack + n);
+    if (!pack)
+        return NULL;
+    pack->n = (uint16_t)n;
+    memcpy(pack->byte, bytes, n);
+    return pack;
+}
+
+void hello_pack_read(const struct hello_pack *pack, struct client_hello *out)
+{
+    if (!client_hello_unpack(pack->byte, pack->n, out))
+        memset(out, 0, sizeof *out);
+}

@@ -1,0 +1,32 @@
+/* What was negotiated on a connection, copied out of the session after the handshake. Owned by the
+ * connection, immutable from then on. */
+#ifndef MTLSD_TLS_FACTS_H
+#define MTLSD_TLS_FACTS_H
+
+#include <gnutls/gnutls.h>
+
+#include "tls/client_hello.h"
+
+struct tls_facts {
+    bool tls13;
+    const char *version;          /* "TLSv1.3" */
+    const char *cipher_suite;     /* IANA name */
+    const char *group;            /* "X25519", NULL when none (TLS 1.2 RSA) */
+    const char *server_signature; /* "ecdsa_secp256r1_sha256", NULL on resumption */
+    const char *client_signature; /* NULL when no certificate came */
+    char alpn[33];                /* "" none */
+    char server_name[256];        /* "" none */
+    bool resumed;
+    bool extended_master_secret;
+    const struct hello_pack *client_hello; /* NULL when it could not be kept. Owned by the connection */
+};
+
+/* Reads them from a session whose handshake is over. `hello` is stored as it is. Strings are static or
+ * copied. */
+void tls_facts_read(gnutls_session_t session, const struct hello_pack *hello, struct tls_facts *out);
+
+/* What every session is allowed to negotiate: TLS 1.2 and 1.3, forward secrecy, AEAD only (a GnuTLS priority
+ * string). */
+extern const char TLS_PRIORITIES[];
+
+#endif

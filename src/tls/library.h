@@ -1,0 +1,22 @@
+/* The four functions of the GnuTLS library that the executable's own definitions hide (preempt.c). */
+#ifndef MTLSD_TLS_LIBRARY_H
+#define MTLSD_TLS_LIBRARY_H
+
+#include <gnutls/gnutls.h>
+#include <stdbool.h>
+
+struct tls_library {
+    int (*handshake)(gnutls_session_t session);
+    ssize_t (*record_recv)(gnutls_session_t session, void *data, size_t size);
+    ssize_t (*record_send)(gnutls_session_t session, const void *data, size_t size);
+    int (*bye)(gnutls_session_t session, gnutls_close_request_t how);
+};
+
+/* Found once, by dlsym(RTLD_NEXT). Ends the process when the library lacks one: it could not even have been
+ * linked. */
+const struct tls_library *tls_library(void);
+
+/* True when other libraries' calls reach the executable's definitions. */
+bool tls_library_hidden(void);
+
+#endif

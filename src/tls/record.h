@@ -1,0 +1,82 @@
+/* The record of a handshake: each of its messages in order, as GnuTLS's handshake hook showed them (nothing
+ * to do with TLS's record layer, but for the ChangeCipherSpec that only that layer sees). What a message says
+ * is kept as raw facts and becomes JSON when somebody asks. Bounded, whatever the peer sends; a finished one
+ * takes some 1 to 2 KiB.
+ *
+ * It belongs to its connection's thread while it grows. After record_end it may be shared, and only be read.
+ */
+#ifndef MTLSD_TLS_RECORD_H
+#define MTLSD_TLS_RECORD_H
+
+#include "base/buf.h"
+#include "tls/client_hello.h"
+#include "tls/record_detail.h"
+
+enum { RECORD_MOST_MESSAGES = 64, RECORD_MOST_DETAIL = 16 * 1024 };
+
+enum record_side { RECORD_CLIENT, RECORD_SERVER };
+
+struct record;
+
+/* Times are microseconds of one clock; `begun_us` is the accept. `asks`: clients of this listener are asked
+ * for a certificate. `whole`: false keeps what the first ClientHello offered and nothing else. NULL when
+ * memory is short; every function takes a NULL record and does nothing. */
+struct record *record_new(uint64_t begun_us, bool asks, bool whole);
+struct record *record_ref(struct record *record);
+void record_unref(struct record *record);
+
+/* A handshake message without its header, of the type that GnuTLS's hook names. */
+void record_message(struct record *record, enum record_side from, unsigned type, const uint8_t *body,
+                    size_t len, uint64_t now_us);
+/* Follows the framing of the bytes that GnuTLS took or gave, in their order: the hook is not called for
+ * ChangeCipherSpec. True when one went by, which the caller then reports. */
+MUST_CHECK bool record_watch(struct record *record, enum record_side from, const void *bytes, size_t len);
+void record_change_cipher_spec(struct record *record, enum record_side from, uint64_t now_us);
+void record_alert(struct record *record, enum record_side from, int level, int description, uint64_t now_us);
+
+/* The handshake is over, well or badly: its duration stands, and nothing is watched any more. Key updates and
+ * alerts may still be added while nobody else has a reference. */
+void record_end(struct record *record);
+/* Gives details up, the largest first, until at most `most` bytes of them are left. */
+void record_trim(struct record *record, size_t most);
+
+/* Reading. */
+
+/* What the client offered first; NULL when nothing intelligible came. Lives as long as the record. */
+const struct hello_pack *record_hello(const struct record *record);
+
+struct record_item {
+    enum record_side from;
+    const char *name; /* static: "ClientHello", "ChangeCipherSpec", "Alert" */
+    uint32_t bytes;   /* with the header of a handshake message; ChangeCipherSpec 1, Alert 2 */
+    uint64_t at_us;   /* since the accept: when the server took it in hand or made it */
+    bool encrypted;
+    enum detail_kind kind;
+    struct wire detail; /* for detail_read or client_hello_unpack; borrowed */
+};
+size_t record_count(const struct record *record);
+void record_get(const struct record *record, size_t i, struct record_item *out);
+
+bool record_truncated(const struct record *record); /* there was more than is kept */
+uint64_t record_duration_us(const struct record *record);
+uint16_t record_version(const struct record *record); /* 0: it was not agreed */
+bool record_resumed(const struct record *record);
+bool record_asks(const struct record *record);
+
+/* How the other mode differs. Where no certificate is asked for: the messages that asking would have added,
+ * each with the index of the message after which it would have come. Where one is asked for: those of the
+ * messages that would not have come; `same` is their index. A resumed handshake is the same in both modes.
+ * Returns their number. */
+struct record_other {
+    enum record_side from;
+    const char *name;
+    int after; /* -1: before all */
+    int same;  /* -1: it did not happen */
+};
+enum { RECORD_MOST_OTHER = 4 };
+size_t record_other_mode(const struct record *record, struct record_other out[static RECORD_MOST_OTHER]);
+
+/* The messages as one line: "client ClientHello 238 bytes at 0.412 ms, server ...". */
+void record_text(const struct record *record, struct buf *out);
+
+#endif

@@ -1,0 +1,450 @@
+#include "tls/transport.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/clock.h"
+#include "tls/library.h"
+#include "tls/names.h"
+
+enum {
+    /* A peer may send this many warning alerts and renegotiation requests in the life of a connection. */
+    MOST_WARNINGS = 8,
+    /* The head of a plain HTTP request that is looked at, and what is thrown away while lingering. */
+    MOST_PLAIN = 8192,
+    MOST_LINGER = 1024 * 1024,
+    /* Room for the longest flight of a server: a CA list of 64 KiB and a chain. */
+    FLIGHT_BYTES = 192 * 1024,
+};
+
+bool transport_preempted(void)
+{
+    return tls_library_hidden();
+}
+
+/* The session's database pointer is ours to use: there is no session database, resumption goes by tickets.
+ * MHD uses the session pointer, and the transport pointer of a foreign session may be a descriptor in
+ * disguise. */
+struct transport *transport_of(gnutls_session_t session)
+{
+    struct transport *transport = gnutls_db_get_ptr(session);
+    return transport && !transport->inside ? transport : NULL;
+}
+
+static bool expired(struct transport *t)
+{
+    return atomic_load_explicit(&t->expired, memory_order_acquire);
+}
+
+/* Bytes that GnuTLS took or gave, in that order. */
+static void watch(struct transport *t, enum record_side from, const void *data, size_t n)
+{
+    if (t->record && record_watch(t->record, from, data, n))
+        record_change_cipher_spec(t->record, from, clock_mono_us());
+}
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
+{
+    struct transport *t = ptr;
+    ssize_t n;
+    do
+        n = recv(t->fd, data, size, 0);
+    while (n < 0 && errno == EINTR);
+    if (n == 0 && expired(t)) {
+        /* This end of input is transport_expire's own. Reported as such it would make GnuTLS give the session
+         * up, and nothing could be said to the peer. */
+        errno = EAGAIN;
+        n = -1;
+    }
+    if (n > 0 && !t->begun) {
+        t->begun = true;
+        /* Every TLS record begins with its type, 20 to 24; SSLv2 with 0x80. A capital letter begins an HTTP
+         * method. */
+        unsigned char c = *(const unsigned char *)data;
+        if (c >= 'A' && c <= 'Z') {
+            t->n_first = (uint8_t)((size_t)n < sizeof t->first ? (size_t)n : sizeof t->first);
+            memcpy(t->first, data, t->n_first);
+            t->state = TRANSPORT_PLAIN;
+            errno = EPROTO;
+            n = -1;
+        }
+    }
+    if (n > 0)
+        watch(t, RECORD_CLIENT, data, (size_t)n);
+    if (n < 0) {
+        t->blocked = t->blocked || errno == EAGAIN || errno == EWOULDBLOCK;
+        gnutls_transport_set_errno(t->session, errno);
+    }
+    return n;
+}
+
+static ssize_t push_vector(gnutls_transport_ptr_t ptr, const giovec_t *vector, int count)
+{
+    struct transport *t = ptr;
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)vector, .msg_iovlen = (size_t)count};
+    ssize_t n;
+    for (;;) {
+        n = sendmsg(t->fd, &message, MSG_NOSIGNAL);
+        if (n >= 0 || errno != EINTR) {
+            bool full = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+            if (!full || t->state != TRANSPORT_HANDSHAKE || t->flight_grown)
+                break;
+            /* MHD waits for the peer's next bytes during a handshake and would never come back to finish a
+             * flight; the flight's size is the configuration's, so it gets the room. A peer that reads
+             * nothing meets the deadline. */
+            t->flight_grown = true;
+            int room = FLIGHT_BYTES;
+            if (setsockopt(t->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room) != 0)
+                break;
+        }
+    }
+    size_t left = n > 0 && t->record ? (size_t)n : 0;
+    for (int i = 0; left > 0; i++) {
+        size_t part = vector[i].iov_len < left ? vector[i].iov_len : left;
+        watch(t, RECORD_SERVER, vector[i].iov_base, part);
+        left -= part;
+    }
+    if (n < 0) {
+        t->blocked = t->blocked || errno == EAGAIN || errno == EWOULDBLOCK;
+        gnutls_transport_set_errno(t->session, errno);
+    }
+    return n;
+}
+
+void transport_init(struct transport *t, gnutls_session_t session, int fd, const struct transport_ops *ops,
+                    uint32_t handshake_ms, uint32_t linger_ms)
+{
+    memset(t, 0, sizeof *t);
+    t->session = session;
+    t->fd = fd;
+    t->ops = ops;
+    t->state = TRANSPORT_HANDSHAKE;
+    t->alert = -1;
+    t->linger_left = MOST_LINGER;
+    t->linger_ms = linger_ms;
+    transport_deadline(t, clock_mono_ms() + handshake_ms);
+    gnutls_db_set_ptr(session, t);
+    gnutls_transport_set_ptr(session, t);
+    gnutls_transport_set_pull_function(session, pull);
+    gnutls_transport_set_vec_push_function(session, push_vector);
+}
+
+void transport_done(struct transport *t)
+{
+    free(t->answer);
+    t->answer = NULL;
+}
+
+void transport_refuse(struct transport *t, gnutls_alert_description_t alert, const char *why)
+{
+    t->alert = (int)alert;
+    t->why = why;
+}
+
+void transport_expire(struct transport *t)
+{
+    atomic_store_explicit(&t->expired, true, memory_order_release);
+    /* Wakes the worker's epoll with an end of input. Nothing is closed here: the descriptor stays MHD's. */
+    shutdown(t->fd, SHUT_RD);
+}
+
+/* The last word was said: no more is written, and what still comes in is read and dropped, because closing a
+ * socket with unread input resets the connection and may take the alert or the answer with it. */
+static void linger(struct transport *t)
+{
+    t->state = TRANSPORT_LINGER;
+    shutdown(t->fd, SHUT_WR);
+    transport_deadline(t, clock_mono_ms() + t->linger_ms);
+}
+
+static ssize_t drain(struct transport *t)
+{
+    char scrap[4096];
+    if (expired(t))
+        return 0;
+    for (;;) {
+        ssize_t n = recv(t->fd, scrap, sizeof scrap, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? GNUTLS_E_AGAIN : GNUTLS_E_PULL_ERROR;
+        if (n == 0 || (uint32_t)n > t->linger_left)
+            return 0;
+        t->linger_left -= (uint32_t)n;
+    }
+}
+
+/* Sends a fatal alert; best effort, the peer may be gone. */
+static void send_alert(struct transport *t, int alert)
+{
+    t->inside = true;
+    int rc;
+    do
+        rc = gnutls_alert_send(t->session, GNUTLS_AL_FATAL, (gnutls_alert_description_t)alert);
+    while (rc == GNUTLS_E_INTERRUPTED);
+    t->inside = false;
+    record_alert(t->record, RECORD_SERVER, GNUTLS_AL_FATAL, alert, clock_mono_us());
+}
+
+static void alert_received(struct transport *t, gnutls_alert_level_t level)
+{
+    record_alert(t->record, RECORD_CLIENT, (int)level, (int)gnutls_alert_get(t->session), clock_mono_us());
+}
+
+/* Errors after which an alert cannot be sent or would be noise. */
+static bool peer_is_gone(int error)
+{
+    return error == GNUTLS_E_FATAL_ALERT_RECEIVED || error == GNUTLS_E_PREMATURE_TERMINATION ||
+           error == GNUTLS_E_PULL_ERROR || error == GNUTLS_E_PUSH_ERROR || error == GNUTLS_E_SESSION_EOF;
+}
+
+/* Where GnuTLS's own choice (gnutls_error_to_alert) differs from RFC 8446 section 6.2 and RFC 5246
+ * section 7.2.2. */
+static int alert_for(int error)
+{
+    switch (error) {
+    case GNUTLS_E_NO_CERTIFICATE_FOUND:
+        return GNUTLS_A_HANDSHAKE_FAILURE;
+    case GNUTLS_E_UNEXPECTED_PACKET_LENGTH:
+    case GNUTLS_E_UNEXPECTED_EXTENSIONS_LENGTH:
+    case GNUTLS_E_ASN1_DER_ERROR:
+    case GNUTLS_E_ASN1_TAG_ERROR:
+        return GNUTLS_A_DECODE_ERROR;
+    case GNUTLS_E_KEY_USAGE_VIOLATION:
+        return GNUTLS_A_UNSUPPORTED_CERTIFICATE;
+    case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
+        return GNUTLS_A_PROTOCOL_VERSION;
+    default: {
+        int level;
+        return gnutls_error_to_alert(error, &level);
+    }
+    }
+}
+
+static void fail(struct transport *t, int error)
+{
+    char why[TRANSPORT_WHY];
+    int sent = -1;
+    if (expired(t))
+        snprintf(why, sizeof why, "the time for the handshake ran out");
+    else if (t->why)
+        snprintf(why, sizeof why, "%s", t->why);
+    else if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
+        const char *name = tls_alert_name((uint8_t)gnutls_alert_get(t->session));
+        snprintf(why, sizeof why, "the client refused: alert %s", name ? name : "unknown");
+    } else if (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_PULL_ERROR)
+        snprintf(why, sizeof why, "the client closed the connection");
+    else
+        snprintf(why, sizeof why, "%s", gnutls_strerror(error));
+
+    if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
+        alert_received(t, GNUTLS_AL_FATAL);
+    if (!expired(t) && !peer_is_gone(error)) {
+        sent = t->alert >= 0 ? t->alert : alert_for(error);
+        send_alert(t, sent);
+    }
+    t->ops->failed(t, error, sent, why);
+    linger(t);
+}
+
+/* 0: done and the state moved on; GNUTLS_E_AGAIN: waits for the peer. */
+static int drive_handshake(struct transport *t)
+{
+    for (;;) {
+        t->blocked = false;
+        t->inside = true;
+        int rc = tls_library()->handshake(t->session);
+        t->inside = false;
+        if (t->state == TRANSPORT_PLAIN)
+            return 0;
+        if (rc == GNUTLS_E_SUCCESS) {
+            t->state = TRANSPORT_OPEN;
+            transport_deadline(t, 0);
+            t->ops->established(t);
+            return 0;
+        }
+        /* GnuTLS also says "again" between the records of a long message. Only when the socket has no more
+         * may MHD sleep: its epoll tells of new bytes, not of those that still lie there. */
+        if (rc == GNUTLS_E_AGAIN && !expired(t)) {
+            if (t->blocked)
+                return GNUTLS_E_AGAIN;
+            continue;
+        }
+        if (rc == GNUTLS_E_INTERRUPTED && !expired(t))
+            continue;
+        if (rc == GNUTLS_E_WARNING_ALERT_RECEIVED) {
+            alert_received(t, GNUTLS_AL_WARNING);
+            if (++t->n_warnings <= MOST_WARNINGS)
+                continue;
+        }
+        fail(t, rc);
+        return 0;
+    }
+}
+
+/* The first five bytes came through `pull`; the rest stays in the socket, where it can be looked at again and
+ * again. */
+static ssize_t answer_plain(struct transport *t)
+{
+    char head[sizeof t->first + MOST_PLAIN + 1];
+    memcpy(head, t->first, t->n_first);
+    ssize_t n;
+    do
+        n = recv(t->fd, head + t->n_first, MOST_PLAIN, MSG_PEEK);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+        return GNUTLS_E_PULL_ERROR;
+    size_t len = t->n_first + (size_t)(n > 0 ? n : 0);
+    head[len] = '\0';
+    bool whole =
+        memmem(head, len, "\r\n\r\n", 4) || memmem(head, len, "\n\n", 2) || n == 0 || n == MOST_PLAIN;
+    if (!whole && !expired(t))
+        return GNUTLS_E_AGAIN;
+
+    char answer[TRANSPORT_ANSWER];
+    size_t answer_len = sizeof answer;
+    t->ops->plain(t, head, len, answer, &answer_len);
+    ssize_t ignored UNUSED = send(t->fd, answer, answer_len, MSG_NOSIGNAL);
+    t->ops->failed(t, GNUTLS_E_UNEXPECTED_PACKET, -1, "the client spoke plain HTTP to the HTTPS port");
+    linger(t);
+    return drain(t);
+}
+
+/* Sends an answer of our own in place of MHD's, then close_notify. What does not fit into the socket is lost:
+ * this peer stopped reading before it misbehaved. */
+static void last_word(struct transport *t, const char *answer, size_t len)
+{
+    t->inside = true;
+    while (len > 0) {
+        ssize_t n = tls_library()->record_send(t->session, answer, len);
+        if (n == GNUTLS_E_INTERRUPTED)
+            continue;
+        if (n <= 0)
+            break;
+        answer += n;
+        len -= (size_t)n;
+    }
+    tls_library()->bye(t->session, GNUTLS_SHUT_WR);
+    t->inside = false;
+    linger(t);
+}
+
+/* A read failed. RFC 8446 section 6: what ends the connection for our reasons sends its alert first. */
+static ssize_t broken(struct transport *t, int error)
+{
+    if (!peer_is_gone(error) && gnutls_error_is_fatal(error)) {
+        send_alert(t, alert_for(error));
+        linger(t);
+        return drain(t);
+    }
+    return error;
+}
+
+static ssize_t read_open(struct transport *t, void *data, size_t size)
+{
+    for (;;) {
+        t->blocked = false;
+        t->inside = true;
+        ssize_t n = tls_library()->record_recv(t->session, data, size);
+        t->inside = false;
+        if (n > 0) {
+            char answer[TRANSPORT_ANSWER];
+            size_t answer_len = sizeof answer;
+            size_t good = t->ops->inspect(t, data, (size_t)n, answer, &answer_len);
+            if (good == (size_t)n)
+                return n;
+            if (good == 0) {
+                last_word(t, answer, answer_len);
+                return drain(t);
+            }
+            /* MHD answers the good requests first and reads again when it is through with them. */
+            t->answer = malloc(answer_len);
+            if (!t->answer)
+                return GNUTLS_E_MEMORY_ERROR;
+            memcpy(t->answer, answer, answer_len);
+            t->answer_len = answer_len;
+            t->state = TRANSPORT_POISON;
+            return (ssize_t)good;
+        }
+        if (n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_AGAIN && !t->blocked && !expired(t)))
+            continue;
+        if ((n == 0 || n == GNUTLS_E_AGAIN || n == GNUTLS_E_PREMATURE_TERMINATION) && expired(t)) {
+            char answer[TRANSPORT_ANSWER];
+            size_t answer_len = sizeof answer;
+            t->ops->late(t, answer, &answer_len);
+            last_word(t, answer, answer_len);
+            return 0;
+        }
+        if (n == GNUTLS_E_AGAIN || n == 0)
+            return n;
+        if (n == GNUTLS_E_REHANDSHAKE || n == GNUTLS_E_WARNING_ALERT_RECEIVED) {
+            if (n == GNUTLS_E_WARNING_ALERT_RECEIVED)
+                alert_received(t, GNUTLS_AL_WARNING);
+            if (++t->n_warnings > MOST_WARNINGS)
+                return broken(t, GNUTLS_E_UNEXPECTED_PACKET);
+            /* RFC 5246 section 7.2.2: a server that will not renegotiate says so and goes on. */
+            if (n == GNUTLS_E_REHANDSHAKE) {
+                t->inside = true;
+                gnutls_alert_send(t->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+                t->inside = false;
+                record_alert(t->record, RECORD_SERVER, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION,
+                             clock_mono_us());
+            }
+            continue;
+        }
+        return broken(t, (int)n);
+    }
+}
+
+int transport_handshake(struct transport *t)
+{
+    (void)t;
+    return GNUTLS_E_SUCCESS;
+}
+
+ssize_t transport_recv(struct transport *t, void *data, size_t size)
+{
+    if (t->state == TRANSPORT_HANDSHAKE) {
+        int rc = drive_handshake(t);
+        if (rc != 0)
+            return rc;
+    }
+    switch (t->state) {
+    case TRANSPORT_PLAIN:
+        return answer_plain(t);
+    case TRANSPORT_OPEN:
+        return read_open(t, data, size);
+    case TRANSPORT_POISON:
+        last_word(t, t->answer, t->answer_len);
+        return drain(t);
+    case TRANSPORT_LINGER:
+    case TRANSPORT_HANDSHAKE:
+        break;
+    }
+    return drain(t);
+}
+
+ssize_t transport_send(struct transport *t, const void *data, size_t size)
+{
+    if (t->state != TRANSPORT_OPEN && t->state != TRANSPORT_POISON)
+        return GNUTLS_E_INVALID_SESSION;
+    t->inside = true;
+    ssize_t n = tls_library()->record_send(t->session, data, size);
+    t->inside = false;
+    return n;
+}
+
+int transport_bye(struct transport *t, gnutls_close_request_t how)
+{
+    /* Before the handshake there is nothing to close, and a lingering connection said its last word. */
+    if (t->state != TRANSPORT_OPEN && t->state != TRANSPORT_POISON)
+        return GNUTLS_E_SUCCESS;
+    t->inside = true;
+    int rc = tls_library()->bye(t->session, how);
+    t->inside = false;
+    return rc;
+}

@@ -1,0 +1,116 @@
+/* The TLS I/O under libmicrohttpd (MHD).
+ *
+ * MHD drives GnuTLS through four functions: gnutls_handshake, gnutls_record_recv, gnutls_record_send,
+ * gnutls_bye. The executable defines those symbols itself (preempt.c), so MHD's calls arrive here for every
+ * session that has a transport, and go straight to the library for every other. What that buys:
+ *  - a handshake that waits for the client costs nothing: MHD is told at once that it is done, and the first
+ * *read* drives it, so MHD sees an ordinary would-block and sleeps (its own way spins while a handshake
+ * waits);
+ *  - a handshake that fails sends its alert, and its reason is known;
+ *  - plaintext is inspected before MHD parses it;
+ *  - a connection that is refused lingers until the peer has read the answer, instead of being reset.
+ * Where the preemption is not in force the pull and push functions below still work, with MHD's behaviour.
+ *
+ * Threads: a transport belongs to the MHD worker that owns its connection. Only transport_expire may be
+ * called from another thread, while the owner of the transport is held alive by the caller. */
+#ifndef MTLSD_TLS_TRANSPORT_H
+#define MTLSD_TLS_TRANSPORT_H
+
+#include <gnutls/gnutls.h>
+#include <stdatomic.h>
+
+#include "base/base.h"
+#include "tls/record.h"
+
+struct transport;
+
+enum { TRANSPORT_ANSWER = 2048, TRANSPORT_WHY = 200 };
+
+/* What the owner of a connection decides; all are called on the worker's thread. None may be NULL. */
+struct transport_ops {
+    /* The handshake ended well: facts can be read from the session. */
+    void (*established)(struct transport *transport);
+    /* It ended badly, before `established`. `error` is GnuTLS's, `sent` the alert that was sent (-1: none),
+     * `why` a sentence. */
+    void (*failed)(struct transport *transport, int error, int sent, const char *why);
+    /* Plaintext was decrypted. Returns how many leading bytes may pass to MHD. When fewer than `len`, nothing
+     * more passes on this connection: `answer` (TRANSPORT_ANSWER bytes, *answer_len in and out) is sent and
+     * the connection ends. */
+    size_t (*inspect)(struct transport *transport, const char *data, size_t len, char *answer,
+                      size_t *answer_len);
+    /* The peer spoke something that begins like plain HTTP: fills the answer. `head` is what came so far (it
+     * may be cut short). */
+    void (*plain)(struct transport *transport, const char *head, size_t len, char *answer,
+                  size_t *answer_len);
+    /* A deadline passed while a request was arriving: fills the answer (408). */
+    void (*late)(struct transport *transport, char *answer, size_t *answer_len);
+};
+
+enum transport_state {
+    TRANSPORT_HANDSHAKE,
+    TRANSPORT_PLAIN,  /* plain HTTP: collecting its head */
+    TRANSPORT_OPEN,   /* application data */
+    TRANSPORT_POISON, /* open, but the next read sends the answer of `inspect` and ends */
+    TRANSPORT_LINGER, /* the last word was sent: incoming bytes are thrown away until the peer closes */
+};
+
+/* Embedded in the connection record; fields are private to transport.c but for `session` and `fd`, which are
+ * borrowed from MHD and valid until its CLOSED notification, and `record`. */
+struct transport {
+    gnutls_session_t session;
+    int fd;
+    const struct transport_ops *ops;
+    struct record *record; /* gets what GnuTLS's hook does not see, NULL: none; the owner sets it, and owns it */
+    enum transport_state state;
+    bool inside;          /* the library's function is on the stack: its own calls go straight to it */
+    bool begun;           /* the first bytes were seen */
+    bool blocked;         /* the socket had no bytes or no room during the library's last call */
+    bool flight_grown;    /* the send buffer was enlarged for a long flight */
+    uint8_t n_warnings;   /* warning alerts and renegotiation requests so far */
+    uint8_t n_first;      /* bytes in first[] */
+    char first[5];        /* of a peer that speaks no TLS */
+    int alert;            /* the alert that the verify function wants, -1: none */
+    uint32_t linger_left; /* bytes that will still be thrown away */
+    char *answer;         /* for POISON: owned */
+    size_t answer_len;
+    const char *why;              /* static or NULL: reason set by the verify function for `failed` */
+    _Atomic uint64_t deadline_ms; /* clock_mono_ms(), 0: none */
+    _Atomic bool expired;         /* the deadline passed and the socket was woken */
+    uint32_t linger_ms;
+};
+
+/* True when MHD's calls arrive here. */
+bool transport_preempted(void);
+
+/* Takes over `session` on the connected non-blocking socket `fd`; the transport must not move afterwards. The
+ * handshake must end within `handshake_ms`. */
+void transport_init(struct transport *transport, gnutls_session_t session, int fd,
+                    const struct transport_ops *ops, uint32_t handshake_ms, uint32_t linger_ms);
+/* Frees what the transport owns; the session and the socket are MHD's. */
+void transport_done(struct transport *transport);
+
+/* The transport of a session, NULL when it has none. */
+struct transport *transport_of(gnutls_session_t session);
+
+/* Within the verify function: the alert to send and a static reason, for the refusal that it is about to
+ * return. */
+void transport_refuse(struct transport *transport, gnutls_alert_description_t alert, const char *why);
+
+/* Sets the instant by which the peer must have got further, 0: none. */
+static inline void transport_deadline(struct transport *transport, uint64_t at_ms)
+{
+    atomic_store_explicit(&transport->deadline_ms, at_ms, memory_order_relaxed);
+}
+
+/* Any thread: ends the wait of a connection whose deadline passed, or that shall close while idle. The worker
+ * wakes and decides. */
+void transport_expire(struct transport *transport);
+
+/* What preempt.c calls; see gnutls_handshake, gnutls_record_recv, gnutls_record_send, gnutls_bye for the
+ * results. */
+int transport_handshake(struct transport *transport);
+ssize_t transport_recv(struct transport *transport, void *data, size_t size);
+ssize_t transport_send(struct transport *transport, const void *data, size_t size);
+int transport_bye(struct transport *transport, gnutls_close_request_t how);
+
+#endif
