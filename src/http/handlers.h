@@ -1,0 +1,18 @@
+/* What the rows of the route table call. Each fills `reply` and returns 0, or a negative err_code: then the
+ * reply is not used. */
+#ifndef MTLSD_HTTP_HANDLERS_H
+#define MTLSD_HTTP_HANDLERS_H
+
+#include "http/message.h"
+
+int handle_api(const struct request *request, struct reply *reply);
+int handle_tls(const struct request *request, struct reply *reply);
+int handle_peer(const struct request *request, struct reply *reply);
+int handle_handshake(const struct request *request, struct reply *reply);
+int handle_connection(const struct request *request, struct reply *reply);
+int handle_rejections(const struct request *request, struct reply *reply);
+int handle_health(const struct request *request, struct reply *reply);
+int handle_livez(const struct request *request, struct reply *reply);
+int handle_readyz(const struct request *request, struct reply *reply);
+
+#endif

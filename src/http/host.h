@@ -1,0 +1,34 @@
+/* The host and port of a Host field or of an absolute request-target, byte by byte: a DNS name, an IPv4
+ * address or an IPv6 literal in brackets, with an optional port (RFC 3986 section 3.2.2, RFC 5952's superset
+ * of spellings). Narrower than reg-name: percent-escapes and sub-delims name no host that a certificate could
+ * vouch for, and a comma or a second spelling of the same name is how two parsers come to disagree. Pure,
+ * incremental, no copy. */
+#ifndef MTLSD_HTTP_HOST_H
+#define MTLSD_HTTP_HOST_H
+
+#include "base/base.h"
+
+struct http1_host {
+    uint8_t state;
+    uint8_t groups;  /* of an IPv6 literal, complete */
+    uint8_t digits;  /* of the group or number under way */
+    uint8_t dots;    /* of an IPv4 tail */
+    uint16_t number; /* port, or decimal value of the group under way */
+    uint8_t length;  /* of the name */
+    uint8_t flags;
+};
+
+void http1_host_init(struct http1_host *host);
+
+/* Takes the bytes that belong to it and returns the first that does not, or `end`. */
+const unsigned char *http1_host_run(struct http1_host *host, const unsigned char *p,
+                                    const unsigned char *end);
+
+/* True when what was taken is a whole host with its port, if any. "host:" with an empty port is one, by the
+ * grammar. */
+bool http1_host_whole(const struct http1_host *host);
+
+/* True while nothing was taken. */
+bool http1_host_empty(const struct http1_host *host);
+
+#endif

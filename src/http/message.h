@@ -1,0 +1,105 @@
+/* A request as handlers see it and a reply as they fill it: plain values, no library's types. `server`
+ * translates from and to the HTTP library. */
+#ifndef MTLSD_HTTP_MESSAGE_H
+#define MTLSD_HTTP_MESSAGE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "config/conf.h"
+#include "pki/certinfo.h"
+#include "pki/verdict.h"
+#include "policy/policy.h"
+#include "tls/facts.h"
+#include "tls/record.h"
+
+/* One own certificate or CRL set for /health. */
+struct health_listener {
+    const char *name;
+    time_t certificate_not_after; /* 0: none */
+    time_t crl_next_update;       /* 0: no CRL */
+    time_t crl_refuses_from; /* from then on the stale CRL refuses every client: nextUpdate and the grace. 0:
+                                never */
+};
+
+struct health {
+    time_t now;
+    uint64_t uptime; /* seconds */
+    bool draining;
+    bool reload_failed; /* the last reload was refused: the old configuration serves */
+    char reload_error[256];
+    uint64_t generation; /* number of the snapshot, 1 at start */
+    const struct health_listener *listener;
+    size_t n_listeners;
+};
+
+/* One refusal that /api/rejections tells about. */
+struct rejection {
+    time_t at;
+    char remote[64];
+    char listener[64];
+    bool handshake;    /* refused in the handshake, else by the answer to a request */
+    int alert;         /* that was sent, -1: none */
+    unsigned status;   /* of the answer, 0: none */
+    char why[200];     /* a sentence */
+    struct peer *peer; /* a reference, NULL: no certificate was judged */
+    struct record *record; /* a reference to an ended one, NULL: none was kept, or no handshake was refused */
+};
+
+enum http_method { METHOD_GET, METHOD_HEAD, METHOD_OPTIONS, METHOD_OTHER };
+
+/* Everything is borrowed and valid until the handler returns. */
+struct request {
+    enum http_method method;
+    const char *method_text;
+    const char *target; /* as sent */
+    const char *path;   /* decoded once, normalised, begins with '/' */
+    const char *query;  /* after '?', as sent, or NULL */
+    /* The value of a field (the first of its name), or NULL. */
+    const char *(*header)(const struct request *request, const char *name);
+    const void *header_cls;
+
+    time_t now;             /* when the request came; 0: unknown, then the time of the verdict counts */
+    uint64_t connection_id; /* counts connections of the process */
+    uint64_t number;        /* of this request on its connection, from 1 */
+    const char *remote;     /* "192.0.2.1:54321", "[2001:db8::1]:443" */
+    const char *listener;   /* its name */
+    enum client_auth client_auth;
+    bool cert_requested;         /* a CertificateRequest was sent (or would have been but for resumption) */
+    const struct tls_facts *tls; /* never NULL */
+    const struct record *record; /* of the handshake, NULL: none is kept */
+    const struct peer *peer;     /* NULL: client_auth = off */
+    bool refused; /* the listener's client_auth refuses the peer as judged now (revoked since, or resumed):
+                     403 but for exempt routes */
+    const struct certname *advertised; /* CA names that were advertised */
+    size_t n_advertised;
+    const struct conf *conf;
+    const struct policy_decision *decision; /* set for problem pages, else NULL */
+    const struct health *health;
+    const struct rejection *rejections; /* newest first; only for the route that shows them */
+    size_t n_rejections;
+    int document_root; /* descriptor of the folder, -1: none */
+};
+
+enum { REPLY_MOST_HEADERS = 16 };
+
+struct reply {
+    unsigned status;
+    const char *content_type; /* static, NULL: none */
+    struct {
+        const char *name; /* static */
+        char *value;      /* owned */
+    } header[REPLY_MOST_HEADERS];
+    size_t n_headers;
+    bool close;      /* end the connection after it */
+    struct buf body; /* used when fd < 0 */
+    int fd;          /* >= 0: the body is `length` bytes of this file from `offset`; the reply owns it */
+    uint64_t offset, length;
+};
+
+void reply_init(struct reply *reply);
+void reply_done(struct reply *reply);
+/* Adds a header; `value` is a format. Headers above REPLY_MOST_HEADERS and values with control bytes are left
+ * out and -1 returned. */
+int reply_header(struct reply *reply, const char *name, const char *fmt, ...) PRINTF(3, 4);
+
+#endif

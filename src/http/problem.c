@@ -1,0 +1,218 @@
+#include "http/problem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "http/accept.h"
+#include "http/problem_page.h"
+#include "http/security.h"
+#include "http/view.h"
+#include "http/view_impl.h"
+
+static const struct row {
+    unsigned status;
+    const char *title, *detail;
+} ROWS[] = {
+    {400, "Bad Request", "The request cannot be understood."},
+    {403, "Forbidden", "Access is denied."},
+    {404, "Not Found", "There is nothing at this address."},
+    {405, "Method Not Allowed",
+     "The address does not take this method; the Allow field lists those that it takes."},
+    {406, "Not Acceptable", "There is no form of this that the client accepts."},
+    {408, "Request Timeout", "The request took too long to arrive."},
+    {411, "Length Required", "The request needs a Content-Length."},
+    {412, "Precondition Failed", "A condition of the request does not hold."},
+    {413, "Content Too Large", "The body of the request is larger than the server takes."},
+    {414, "URI Too Long", "The address is longer than the server takes."},
+    {416, "Range Not Satisfiable", "The file has no such part."},
+    {417, "Expectation Failed", "The server does not do what the Expect field asks for."},
+    {421, "Misdirected Request", "This connection was made for another host name."},
+    {429, "Too Many Requests", "There were too many requests; try again later."},
+    {431, "Request Header Fields Too Large", "The header of the request is larger than the server takes."},
+    {500, "Internal Server Error", "Something failed in the server; its log says what."},
+    {501, "Not Implemented", "The server does not know how to do this."},
+    {503, "Service Unavailable", "The server cannot answer now; try again later."},
+    {505, "HTTP Version Not Supported", "The server speaks HTTP/1.1."},
+};
+
+static const struct row *row_of(unsigned status)
+{
+    static const struct row CLIENT = {0, "Client Error", "The request cannot be answered."},
+                            SERVER = {0, "Server Error", "The server could not answer."};
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        if (ROWS[i].status == status)
+            return &ROWS[i];
+    }
+    return status < 500 ? &CLIENT : &SERVER;
+}
+
+const char *problem_title(unsigned status)
+{
+    return row_of(status)->title;
+}
+
+static enum error_detail detail_of(const struct request *request)
+{
+    return request->conf ? request->conf->error_detail : ERROR_DETAIL_NONE;
+}
+
+static const char *refusal_words(enum policy_outcome outcome)
+{
+    switch (outcome) {
+    case POLICY_NO_CERTIFICATE:
+        return "A client certificate is needed here, and none was presented.";
+    case POLICY_NOT_VERIFIED:
+        return "A client certificate was presented, but it is not acceptable; see the errors.";
+    case POLICY_DENIED:
+        return "The client certificate is good, but a rule of this location refuses it.";
+    case POLICY_ALLOW:
+        break;
+    }
+    return "Access is denied.";
+}
+
+/* Why the visitor was never asked for a certificate, or was asked and sent none. */
+static const char *picker_words(const struct request *request)
+{
+    if (!request->cert_requested)
+        return "This listener never asks for a certificate, so a browser has no reason to show its picker. "
+               "Use an "
+               "address of the server where client_auth is not off.";
+    if (request->tls->resumed)
+        return "This connection continues an earlier TLS session in which no certificate was sent. A browser "
+               "keeps that "
+               "choice until it is restarted; a new private window asks again.";
+    if (request->n_advertised == 0)
+        return "The server asked for a certificate in the handshake, from any authority, and the client "
+               "answered with an "
+               "empty list. A browser does that without showing its picker when it holds no client "
+               "certificate, and "
+               "when the picker was cancelled before: it keeps that choice until it is restarted.";
+    return "The server asked for a certificate in the handshake and named the authorities below; the client "
+           "answered with "
+           "an empty list. A browser does that without showing its picker when it holds no certificate, with "
+           "its key, "
+           "that one of them issued, and when the picker was cancelled before: it keeps that choice until it "
+           "is "
+           "restarted. A client certificate must be imported as PKCS#12 (.p12), with its intermediates.";
+}
+
+/* "a | b | c" */
+static char *join_rules(const struct conf_list *rules)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    for (size_t i = 0; i < rules->n; i++) {
+        if (i > 0)
+            buf_puts(&text, " | ");
+        buf_puts(&text, rules->item[i].text);
+    }
+    return buf_take(&text, NULL);
+}
+
+/* The one finding of a refusal that the verdict knows nothing of. */
+static json_t *policy_finding(const struct request *request, enum error_detail detail)
+{
+    const struct policy_decision *decision = request->decision;
+    const struct peer *peer = request->peer;
+    char denied[] = "a deny rule of the location matches",
+         not_allowed[] = "no allow rule of the location matches";
+    struct verdict_finding finding = {.code = VERDICT_POLICY_DENIED, .depth = 0};
+    char *rules = NULL;
+
+    finding.reason = decision->rule ? denied : not_allowed;
+    finding.value = peer && peer->n_chain > 0 ? peer->chain[0]->subject.text : NULL;
+    if (!decision->rule && decision->location)
+        finding.expected = rules = join_rules(&decision->location->allow);
+    json_t *array = view_findings(&finding, 1, detail);
+    free(rules);
+    return array;
+}
+
+static json_t *missing_finding(enum error_detail detail)
+{
+    char reason[] = "no certificate was presented";
+    struct verdict_finding finding = {.code = VERDICT_NO_CERTIFICATE, .depth = -1, .reason = reason};
+    return view_findings(&finding, 1, detail);
+}
+
+static json_t *errors(const struct request *request, enum error_detail detail)
+{
+    enum policy_outcome outcome = request->decision->outcome;
+    const struct peer *peer = request->peer;
+    if (outcome == POLICY_DENIED)
+        return policy_finding(request, detail);
+    if (outcome == POLICY_NO_CERTIFICATE && (!peer || peer->n_errors == 0))
+        return missing_finding(detail);
+    return view_findings(peer ? peer->errors : NULL, peer ? peer->n_errors : 0, detail);
+}
+
+/* Adds what a refused client may know. */
+static bool put_refusal(json_t *object, const struct request *request)
+{
+    enum error_detail detail = detail_of(request);
+    const struct policy_decision *decision = request->decision;
+    const struct peer *peer = request->peer;
+    if (detail == ERROR_DETAIL_NONE)
+        return true;
+    bool good = view_put(object, "errors", errors(request, detail));
+    if (detail == ERROR_DETAIL_CODE)
+        return good;
+    const char *hint = decision->outcome == POLICY_NO_CERTIFICATE ? picker_words(request) : NULL;
+    return good &&
+           view_put(object, "warnings",
+                    view_findings(peer ? peer->warnings : NULL, peer ? peer->n_warnings : 0, detail)) &&
+           view_put(object, "location", view_text(decision->location ? decision->location->prefix : NULL)) &&
+           view_put(object, "rule", view_text(decision->rule)) &&
+           view_put(object, "requested", json_boolean(request->cert_requested)) &&
+           view_put(object, "hint", view_text(hint)) &&
+           view_put(object, "accepted_issuers", view_names(request->advertised, request->n_advertised));
+}
+
+/* The target without its query, which may hold what should not be shown again. */
+static json_t *instance(const struct request *request)
+{
+    const char *target = request->target ? request->target : "";
+    return view_bytes(target, strcspn(target, "?"));
+}
+
+static json_t *problem(const struct request *request, unsigned status, const char *detail)
+{
+    const struct row *row = row_of(status);
+    bool refusal = status == 403 && request->decision;
+    if (!detail && refusal && detail_of(request) != ERROR_DETAIL_NONE)
+        detail = refusal_words(request->decision->outcome);
+    json_t *object = json_object();
+    bool good = view_put(object, "type", view_text("about:blank")) &&
+                view_put(object, "title", view_text(row->title)) &&
+                view_put(object, "status", json_integer(status)) &&
+                view_put(object, "detail", view_text(detail ? detail : row->detail)) &&
+                view_put(object, "instance", instance(request)) && (!refusal || put_refusal(object, request));
+    return view_finish(object, good);
+}
+
+void problem_reply(const struct request *request, unsigned status, const char *detail, struct reply *reply)
+{
+    const char *accept = request->header ? request->header(request, "Accept") : NULL;
+    bool html = accept_prefers_html(accept);
+    struct buf body;
+    buf_init(&body, 0);
+
+    json_t *object = problem(request, status, detail);
+    bool good = object && (html ? problem_page(object, &body) : view_write(object, &body)) == 0;
+    json_decref(object);
+    if (!good)
+        buf_done(&body); /* out of memory: the status alone must do */
+
+    if (reply->fd >= 0)
+        close(reply->fd);
+    reply->fd = -1;
+    buf_done(&reply->body);
+    reply->body = body;
+    reply->status = status;
+    reply->content_type = !good ? NULL : html ? "text/html; charset=utf-8" : "application/problem+json";
+    if (!security_has_header(reply, "Cache-Control"))
+        (void)reply_header(reply, "Cache-Control", "no-store");
+    security_headers(request->conf, reply);
+}

@@ -1,0 +1,212 @@
+#include "http/route.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "http/files.h"
+#include "http/handlers.h"
+#include "http/problem.h"
+#include "http/security.h"
+
+const struct route ROUTES[] = {
+    {.path = "/api", .handler = handle_api, .type = "application/json", .help = "the routes"},
+    {.path = "/api/tls",
+     .handler = handle_tls,
+     .type = "application/json",
+     .help = "what was negotiated on this connection, and what the client offered"},
+    {.path = "/api/peer",
+     .handler = handle_peer,
+     .type = "application/json",
+     .help = "the client certificate and every reason why it is or is not acceptable"},
+    {.path = "/api/handshake",
+     .handler = handle_handshake,
+     .type = "application/json",
+     .help = "this connection's TLS handshake, message by message, and how the other mode differs"},
+    {.path = "/api/connection",
+     .handler = handle_connection,
+     .type = "application/json",
+     .help = "all of these about this connection"},
+    {.path = "/api/rejections",
+     .handler = handle_rejections,
+     .needs_rule = true,
+     .type = "application/json",
+     .help = "the last refusals, who they were and why"},
+    {.path = "/health",
+     .handler = handle_health,
+     .exempt = true,
+     .type = "application/health+json",
+     .help = "the state of the server: certificates, CRLs, reloads; 503 when it fails"},
+    {.path = "/livez",
+     .handler = handle_livez,
+     .exempt = true,
+     .type = "text/plain",
+     .help = "ok while the process answers"},
+    {.path = "/readyz",
+     .handler = handle_readyz,
+     .exempt = true,
+     .type = "text/plain",
+     .help = "ok, or 503 while the server drains"},
+    {.path = "/", .handler = files_handler, .type = "files", .help = "files under the document root"},
+};
+const size_t ROUTE_COUNT = ARRAY_LEN(ROUTES);
+
+#define FILES_ROUTE (&ROUTES[ARRAY_LEN(ROUTES) - 1])
+
+static const char ALLOW[] = "GET, HEAD, OPTIONS";
+
+const struct route *route_match(const char *path)
+{
+    for (size_t i = 0; i + 1 < ROUTE_COUNT; i++) {
+        if (strcmp(path, ROUTES[i].path) == 0)
+            return &ROUTES[i];
+    }
+    return FILES_ROUTE;
+}
+
+struct host {
+    const char *p;
+    size_t n;
+};
+
+/* The host of "host:port" or "[v6]:port", up to any byte of `ends`, without the dot of a fully qualified
+ * name. */
+static struct host host_of(const char *authority, const char *ends)
+{
+    size_t n = strcspn(authority, ends);
+    if (authority[0] == '[') {
+        const char *bracket = memchr(authority, ']', n);
+        n = bracket ? (size_t)(bracket - authority) + 1 : n;
+    } else {
+        const char *colon = memchr(authority, ':', n);
+        n = colon ? (size_t)(colon - authority) : n;
+    }
+    if (n > 0 && authority[n - 1] == '.')
+        n--;
+    return (struct host){authority, n};
+}
+
+static bool same_host(struct host a, struct host b)
+{
+    return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+}
+
+/* A certificate was asked for, and the location chosen, under the name of the handshake. A request for
+ * another host on the same connection must not profit from it (RFC 9110 section 15.5.20). The authority of an
+ * absolute-form target takes the place of Host (RFC 9112 section 3.2.2). */
+static bool misdirected(const struct request *request)
+{
+    const char *name = request->tls->server_name;
+    if (!request->peer || request->peer->verify == VERIFY_NONE || name[0] == '\0')
+        return false;
+    const char *scheme = request->target[0] != '/' ? strstr(request->target, "://") : NULL;
+    const char *host = request->header(request, "Host");
+    if (!scheme && !host)
+        return false;
+    return !same_host(host_of(name, ""), scheme ? host_of(scheme + 3, "/?#") : host_of(host, ""));
+}
+
+/* A CORS preflight: browsers send it without the certificate, whatever the page asked for. */
+static bool is_preflight(const struct request *request)
+{
+    return request->method == METHOD_OPTIONS && request->header(request, "Origin") &&
+           request->header(request, "Access-Control-Request-Method");
+}
+
+static void options_reply(struct reply *reply)
+{
+    reply->status = 204;
+    (void)reply_header(reply, "Allow", "%s", ALLOW);
+}
+
+static void refuse(struct request *request, const struct policy_decision *decision, struct reply *reply)
+{
+    request->decision = decision;
+    problem_reply(request, 403, NULL, reply);
+    request->decision = NULL;
+}
+
+/* The listener itself does not take this client any more. */
+static struct policy_decision listener_decision(const struct request *request)
+{
+    bool presented = request->peer && request->peer->verify != VERIFY_NONE;
+    return (struct policy_decision){.outcome = presented ? POLICY_NOT_VERIFIED : POLICY_NO_CERTIFICATE};
+}
+
+static bool has_rules(const struct conf_location *location)
+{
+    return location && (location->client_cert == CLIENT_CERT_VERIFIED || location->allow.n > 0);
+}
+
+/* True when the path names nothing: below /api/ there are no files, and some routes exist only behind rules.
+ */
+static bool is_missing(const struct route *route, const char *path, const struct policy_decision *decision)
+{
+    if (route == FILES_ROUTE)
+        return strncmp(path, "/api/", 5) == 0;
+    return route->needs_rule && !has_rules(decision->location);
+}
+
+static void run(const struct route *route, const struct request *request, struct reply *reply)
+{
+    if (route->handler(request, reply) < 0) {
+        reply_done(reply);
+        problem_reply(request, 500, NULL, reply);
+    } else if (reply->status >= 400 && reply->fd < 0 && !reply->content_type) {
+        problem_reply(request, reply->status, NULL, reply); /* the handler left the words to us */
+    }
+}
+
+/* Everything but the headers that all replies have. */
+static void answer(const struct policy *policy, struct request *request, struct reply *reply)
+{
+    const struct route *route = route_match(request->path);
+    struct policy_decision decision = {.outcome = POLICY_ALLOW};
+
+    if (!route->exempt) {
+        if (misdirected(request)) {
+            problem_reply(request, 421, NULL, reply);
+            return;
+        }
+        if (request->refused) {
+            decision = listener_decision(request);
+            refuse(request, &decision, reply);
+            return;
+        }
+        /* "*" is the server as a whole: no location holds it. */
+        bool open = strcmp(request->path, "*") == 0 || (request->conf->preflight && is_preflight(request));
+        if (open && request->method == METHOD_OPTIONS) {
+            options_reply(reply);
+            return;
+        }
+        decision = policy_decide(policy, request->path, request->peer);
+        if (decision.outcome != POLICY_ALLOW) {
+            refuse(request, &decision, reply);
+            return;
+        }
+    }
+    if (is_missing(route, request->path, &decision)) {
+        problem_reply(request, 404, NULL, reply);
+        return;
+    }
+    switch (request->method) {
+    case METHOD_GET:
+    case METHOD_HEAD:
+        run(route, request, reply);
+        break;
+    case METHOD_OPTIONS:
+        options_reply(reply);
+        break;
+    case METHOD_OTHER:
+        (void)reply_header(reply, "Allow", "%s", ALLOW);
+        problem_reply(request, 405, NULL, reply);
+        break;
+    }
+}
+
+void route_dispatch(const struct policy *policy, struct request *request, struct reply *reply)
+{
+    answer(policy, request, reply);
+    if (route_match(request->path) != FILES_ROUTE && !security_has_header(reply, "Cache-Control"))
+        (void)reply_header(reply, "Cache-Control", "no-store");
+    security_headers(request->conf, reply);
+}

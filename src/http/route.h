@@ -1,0 +1,27 @@
+/* The one table of routes (route.c). `/api`, `mtlsd routes`, OPTIONS and 405 are loops over it. To add a route: a
+ * handler and a row. */
+#ifndef MTLSD_HTTP_ROUTE_H
+#define MTLSD_HTTP_ROUTE_H
+
+#include "http/message.h"
+
+struct route {
+    const char *path;
+    int (*handler)(const struct request *request, struct reply *reply); /* 0, or negative: 500 */
+    bool exempt;      /* never asks the policy, never names an identity: /health and its like */
+    bool needs_rule;  /* exists only where a location with allow rules or client_cert = verified covers it */
+    const char *type; /* what it answers with, for people */
+    const char *help; /* one line */
+};
+
+extern const struct route ROUTES[];
+extern const size_t ROUTE_COUNT;
+
+/* The row for a normalised path; never NULL: the last row is the files under the document root. */
+const struct route *route_match(const char *path);
+
+/* Matches, applies the policy, answers OPTIONS, 405, 404 and the rest; always fills `reply` (500 when all else fails). It also
+ * adds the headers that every reply has: security headers, Cache-Control for the API. */
+void route_dispatch(const struct policy *policy, struct request *request, struct reply *reply);
+
+#endif

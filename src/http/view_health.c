@@ -1,0 +1,120 @@
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "http/view.h"
+#include "http/view_impl.h"
+
+/* From when on an end that comes nearer is a warning. */
+enum { CERTIFICATE_SOON = 30 * 24 * 60 * 60, CRL_SOON = 24 * 60 * 60 };
+
+enum level { LEVEL_PASS, LEVEL_WARN, LEVEL_FAIL };
+
+static const char *const LEVEL_WORDS[] = {
+    [LEVEL_PASS] = "pass", [LEVEL_WARN] = "warn", [LEVEL_FAIL] = "fail"};
+
+/* One entry of `checks`; the worst of all goes into *worst. `id`, `unit` and `output` may be NULL. Takes over
+ * `value`. */
+static json_t *check(const struct health *health, const char *id, json_t *value, const char *unit,
+                     enum level level, const char *output, enum level *worst)
+{
+    if (level > *worst)
+        *worst = level;
+    json_t *object = json_object();
+    bool good = (!id || view_put(object, "componentId", view_text(id))) &&
+                view_put(object, "componentType", json_string_nocheck(id ? "component" : "system"));
+    /* The value first and unconditionally: view_put takes it over even when the rest failed. */
+    good = view_put(object, "observedValue", value) && good;
+    good = good && (!unit || view_put(object, "observedUnit", json_string_nocheck(unit))) &&
+           view_put(object, "status", json_string_nocheck(LEVEL_WORDS[level])) &&
+           view_put(object, "time", view_time(health->now)) &&
+           (!output || view_put(object, "output", view_text(output)));
+    return view_finish(object, good);
+}
+
+static json_t *alone(json_t *entry)
+{
+    json_t *array = json_array();
+    return view_finish(array, view_append(array, entry));
+}
+
+/* An own certificate that is over is a failure: every client refuses it. */
+static json_t *certificate(const struct health *health, const struct health_listener *listener,
+                           enum level *worst)
+{
+    long long left = (long long)listener->certificate_not_after - (long long)health->now;
+    enum level level = left < 0 ? LEVEL_FAIL : left < CERTIFICATE_SOON ? LEVEL_WARN : LEVEL_PASS;
+    char span[CLOCK_TEXT], output[96];
+    if (left < 0)
+        snprintf(output, sizeof output, "the server certificate expired %s ago", clock_span(left, span));
+    else
+        snprintf(output, sizeof output, "the server certificate expires in %s", clock_span(left, span));
+    return check(health, listener->name, json_integer(left), "s", level, level == LEVEL_PASS ? NULL : output,
+                 worst);
+}
+
+/* A CRL that is over is a failure only once clients are refused for it. */
+static json_t *crl(const struct health *health, const struct health_listener *listener, enum level *worst)
+{
+    long long left = (long long)listener->crl_next_update - (long long)health->now;
+    bool refuses = left < 0 && listener->crl_refuses_from != 0 && health->now >= listener->crl_refuses_from;
+    enum level level = refuses ? LEVEL_FAIL : left < CRL_SOON ? LEVEL_WARN : LEVEL_PASS;
+    char span[CLOCK_TEXT], output[128];
+    if (left < 0)
+        snprintf(output, sizeof output, "the CRL should have been replaced %s ago%s", clock_span(left, span),
+                 refuses ? "; client certificates are refused for it" : "");
+    else
+        snprintf(output, sizeof output, "the CRL must be replaced within %s", clock_span(left, span));
+    return check(health, listener->name, json_integer(left), "s", level, level == LEVEL_PASS ? NULL : output,
+                 worst);
+}
+
+static json_t *certificates(const struct health *health, enum level *worst)
+{
+    json_t *array = json_array();
+    bool good = true;
+    for (size_t i = 0; good && i < health->n_listeners; i++) {
+        if (health->listener[i].certificate_not_after != 0)
+            good = view_append(array, certificate(health, &health->listener[i], worst));
+    }
+    return view_finish(array, good);
+}
+
+static json_t *crls(const struct health *health, enum level *worst)
+{
+    json_t *array = json_array();
+    bool good = true;
+    for (size_t i = 0; good && i < health->n_listeners; i++) {
+        if (health->listener[i].crl_next_update != 0)
+            good = view_append(array, crl(health, &health->listener[i], worst));
+    }
+    return view_finish(array, good);
+}
+
+json_t *view_health(const struct health *health, const char **status)
+{
+    enum level worst = LEVEL_PASS;
+    json_t *checks = json_object();
+    bool good =
+        view_put(checks, "certificate:expiry", certificates(health, &worst)) &&
+        view_put(checks, "crl:expiry", crls(health, &worst)) &&
+        view_put(checks, "configuration:generation",
+                 alone(check(health, NULL, json_integer((json_int_t)health->generation), NULL,
+                             health->reload_failed ? LEVEL_WARN : LEVEL_PASS,
+                             health->reload_failed ? "the last reload was refused; the log says why" : NULL,
+                             &worst))) &&
+        view_put(checks, "draining",
+                 alone(check(health, NULL, json_boolean(health->draining), NULL,
+                             health->draining ? LEVEL_FAIL : LEVEL_PASS,
+                             health->draining ? "the server is shutting down" : NULL, &worst))) &&
+        view_put(checks, "uptime",
+                 alone(check(health, NULL, json_integer((json_int_t)health->uptime), "s", LEVEL_PASS, NULL,
+                             &worst)));
+    checks = view_finish(checks, good);
+
+    json_t *object = json_object();
+    good = view_put(object, "status", json_string_nocheck(LEVEL_WORDS[worst]));
+    good = view_put(object, "checks", checks) && good;
+    if (status)
+        *status = LEVEL_WORDS[worst];
+    return view_finish(object, good);
+}

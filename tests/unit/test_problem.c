@@ -1,0 +1,301 @@
+#include <string.h>
+
+#include "http/accept.h"
+#include "http/problem.h"
+#include "http_fixture.h"
+#include "suites.h"
+
+#define AT(json, path, expected) ck_assert_str_eq(fixture_at(json, path), expected)
+
+#define BROWSER "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+START_TEST(test_accept)
+{
+    static const struct {
+        const char *field;
+        bool html;
+    } ROWS[] = {
+        {NULL, false},
+        {"", false},
+        {"*/*", false},
+        {BROWSER, true},
+        {"text/html", true},
+        {"TEXT/HTML", true},
+        {"text/*", true},
+        {"text/*;q=0.5, */*;q=0.1", true},
+        {"text/html;q=0", false},
+        {"text/html;q=0, */*", false},
+        {"text/html, application/json", false},
+        {"text/html;q=0.9, application/json;q=0.8", true},
+        {"text/html;q=0.8, application/json;q=0.9", false},
+        {"text/html;q=0.8, application/problem+json", false},
+        {"text/html ; q=0.001, application/json; q=0.000", true},
+        {"text/html;q=1.000,*/*;q=0.999", true},
+        {"text/html;q=1.001,*/*;q=0.1", false},
+        {"text/html;q=2,*/*;q=0.1", false},
+        {"text/html;q=,*/*;q=0.1", false},
+        {"text/html;q=0.0001,*/*;q=0", false},
+        {"text/html;level=1;q=0.9, */*;q=0.1", true},
+        {"text/html;a=\"x, application/json\";q=0.9, */*;q=0.1", true},
+        {"text/html;a=\"x\\\";q=0\";q=0.9, */*;q=0.1", true},
+        {"text/html;a=\"open, */*;q=0.1", false},
+        {";;;,,, , text/html", true},
+        {"text/html/x, */*", false},
+        {"texthtml", false},
+        {"application/json, text/plain, */*", false},
+        {"image/*", false},
+        {"text/htmlx, */*;q=0", false},
+        {"\xff\xfe, text/html", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++)
+        ck_assert_msg(accept_prefers_html(ROWS[i].field) == ROWS[i].html, "%s", ROWS[i].field);
+    ck_assert_uint_eq(accept_quality("text/*;q=0.25, */*;q=0.5", "text/html"), 250);
+    ck_assert_uint_eq(accept_quality("text/*;q=0.25, */*;q=0.5", "image/png"), 500);
+    ck_assert_uint_eq(accept_quality("text/plain", "image/png"), 0);
+}
+END_TEST
+
+START_TEST(test_plain_problem)
+{
+    struct fixture f;
+    fixture_init(&f);
+    fixture_path(&f, "/nothing?token=secret");
+    problem_reply(&f.request, 404, NULL, &f.reply);
+    ck_assert_uint_eq(f.reply.status, 404);
+    ck_assert_str_eq(f.reply.content_type, "application/problem+json");
+    ck_assert_str_eq(fixture_reply_header(&f, "Cache-Control"), "no-store");
+    ck_assert_ptr_nonnull(fixture_reply_header(&f, "Content-Security-Policy"));
+    json_t *json = fixture_reply_json(&f);
+    AT(json, "type", "about:blank");
+    AT(json, "title", "Not Found");
+    AT(json, "status", "404");
+    AT(json, "detail", "There is nothing at this address.");
+    AT(json, "instance", "/nothing");
+    ck_assert_uint_eq(json_object_size(json), 5);
+    json_decref(json);
+
+    problem_reply(&f.request, 599, "words of its own", &f.reply);
+    json = fixture_reply_json(&f);
+    AT(json, "title", "Server Error");
+    AT(json, "detail", "words of its own");
+    json_decref(json);
+    ck_assert_str_eq(problem_title(421), "Misdirected Request");
+    ck_assert_str_eq(problem_title(418), "Client Error");
+    fixture_done(&f);
+}
+END_TEST
+
+static void refuse(struct fixture *f, const struct policy_decision *decision)
+{
+    f->request.decision = decision;
+    reply_done(&f->reply);
+    problem_reply(&f->request, 403, NULL, &f->reply);
+    ck_assert_uint_eq(f->reply.status, 403);
+}
+
+START_TEST(test_no_certificate)
+{
+    struct fixture f;
+    fixture_init(&f);
+    struct conf_location location = {.prefix = (char[]){"/secure/"}};
+    struct policy_decision decision = {.outcome = POLICY_NO_CERTIFICATE, .location = &location};
+    refuse(&f, &decision);
+    json_t *json = fixture_reply_json(&f);
+    AT(json, "detail", "A client certificate is needed here, and none was presented.");
+    AT(json, "errors.0.code", "no_certificate");
+    AT(json, "errors.0.reason", "none came");
+    AT(json, "location", "/secure/");
+    AT(json, "rule", "null");
+    AT(json, "requested", "true");
+    AT(json, "accepted_issuers", "[\"CN=Test CA\",\"CN=Other CA\"]");
+    ck_assert_ptr_nonnull(strstr(fixture_at(json, "hint"), "empty list"));
+    ck_assert_ptr_nonnull(strstr(fixture_at(json, "hint"), "authorities below"));
+    json_decref(json);
+
+    /* Asked without names; in a resumed session; not asked at all. */
+    f.request.n_advertised = 0;
+    refuse(&f, &decision);
+    json = fixture_reply_json(&f);
+    ck_assert_ptr_nonnull(strstr(fixture_at(json, "hint"), "from any authority"));
+    json_decref(json);
+    f.tls.resumed = true;
+    refuse(&f, &decision);
+    json = fixture_reply_json(&f);
+    ck_assert_ptr_nonnull(strstr(fixture_at(json, "hint"), "earlier TLS session"));
+    json_decref(json);
+    f.request.cert_requested = false;
+    f.request.peer = NULL;
+    refuse(&f, &decision);
+    json = fixture_reply_json(&f);
+    ck_assert_ptr_nonnull(strstr(fixture_at(json, "hint"), "never asks"));
+    AT(json, "errors.0.code", "no_certificate");
+    json_decref(json);
+    fixture_done(&f);
+}
+END_TEST
+
+START_TEST(test_not_verified)
+{
+    struct fixture f;
+    fixture_init(&f);
+    fixture_present(&f, VERIFY_FAILED);
+    struct policy_decision decision = {.outcome = POLICY_NOT_VERIFIED};
+    refuse(&f, &decision);
+    json_t *json = fixture_reply_json(&f);
+    AT(json, "errors.0.code", "expired");
+    AT(json, "errors.0.hint", "renew it");
+    AT(json, "warnings.0.code", "expires_soon");
+    AT(json, "hint", "null");
+    AT(json, "location", "null");
+    json_decref(json);
+
+    f.conf.error_detail = ERROR_DETAIL_CODE;
+    refuse(&f, &decision);
+    json = fixture_reply_json(&f);
+    AT(json, "errors.0.code", "expired");
+    AT(json, "errors.0.reason", "null");
+    ck_assert_ptr_null(json_object_get(json, "accepted_issuers"));
+    ck_assert_ptr_null(json_object_get(json, "warnings"));
+    json_decref(json);
+
+    f.conf.error_detail = ERROR_DETAIL_NONE;
+    refuse(&f, &decision);
+    json = fixture_reply_json(&f);
+    AT(json, "detail", "Access is denied.");
+    ck_assert_uint_eq(json_object_size(json), 5);
+    json_decref(json);
+    fixture_done(&f);
+}
+END_TEST
+
+START_TEST(test_policy_denied)
+{
+    struct fixture f;
+    fixture_init(&f);
+    fixture_present(&f, VERIFY_SUCCESS);
+    struct conf_text allow[] = {{.text = (char[]){"subject:CN=bob"}}, {.text = (char[]){"serial:0b"}}};
+    struct conf_location location = {.prefix = (char[]){"/team/"}, .allow = {allow, 2}};
+    struct policy_decision decision = {.outcome = POLICY_DENIED, .location = &location};
+    refuse(&f, &decision);
+    json_t *json = fixture_reply_json(&f);
+    AT(json, "errors.0.code", "policy_denied");
+    AT(json, "errors.0.depth", "0");
+    AT(json, "errors.0.value", "CN=alice");
+    AT(json, "errors.0.expected", "subject:CN=bob | serial:0b");
+    AT(json, "rule", "null");
+    json_decref(json);
+
+    decision.rule = "serial:0a";
+    refuse(&f, &decision);
+    json = fixture_reply_json(&f);
+    AT(json, "errors.0.reason", "a deny rule of the location matches");
+    AT(json, "errors.0.expected", "null");
+    AT(json, "rule", "serial:0a");
+    json_decref(json);
+
+    f.conf.error_detail = ERROR_DETAIL_CODE;
+    refuse(&f, &decision);
+    json = fixture_reply_json(&f);
+    AT(json, "errors.0.code", "policy_denied");
+    AT(json, "errors.0.value", "null");
+    ck_assert_ptr_null(json_object_get(json, "rule"));
+    json_decref(json);
+    fixture_done(&f);
+}
+END_TEST
+
+static void check_has(const char *page, const char *text)
+{
+    ck_assert_msg(strstr(page, text) != NULL, "there is no %s in %s", text, page);
+}
+
+static void check_lacks(const char *page, const char *text)
+{
+    ck_assert_msg(strstr(page, text) == NULL, "there is %s in %s", text, page);
+}
+
+/* Everything that came from outside is escaped, and nothing is inline that the policy of content would
+ * forbid. */
+START_TEST(test_page)
+{
+    struct fixture f;
+    fixture_init(&f);
+    fixture_present(&f, VERIFY_FAILED);
+    fixture_header(&f, "Accept", BROWSER);
+    char hostile[] = "<script>alert('x')</script>\"&";
+    f.error.reason = f.error.hint = f.error.value = f.error.expected = hostile;
+    f.leaf.subject.text = f.advertised[0].text = hostile;
+    struct conf_location location = {.prefix = (char[]){"/secure/"}};
+    struct policy_decision decision = {
+        .outcome = POLICY_NOT_VERIFIED, .location = &location, .rule = hostile};
+    refuse(&f, &decision);
+    ck_assert_str_eq(f.reply.content_type, "text/html; charset=utf-8");
+    const char *page = f.reply.body.data;
+    check_has(page, "<!DOCTYPE html>");
+    check_has(page, "<html lang=\"en\">");
+    check_has(page, "<title>403 Forbidden</title>");
+    check_has(page, "<h1>403 Forbidden</h1>");
+    check_has(page, "<code>expired</code>");
+    check_has(page, "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;");
+    check_lacks(page, "<script");
+    check_lacks(page, "<style");
+    check_lacks(page, "style=");
+    check_lacks(page, "onload");
+
+    /* A deny rule's finding: subject as value. */
+    fixture_present(&f, VERIFY_SUCCESS);
+    decision.outcome = POLICY_DENIED;
+    refuse(&f, &decision);
+    check_has(f.reply.body.data, "policy_denied");
+    check_lacks(f.reply.body.data, "<script");
+    fixture_done(&f);
+}
+END_TEST
+
+START_TEST(test_picker_page)
+{
+    struct fixture f;
+    fixture_init(&f);
+    fixture_header(&f, "Accept", BROWSER);
+    struct policy_decision decision = {.outcome = POLICY_NO_CERTIFICATE};
+    refuse(&f, &decision);
+    check_has(f.reply.body.data, "Why no certificate picker appeared");
+    check_has(f.reply.body.data, "<li>CN=Test CA</li>");
+    check_has(f.reply.body.data, "empty list");
+    f.conf.error_detail = ERROR_DETAIL_NONE;
+    refuse(&f, &decision);
+    check_lacks(f.reply.body.data, "picker");
+    check_lacks(f.reply.body.data, "CN=Test CA");
+    check_lacks(f.reply.body.data, "no_certificate");
+    fixture_done(&f);
+}
+END_TEST
+
+START_TEST(test_instance_escaped)
+{
+    struct fixture f;
+    fixture_init(&f);
+    fixture_path(&f, "/a\xff\x01<b>");
+    problem_reply(&f.request, 400, NULL, &f.reply);
+    json_t *json = fixture_reply_json(&f);
+    AT(json, "instance", "/a\\FF\\01<b>");
+    json_decref(json);
+    fixture_done(&f);
+}
+END_TEST
+
+Suite *suite_problem(void)
+{
+    Suite *suite = suite_create("problem");
+    TCase *tcase = tcase_create("problem");
+    tcase_add_test(tcase, test_accept);
+    tcase_add_test(tcase, test_plain_problem);
+    tcase_add_test(tcase, test_no_certificate);
+    tcase_add_test(tcase, test_not_verified);
+    tcase_add_test(tcase, test_policy_denied);
+    tcase_add_test(tcase, test_page);
+    tcase_add_test(tcase, test_picker_page);
+    tcase_add_test(tcase, test_instance_escaped);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

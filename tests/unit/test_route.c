@@ -1,0 +1,376 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "http/route.h"
+#include "http_fixture.h"
+#include "suites.h"
+
+#define BROWSER "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+#define JSON    "application/json"
+#define PROBLEM "application/problem+json"
+#define HEALTH  "application/health+json"
+#define PAGE    "text/html; charset=utf-8"
+#define PLAIN   "text/plain; charset=utf-8"
+
+/* What the client brings. */
+enum bring { OFF, NONE, GOOD, BAD };
+
+/* Locations of all tests: rules by serial number, the fixture's is 0a. */
+static char PREFIXES[][16] = {"/verified/", "/any/",           "/allowed/", "/others/",
+                              "/denied/",   "/api/connection", "/health"};
+static struct conf_text ALLOWED = {.text = (char[]){"serial:0a"}}, OTHERS = {.text = (char[]){"serial:0b"}},
+                        DENIED = {.text = (char[]){"serial:0a"}};
+static const struct conf_location LOCATIONS[] = {
+    {.prefix = PREFIXES[0], .client_cert = CLIENT_CERT_VERIFIED},
+    {.prefix = PREFIXES[1], .client_cert = CLIENT_CERT_ANY},
+    {.prefix = PREFIXES[2], .client_cert = CLIENT_CERT_VERIFIED, .allow = {&ALLOWED, 1}},
+    {.prefix = PREFIXES[3], .client_cert = CLIENT_CERT_VERIFIED, .allow = {&OTHERS, 1}},
+    {.prefix = PREFIXES[4], .client_cert = CLIENT_CERT_VERIFIED, .deny = {&DENIED, 1}},
+    {.prefix = PREFIXES[5], .client_cert = CLIENT_CERT_VERIFIED},
+    {.prefix = PREFIXES[6], .client_cert = CLIENT_CERT_VERIFIED},
+};
+
+static struct policy *make_policy(void)
+{
+    struct diag diag = {0};
+    struct policy *policy;
+    ck_assert_int_eq(policy_new(LOCATIONS, ARRAY_LEN(LOCATIONS), &diag, &policy), 0);
+    return policy;
+}
+
+static enum http_method method_of(const char *text)
+{
+    return strcmp(text, "GET") == 0       ? METHOD_GET
+           : strcmp(text, "HEAD") == 0    ? METHOD_HEAD
+           : strcmp(text, "OPTIONS") == 0 ? METHOD_OPTIONS
+                                          : METHOD_OTHER;
+}
+
+static void set_up(struct fixture *f, const char *method, const char *path, enum bring bring)
+{
+    fixture_init(f);
+    if (bring == GOOD || bring == BAD)
+        fixture_present(f, bring == GOOD ? VERIFY_SUCCESS : VERIFY_FAILED);
+    if (bring == OFF) {
+        f->request.peer = NULL;
+        f->request.client_auth = CLIENT_AUTH_OFF;
+        f->request.cert_requested = false;
+    }
+    f->request.method = method_of(method);
+    f->request.method_text = method;
+    fixture_path(f, path);
+}
+
+/* Those that every reply has. */
+static void check_headers(const struct fixture *f)
+{
+    static const char *const HEADERS[][2] = {
+        {"Strict-Transport-Security", "max-age=31536000"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"Referrer-Policy", "no-referrer"},
+        {"Cross-Origin-Opener-Policy", "same-origin"},
+        {"Cross-Origin-Resource-Policy", "same-origin"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(HEADERS); i++) {
+        ck_assert_ptr_nonnull(fixture_reply_header(f, HEADERS[i][0]));
+        ck_assert_str_eq(fixture_reply_header(f, HEADERS[i][0]), HEADERS[i][1]);
+    }
+    const char *csp = fixture_reply_header(f, "Content-Security-Policy");
+    ck_assert_ptr_nonnull(csp);
+    ck_assert_ptr_nonnull(strstr(csp, "default-src 'none'"));
+    ck_assert_ptr_null(strstr(csp, "unsafe"));
+    for (size_t i = 0; i < f->reply.n_headers; i++) {
+        for (size_t j = 0; j < i; j++)
+            ck_assert_msg(!text_equal_nocase(f->reply.header[i].name, f->reply.header[j].name),
+                          "%s comes twice", f->reply.header[i].name);
+    }
+}
+
+START_TEST(test_table)
+{
+    static const struct {
+        const char *method, *path, *accept;
+        enum bring bring;
+        unsigned status;
+        const char *type;
+    } ROWS[] = {
+        {"GET", "/api", "*/*", NONE, 200, JSON},
+        {"GET", "/api", BROWSER, NONE, 200, JSON},
+        {"HEAD", "/api", NULL, NONE, 200, JSON},
+        {"GET", "/api/tls", NULL, OFF, 200, JSON},
+        {"GET", "/api/tls", NULL, NONE, 200, JSON},
+        {"GET", "/api/peer", NULL, OFF, 200, JSON},
+        {"GET", "/api/peer", NULL, NONE, 200, JSON},
+        {"GET", "/api/peer", NULL, GOOD, 200, JSON},
+        {"GET", "/api/peer", NULL, BAD, 200, JSON},
+        {"GET", "/api/connection", NULL, GOOD, 200, JSON},
+        {"GET", "/api/connection", NULL, NONE, 403, PROBLEM},
+        {"GET", "/api/connection", NULL, BAD, 403, PROBLEM},
+        {"POST", "/api/connection", NULL, NONE, 403, PROBLEM},
+        {"OPTIONS", "/api/connection", NULL, NONE, 403, PROBLEM},
+        {"OPTIONS", "/api/connection", NULL, GOOD, 204, NULL},
+        {"POST", "/api/peer", NULL, NONE, 405, PROBLEM},
+        {"POST", "/api/peer", BROWSER, NONE, 405, PAGE},
+        {"TRACE", "/", NULL, NONE, 405, PROBLEM},
+        {"BREW", "/nothing", NULL, NONE, 405, PROBLEM},
+        {"OPTIONS", "/api/peer", NULL, NONE, 204, NULL},
+        {"OPTIONS", "/nothing", NULL, NONE, 204, NULL},
+        {"OPTIONS", "*", NULL, NONE, 204, NULL},
+        {"GET", "*", NULL, NONE, 404, PROBLEM},
+        {"GET", "/api/", NULL, NONE, 404, PROBLEM},
+        {"GET", "/api/nothing", NULL, NONE, 404, PROBLEM},
+        {"GET", "/api/nothing", BROWSER, NONE, 404, PAGE},
+        {"POST", "/api/nothing", NULL, NONE, 404, PROBLEM},
+        {"OPTIONS", "/api/nothing", NULL, NONE, 404, PROBLEM},
+        {"GET", "/api/peer/x", NULL, NONE, 404, PROBLEM},
+        {"GET", "/API", NULL, NONE, 404, PROBLEM},
+        {"GET", "/", NULL, NONE, 404, PROBLEM}, /* no document root */
+        {"GET", "/nothing", BROWSER, NONE, 404, PAGE},
+        {"GET", "/verified/", NULL, OFF, 403, PROBLEM},
+        {"GET", "/verified/", NULL, NONE, 403, PROBLEM},
+        {"GET", "/verified/", BROWSER, NONE, 403, PAGE},
+        {"GET", "/verified/", NULL, BAD, 403, PROBLEM},
+        {"GET", "/verified/", NULL, GOOD, 404, PROBLEM},
+        {"GET", "/any/", NULL, NONE, 403, PROBLEM},
+        {"GET", "/any/", NULL, BAD, 404, PROBLEM},
+        {"GET", "/allowed/", NULL, GOOD, 404, PROBLEM},
+        {"GET", "/allowed/", NULL, BAD, 403, PROBLEM},
+        {"GET", "/others/", NULL, GOOD, 403, PROBLEM},
+        {"GET", "/denied/", NULL, GOOD, 403, PROBLEM},
+        {"GET", "/health", NULL, OFF, 200, HEALTH},
+        {"GET", "/health", BROWSER, NONE, 200, HEALTH},
+        {"GET", "/health", NULL, BAD, 200, HEALTH},
+        {"GET", "/livez", NULL, BAD, 200, PLAIN},
+        {"HEAD", "/readyz", NULL, NONE, 200, PLAIN},
+        {"POST", "/health", NULL, NONE, 405, PROBLEM},
+        {"OPTIONS", "/livez", NULL, NONE, 204, NULL},
+    };
+    struct policy *policy = make_policy();
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct fixture f;
+        set_up(&f, ROWS[i].method, ROWS[i].path, ROWS[i].bring);
+        if (ROWS[i].accept)
+            fixture_header(&f, "Accept", ROWS[i].accept);
+        route_dispatch(policy, &f.request, &f.reply);
+        const char *type = f.reply.content_type;
+        ck_assert_msg(f.reply.status == ROWS[i].status, "row %zu, %s %s: %u", i, ROWS[i].method, ROWS[i].path,
+                      f.reply.status);
+        ck_assert_msg((!type && !ROWS[i].type) || (type && ROWS[i].type && strcmp(type, ROWS[i].type) == 0),
+                      "row %zu, %s %s: %s", i, ROWS[i].method, ROWS[i].path, type);
+        ck_assert_ptr_null(f.request.decision);
+        bool allow = ROWS[i].status == 405 || ROWS[i].status == 204;
+        ck_assert_int_eq(fixture_reply_header(&f, "Allow") != NULL, allow);
+        if (allow)
+            ck_assert_str_eq(fixture_reply_header(&f, "Allow"), "GET, HEAD, OPTIONS");
+        if (ROWS[i].type)
+            ck_assert_str_eq(fixture_reply_header(&f, "Cache-Control"), "no-store");
+        if (ROWS[i].status != 204 && ROWS[i].type && strstr(ROWS[i].type, "json"))
+            json_decref(fixture_reply_json(&f));
+        check_headers(&f);
+        fixture_done(&f);
+    }
+    policy_free(policy);
+}
+END_TEST
+
+/* A request for one host on a connection that was made for another. */
+START_TEST(test_misdirected)
+{
+    static const struct {
+        const char *server_name, *host, *target;
+        enum bring bring;
+        unsigned status;
+    } ROWS[] = {
+        {"localhost", "localhost", "/api/tls", GOOD, 200},
+        {"localhost", "localhost:8443", "/api/tls", GOOD, 200},
+        {"localhost", "LocalHost.:8443", "/api/tls", GOOD, 200},
+        {"localhost", "localhost.", "/api/tls", GOOD, 200},
+        {"localhost", "other", "/api/tls", GOOD, 421},
+        {"localhost", "other", "/api/tls", BAD, 421},
+        {"localhost", "other", "/api/tls", NONE, 200},
+        {"localhost", "other", "/api/tls", OFF, 200},
+        {"", "other", "/api/tls", GOOD, 200},
+        {"localhost", "localhos", "/api/tls", GOOD, 421},
+        {"localhost", "localhost.example.org", "/api/tls", GOOD, 421},
+        {"localhost", "127.0.0.1:8443", "/api/tls", GOOD, 421},
+        {"localhost", "[::1]:8443", "/api/tls", GOOD, 421},
+        {"localhost", "", "/api/tls", GOOD, 421},
+        {"localhost", NULL, "/api/tls", GOOD, 200},
+        /* The authority of an absolute target counts, not Host. */
+        {"localhost", "localhost", "https://other/api/tls", GOOD, 421},
+        {"localhost", "other", "https://localhost:8443/api/tls", GOOD, 200},
+        {"localhost", "other", "https://localhost?x", GOOD, 200},
+        {"localhost", NULL, "https://other/api/tls", GOOD, 421},
+    };
+    struct policy *policy = make_policy();
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct fixture f;
+        set_up(&f, "GET", "/api/tls", ROWS[i].bring);
+        fixture_header(&f, "Host", ROWS[i].host);
+        f.request.target = ROWS[i].target;
+        snprintf(f.tls.server_name, sizeof f.tls.server_name, "%s", ROWS[i].server_name);
+        route_dispatch(policy, &f.request, &f.reply);
+        ck_assert_msg(f.reply.status == ROWS[i].status, "row %zu, Host %s: %u", i, ROWS[i].host,
+                      f.reply.status);
+        check_headers(&f);
+        fixture_done(&f);
+    }
+    /* Health does not depend on the certificate. */
+    struct fixture f;
+    set_up(&f, "GET", "/health", GOOD);
+    fixture_header(&f, "Host", "other");
+    route_dispatch(policy, &f.request, &f.reply);
+    ck_assert_uint_eq(f.reply.status, 200);
+    fixture_done(&f);
+    policy_free(policy);
+}
+END_TEST
+
+/* `preflight` opens exactly one door. */
+START_TEST(test_preflight)
+{
+    static const struct {
+        bool preflight;
+        const char *method, *origin, *wanted;
+        unsigned status;
+    } ROWS[] = {
+        {true, "OPTIONS", "https://a.example", "GET", 204},
+        {false, "OPTIONS", "https://a.example", "GET", 403},
+        {true, "OPTIONS", NULL, "GET", 403},
+        {true, "OPTIONS", "https://a.example", NULL, 403},
+        {true, "GET", "https://a.example", "GET", 403},
+        {true, "HEAD", "https://a.example", "GET", 403},
+        {true, "POST", "https://a.example", "GET", 403},
+    };
+    struct policy *policy = make_policy();
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct fixture f;
+        set_up(&f, ROWS[i].method, "/verified/x", NONE);
+        f.conf.preflight = ROWS[i].preflight;
+        fixture_header(&f, "Origin", ROWS[i].origin);
+        fixture_header(&f, "Access-Control-Request-Method", ROWS[i].wanted);
+        route_dispatch(policy, &f.request, &f.reply);
+        ck_assert_msg(f.reply.status == ROWS[i].status, "row %zu: %u", i, f.reply.status);
+        ck_assert(ROWS[i].status == 403 || f.reply.body.len == 0);
+        fixture_done(&f);
+    }
+    policy_free(policy);
+}
+END_TEST
+
+/* A listener that does not take this client any more: everything but health is closed. */
+START_TEST(test_refused)
+{
+    static const struct {
+        const char *method, *path;
+        enum bring bring;
+        unsigned status;
+        const char *code;
+    } ROWS[] = {
+        {"GET", "/api/peer", BAD, 403, "expired"}, {"GET", "/api/peer", NONE, 403, "no_certificate"},
+        {"GET", "/nothing", BAD, 403, "expired"},  {"OPTIONS", "*", BAD, 403, "expired"},
+        {"OPTIONS", "/", BAD, 403, "expired"},     {"GET", "/livez", BAD, 200, NULL},
+        {"GET", "/readyz", BAD, 200, NULL},        {"GET", "/health", NONE, 200, NULL},
+    };
+    struct policy *policy = make_policy();
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct fixture f;
+        set_up(&f, ROWS[i].method, ROWS[i].path, ROWS[i].bring);
+        f.request.refused = true;
+        f.conf.preflight = true;
+        fixture_header(&f, "Origin", "https://a.example");
+        fixture_header(&f, "Access-Control-Request-Method", "GET");
+        route_dispatch(policy, &f.request, &f.reply);
+        ck_assert_msg(f.reply.status == ROWS[i].status, "row %zu: %u", i, f.reply.status);
+        if (ROWS[i].code) {
+            json_t *json = fixture_reply_json(&f);
+            ck_assert_str_eq(fixture_at(json, "errors.0.code"), ROWS[i].code);
+            json_decref(json);
+        }
+        fixture_done(&f);
+    }
+    policy_free(policy);
+}
+END_TEST
+
+START_TEST(test_health_routes)
+{
+    struct policy *policy = make_policy();
+    struct fixture f;
+    static const char *const PATHS[] = {"/health", "/livez", "/readyz"};
+    static const unsigned STATUS[] = {503, 200, 503};
+    for (size_t i = 0; i < ARRAY_LEN(PATHS); i++) {
+        set_up(&f, "GET", PATHS[i], GOOD);
+        f.health.draining = true;
+        route_dispatch(policy, &f.request, &f.reply);
+        ck_assert_msg(f.reply.status == STATUS[i], "%s: %u", PATHS[i], f.reply.status);
+        ck_assert_ptr_null(strstr(f.reply.body.data, "alice"));
+        ck_assert_str_eq(fixture_reply_header(&f, "Cache-Control"), "no-store");
+        fixture_done(&f);
+    }
+    set_up(&f, "GET", "/livez", NONE);
+    route_dispatch(policy, &f.request, &f.reply);
+    ck_assert_str_eq(f.reply.body.data, "ok\n");
+    fixture_done(&f);
+
+    /* A handler that fails becomes a 500. */
+    set_up(&f, "GET", "/health", NONE);
+    f.request.health = NULL;
+    route_dispatch(policy, &f.request, &f.reply);
+    ck_assert_uint_eq(f.reply.status, 500);
+    check_headers(&f);
+    fixture_done(&f);
+
+    /* hsts = off */
+    set_up(&f, "GET", "/livez", NONE);
+    f.conf.hsts = false;
+    route_dispatch(policy, &f.request, &f.reply);
+    ck_assert_ptr_null(fixture_reply_header(&f, "Strict-Transport-Security"));
+    fixture_done(&f);
+    policy_free(policy);
+}
+END_TEST
+
+START_TEST(test_route_table)
+{
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        const struct route *route = &ROUTES[i];
+        ck_assert(route->path[0] == '/' && route->handler && route->type && route->help);
+        ck_assert_ptr_eq(route_match(route->path), route);
+        ck_assert_int_eq(route->exempt, strcmp(route->path, "/health") == 0 ||
+                                            strcmp(route->path, "/livez") == 0 ||
+                                            strcmp(route->path, "/readyz") == 0);
+    }
+    ck_assert_str_eq(ROUTES[ROUTE_COUNT - 1].path, "/");
+    ck_assert_ptr_eq(route_match("/nothing"), &ROUTES[ROUTE_COUNT - 1]);
+    ck_assert_ptr_eq(route_match("/health/"), &ROUTES[ROUTE_COUNT - 1]);
+    ck_assert_ptr_eq(route_match(""), &ROUTES[ROUTE_COUNT - 1]);
+
+    struct policy *policy = make_policy();
+    struct fixture f;
+    set_up(&f, "GET", "/api", NONE);
+    route_dispatch(policy, &f.request, &f.reply);
+    json_t *json = fixture_reply_json(&f);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "routes")), ROUTE_COUNT);
+    ck_assert_str_eq(fixture_at(json, "routes.1.path"), "/api/tls");
+    json_decref(json);
+    fixture_done(&f);
+    policy_free(policy);
+}
+END_TEST
+
+Suite *suite_route(void)
+{
+    Suite *suite = suite_create("route");
+    TCase *tcase = tcase_create("route");
+    tcase_add_test(tcase, test_table);
+    tcase_add_test(tcase, test_misdirected);
+    tcase_add_test(tcase, test_preflight);
+    tcase_add_test(tcase, test_refused);
+    tcase_add_test(tcase, test_health_routes);
+    tcase_add_test(tcase, test_route_table);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
