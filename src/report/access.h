@@ -1,0 +1,40 @@
+/* The access log: one line per answered request, as Apache's combined format or as a JSON object. Formatting
+ * is pure; a line reaches the file by one write(2), so that lines are never torn. */
+#ifndef MTLSD_REPORT_ACCESS_H
+#define MTLSD_REPORT_ACCESS_H
+
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "config/conf.h"
+
+/* What is known of an exchange when it is over. Strings are borrowed; NULL where there is nothing. */
+struct access_record {
+    time_t at;
+    const char *remote; /* with the port */
+    const char *method, *target, *protocol;
+    unsigned status; /* 0: the connection ended before an answer */
+    uint64_t bytes;  /* of the response's body */
+    uint64_t duration_us;
+    const char *referer, *user_agent;
+    const char *listener;
+    const char *tls_version, *cipher_suite;
+    bool resumed;
+    const char *client_verify; /* "NONE", "SUCCESS", "FAILED" */
+    const char *client_subject, *client_serial, *client_fingerprint_sha256;
+    uint64_t connection_id, request_number; /* together the request's id */
+};
+
+/* Appends one line with its newline. No byte of a client's leaves it unescaped. */
+void access_format(const struct access_record *record, enum access_format format, struct buf *out);
+
+/* Where the lines go. One per process; access_open replaces it, safely while others write. */
+/* `target`: "off", "stdout", "syslog" or a file (appended to, created 0640). On failure the old one stays. */
+MUST_CHECK int access_open(const char *target, enum access_format format, struct err *err);
+MUST_CHECK int access_reopen(struct err *err);
+void access_close(void);
+bool access_enabled(void);
+void access_write(const struct access_record *record);
+
+#endif
