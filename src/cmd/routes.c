@@ -1,0 +1,66 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "http/route.h"
+
+static const char USAGE[] = "Usage: mtlsd routes [--mdoc]\n"
+                            "Prints every route: path, type of the answer, and what it is for.\n"
+                            "\n"
+                            "  --mdoc  as the list of the manual\n"
+                            "  --help  this text\n";
+
+static int widest(int most, const char *text)
+{
+    int n = (int)strlen(text);
+    return n > most ? n : most;
+}
+
+static const char *remark(const struct route *route)
+{
+    return route->exempt       ? " (never needs a certificate)"
+           : route->needs_rule ? " (only where a location has rules)"
+                               : "";
+}
+
+static void print_table(void)
+{
+    int path = 0, type = 0;
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        path = widest(path, ROUTES[i].path);
+        type = widest(type, ROUTES[i].type);
+    }
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        const struct route *route = &ROUTES[i];
+        printf("%-*s  %-*s  %s%s\n", path, route->path, type, route->type, route->help, remark(route));
+    }
+}
+
+static void print_mdoc(void)
+{
+    puts(".\\\" Made by `mtlsd routes --mdoc`.\n.Bl -tag -width Ds");
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        const struct route *route = &ROUTES[i];
+        printf(".It Pa %s\n%s%s.\n", route->path, route->help, remark(route));
+    }
+    puts(".El");
+}
+
+int cmd_routes(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(USAGE, stdout);
+    } else if (argc == 2 && strcmp(argv[1], "--mdoc") == 0) {
+        print_mdoc();
+    } else if (argc > 1) {
+        fprintf(stderr, "mtlsd routes: unknown argument '%s'\n%s", argv[1], USAGE);
+        return CMD_USAGE;
+    } else {
+        print_table();
+    }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "mtlsd routes: cannot write\n");
+        return 1;
+    }
+    return 0;
+}

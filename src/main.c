@@ -1,0 +1,83 @@
+/* The program is its table of commands. */
+#include "cmd/cmd.h"
+
+#include <gnutls/gnutls.h>
+#include <jansson.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "tls/transport.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} COMMANDS[] = {
+    {"serve", cmd_serve, "run in the foreground (the default command)"},
+    {"check", cmd_check, "check the configuration and every file it names"},
+    {"verify", cmd_verify, "judge a client certificate as the server would"},
+    {"lab", cmd_lab, "make a practice PKI with a ready configuration"},
+    {"routes", cmd_routes, "print the routes"},
+    {"options", cmd_options, "print the options of the configuration file"},
+};
+
+static void usage(FILE *out)
+{
+    fputs("Usage: mtlsd [COMMAND] [OPTION...]\n"
+          "An HTTPS server that asks for, checks and explains client certificates.\n\n",
+          out);
+    for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
+        fprintf(out, "  %-9s %s\n", COMMANDS[i].name, COMMANDS[i].help);
+    fputs("\n  --help     this text; `mtlsd COMMAND --help` tells about one command\n"
+          "  --version  versions, and whether mtlsd's own TLS transport is in force\n",
+          out);
+}
+
+static void version(void)
+{
+    printf("mtlsd %s\n", PACKAGE_VERSION);
+    printf("libmicrohttpd %s, GnuTLS %s, jansson %s\n", MHD_get_version(), gnutls_check_version(NULL),
+           jansson_version_str());
+    printf("transport: %s\n", transport_preempted() ? "own (the TLS functions of libmicrohttpd are preempted)"
+                                                    : "libmicrohttpd's (not preempted)");
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++) {
+        if (strcmp(COMMANDS[i].name, name) == 0)
+            return &COMMANDS[i];
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 &&
+        (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
+        usage(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
+        version();
+        return EXIT_SUCCESS;
+    }
+    /* `mtlsd`, `mtlsd -c FILE`: serve. */
+    if (argc < 2 || argv[1][0] == '-')
+        return cmd_serve(argc, argv);
+    const struct command *command = find(argv[1]);
+    if (command)
+        return command->run(argc - 1, argv + 1);
+
+    const char *names[ARRAY_LEN(COMMANDS)];
+    for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
+        names[i] = COMMANDS[i].name;
+    const char *near = text_nearest(argv[1], names, ARRAY_LEN(names));
+    fprintf(stderr, "mtlsd: there is no command '%s'%s%s%s\n", argv[1], near ? "; did you mean '" : "",
+            near ? near : "", near ? "'?" : "");
+    usage(stderr);
+    return CMD_USAGE;
+}

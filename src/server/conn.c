@@ -1,0 +1,399 @@
+#include "server/conn.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/plain.h"
+#include "server/peer_cache.h"
+#include "server/server.h"
+#include "tls/names.h"
+
+enum {
+    LINGER_MS = 2000,
+    MOST_TARGET = 8192,
+    MOST_FIELDS = 100,
+    MOST_HANDSHAKE_MESSAGE = 128 * 1024,
+    MOST_TICKET_CHAIN = 48 * 1024,
+    MOST_REJECTED_DETAIL = 4096, /* of a refused handshake's record: the peer chose how much it says */
+};
+
+static struct conn *of_transport(struct transport *transport)
+{
+    return (struct conn *)((char *)transport - offsetof(struct conn, transport));
+}
+
+/* Inside GnuTLS's callbacks transport_of hides the transport; the pointer that the push and pull functions
+ * get does not. */
+static struct conn *of_session(gnutls_session_t session)
+{
+    return of_transport(gnutls_transport_get_ptr(session));
+}
+
+static void remote_text(const struct sockaddr *address, char out[static CONN_REMOTE])
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+            inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof host);
+            snprintf(out, CONN_REMOTE, "%s:%u", host, ntohs(in6->sin6_port));
+        } else {
+            inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+            snprintf(out, CONN_REMOTE, "[%s]:%u", host, ntohs(in6->sin6_port));
+        }
+    } else if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        snprintf(out, CONN_REMOTE, "%s:%u", host, ntohs(in->sin_port));
+    } else {
+        snprintf(out, CONN_REMOTE, "unix");
+    }
+}
+
+/* --- judging
+ * ------------------------------------------------------------------------------------------------------- */
+
+static int judge(struct conn *conn)
+{
+    unsigned n = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(conn->transport.session, &n);
+    struct verdict_question question = {
+        .trust = conn->listener->trust,
+        .chain = chain,
+        .n_chain = chain ? n : 0,
+        .at = clock_now(),
+        .purpose = PURPOSE_CLIENT,
+    };
+    struct err err = {0};
+    struct peer *peer;
+    int rc = peer_cache_judge(conn->listener->peers, &question, &peer, &err);
+    if (rc != 0) {
+        log_error("%s: listener %s: cannot judge the client's certificate: %s", conn->remote,
+                  conn->listener_name, err.text);
+        return rc;
+    }
+    peer_unref(conn->peer);
+    conn->peer = peer;
+    conn->judged_generation = conn->snapshot->generation;
+    return 0;
+}
+
+bool conn_refused(const struct conn *conn)
+{
+    switch (conn->client_auth) {
+    case CLIENT_AUTH_OFF:
+    case CLIENT_AUTH_REQUEST:
+        return false;
+    case CLIENT_AUTH_OPTIONAL:
+        return !conn->peer || conn->peer->verify == VERIFY_FAILED;
+    case CLIENT_AUTH_REQUIRE:
+        break;
+    }
+    return !conn->peer || conn->peer->verify != VERIFY_SUCCESS;
+}
+
+void conn_idle(struct conn *conn)
+{
+    atomic_store_explicit(&conn->idle, true, memory_order_relaxed);
+    if (server_draining(conn->server) || conn->orphan)
+        transport_expire(&conn->transport);
+}
+
+static void finish(struct conn *conn)
+{
+    conn->established = true;
+    record_end(conn->record);
+    tls_facts_read(conn->transport.session, record_hello(conn->record), &conn->facts);
+}
+
+int conn_refresh(struct conn *conn)
+{
+    /* Without the preemption nobody tells when the handshake is over: the first request does. */
+    if (!conn->established)
+        finish(conn);
+    uint64_t generation = server_generation(conn->server);
+    bool moved = generation != conn->snapshot->generation;
+    if (moved) {
+        struct snapshot *newest = server_snapshot(conn->server);
+        const struct snapshot_listener *listener = snapshot_listener(newest, conn->listener_name);
+        if (listener) {
+            snapshot_unref(conn->snapshot);
+            conn->snapshot = newest;
+            conn->listener = listener;
+        } else {
+            /* A reload closed this listener: what it was configured with holds until its last connection
+             * ends. */
+            conn->orphan = true;
+            snapshot_unref(newest);
+        }
+    }
+    if (conn->client_auth == CLIENT_AUTH_OFF)
+        return 0;
+    /* A resumed session skipped the verify function: its certificates came with the ticket and are judged
+     * here. */
+    if (!conn->peer || conn->judged_generation != conn->snapshot->generation ||
+        clock_now() >= conn->peer->judge_again)
+        return judge(conn);
+    return 0;
+}
+
+static size_t chain_bytes(gnutls_session_t session)
+{
+    unsigned n = 0;
+    size_t bytes = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
+    for (unsigned i = 0; chain && i < n; i++)
+        bytes += chain[i].size;
+    return bytes;
+}
+
+static int refuse(struct conn *conn, gnutls_session_t session)
+{
+    bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
+    transport_refuse(&conn->transport, verdict_alert(conn->peer, tls13),
+                     "the client's certificate was refused");
+    return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/* GnuTLS's verify function: the client's proof of possession was checked before (TLS 1.3) or is checked after
+ * (TLS 1.2). */
+static int verify(gnutls_session_t session)
+{
+    struct conn *conn = of_session(session);
+    if (judge(conn) != 0) {
+        transport_refuse(&conn->transport, GNUTLS_A_INTERNAL_ERROR, "the certificate could not be judged");
+        return GNUTLS_E_CERTIFICATE_ERROR;
+    }
+    /* A session ticket carries the chain and has a length of 16 bits: GnuTLS would send a broken one. */
+    if (conn_refused(conn) || chain_bytes(session) > MOST_TICKET_CHAIN)
+        return refuse(conn, session);
+    return 0;
+}
+
+static int on_handshake_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                                const gnutls_datum_t *message)
+{
+    (void)when;
+    struct conn *conn = of_session(session);
+    record_message(conn->record, incoming ? RECORD_CLIENT : RECORD_SERVER, type, message->data, message->size,
+                   clock_mono_us());
+    return 0;
+}
+
+/* --- what the transport asks
+ * --------------------------------------------------------------------------------------- */
+
+static void on_established(struct transport *transport)
+{
+    struct conn *conn = of_transport(transport);
+    finish(conn);
+    conn_idle(conn);
+    log_debug("%s: listener %s: %s %s%s", conn->remote, conn->listener_name, conn->facts.version,
+              conn->facts.cipher_suite ? conn->facts.cipher_suite : "?",
+              conn->facts.resumed ? ", resumed" : "");
+}
+
+/* "expired depth=0, revoked depth=1" */
+static void codes_text(const struct peer *peer, struct buf *out)
+{
+    for (size_t i = 0; i < peer->n_errors; i++)
+        buf_printf(out, "%s%s depth=%d", i ? ", " : "", VERDICT_ROWS[peer->errors[i].code].code,
+                   peer->errors[i].depth);
+}
+
+static void on_failed(struct transport *transport, int error, int sent, const char *why)
+{
+    struct conn *conn = of_transport(transport);
+    /* GnuTLS refuses a key usage without digitalSignature by itself, in TLS 1.3 before the verify function is
+     * asked. */
+    if (error == GNUTLS_E_KEY_USAGE_VIOLATION && !conn->peer && judge(conn) != 0)
+        log_debug("%s: the refused certificate could not be judged", conn->remote);
+    struct buf line;
+    buf_init(&line, 4096);
+    if (sent >= 0)
+        buf_printf(&line, ", alert %s", tls_alert_name((uint8_t)sent));
+    const struct peer *peer = conn->peer;
+    if (peer && peer->n_errors > 0) {
+        buf_puts(&line, ": ");
+        codes_text(peer, &line);
+    }
+    if (peer && peer->n_chain > 0) {
+        const struct certinfo *leaf = peer->chain[0];
+        buf_printf(&line, ": subject \"%s\", issuer \"%s\", serial %s, sha256 %s", leaf->subject.text,
+                   leaf->issuer.text, leaf->serial, leaf->fingerprint_sha256);
+    }
+    for (size_t i = 0; peer && i < peer->n_errors; i++)
+        buf_printf(&line, "; %s", peer->errors[i].reason ? peer->errors[i].reason : "");
+    log_warning("%s: listener %s: handshake refused: %s%s", conn->remote, conn->listener_name, why,
+                line.data ? line.data : "");
+    buf_done(&line);
+
+    record_end(conn->record);
+    if (conn->transport.record && log_enabled(LOG_LEVEL_DEBUG)) {
+        buf_init(&line, 8192);
+        record_text(conn->record, &line);
+        log_debug("%s: listener %s: the refused handshake: %s", conn->remote, conn->listener_name,
+                  line.data ? line.data : "no message");
+        buf_done(&line);
+    }
+    record_trim(conn->record, MOST_REJECTED_DETAIL);
+    conn_rejected(conn, true, sent, 0, why);
+    /* From now on others may read it. */
+    record_unref(conn->record);
+    conn->record = conn->transport.record = NULL;
+}
+
+void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status, const char *why)
+{
+    struct rejection rejection = {
+        .at = clock_now(), .handshake = handshake, .alert = alert, .status = status, .peer = conn->peer};
+    if (handshake && record_count(conn->transport.record) > 0)
+        rejection.record = conn->transport.record;
+    snprintf(rejection.remote, sizeof rejection.remote, "%s", conn->remote);
+    snprintf(rejection.listener, sizeof rejection.listener, "%s", conn->listener_name);
+    snprintf(rejection.why, sizeof rejection.why, "%s", why);
+    rejections_add(server_rejections(conn->server), &rejection);
+}
+
+static size_t on_plaintext(struct transport *transport, const char *data, size_t len, char *answer,
+                           size_t *answer_len)
+{
+    struct conn *conn = of_transport(transport);
+    unsigned events = 0;
+    atomic_store_explicit(&conn->idle, false, memory_order_relaxed);
+    size_t good = http1_gate_feed(&conn->gate, &conn->limits, data, len, &events);
+    if (good == len) {
+        if (http1_gate_idle(&conn->gate))
+            transport_deadline(transport, 0);
+        else if (events & HTTP1_HEAD_BEGUN)
+            transport_deadline(transport, clock_mono_ms() + conn->header_ms);
+        return len;
+    }
+    log_info("%s: listener %s: request refused with %u: %s", conn->remote, conn->listener_name,
+             conn->gate.status, conn->gate.why);
+    plain_refusal(conn->gate.status, conn->gate.why, answer, answer_len);
+    return good;
+}
+
+static void on_plain(struct transport *transport, const char *head, size_t len, char *answer,
+                     size_t *answer_len)
+{
+    (void)transport;
+    plain_http_answer(head, len, answer, answer_len);
+}
+
+static void on_late(struct transport *transport, char *answer, size_t *answer_len)
+{
+    struct conn *conn = of_transport(transport);
+    if (http1_gate_idle(&conn->gate)) {
+        *answer_len = 0; /* the server is closing idle connections */
+        return;
+    }
+    log_info("%s: listener %s: request refused with 408: it did not arrive within %u s", conn->remote,
+             conn->listener_name, conn->header_ms / 1000);
+    plain_refusal(408, "the request did not arrive in time", answer, answer_len);
+}
+
+static const struct transport_ops TRANSPORT_OPS = {
+    .established = on_established,
+    .failed = on_failed,
+    .inspect = on_plaintext,
+    .plain = on_plain,
+    .late = on_late,
+};
+
+/* --- life
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static int set_up(struct conn *conn, gnutls_session_t session)
+{
+    static const gnutls_datum_t PROTOCOLS[] = {{(unsigned char *)(uintptr_t) "http/1.1", 8},
+                                               {(unsigned char *)(uintptr_t) "http/1.0", 8}};
+    const struct snapshot_listener *listener = conn->listener;
+    int rc = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, creds_gnutls(conn->creds));
+    if (rc >= 0) /* RFC 7301: a client that names only other protocols is refused, not served by guess */
+        rc = gnutls_alpn_set_protocols(session, PROTOCOLS, ARRAY_LEN(PROTOCOLS),
+                                       GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE);
+    if (rc >= 0 && listener->ticket_key.data) {
+        gnutls_db_set_cache_expiration(session, (int)listener->conf->ticket_lifetime);
+        rc = gnutls_session_ticket_enable_server(session, &listener->ticket_key);
+    }
+    if (rc < 0) {
+        log_error("%s: listener %s: cannot set up the session: %s", conn->remote, conn->listener_name,
+                  gnutls_strerror(rc));
+        return rc;
+    }
+    gnutls_handshake_set_max_packet_length(session, MOST_HANDSHAKE_MESSAGE);
+    gnutls_handshake_set_hook_function(
+        session, conn->transport.record ? GNUTLS_HANDSHAKE_ANY : GNUTLS_HANDSHAKE_CLIENT_HELLO,
+        GNUTLS_HOOK_PRE, on_handshake_message);
+    if (conn->client_auth != CLIENT_AUTH_OFF) {
+        /* Never GNUTLS_CERT_REQUIRE: it would refuse an absent certificate before the verify function is
+         * asked. */
+        gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
+        gnutls_session_set_verify_function(session, verify);
+        if (listener->conf->advertise_ca == ADVERTISE_CA_NONE)
+            gnutls_certificate_send_x509_rdn_sequence(session, 1);
+    } else {
+        gnutls_certificate_server_set_request(session, GNUTLS_CERT_IGNORE);
+    }
+    return 0;
+}
+
+struct conn *conn_new(struct server *server, const char *listener_name, gnutls_session_t session, int fd,
+                      const struct sockaddr *address)
+{
+    struct conn *conn = calloc(1, sizeof *conn);
+    if (!conn)
+        return NULL;
+    conn->server = server;
+    conn->listener_name = listener_name;
+    conn->snapshot = server_snapshot(server);
+    conn->listener = snapshot_listener(conn->snapshot, listener_name);
+    if (!conn->listener) {
+        snapshot_unref(conn->snapshot);
+        free(conn);
+        return NULL;
+    }
+    const struct conf *conf = conn->snapshot->conf;
+    conn->creds = creds_ref(conn->listener->creds);
+    conn->client_auth = conn->listener->conf->client_auth;
+    conn->header_ms = (uint32_t)conf->header_timeout * 1000;
+    conn->limits = (struct http1_limits){
+        .max_target = MOST_TARGET,
+        .max_head = (uint32_t)conf->max_header,
+        .max_fields = MOST_FIELDS,
+        .max_body = (uint64_t)conf->max_body,
+    };
+    remote_text(address, conn->remote);
+    http1_gate_init(&conn->gate);
+    transport_init(&conn->transport, session, fd, &TRANSPORT_OPS, (uint32_t)conf->handshake_timeout * 1000,
+                   LINGER_MS);
+    conn->record =
+        record_new(clock_mono_us(), conn->client_auth != CLIENT_AUTH_OFF, conf->handshake_record);
+    if (conf->handshake_record)
+        conn->transport.record = conn->record;
+    if (set_up(conn, session) < 0)
+        transport_deadline(&conn->transport, clock_mono_ms());
+    server_register(server, conn);
+    return conn;
+}
+
+void conn_free(struct conn *conn)
+{
+    if (!conn)
+        return;
+    server_unregister(conn->server, conn);
+    transport_done(&conn->transport);
+    peer_unref(conn->peer);
+    creds_unref(conn->creds);
+    snapshot_unref(conn->snapshot);
+    record_unref(conn->record);
+    free(conn->target);
+    free(conn);
+}

@@ -1,0 +1,77 @@
+/* One client connection: made when MHD accepts it, freed at MHD's CLOSED notification. It belongs to one MHD
+ * worker thread; only the registry (server.c) touches its transport's deadline from elsewhere, under the
+ * registry's lock. */
+#ifndef MTLSD_SERVER_CONN_H
+#define MTLSD_SERVER_CONN_H
+
+#include <gnutls/gnutls.h>
+#include <netinet/in.h>
+
+#include "http/gate.h"
+#include "pki/verdict.h"
+#include "server/snapshot.h"
+#include "tls/facts.h"
+#include "tls/record.h"
+#include "tls/transport.h"
+
+struct server;
+struct listener;
+
+enum { CONN_REMOTE = INET6_ADDRSTRLEN + 10 };
+
+struct conn {
+    struct transport transport;
+    struct conn *next, *prev; /* registry of the server, under its lock */
+    struct server *server;
+    const char *listener_name; /* lives as long as the listener, which outlives its connections */
+    uint64_t id;
+    char remote[CONN_REMOTE];                 /* "192.0.2.1:54321", "[2001:db8::1]:443" */
+    struct snapshot *snapshot;                /* the newest that it was judged by; a reference */
+    const struct snapshot_listener *listener; /* in `snapshot` */
+    struct creds *creds; /* of the snapshot that it was born with: the session uses them; a reference */
+    enum client_auth client_auth; /* what the session was asked with: fixed for its life */
+    struct record *record;        /* of the handshake; NULL: memory was short */
+    bool established;
+    struct tls_facts facts;
+    struct peer *peer; /* NULL until judged, and with client_auth = off; a reference */
+    uint64_t judged_generation;
+    struct http1_gate gate;
+    uint32_t header_ms; /* a whole request must arrive within */
+    struct http1_limits limits;
+
+    /* The request under way. */
+    uint64_t n_requests;
+    char *target; /* as sent; the memory is used again for the next */
+    size_t target_room;
+    bool has_target;
+    char method[16];      /* cut where longer */
+    const char *protocol; /* static */
+    unsigned status;      /* of the response, 0: none yet */
+    uint64_t reply_bytes; /* of its body */
+    bool under_way;       /* its head came, its answer is not complete */
+    uint64_t began_us;
+    bool orphan;       /* a reload closed its listener: it ends with the next response */
+    _Atomic bool idle; /* between requests: read by the server when it drains */
+};
+
+/* Sets the session up from the newest snapshot and takes over its transport. `address` is the client's. NULL
+ * when memory is short or the listener is gone: the session then has no certificate and its handshake fails.
+ */
+struct conn *conn_new(struct server *server, const char *listener_name, gnutls_session_t session, int fd,
+                      const struct sockaddr *address);
+void conn_free(struct conn *conn);
+
+/* Before each request: brings the judgement up to the newest snapshot and the clock. One comparison where
+ * nothing moved. 0, or negative when it could not be judged (answer 500; never a pass). */
+MUST_CHECK int conn_refresh(struct conn *conn);
+
+/* Says that the connection waits for its next request; while the server drains, that ends it. */
+void conn_idle(struct conn *conn);
+
+/* True when the listener's client_auth refuses the peer as it is judged now. */
+bool conn_refused(const struct conn *conn);
+
+/* Puts a refusal of this connection's peer on the list that /api/rejections shows. */
+void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status, const char *why);
+
+#endif

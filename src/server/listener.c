@@ -1,0 +1,291 @@
+#include "server/listener.h"
+
+#include <errno.h>
+#include <gnutls/abstract.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server/conn.h"
+#include "server/exchange.h"
+#include "server/server.h"
+#include "tls/facts.h"
+
+enum { BACKLOG = 1024, ADDRESS_TEXT = 300, SPARE_DESCRIPTORS = 64 };
+
+struct listener {
+    struct server *server;
+    char *name, *address;
+    char url[ADDRESS_TEXT];
+    char bound[ADDRESS_TEXT]; /* the address with the real port */
+    int fd;
+    struct MHD_Daemon *daemon;
+};
+
+/* "[::]:8443" -> "::", "8443". The form was checked when the configuration was read. */
+static void split(const char *address, char host[static ADDRESS_TEXT], char port[static 8])
+{
+    const char *colon = strrchr(address, ':');
+    size_t len = (size_t)(colon - address);
+    if (address[0] == '[') {
+        address++;
+        len -= 2;
+    }
+    snprintf(host, ADDRESS_TEXT, "%.*s", (int)len, address);
+    snprintf(port, 8, "%s", colon + 1);
+}
+
+static int bind_error(const char *address, int error, struct err *err)
+{
+    if (error == EADDRINUSE)
+        return err_set(err, ERR_IO,
+                       "address %s: the port is in use; stop the other program or choose another port",
+                       address);
+    if (error == EACCES)
+        return err_set(err, ERR_DENIED,
+                       "address %s: a port below 1024 needs a right: start as root, give "
+                       "CAP_NET_BIND_SERVICE, or choose a higher port",
+                       address);
+    if (error == EADDRNOTAVAIL)
+        return err_set(err, ERR_IO, "address %s: no interface of this machine has that address", address);
+    return err_set(err, ERR_IO, "address %s: %s", address, strerror(error));
+}
+
+static int bind_one(const struct addrinfo *info)
+{
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    int on = 1, off = 0;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (info->ai_family == AF_INET6) /* [::] means both families, as people expect */
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+static int bind_address(const char *address, struct err *err)
+{
+    char host[ADDRESS_TEXT], port[8];
+    split(address, host, port);
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int rc = getaddrinfo(host, port, &hints, &found);
+    if (rc != 0)
+        return err_set(err, ERR_NOTFOUND, "address %s: %s", address, gai_strerror(rc));
+    int fd = -1, error = 0;
+    for (const struct addrinfo *info = found; info && fd < 0; info = info->ai_next) {
+        fd = bind_one(info);
+        error = fd < 0 ? errno : 0;
+    }
+    freeaddrinfo(found);
+    if (fd < 0 && error == EAFNOSUPPORT && strcmp(host, "::") == 0) {
+        /* A kernel without IPv6: "every address" is then every IPv4 address. */
+        char any[32];
+        snprintf(any, sizeof any, "0.0.0.0:%s", port);
+        return bind_address(any, err);
+    }
+    return fd >= 0 ? fd : bind_error(address, error, err);
+}
+
+static void make_url(struct listener *listener)
+{
+    char host[ADDRESS_TEXT], port[8];
+    split(listener->address, host, port);
+    struct sockaddr_storage bound;
+    socklen_t len = sizeof bound;
+    unsigned number = 0;
+    if (getsockname(listener->fd, (struct sockaddr *)&bound, &len) == 0)
+        number = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&bound)->sin6_port
+                                                   : ((struct sockaddr_in *)(void *)&bound)->sin_port);
+    snprintf(listener->bound, sizeof listener->bound, "%.*s:%u",
+             (int)(strrchr(listener->address, ':') - listener->address), listener->address, number);
+    bool any = strcmp(host, "::") == 0 || strcmp(host, "0.0.0.0") == 0;
+    bool v6 = strchr(host, ':') != NULL;
+    snprintf(listener->url, sizeof listener->url, "https://%s%.250s%s:%u/", !any && v6 ? "[" : "",
+             any ? "localhost" : host, !any && v6 ? "]" : "", number);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct listener *listener = cls;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        conn_free(*socket_context);
+        *socket_context = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *session =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *address =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (!session || !fd || !address)
+        return;
+    /* Without a record the session has only MHD's credentials, which hold no certificate: the handshake
+     * fails. */
+    *socket_context = conn_new(listener->server, listener->name, session->tls_session, fd->connect_fd,
+                               address->client_addr);
+}
+
+/* MHD's own credentials, never used: every session gets the snapshot's. */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names, int n_names,
+                          const gnutls_pk_algorithm_t *algorithms, int n_algorithms, gnutls_pcert_st **chain,
+                          unsigned *n_chain, gnutls_privkey_t *key)
+{
+    (void)session, (void)names, (void)n_names, (void)algorithms, (void)n_algorithms, (void)chain,
+        (void)n_chain, (void)key;
+    return -1;
+}
+
+static void on_mhd_log(void *cls, const char *fmt, va_list ap) PRINTF(2, 0);
+static void on_mhd_log(void *cls, const char *fmt, va_list ap)
+{
+    (void)cls;
+    if (!log_enabled(LOG_LEVEL_DEBUG))
+        return;
+    char text[512];
+    vsnprintf(text, sizeof text, fmt, ap);
+    size_t len = strlen(text);
+    while (len > 0 && text[len - 1] == '\n')
+        text[--len] = '\0';
+    log_debug("libmicrohttpd: %s", text);
+}
+
+/* Descriptors that connections may use: what the process may open less what it needs itself. */
+static unsigned connection_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= 2 * SPARE_DESCRIPTORS)
+        return SPARE_DESCRIPTORS;
+    rlim_t most = limit.rlim_cur - SPARE_DESCRIPTORS;
+    return most > 100000 ? 100000 : (unsigned)most;
+}
+
+static struct MHD_Daemon *start(struct listener *listener, const struct conf *conf, unsigned workers)
+{
+    /* Room for the request's head, MHD's records of its fields, and the response's head. */
+    size_t pool = (size_t)conf->max_header + 16384;
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)connection_limit(), NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)conf->idle_timeout, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)pool, NULL},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, listener},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_completed, NULL},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_target, NULL},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)no_certificate},
+        {workers > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)workers, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,
+                            NULL, NULL, exchange_handle, NULL, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+                            MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
+int listener_open(struct server *server, const struct conf_listener *of, struct listener **out,
+                  struct err *err)
+{
+    struct listener *listener = calloc(1, sizeof *listener);
+    if (!listener)
+        return err_nomem(err);
+    listener->fd = -1;
+    listener->server = server;
+    listener->name = strdup(of->name);
+    listener->address = strdup(of->address.text);
+    int rc = listener->name && listener->address ? 0 : err_nomem(err);
+    if (rc == 0) {
+        listener->fd = bind_address(listener->address, err);
+        rc = listener->fd < 0 ? listener->fd : 0;
+    }
+    if (rc != 0) {
+        listener_close(listener);
+        return rc;
+    }
+    make_url(listener);
+    *out = listener;
+    return 0;
+}
+
+int listener_start(struct listener *listener, const struct conf *conf, unsigned workers, struct err *err)
+{
+    errno = 0;
+    listener->daemon = start(listener, conf, workers);
+    if (!listener->daemon)
+        return err_set(err, ERR_IO, "address %s: libmicrohttpd could not start: %s", listener->address,
+                       errno ? strerror(errno) : "no reason given");
+    return 0;
+}
+
+void listener_quiet(struct listener *listener)
+{
+    if (listener->daemon && listener->fd >= 0) {
+        MHD_quiesce_daemon(listener->daemon);
+        close(listener->fd);
+        listener->fd = -1;
+    }
+}
+
+void listener_close(struct listener *listener)
+{
+    if (!listener)
+        return;
+    if (listener->daemon) {
+        listener_quiet(listener);
+        MHD_stop_daemon(listener->daemon);
+    } else if (listener->fd >= 0) {
+        close(listener->fd);
+    }
+    free(listener->name);
+    free(listener->address);
+    free(listener);
+}
+
+unsigned listener_connections(const struct listener *listener)
+{
+    if (!listener->daemon)
+        return 0;
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info ? info->num_connections : 0;
+}
+
+const char *listener_name(const struct listener *listener)
+{
+    return listener->name;
+}
+
+const char *listener_address(const struct listener *listener)
+{
+    return listener->address;
+}
+
+bool listener_is(const struct listener *listener, const struct conf_listener *of)
+{
+    return strcmp(listener->name, of->name) == 0 && (strcmp(listener->address, of->address.text) == 0 ||
+                                                     strcmp(listener->bound, of->address.text) == 0);
+}
+
+const char *listener_url(const struct listener *listener)
+{
+    return listener->url;
+}

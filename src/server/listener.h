@@ -1,0 +1,32 @@
+/* A bound socket with an MHD daemon on it. It takes no part in a reload but for being opened or closed: what
+ * its connections are served with comes from the live snapshot. */
+#ifndef MTLSD_SERVER_LISTENER_H
+#define MTLSD_SERVER_LISTENER_H
+
+#include "base/err.h"
+#include "config/conf.h"
+
+struct server;
+struct listener;
+
+/* Binds, so that a port in use is known before anything changes. 0 and *out, ERR_IO, ERR_DENIED with the
+ * remedy. */
+MUST_CHECK int listener_open(struct server *server, const struct conf_listener *of, struct listener **out,
+                             struct err *err);
+/* Starts to accept with `workers` threads, once the live snapshot has its entry. 0 or ERR_IO. */
+MUST_CHECK int listener_start(struct listener *listener, const struct conf *conf, unsigned workers,
+                              struct err *err);
+/* Stops accepting; connections go on. */
+void listener_quiet(struct listener *listener);
+/* Ends every connection and frees it. */
+void listener_close(struct listener *listener);
+
+unsigned listener_connections(const struct listener *listener);
+const char *listener_name(const struct listener *listener);
+const char *listener_address(const struct listener *listener); /* as configured */
+/* True when it is what `of` asks for: the name, and the address as written or as bound (port 0 became a real
+ * one). */
+bool listener_is(const struct listener *listener, const struct conf_listener *of);
+const char *listener_url(const struct listener *listener); /* "https://localhost:8443/" */
+
+#endif

@@ -1,0 +1,113 @@
+#include "server/peer_cache.h"
+
+#include <gnutls/crypto.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKETS = 256, WAYS = 4, KEY = 32 };
+
+/* Set-associative: a chain has WAYS places, chosen by its hash; the one that was used longest ago gives way.
+ * An attacker who fills it costs others a judgement, no more. */
+struct place {
+    unsigned char key[KEY];
+    struct peer *peer; /* a reference; NULL: free */
+    uint64_t used;
+};
+
+struct peer_cache {
+    pthread_mutex_t lock;
+    uint64_t clock;
+    struct place place[BUCKETS][WAYS];
+};
+
+struct peer_cache *peer_cache_new(void)
+{
+    struct peer_cache *cache = calloc(1, sizeof *cache);
+    if (cache)
+        pthread_mutex_init(&cache->lock, NULL);
+    return cache;
+}
+
+void peer_cache_free(struct peer_cache *cache)
+{
+    if (!cache)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (size_t j = 0; j < WAYS; j++)
+            peer_unref(cache->place[i][j].peer);
+    }
+    pthread_mutex_destroy(&cache->lock);
+    free(cache);
+}
+
+static bool hash_chain(const struct verdict_question *question, unsigned char key[static KEY])
+{
+    gnutls_hash_hd_t hash;
+    if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
+        return false;
+    bool good = true;
+    for (unsigned i = 0; good && i < question->n_chain; i++) {
+        uint32_t len = question->chain[i].size;
+        good =
+            gnutls_hash(hash, &len, sizeof len) >= 0 && gnutls_hash(hash, question->chain[i].data, len) >= 0;
+    }
+    gnutls_hash_deinit(hash, key);
+    return good;
+}
+
+static struct peer *look_up(struct peer_cache *cache, const unsigned char key[static KEY], time_t at)
+{
+    struct peer *found = NULL;
+    pthread_mutex_lock(&cache->lock);
+    struct place *bucket = cache->place[key[0]];
+    for (size_t j = 0; j < WAYS && !found; j++) {
+        struct peer *peer = bucket[j].peer;
+        if (peer && memcmp(bucket[j].key, key, KEY) == 0 && at >= peer->judged_at && at < peer->judge_again) {
+            bucket[j].used = ++cache->clock;
+            found = peer_ref(peer);
+        }
+    }
+    pthread_mutex_unlock(&cache->lock);
+    return found;
+}
+
+static void store(struct peer_cache *cache, const unsigned char key[static KEY], struct peer *peer)
+{
+    pthread_mutex_lock(&cache->lock);
+    struct place *bucket = cache->place[key[0]], *victim = &bucket[0];
+    for (size_t j = 0; j < WAYS; j++) {
+        if (bucket[j].peer && memcmp(bucket[j].key, key, KEY) == 0) {
+            victim = &bucket[j];
+            break;
+        }
+        if (bucket[j].used < victim->used)
+            victim = &bucket[j];
+    }
+    struct peer *old = victim->peer;
+    victim->peer = peer_ref(peer);
+    victim->used = ++cache->clock;
+    memcpy(victim->key, key, KEY);
+    pthread_mutex_unlock(&cache->lock);
+    peer_unref(old);
+}
+
+int peer_cache_judge(struct peer_cache *cache, const struct verdict_question *question, struct peer **out,
+                     struct err *err)
+{
+    unsigned char key[KEY];
+    /* A chain above the bounds is refused before it is walked, so it is not hashed either. */
+    bool cacheable = cache && question->n_chain > 0 && question->n_chain <= CHAIN_MAX_CERTS;
+    cacheable = cacheable && hash_chain(question, key);
+    if (cacheable) {
+        struct peer *known = look_up(cache, key, question->at);
+        if (known) {
+            *out = known;
+            return 0;
+        }
+    }
+    int rc = verdict_judge(question, out, err);
+    if (rc == 0 && cacheable)
+        store(cache, key, *out);
+    return rc;
+}

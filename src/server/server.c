@@ -1,0 +1,446 @@
+#include "server/server.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/listener.h"
+
+enum { MOST_LISTENERS = 64, MOST_SLEEP_MS = 1000, LEAST_SLEEP_MS = 20 };
+
+struct server {
+    char *conf_file;
+    struct ticket_master tickets;
+    struct rejections *rejections;
+    uint64_t started_ms;
+
+    pthread_mutex_t lock; /* the snapshot's pointer and the reload's result */
+    struct snapshot *snapshot;
+    _Atomic uint64_t generation;
+    bool reload_failed;
+    char reload_error[256];
+
+    /* Listeners: only the main thread opens and closes them. */
+    struct listener *listener[MOST_LISTENERS];
+    size_t n_listeners;
+    struct listener *retired[MOST_LISTENERS]; /* closed by a reload, with connections that still end */
+    size_t n_retired;
+
+    /* Every connection. Workers add and remove theirs; the watch thread walks. */
+    pthread_mutex_t registry_lock;
+    pthread_cond_t registry_moved;
+    struct conn *conns;
+    size_t n_conns;
+    uint64_t next_id;
+
+    pthread_t watch;
+    bool watching, stop; /* stop: under registry_lock */
+    atomic_bool draining;
+};
+
+/* --- snapshot
+ * ------------------------------------------------------------------------------------------------------ */
+
+struct snapshot *server_snapshot(struct server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    struct snapshot *snapshot = snapshot_ref(server->snapshot);
+    pthread_mutex_unlock(&server->lock);
+    return snapshot;
+}
+
+uint64_t server_generation(const struct server *server)
+{
+    return atomic_load_explicit(&server->generation, memory_order_acquire);
+}
+
+static void publish(struct server *server, struct snapshot *snapshot)
+{
+    pthread_mutex_lock(&server->lock);
+    struct snapshot *old = server->snapshot;
+    snapshot->generation = server_generation(server) + 1;
+    server->snapshot = snapshot;
+    server->reload_failed = false;
+    atomic_store_explicit(&server->generation, snapshot->generation, memory_order_release);
+    pthread_mutex_unlock(&server->lock);
+    snapshot_unref(old);
+}
+
+void server_health(struct server *server, const struct snapshot *snapshot, struct health *out)
+{
+    *out = (struct health){
+        .now = clock_now(),
+        .uptime = (clock_mono_ms() - server->started_ms) / 1000,
+        .draining = server_draining(server),
+        .generation = snapshot->generation,
+        .listener = snapshot->health,
+        .n_listeners = snapshot->n_listeners,
+    };
+    pthread_mutex_lock(&server->lock);
+    out->reload_failed = server->reload_failed;
+    memcpy(out->reload_error, server->reload_error, sizeof out->reload_error);
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* --- registry and deadlines
+ * ---------------------------------------------------------------------------------------- */
+
+void server_register(struct server *server, struct conn *conn)
+{
+    pthread_mutex_lock(&server->registry_lock);
+    conn->id = ++server->next_id;
+    conn->next = server->conns;
+    if (conn->next)
+        conn->next->prev = conn;
+    server->conns = conn;
+    server->n_conns++;
+    pthread_mutex_unlock(&server->registry_lock);
+}
+
+void server_unregister(struct server *server, struct conn *conn)
+{
+    pthread_mutex_lock(&server->registry_lock);
+    if (conn->prev)
+        conn->prev->next = conn->next;
+    else
+        server->conns = conn->next;
+    if (conn->next)
+        conn->next->prev = conn->prev;
+    server->n_conns--;
+    if (server->n_conns == 0 || server_draining(server))
+        pthread_cond_broadcast(&server->registry_moved);
+    pthread_mutex_unlock(&server->registry_lock);
+}
+
+/* Wakes every connection whose deadline passed; returns the milliseconds until the next look. A deadline that
+ * is set meanwhile is at least a second away (the shortest that the configuration allows), so nobody needs to
+ * wake this thread. */
+static uint64_t expire_all(struct server *server)
+{
+    uint64_t now = clock_mono_ms(), next = now + MOST_SLEEP_MS;
+    for (struct conn *conn = server->conns; conn; conn = conn->next) {
+        uint64_t deadline = atomic_load_explicit(&conn->transport.deadline_ms, memory_order_relaxed);
+        if (deadline == 0)
+            continue;
+        if (deadline <= now) {
+            transport_deadline(&conn->transport, 0);
+            transport_expire(&conn->transport);
+        } else if (deadline < next) {
+            next = deadline;
+        }
+    }
+    return next - now < LEAST_SLEEP_MS ? LEAST_SLEEP_MS : next - now;
+}
+
+static void *watch(void *cls)
+{
+    struct server *server = cls;
+    pthread_mutex_lock(&server->registry_lock);
+    while (!server->stop) {
+        uint64_t sleep_ms = expire_all(server);
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += (time_t)(sleep_ms / 1000);
+        until.tv_nsec += (long)(sleep_ms % 1000) * 1000000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000;
+        }
+        pthread_cond_timedwait(&server->registry_moved, &server->registry_lock, &until);
+    }
+    pthread_mutex_unlock(&server->registry_lock);
+    return NULL;
+}
+
+/* --- listeners
+ * ----------------------------------------------------------------------------------------------------- */
+
+static unsigned workers(const struct conf *conf)
+{
+    if (conf->workers > 0)
+        return (unsigned)conf->workers;
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (unsigned)online : 1;
+}
+
+static struct listener *find_listener(struct server *server, const struct conf_listener *wanted)
+{
+    for (size_t i = 0; i < server->n_listeners; i++) {
+        if (listener_is(server->listener[i], wanted))
+            return server->listener[i];
+    }
+    return NULL;
+}
+
+static bool wants(const struct conf *conf, const struct listener *listener)
+{
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        if (listener_is(listener, &conf->listener[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Binds what `conf` has and the server lacks, at the end of server->listener. On failure those are closed
+ * again. */
+static int bind_missing(struct server *server, const struct conf *conf, struct diag *diag)
+{
+    size_t had = server->n_listeners;
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        const struct conf_listener *wanted = &conf->listener[i];
+        if (find_listener(server, wanted))
+            continue;
+        struct err err = {0};
+        int rc = server->n_listeners < MOST_LISTENERS
+                     ? listener_open(server, wanted, &server->listener[server->n_listeners], &err)
+                     : err_set(&err, ERR_RANGE, "there may be %d listeners at most", MOST_LISTENERS);
+        if (rc != 0) {
+            diag_error(diag, wanted->address.src, "listen \"%s\": %s", wanted->name, err.text);
+            while (server->n_listeners > had)
+                listener_close(server->listener[--server->n_listeners]);
+            return rc;
+        }
+        server->n_listeners++;
+    }
+    return 0;
+}
+
+/* Lets the listeners from `first` on accept. */
+static int start_from(struct server *server, size_t first, const struct conf *conf, struct diag *diag)
+{
+    for (size_t i = first; i < server->n_listeners; i++) {
+        struct err err = {0};
+        int rc = listener_start(server->listener[i], conf, workers(conf), &err);
+        if (rc != 0) {
+            struct src nowhere = {0};
+            diag_error(diag, nowhere, "listen \"%s\": %s", listener_name(server->listener[i]), err.text);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* Frees retired listeners whose last connection is gone. */
+static void reap_retired(struct server *server)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < server->n_retired; i++) {
+        if (listener_connections(server->retired[i]) == 0)
+            listener_close(server->retired[i]);
+        else
+            server->retired[kept++] = server->retired[i];
+    }
+    server->n_retired = kept;
+}
+
+/* Retires what `conf` no longer has: it stops accepting, its idle connections end now and the others with
+ * their response. */
+static void retire_superfluous(struct server *server, const struct conf *conf)
+{
+    reap_retired(server);
+    size_t kept = 0;
+    for (size_t i = 0; i < server->n_listeners; i++) {
+        struct listener *listener = server->listener[i];
+        if (wants(conf, listener)) {
+            server->listener[kept++] = listener;
+            continue;
+        }
+        log_notice("listener %s on %s closes", listener_name(listener), listener_address(listener));
+        listener_quiet(listener);
+        pthread_mutex_lock(&server->registry_lock);
+        for (struct conn *conn = server->conns; conn; conn = conn->next) {
+            if (conn->listener_name == listener_name(listener) &&
+                atomic_load_explicit(&conn->idle, memory_order_relaxed))
+                transport_expire(&conn->transport);
+        }
+        pthread_mutex_unlock(&server->registry_lock);
+        if (server->n_retired < MOST_LISTENERS)
+            server->retired[server->n_retired++] = listener;
+        else
+            listener_close(listener);
+    }
+    server->n_listeners = kept;
+}
+
+/* --- life
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+int server_new(const char *conf_file, struct diag *diag, struct server **out)
+{
+    struct src nowhere = {0};
+    struct server *server = calloc(1, sizeof *server);
+    if (!server)
+        return ERR_NOMEM;
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_mutex_init(&server->registry_lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&server->registry_moved, &attributes);
+    pthread_condattr_destroy(&attributes);
+    server->started_ms = clock_mono_ms();
+    server->conf_file = strdup(conf_file);
+
+    struct err err = {0};
+    int rc = server->conf_file ? ticket_master_init(&server->tickets, &err) : err_nomem(&err);
+    if (rc != 0)
+        diag_error(diag, nowhere, "%s", err.text);
+    struct snapshot *snapshot = NULL;
+    if (rc == 0)
+        rc = snapshot_build(conf_file, &server->tickets, diag, &snapshot);
+    if (rc != 0) {
+        server_free(server);
+        return rc;
+    }
+    server->rejections = rejections_new((size_t)snapshot->conf->rejections);
+    publish(server, snapshot);
+    if (!server->rejections) {
+        server_free(server);
+        return ERR_NOMEM;
+    }
+    *out = server;
+    return 0;
+}
+
+int server_start(struct server *server, struct diag *diag)
+{
+    int rc = pthread_create(&server->watch, NULL, watch, server);
+    if (rc != 0) {
+        struct src nowhere = {0};
+        diag_error(diag, nowhere, "cannot start a thread: %s", strerror(rc));
+        return ERR_IO;
+    }
+    server->watching = true;
+    const struct conf *conf = server->snapshot->conf;
+    rc = bind_missing(server, conf, diag);
+    return rc == 0 ? start_from(server, 0, conf, diag) : rc;
+}
+
+void server_free(struct server *server)
+{
+    if (!server)
+        return;
+    for (size_t i = 0; i < server->n_listeners; i++)
+        listener_close(server->listener[i]);
+    for (size_t i = 0; i < server->n_retired; i++)
+        listener_close(server->retired[i]);
+    if (server->watching) {
+        pthread_mutex_lock(&server->registry_lock);
+        server->stop = true;
+        pthread_cond_broadcast(&server->registry_moved);
+        pthread_mutex_unlock(&server->registry_lock);
+        pthread_join(server->watch, NULL);
+    }
+    snapshot_unref(server->snapshot);
+    rejections_free(server->rejections);
+    ticket_master_wipe(&server->tickets);
+    pthread_mutex_destroy(&server->lock);
+    pthread_mutex_destroy(&server->registry_lock);
+    pthread_cond_destroy(&server->registry_moved);
+    free(server->conf_file);
+    free(server);
+}
+
+/* Remembers the first error for /health, and passes all on. */
+struct reload_sink {
+    struct diag *to;
+    struct server *server;
+    bool have;
+};
+
+static void on_reload_finding(void *cls, enum diag_severity severity, struct src src, const char *text)
+{
+    struct reload_sink *sink = cls;
+    if (sink->to->emit)
+        sink->to->emit(sink->to->cls, severity, src, text);
+    if (severity != DIAG_ERROR || sink->have)
+        return;
+    sink->have = true;
+    pthread_mutex_lock(&sink->server->lock);
+    snprintf(sink->server->reload_error, sizeof sink->server->reload_error, "%s:%u: %s",
+             src.file ? src.file : "", src.line, text);
+    pthread_mutex_unlock(&sink->server->lock);
+}
+
+int server_reload(struct server *server, struct diag *diag)
+{
+    struct reload_sink sink = {.to = diag, .server = server};
+    struct diag inner = {.emit = on_reload_finding, .cls = &sink};
+    struct snapshot *snapshot = NULL;
+    int rc = snapshot_build(server->conf_file, &server->tickets, &inner, &snapshot);
+    size_t had = server->n_listeners;
+    if (rc == 0)
+        rc = bind_missing(server, snapshot->conf, &inner);
+    if (rc == 0) {
+        /* Bound, published, then accepting: a new listener's first connection finds its entry. */
+        publish(server, snapshot_ref(snapshot));
+        rc = start_from(server, had, snapshot->conf, &inner);
+    }
+    diag->errors += inner.errors;
+    diag->warnings += inner.warnings;
+    if (rc == 0) {
+        retire_superfluous(server, snapshot->conf);
+        log_notice("reloaded: generation %llu, %zu listener%s", (unsigned long long)server_generation(server),
+                   server->n_listeners, server->n_listeners == 1 ? "" : "s");
+    } else {
+        pthread_mutex_lock(&server->lock);
+        server->reload_failed = true;
+        pthread_mutex_unlock(&server->lock);
+    }
+    snapshot_unref(snapshot);
+    return rc;
+}
+
+struct rejections *server_rejections(struct server *server)
+{
+    return server->rejections;
+}
+
+bool server_draining(const struct server *server)
+{
+    return atomic_load_explicit(&server->draining, memory_order_relaxed);
+}
+
+void server_drain(struct server *server)
+{
+    struct snapshot *snapshot = server_snapshot(server);
+    uint64_t until_ms = clock_mono_ms() + (uint64_t)snapshot->conf->drain_timeout * 1000;
+    snapshot_unref(snapshot);
+    atomic_store(&server->draining, true);
+    for (size_t i = 0; i < server->n_listeners; i++)
+        listener_quiet(server->listener[i]);
+
+    pthread_mutex_lock(&server->registry_lock);
+    /* An idle connection has no deadline; it gets one that has passed, and its worker says goodbye. One with
+     * a request under way ends with its response, which carries Connection: close. */
+    for (struct conn *conn = server->conns; conn; conn = conn->next) {
+        if (atomic_load_explicit(&conn->idle, memory_order_relaxed))
+            transport_expire(&conn->transport);
+    }
+    while (server->n_conns > 0 && clock_mono_ms() < until_ms) {
+        struct timespec next;
+        clock_gettime(CLOCK_MONOTONIC, &next);
+        next.tv_nsec += 50 * 1000000;
+        if (next.tv_nsec >= 1000000000) {
+            next.tv_sec++;
+            next.tv_nsec -= 1000000000;
+        }
+        pthread_cond_timedwait(&server->registry_moved, &server->registry_lock, &next);
+    }
+    size_t left = server->n_conns;
+    pthread_mutex_unlock(&server->registry_lock);
+    if (left > 0)
+        log_warning("drain_timeout passed: %zu connection%s cut", left, left == 1 ? "" : "s");
+}
+
+void server_describe(struct server *server, struct buf *out)
+{
+    for (size_t i = 0; i < server->n_listeners; i++)
+        buf_printf(out, "%s %s\n", listener_name(server->listener[i]), listener_url(server->listener[i]));
+}

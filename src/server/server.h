@@ -1,0 +1,38 @@
+/* The running server: its listeners, the live snapshot, the registry of connections and the deadlines. */
+#ifndef MTLSD_SERVER_SERVER_H
+#define MTLSD_SERVER_SERVER_H
+
+#include "base/diag.h"
+#include "report/rejections.h"
+#include "server/conn.h"
+#include "server/snapshot.h"
+
+/* Makes a server for a configuration file: reads it (findings go to `diag`), binds nothing yet. 0 and *out.
+ */
+MUST_CHECK int server_new(const char *conf_file, struct diag *diag, struct server **out);
+/* Binds every listener. Findings (port in use, no right to bind) go to `diag` with file and line. */
+MUST_CHECK int server_start(struct server *server, struct diag *diag);
+/* Stops what still runs and frees all. */
+void server_free(struct server *server);
+
+/* Builds a new snapshot from the same file and swaps it in; listeners are opened and closed as it says. On
+ * any failure the old one keeps serving and `diag` says why. */
+MUST_CHECK int server_reload(struct server *server, struct diag *diag);
+
+/* Stops accepting and lets connections end: idle ones at once, others after their response. Returns when none
+ * is left or after the configuration's drain_timeout. */
+void server_drain(struct server *server);
+
+/* One line per listener, "NAME URL", with the real port. */
+void server_describe(struct server *server, struct buf *out);
+
+/* For connections, any thread. */
+struct snapshot *server_snapshot(struct server *server); /* a reference of the caller's */
+uint64_t server_generation(const struct server *server);
+void server_register(struct server *server, struct conn *conn);   /* gives it its id */
+void server_unregister(struct server *server, struct conn *conn); /* after it no other thread touches it */
+bool server_draining(const struct server *server);
+struct rejections *server_rejections(struct server *server);
+void server_health(struct server *server, const struct snapshot *snapshot, struct health *out);
+
+#endif

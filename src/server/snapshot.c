@@ -1,0 +1,142 @@
+#include "server/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/peer_cache.h"
+
+static int load_listener(const struct conf *conf, const struct conf_listener *listener,
+                         const struct ticket_master *master, struct diag *diag, struct snapshot_listener *out)
+{
+    out->conf = listener;
+    int rc = trust_load(conf, listener, diag, &out->trust);
+    if (rc == 0)
+        rc = creds_load(conf, listener, out->trust, diag, &out->creds);
+    if (rc != 0)
+        return rc;
+    struct err err = {0};
+    rc = ticket_key_init(&out->ticket_key, master, listener, out->trust, &err);
+    if (rc != 0) {
+        diag_error(diag, listener->ticket_key_file.text ? listener->ticket_key_file.src : listener->src, "%s",
+                   err.text);
+        return rc;
+    }
+    out->peers = peer_cache_new();
+    return out->peers ? 0 : ERR_NOMEM;
+}
+
+static int open_root(const struct conf *conf, struct diag *diag, int *out)
+{
+    const struct conf_text *root = &conf->document_root;
+    if (!root->text)
+        return 0;
+    int fd = open(root->text, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        diag_error(diag, root->src, "document_root: cannot open the folder %s: %s", root->text,
+                   strerror(errno));
+        return errno == EACCES ? ERR_DENIED : ERR_NOTFOUND;
+    }
+    *out = fd;
+    return 0;
+}
+
+/* When the first CRL of a listener begins to make it refuse clients; 0: never. */
+static time_t refuses_from(const struct conf_listener *listener, const struct trust *trust)
+{
+    time_t next_update = trust_crl_next_update(trust);
+    if (next_update == 0 || listener->crl_check == CRL_CHECK_OFF ||
+        listener->crl_stale_mode == CRL_STALE_ACCEPT)
+        return 0;
+    return next_update + (listener->crl_stale_mode == CRL_STALE_GRACE ? (time_t)listener->crl_grace : 0);
+}
+
+int snapshot_build(const char *conf_file, const struct ticket_master *master, struct diag *diag,
+                   struct snapshot **out)
+{
+    struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+    if (!snapshot)
+        return ERR_NOMEM;
+    atomic_init(&snapshot->refs, 1);
+    snapshot->document_root = -1;
+    int rc = conf_load(conf_file, diag, &snapshot->conf);
+    if (rc != 0)
+        goto out;
+
+    const struct conf *conf = snapshot->conf;
+    snapshot->listener = calloc(conf->n_listeners, sizeof *snapshot->listener);
+    snapshot->health = calloc(conf->n_listeners, sizeof *snapshot->health);
+    if (!snapshot->listener || !snapshot->health) {
+        rc = ERR_NOMEM;
+        goto out;
+    }
+    snapshot->n_listeners = conf->n_listeners;
+    /* Every part is tried even when an earlier one failed, so that all findings come at once. */
+    rc = policy_new(conf->location, conf->n_locations, diag, &snapshot->policy);
+    int root = open_root(conf, diag, &snapshot->document_root);
+    rc = rc != 0 ? rc : root;
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        struct snapshot_listener *listener = &snapshot->listener[i];
+        int one = load_listener(conf, &conf->listener[i], master, diag, listener);
+        rc = rc != 0 ? rc : one;
+        if (one == 0) {
+            snapshot->health[i] = (struct health_listener){
+                .name = conf->listener[i].name,
+                .certificate_not_after = creds_not_after(listener->creds),
+                .crl_next_update = trust_crl_next_update(listener->trust),
+                .crl_refuses_from = refuses_from(&conf->listener[i], listener->trust),
+            };
+        }
+    }
+out:
+    if (rc == 0 && diag->errors > 0)
+        rc = ERR_SYNTAX;
+    if (rc == 0)
+        *out = snapshot;
+    else
+        snapshot_unref(snapshot);
+    return rc;
+}
+
+void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *diag)
+{
+    for (size_t i = 0; i < snapshot->n_listeners; i++)
+        creds_lint(snapshot->listener[i].creds, snapshot->listener[i].conf, now, diag);
+}
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot)
+{
+    atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);
+    return snapshot;
+}
+
+void snapshot_unref(struct snapshot *snapshot)
+{
+    if (!snapshot || atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+        struct snapshot_listener *listener = &snapshot->listener[i];
+        peer_cache_free(listener->peers);
+        ticket_key_done(&listener->ticket_key);
+        creds_unref(listener->creds);
+        trust_unref(listener->trust);
+    }
+    free(snapshot->listener);
+    free(snapshot->health);
+    policy_free(snapshot->policy);
+    if (snapshot->document_root >= 0)
+        close(snapshot->document_root);
+    conf_free(snapshot->conf);
+    free(snapshot);
+}
+
+const struct snapshot_listener *snapshot_listener(const struct snapshot *snapshot, const char *name)
+{
+    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+        if (strcmp(snapshot->listener[i].conf->name, name) == 0)
+            return &snapshot->listener[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,50 @@
+/* Everything that a reload can change, built and validated whole, then immutable and refcounted. Connections
+ * take a reference; the last one frees it. */
+#ifndef MTLSD_SERVER_SNAPSHOT_H
+#define MTLSD_SERVER_SNAPSHOT_H
+
+#include <gnutls/gnutls.h>
+#include <stdatomic.h>
+
+#include "base/diag.h"
+#include "config/conf.h"
+#include "http/message.h"
+#include "pki/creds.h"
+#include "pki/trust.h"
+#include "policy/policy.h"
+#include "server/tickets.h"
+
+struct snapshot_listener {
+    const struct conf_listener *conf;
+    struct trust *trust;
+    struct creds *creds;
+    struct peer_cache *peers;  /* chains that were judged under this trust */
+    gnutls_datum_t ticket_key; /* data NULL: no tickets */
+};
+
+struct snapshot {
+    atomic_uint refs;
+    uint64_t generation; /* 1, 2, ...: set by the server when it goes live */
+    struct conf *conf;
+    struct policy *policy;
+    int document_root; /* O_PATH descriptor, -1: none */
+    struct snapshot_listener *listener;
+    size_t n_listeners;
+    struct health_listener *health; /* n_listeners of them */
+};
+
+/* Reads the configuration and every file that it names. All problems go to `diag`. 0 and *out with one
+ * reference, negative when there was an error. `master` makes the ticket keys; NULL for `check`. */
+MUST_CHECK int snapshot_build(const char *conf_file, const struct ticket_master *master, struct diag *diag,
+                              struct snapshot **out);
+
+/* The deeper lints of `mtlsd check`. */
+void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *diag);
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot);
+
+/* The listener of that name, NULL when this configuration has none. */
+const struct snapshot_listener *snapshot_listener(const struct snapshot *snapshot, const char *name);
+
+#endif
