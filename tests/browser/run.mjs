@@ -1,0 +1,235 @@
+// The page in a real Chromium. Called by tests/server/browser.test, which has made a home folder with an NSS store for
+// each client, and a policy by which Chromium chooses the certificate; writes a line "ok" or "not ok" for each statement.
+//
+// MODULES: the folder node_modules. CHROMIUM: the program. HOMES: one folder a client. URL_<listener>: where it listens.
+// SHOTS: a folder for screenshots, or nothing.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const { MODULES, CHROMIUM, HOMES, SHOTS } = process.env;
+const require = createRequire(path.join(MODULES, 'from-here.js'));
+const { chromium } = require('playwright-core');
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+const FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--no-sandbox'];
+
+// listener, client, what the page says of it: a verdict and its codes, or that there is no page at all. Chromium itself
+// holds back a certificate that has expired (but see expiring()), and one from a CA that was not named: only `unnamed`,
+// which names none, gets to see that.
+const CASES = [
+  ['off', 'good', 'off'],
+  ['request', 'none', 'none'],
+  ['request', 'good', 'good'],
+  ['request', 'expired', 'none'],
+  ['request', 'revoked', 'bad', 'revoked'],
+  ['request', 'unknown-ca', 'none'],
+  ['unnamed', 'unknown-ca', 'bad', 'issuer_unknown'],
+  ['require', 'none', 'refused'],
+  ['require', 'good', 'good'],
+  ['require', 'expired', 'refused'],
+  ['require', 'revoked', 'refused'],
+  ['require', 'unknown-ca', 'refused'],
+];
+
+const detail = (got) => (typeof got === 'string' ? got : JSON.stringify(got));
+
+function is(got, want, what) {
+  const good = detail(got) === detail(want);
+  console.log(`${good ? 'ok' : 'not ok'} - ${what}${good ? '' : `: got ${detail(got)}, want ${detail(want)}`}`.replaceAll('\n', ' '));
+}
+
+const like = (got, pattern, what) => is(pattern.test(got) ? String(pattern) : got, String(pattern), what);
+
+// A browser of its own for each visit: certificates, choices and sessions are remembered as long as it lives.
+async function open(listener, client, options) {
+  const origin = process.env[`URL_${listener}`];
+  const home = path.join(HOMES, client);
+  const context = await chromium.launchPersistentContext('', {
+    executablePath: CHROMIUM,
+    args: FLAGS,
+    env: { ...process.env, HOME: home },
+    locale: 'en-GB',
+    viewport: { width: 1280, height: 800 },
+    ...options,
+  });
+  const page = context.pages()[0];
+  const trouble = [];
+  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && trouble.push(message.text()));
+  page.on('pageerror', (error) => trouble.push(String(error)));
+  page.on('requestfailed', (request) => trouble.push(`${request.url()}: ${request.failure().errorText}`));
+  page.on('request', (request) => request.url().startsWith(`${origin}/`) || trouble.push(`asked ${request.url()}`));
+  await page.addInitScript(() => addEventListener('securitypolicyviolation',
+    (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`)));
+  return { context, page, origin, trouble };
+}
+
+async function visit(listener, client, options, visitor) {
+  const opened = await open(listener, client, options);
+  try {
+    await visitor(opened);
+  } finally {
+    await opened.context.close();
+  }
+}
+
+async function accessible(page, what) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  is(violations.map((v) => `${v.id}: ${v.nodes[0].target.join(' ')}`), [], `${what}: axe finds no violation`);
+}
+
+const fits = async (page, what) => is(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true,
+  `${what}: nothing is wider than the window`);
+
+const shot = async (page, name) => SHOTS && page.screenshot({ path: path.join(SHOTS, `${name}.png`), fullPage: true });
+
+async function drawn(page, what) {
+  const record = await page.evaluate(async () => (await (await fetch('/api/connection')).json()).handshake ?? null);
+  const names = await page.locator('.row:not(.ghost) .name').allTextContents();
+  if (!record) is(await page.locator('#diagram').textContent(), 'This server keeps no record of handshakes to draw.', `${what}: no record`);
+  else like(names.join(' '), /^ClientHello .*ServerHello .*Finished/, `${what}: the handshake is drawn`);
+}
+
+async function walk([listener, client, state, ...codes]) {
+  const what = `${listener}, ${client}`;
+  await visit(listener, client, {}, async ({ page, origin, trouble }) => {
+    const answer = await page.goto(`${origin}/`).then((r) => r.status(), (error) => error.message);
+    if (state === 'refused') {
+      like(String(answer), /ERR_BAD_SSL_CLIENT_AUTH_CERT/, `${what}: refused in the handshake`);
+      return;
+    }
+    is(answer, 200, `${what}: served`);
+    await page.waitForSelector('html[data-ready]');
+    like(await page.locator('#verdict .verdict').getAttribute('class'), new RegExp(`\\b${state}$`), `${what}: the verdict is "${state}"`);
+    is(await page.locator('.reason.bad h3 code').allTextContents(), codes, `${what}: the reasons`);
+    is(await page.locator('.why').count(), state === 'none' || state === 'off' ? 1 : 0, `${what}: why no picker appeared`);
+    await drawn(page, what);
+    await fits(page, what);
+    await accessible(page, what);
+    await shot(page, `${listener}-${client}`);
+    is(trouble, [], `${what}: no error, no violation, nobody else asked`);
+  });
+}
+
+async function languages() {
+  await visit('request', 'good', { locale: 'zh-CN', colorScheme: 'dark' }, async ({ page, origin, trouble }) => {
+    await page.goto(`${origin}/`);
+    await page.waitForSelector('html[data-ready]');
+    is(await page.textContent('h1'), '您的连接', 'a Chinese browser gets Chinese');
+    is(await page.title(), '您的连接 · mtlsd', 'in the title too');
+    await accessible(page, 'Chinese, dark');
+    await shot(page, 'chinese-dark');
+    await page.click('text=English');
+    await page.waitForSelector('html[lang=en]');
+    is(await page.textContent('h1'), 'Your connection', 'the switch changes the language');
+    is(await page.evaluate(() => document.activeElement.textContent), 'English', 'and keeps the focus');
+    await page.reload();
+    await page.waitForSelector('html[data-ready]');
+    is(await page.getAttribute('html', 'lang'), 'en', 'which is remembered');
+    is(trouble, [], 'languages: no trouble');
+  });
+}
+
+// Everything that a mouse can do, by Tab, Enter and Space.
+async function keyboard() {
+  await visit('request', 'good', { permissions: ['clipboard-read', 'clipboard-write'] }, async ({ page, origin, trouble }) => {
+    await page.goto(`${origin}/`);
+    await page.waitForSelector('html[data-ready]');
+    const all = await page.locator('button:visible, summary:visible, a:visible').count();
+    const seen = new Set();
+    let copied = false;
+    for (let i = 0; i < all; i += 1) {
+      await page.keyboard.press('Tab');
+      const [kind, name, ring] = await page.evaluate(() => {
+        const { activeElement: e } = document;
+        e.dataset.seen ??= document.querySelectorAll('[data-seen]').length;
+        return [e.tagName, `${e.dataset.seen} ${e.className}`, getComputedStyle(e).outlineStyle];
+      });
+      seen.add(name);
+      if (ring === 'none') is(ring, 'a ring', `keyboard: ${kind} ${name} shows the focus`);
+      if (kind === 'SUMMARY') {
+        await page.keyboard.press('Enter');
+        await page.keyboard.press('Enter');
+      } else if (/switch/.test(name)) {
+        await page.keyboard.press('Space');
+        is(await page.getAttribute('.switch', 'aria-checked'), 'true', 'keyboard: the switch is on');
+      } else if (kind === 'BUTTON' && !copied && await page.evaluate(() => document.activeElement.parentElement.matches('.copyable'))) {
+        copied = true;
+        await page.keyboard.press('Enter');
+        await page.waitForFunction(() => document.getElementById('announce').textContent === 'Copied');
+        is(await page.evaluate(() => navigator.clipboard.readText()), await page.evaluate(() => document.activeElement.parentElement
+          .querySelector('code').textContent), 'keyboard: the copy is what it says');
+      }
+    }
+    is(seen.size, all, 'keyboard: Tab reaches every control');
+    is(copied, true, 'keyboard: a copy was made');
+    is(trouble, [], 'keyboard: no trouble');
+  });
+}
+
+async function sizes() {
+  for (const [width, height, client] of [[320, 640, 'revoked'], [3840, 2160, 'good']]) {
+    await visit('request', client, { viewport: { width, height } }, async ({ page, origin }) => {
+      await page.goto(`${origin}/`);
+      await page.waitForSelector('html[data-ready]');
+      for (const summary of await page.locator('summary:visible').all()) {
+        if (!await summary.evaluate((e) => e.parentElement.open)) await summary.click();
+      }
+      await fits(page, `${width} pixels, all open`);
+      await accessible(page, `${width} pixels`);
+      await shot(page, `width-${width}`);
+    });
+  }
+}
+
+async function problems() {
+  for (const [client, where, status] of [['none', '/secure/', 403], ['revoked', '/secure/', 403], ['good', '/nothing', 404]]) {
+    await visit('request', client, {}, async ({ page, origin }) => {
+      const what = `${where}, ${client}`;
+      is((await page.goto(origin + where)).status(), status, `${what}: ${status}`);
+      like(await page.textContent('h1'), new RegExp(`^${status} `), `${what}: a page says so`);
+      is(await page.evaluate(() => document.styleSheets.length), 1, `${what}: in the page's style`);
+      await accessible(page, what);
+      await shot(page, `problem-${status}-${client}`);
+    });
+  }
+}
+
+async function withoutScript() {
+  await visit('request', 'none', { javaScriptEnabled: false }, async ({ page, origin }) => {
+    await page.goto(`${origin}/`);
+    is(await page.locator('noscript a[href="/api/connection"]').first().isVisible(), true, 'without script: links to the JSON');
+  });
+}
+
+// A certificate that expires while the page is open: the server judges again, and the next request is told so.
+async function expiring(others) {
+  const { context, page, origin, trouble } = await open('request', 'expiring', {});
+  const state = async () => {
+    await page.goto(`${origin}/`);
+    await page.waitForSelector('html[data-ready]');
+    return (await page.locator('#verdict .verdict').getAttribute('class')).split(' ').pop();
+  };
+  is(await state(), 'good', 'expiring: the verdict is "good"');
+  await others();
+  const patience = Date.now() + 90000;
+  while (await state() === 'good' && Date.now() < patience) await page.waitForTimeout(500);
+  is(await state(), 'bad', 'expired: the verdict is "bad"');
+  is(await page.locator('.reason.bad h3 code').allTextContents(), ['expired'], 'expired: the reason');
+  await accessible(page, 'expired');
+  await shot(page, 'expired');
+  is(trouble, [], 'expired: no trouble');
+  await context.close();
+}
+
+await expiring(async () => {
+  for (const one of CASES) await walk(one);
+});
+await languages();
+await keyboard();
+await sizes();
+await problems();
+await withoutScript();
+console.log('done');

@@ -1,0 +1,130 @@
+// What the page says of a connection: www/facts.mjs, without a browser.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import * as facts from '../../www/facts.mjs';
+import { certificate, connection, failed, finding, INTERMEDIATE, nobody, NOW, peer, ROOT, tls } from './samples.mjs';
+
+const signs = (checks) => Object.fromEntries(checks.map(({ name, sign }) => [name, sign]));
+
+test('ciphers and names in short', () => {
+  for (const [name, short] of [
+    ['TLS_AES_128_GCM_SHA256', 'AES-128-GCM'],
+    ['TLS_CHACHA20_POLY1305_SHA256', 'ChaCha20-Poly1305'],
+    ['TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384', 'AES-256-GCM'],
+    ['TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256', 'ChaCha20-Poly1305'],
+  ]) assert.equal(facts.shortCipher(name), short);
+
+  for (const [name, short] of [
+    ['CN=alice,O=Example', 'CN=alice'],
+    ['OU=x,CN=alice,O=Example', 'CN=alice'],
+    ['O=no common name,C=XX', 'O=no common name'],
+    ['CN=a\\,b\\\\,O=x', 'CN=a\\,b\\\\'],
+    ['O=x\\,CN=mallory,CN=alice', 'CN=alice'],
+    ['', '?'],
+    [null, '?'],
+  ]) assert.equal(facts.shortName(name), short);
+});
+
+test('four states, each with its sentence', () => {
+  const off = nobody({ client_auth: 'off', requested: false, errors: [], accepted_issuers: [] });
+  for (const [who, state] of [[peer(), 'good'], [failed(finding('expired')), 'bad'], [nobody(), 'none'], [off, 'off']]) {
+    assert.equal(facts.stateOf(who), state);
+    const { who: phrase, tls: words } = facts.sentence(connection({ peer: who }));
+    assert.equal(phrase.key, `who.${state}`);
+    assert.equal(words, 'TLS 1.3 · AES-128-GCM · X25519');
+    assert.equal(facts.verdict(who).title.key, `verdict.${state}`);
+  }
+  assert.equal(facts.sentence(connection()).who.values.subject, 'CN=alice');
+  assert.equal(facts.verdict(failed(finding('expired'), finding('revoked'))).text.values.n, 2);
+  assert.equal(facts.verdict(failed(finding('expired'))).after.key, 'verdict.request');
+  assert.ok(!facts.verdict(peer()).after);
+});
+
+test('facts: what is not there is said, what does not apply is left out', () => {
+  const resumed = connection({ tls: tls({ resumed: true, server_signature: null, client_signature: null, client_hello: null }) });
+  const found = Object.fromEntries(facts.connectionFacts(resumed));
+  assert.equal(found.server_signature.key, 'nothing');
+  assert.equal(found.session.key, 'resumed');
+  assert.ok(!('ja4' in found));
+  assert.deepEqual(found.id, { key: 'id', values: { id: 7, n: 2 } });
+});
+
+test('findings: errors before warnings; none for somebody without a certificate', () => {
+  const who = { ...failed(finding('expired'), finding('weak_signature', 1)), warnings: [finding('no_eku')] };
+  assert.deepEqual(facts.findings(who).map((f) => [f.code, f.sign, f.about?.key]),
+    [['expired', 'bad', 'role.leaf'], ['weak_signature', 'bad', 'above'], ['no_eku', 'warn', 'role.leaf']]);
+  assert.deepEqual(facts.findings(nobody()), []);
+  const alone = peer({ verify: 'FAILED', chain: [certificate('CN=a', 'CN=a')], errors: [finding('self_signed'), finding('weak_key', null)] });
+  assert.ok(facts.findings(alone).every((f) => !f.about));
+});
+
+test('validity: today is within, before or after, and always on the axis', () => {
+  for (const [begin, end, state, days] of [
+    ['2030-05-22T12:00:00Z', '2030-06-11T12:00:00Z', 'within', 10],
+    ['2030-05-01T12:00:00Z', '2030-05-29T12:00:00Z', 'after', 3],
+    ['2030-06-03T12:00:00Z', '2030-07-01T12:00:00Z', 'before', 2],
+  ]) {
+    const v = facts.validity({ not_before: begin, not_after: end }, NOW);
+    assert.equal(v.state, state);
+    assert.equal(v.seconds, days * 86400);
+    for (const at of [v.from, v.to, v.now]) assert.ok(at >= 4 && at <= 96, `${state}: ${at}`);
+    assert.ok(v.from < v.to);
+  }
+  assert.equal(facts.validity({ not_before: '2030-05-22T12:00:00Z', not_after: '2030-06-11T12:00:00Z' }, NOW).now, 50);
+  assert.equal(facts.validity({ not_before: null, not_after: null }, NOW), null);
+});
+
+test('the ladder ends at an issuer that the server has or has not', () => {
+  const roles = (who) => facts.ladder(who).map((rung) => `${rung.role}${rung.bad ? '!' : ''}`);
+  assert.deepEqual(roles(peer()), ['leaf', 'intermediate', 'anchor']);
+  assert.equal(facts.ladder(peer()).at(-1).name, ROOT);
+  assert.deepEqual(roles(failed(finding('weak_signature', 1))), ['leaf', 'intermediate!', 'anchor']);
+
+  const alone = [certificate('CN=alice', INTERMEDIATE)];
+  assert.deepEqual(roles({ ...failed(finding('intermediate_missing')), chain: alone }), ['leaf!', 'missing!']);
+  assert.deepEqual(roles({ ...failed(finding('expired')), chain: alone }), ['leaf!', 'issuer']);
+  assert.deepEqual(roles({ ...failed(finding('self_signed')), chain: [certificate('CN=a', 'CN=a')] }), ['self!']);
+  const whole = [certificate('CN=alice', ROOT), certificate(ROOT, ROOT)];
+  assert.deepEqual(roles(peer({ chain: whole })), ['leaf', 'root']);
+  assert.deepEqual(roles(nobody()), []);
+});
+
+test('the checks of the server: a code fails its check, an unknown code that of fitness', () => {
+  const of = (who, more) => signs(facts.serverChecks(connection({ peer: who, ...more })));
+  const good = { possession: 'good', trusted: 'good', expired: 'good', revoked: 'good', fit: 'good' };
+  assert.deepEqual(of(peer()), good);
+  assert.deepEqual(of(failed(finding('expired'))), { ...good, expired: 'bad' });
+  assert.deepEqual(of(failed(finding('revoked'), finding('wrong_purpose'))), { ...good, revoked: 'bad', fit: 'bad' });
+  assert.deepEqual(of(failed(finding('some_new_code'))), { ...good, fit: 'bad' });
+  assert.deepEqual(of(failed(finding('issuer_unknown'))), { ...good, trusted: 'bad', revoked: 'unseen' });
+  assert.deepEqual(of(nobody()), Object.fromEntries(Object.keys(good).map((name) => [name, 'none'])));
+  // error_detail = none: nobody may say that the other checks passed.
+  assert.deepEqual(of(failed()), { possession: 'good', trusted: 'unseen', expired: 'unseen', revoked: 'unseen', fit: 'unseen' });
+  const [possession] = facts.serverChecks(connection({ tls: tls({ resumed: true }) }));
+  assert.equal(possession.text.key, 'server.possession_resumed');
+});
+
+test('the checks of the client: only what the server knows is claimed', () => {
+  const health = (seconds) => ({ checks: { 'certificate:expiry': [{ componentId: 'other', observedValue: 1 },
+    { componentId: 'request', observedValue: seconds }] } });
+  const of = (h) => facts.clientChecks(connection(), 'localhost', h);
+  assert.deepEqual(signs(of(null)), { expired: 'unseen', revoked: 'unseen', trusted: 'unseen', name: 'unseen' });
+  assert.equal(of(health(86400))[0].sign, 'good');
+  assert.deepEqual(of(health(-86400))[0], { name: 'expired', sign: 'bad', text: { key: 'client.expired_bad', values: { left: 86400 } } });
+  assert.equal(of({ checks: {} })[0].sign, 'unseen');
+  assert.equal(of(null)[3].text.values.hostname, 'localhost');
+});
+
+test('why no picker appeared', () => {
+  const keys = (who) => facts.picker(who).map((phrase) => phrase.key);
+  assert.deepEqual(keys(nobody()), ['picker.asked', 'picker.answer']);
+  assert.deepEqual(keys(nobody({ accepted_issuers: [] })), ['picker.any', 'picker.answer']);
+  assert.deepEqual(keys(nobody({ requested: false, client_auth: 'off' })), ['picker.off']);
+});
+
+test('of several connections the oldest whole handshake is shown', () => {
+  const of = (...pairs) => facts.choose(pairs.map(([id, resumed]) => connection({ id, tls: tls({ resumed }) }))).id;
+  assert.equal(of([9, true], [7, false], [8, false]), 7);
+  assert.equal(of([3, true], [9, false]), 9);
+  assert.equal(of([5, true], [4, true]), 4);
+});

@@ -1,0 +1,78 @@
+// The rows of the sequence diagram: www/handshake.mjs, without a browser.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { comparison, explanation, fields, gap, rows, totals, width } from '../../www/handshake.mjs';
+import { MUTUAL, ONE_WAY, ROOT } from './samples.mjs';
+
+test('a mutual handshake marks what one-way TLS lacks', () => {
+  const all = rows(MUTUAL);
+  assert.equal(all.length, MUTUAL.messages.length);
+  assert.deepEqual(all.filter((r) => r.kind === 'mutual').map((r) => `${r.from} ${r.message}`),
+    ['server CertificateRequest', 'client Certificate', 'client CertificateVerify']);
+  assert.equal(comparison(MUTUAL), 'strike');
+});
+
+test('a one-way handshake has the rest as ghosts in their places', () => {
+  const all = rows(ONE_WAY);
+  assert.deepEqual(all.map((r) => r.message), MUTUAL.messages.map((m) => m.message));
+  assert.deepEqual(all.filter((r) => r.kind === 'ghost').map((r) => r.message), ['CertificateRequest', 'Certificate', 'CertificateVerify']);
+  assert.ok(all.filter((r) => r.kind === 'ghost').every((r) => r.encrypted), 'under the cover of their neighbours');
+  assert.equal(comparison(ONE_WAY), 'add');
+});
+
+test('a ghost with an odd place is not lost', () => {
+  const odd = { ...ONE_WAY, other_mode: [{ from: 'server', message: 'First', after: -1 }, { from: 'server', message: 'Last', after: 99 }] };
+  const all = rows(odd).map((r) => r.message);
+  assert.equal(all[0], 'First');
+  assert.equal(all.at(-1), 'Last');
+});
+
+test('nothing to compare: no switch', () => {
+  const resumed = { ...MUTUAL, messages: MUTUAL.messages.filter((m) => !m.message.startsWith('Certificate')) };
+  assert.ok(!comparison(resumed));
+  assert.ok(!comparison({ ...ONE_WAY, other_mode: [] }));
+  assert.ok(!comparison({ ...ONE_WAY, other_mode: undefined }));
+});
+
+test('the cover begins once', () => {
+  const all = rows(MUTUAL);
+  assert.deepEqual(all.filter((r) => r.cover).map((r) => r.message), ['EncryptedExtensions']);
+});
+
+test('width grows with bytes, within bounds', () => {
+  const widths = [0, 1, 32, 64, 512, 4096, 1e6].map(width);
+  assert.deepEqual(widths, [...widths].sort((a, b) => a - b));
+  assert.equal(widths[0], 1.25);
+  assert.equal(widths.at(-1), 9);
+  assert.ok(width(64) > width(32));
+});
+
+test('a wait makes room', () => {
+  assert.deepEqual([0, 199, 200, 1000, 5000, 25000, 1e9].map(gap), [0, 0, 1, 2, 3, 4, 4]);
+  const [first] = rows(MUTUAL);
+  assert.equal(first.gap, 0);
+  assert.equal(rows(MUTUAL).at(-1).gap, 4);
+});
+
+test('totals', () => {
+  assert.deepEqual(totals(MUTUAL),
+    { n: 11, client: 1528, server: 1526, extra: 3, extraBytes: 1080, duration: 40010 });
+  assert.equal(totals(ONE_WAY).extra, 0);
+});
+
+test('a Certificate is explained by its sender, and when empty', () => {
+  assert.equal(explanation({ message: 'Certificate', from: 'server', detail: null }), 'm.Certificate_server');
+  assert.equal(explanation({ message: 'Certificate', from: 'client', detail: { empty: false } }), 'm.Certificate_client');
+  assert.equal(explanation({ message: 'Certificate', from: 'client', detail: { empty: true } }), 'm.Certificate_empty');
+  assert.equal(explanation({ message: 'Finished', from: 'client' }), 'm.Finished');
+});
+
+test('details become fields; what is null or empty is left out', () => {
+  const certificate = { subject: 'CN=localhost', issuer: ROOT, bytes: 500 };
+  assert.deepEqual(fields({ versions: ['TLSv1.3'], psk_offered: false, server_name: null, alpn: [], lifetime: 60, empty: false,
+    certificates: [certificate], group: 'X25519' }),
+  [['versions', ['TLSv1.3']], ['psk_offered', [{ yes: false }]], ['lifetime', [{ seconds: 60 }]],
+    ['certificates', [{ certificate }]], ['group', ['X25519']]]);
+  assert.deepEqual(fields(null), []);
+  assert.deepEqual(fields({}), []);
+});

@@ -1,0 +1,65 @@
+// Languages and lines to type: www/text.mjs and www/howto.mjs, without a browser.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { lines, systems } from '../../www/howto.mjs';
+import { language, load, prefer, split } from '../../www/text.mjs';
+
+test('the first wish that can be met', () => {
+  for (const [wishes, code] of [
+    [[null, 'en-GB', 'zh'], 'en'],
+    [[null, 'zh-CN', 'en'], 'zh-Hans'],
+    [[null, 'zh-TW'], 'zh-Hans'],
+    [['zh-Hans', 'en'], 'zh-Hans'],
+    [['en', 'zh'], 'en'],
+    [[null, 'de', 'fr', 'zh'], 'zh-Hans'],
+    [[null, 'de'], 'en'],
+    [['english!', 'enx'], 'en'],
+    [[], 'en'],
+  ]) assert.equal(prefer(wishes), code, String(wishes));
+});
+
+test('values are never searched for templates', () => {
+  assert.deepEqual(split('a {x} `c` {y}', { x: '`{y}`', y: 2 }),
+    [{ text: 'a ' }, { value: '`{y}`' }, { text: ' ' }, { code: 'c' }, { text: ' ' }, { value: 2 }]);
+});
+
+test('plurals, sizes, times', async () => {
+  const en = await load('en');
+  assert.equal(en.t('span.day', { n: 1 }), '1 day');
+  assert.equal(en.t('span.day', { n: 2 }), '2 days');
+  assert.equal((await load('zh-Hans')).t('span.day', { n: 1 }), '1 天');
+  assert.deepEqual([12, 9999, 10240, 1536000].map(en.size), ['12 B', '9999 B', '10 KiB', '1,500 KiB']);
+  assert.deepEqual([12, 3440, 1.5e6].map(en.time), ['12 µs', '3.44 ms', '1.5 s']);
+});
+
+test('a span in the largest unit of which there are two', () => {
+  const L = language('en', { 'span.day': '{n}d', 'span.hour': '{n}h', 'span.minute': '{n}m', 'span.second': '{n}s' });
+  assert.deepEqual([0, 1, 119, 120, 7199, 7200, 172799, 172800, 1e7].map(L.span),
+    ['0s', '1s', '119s', '2m', '119m', '2h', '47h', '2d', '115d']);
+});
+
+test('lines for this host', () => {
+  const all = (mode) => Object.fromEntries(lines('https://example.org:8443', mode, true).map(([name, line, want]) => [name, [line, want]]));
+  assert.equal(all('request').peer[0],
+    'curl --cacert root.crt --cert client.crt --key client.key https://example.org:8443/api/peer');
+  assert.equal(all('request').bad[1], 'reasons');
+  assert.equal(all('require').bad[1], 'refused');
+  assert.equal(all('require').none[1], 'refused');
+  assert.match(all('require').tls[0], /--cert client\.crt/);
+  assert.deepEqual(Object.keys(all('off')), ['tls', 'handshake']);
+  assert.equal(all('off').handshake[0], 'curl --cacert root.crt https://example.org:8443/api/handshake');
+  assert.ok(!lines('https://localhost', 'off', false).some(([name]) => name === 'handshake'));
+});
+
+test('the visitor’s own system comes first, and none is lost', () => {
+  for (const [agent, name] of [
+    ['Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0', 'firefox'],
+    ['Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36 Edg/130.0.0.0', 'windows'],
+    ['Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.6 Safari/605.1.15', 'macos'],
+    ['Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36', 'android'],
+    ['Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36', 'chrome'],
+  ]) {
+    assert.equal(systems(agent)[0], name);
+    assert.equal(new Set(systems(agent)).size, 5);
+  }
+});

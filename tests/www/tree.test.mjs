@@ -1,0 +1,100 @@
+// The folder www/ as it is shipped: its size, its languages, and what the Content-Security-Policy will say to it.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { flatten, LANGUAGES } from '../../www/text.mjs';
+
+const TOP = fileURLToPath(new URL('../../', import.meta.url));
+const WWW = path.join(TOP, 'www');
+const FILES = readdirSync(WWW, { recursive: true }).filter((name) => statSync(path.join(WWW, name)).isFile());
+const read = (name) => readFileSync(path.join(WWW, name), 'utf8');
+const MODULES = FILES.filter((name) => name.endsWith('.mjs'));
+const CODE = MODULES.filter((name) => !name.startsWith('lang/'));
+const HTML = read('index.html');
+
+const languages = Object.fromEntries(await Promise.all(Object.keys(LANGUAGES)
+  .map(async (code) => [code, flatten((await import(`../../www/lang/${code}.mjs`)).default)])));
+const EN = languages.en;
+const others = Object.entries(languages).filter(([code]) => code !== 'en');
+
+test('under 60 KiB in all, with every language', () => {
+  const bytes = FILES.reduce((sum, name) => sum + statSync(path.join(WWW, name)).size, 0);
+  assert.ok(bytes < 60 * 1024, `${bytes} bytes`);
+});
+
+test('one file a language, no more', () => {
+  assert.deepEqual(FILES.filter((name) => name.startsWith('lang/')).sort(), Object.keys(LANGUAGES).map((c) => `lang/${c}.mjs`).sort());
+});
+
+test('all languages have the same keys, and the same values in each', () => {
+  const own = (key) => key.endsWith('_one') || key.startsWith('hint.');
+  const values = (text) => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort();
+  for (const [code, texts] of others) {
+    assert.deepEqual(Object.keys(texts).filter((key) => !own(key)), Object.keys(EN).filter((key) => !own(key)), code);
+    for (const [key, text] of Object.entries(texts)) {
+      if (EN[key]) assert.deepEqual(values(text), values(EN[key]), `${code}: ${key}`);
+      else assert.ok(EN[key.replace('hint.', 'code.')], `${code}: ${key} is about nothing`);
+    }
+  }
+});
+
+test('nothing is left untranslated', () => {
+  for (const [key, text] of Object.entries(languages['zh-Hans'])) {
+    if (text !== 'Firefox') assert.match(text, /\p{Script=Han}/u, key);
+    if (text.length > 12) assert.notEqual(text, EN[key], key);
+  }
+  for (const [key, text] of Object.entries(EN)) assert.doesNotMatch(text, /\p{Script=Han}/u, key);
+});
+
+test('every code of a verdict has its text', () => {
+  const table = readFileSync(path.join(TOP, 'src/pki/verdict.def'), 'utf8');
+  const codes = [...table.matchAll(/^VERDICT\(\w+, "(\w+)"/gm)].map(([, code]) => code);
+  assert.ok(codes.length > 20);
+  // These two are never about a client's certificate as such: a server's name, a location's rule.
+  const elsewhere = ['wrong_host', 'policy_denied'];
+  for (const code of codes) assert.ok(EN[`code.${code}`] || elsewhere.includes(code), code);
+  for (const key of Object.keys(EN).filter((k) => k.startsWith('code.'))) assert.ok(codes.includes(key.slice(5)), `${key} is no code`);
+});
+
+test('every text that is asked for exists, and each is asked for', () => {
+  const source = CODE.map(read).join('\n') + HTML;
+  const used = new Set();
+  const take = (key) => { assert.ok(key in EN, key); used.add(key); };
+  for (const [, key] of source.matchAll(/(?:L\.t\(|say\(|key: |data-t=)['"]([\w.-]+)['"]/g)) take(key);
+  // Chosen among literals: say(x ? 'a' : 'b'), L.t(x ? 'a' : 'b'), say(cond ? `client…`).
+  for (const [, literal] of source.matchAll(/'([a-z]+(?:\.[\w-]+)?)'/g)) if (literal in EN) used.add(literal);
+  // Put together: `who.${state}`.
+  const groups = [...source.matchAll(/`([a-z]+\.)(?:\w+_)?\$\{/g)].map(([, prefix]) => prefix);
+  const idle = Object.keys(EN).filter((key) => !used.has(key) && !used.has(key.replace(/_one$/, '')) && !groups.some((g) => key.startsWith(g)));
+  assert.deepEqual(idle, []);
+});
+
+test('the page’s own words are those of the English file', () => {
+  for (const [, key, text] of HTML.matchAll(/data-t="(\w+)">([^<]*)</g)) assert.equal(text, EN[key], key);
+  assert.equal(/<title>(.*)<\/title>/.exec(HTML)[1], EN.title);
+  const rest = HTML.replace(/<head>[^]*<\/head>|<noscript>[^]*<\/noscript>|<(\w+)[^>]* data-t=[^>]*>[^<]*<\/\1>|<[^>]*>/g, '').trim();
+  assert.equal(rest, 'mtlsd');
+});
+
+test('every module is loaded ahead, and everything that is named exists', () => {
+  const loaded = [...HTML.matchAll(/modulepreload" href="([\w.]+)"/g)].map(([, name]) => name);
+  assert.deepEqual([...loaded, 'page.mjs'].sort(), CODE.sort());
+  for (const [, name] of HTML.matchAll(/(?:href|src)="([^"#]+)"/g)) {
+    assert.ok(name.startsWith('/api') || FILES.includes(name), name);
+  }
+  for (const [, id] of CODE.map(read).join('\n').matchAll(/fill\('(\w+)'/g)) assert.ok(HTML.includes(`id="${id}"`), id);
+});
+
+test('nothing inline, nothing from elsewhere, no markup from text', () => {
+  assert.doesNotMatch(HTML, /<style|\sstyle=|\son\w+=|javascript:/i);
+  assert.doesNotMatch(HTML.replace(/<script type="module" src="page\.mjs"><\/script>/, ''), /<script/i);
+  for (const name of FILES) {
+    const text = read(name).replaceAll('http://www.w3.org/2000/svg', '');
+    assert.doesNotMatch(text, /\w+:\/\/|@import|url\(/, `${name} names another host`);
+  }
+  for (const name of CODE) {
+    assert.doesNotMatch(read(name), /innerHTML|outerHTML|insertAdjacent|document\.write|DOMParser|eval\(|new Function|['"`]style['"`]/, name);
+  }
+});
