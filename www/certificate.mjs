@@ -1,0 +1,69 @@
+// The section "Your certificate": the verdict, every reason, the facts; or why there is none.
+import { copyable, h, list, sign, svg } from './dom.mjs';
+import { findings, ladder, picker, validity, verdict } from './facts.mjs';
+
+export function verdictBox(peer, L) {
+  const { state, title, text, after } = verdict(peer);
+  return h(`div.verdict.${state}`, sign(state), h('div', h('b', L.t(title.key)), h('p', L.nodes(text)), after && h('p', L.nodes(after))));
+}
+
+function reason({ code, sign: kind, about, reason: words, hint, value, expected }, L) {
+  const title = L.has(`code.${code}`) ? L.t(`code.${code}`) : code.replaceAll('_', ' ');
+  const own = L.has(`hint.${code}`) && L.t(`hint.${code}`);
+  return h(`li.reason.card.${kind}`, sign(kind), h('div',
+    h('h3', title, ' ', h('code', code)),
+    about && h('p.quiet', L.nodes(about)),
+    h('p', { lang: 'en' }, words),
+    own && h('p', h('strong', own)),
+    hint && h('p', { lang: 'en' }, own ? hint : h('strong', hint)),
+    list([[L.t('found'), value], [L.t('expected'), expected]])));
+}
+
+export function reasons(peer, L) {
+  const all = findings(peer);
+  return all.length > 0 && h('ul.reasons', all.map((f) => reason(f, L)));
+}
+
+// The bar shows what the words beside it say, and is silent to a screen reader.
+function life(peer, now, L) {
+  const v = validity(peer, now);
+  if (!v) return null;
+  const state = v.state === 'within' ? 'good' : 'bad';
+  const rect = (name, from, to) => svg('rect', { class: name, x: `${from}%`, width: `${to - from}%`, y: 12, height: 8, rx: 4 });
+  return h(`div.${state}`, h('h3', L.t('validity')),
+    h('p', sign(state), ' ', L.t(`valid.${v.state}`, { span: L.span(v.seconds) })),
+    svg('svg', { class: 'life', width: '100%', height: 30, 'aria-hidden': 'true' },
+      rect('', 0, 100), rect('span', v.from, v.to), state === 'good' && rect('past', v.from, v.now),
+      svg('line', { x1: `${v.now}%`, x2: `${v.now}%`, y1: 4, y2: 28 })),
+    h('p.quiet', L.date(peer.not_before), ' – ', L.date(peer.not_after)));
+}
+
+function chain(peer, L) {
+  return h('div', h('h3', L.t('chain')), h('ol', ladder(peer).map(({ role, name, end, bad }) => h(`li.rung.${role}${bad ? '.bad' : ''}`,
+    h('p', h('bdi', name)), h('p.quiet', bad && sign('bad'), ' ', L.t(`role.${role}`), end && ` · ${end.slice(0, 10)}`)))));
+}
+
+const names = (all) => all.length > 0 && h('ul', all.map((name) => h('li', h('bdi', name))));
+
+function facts(peer, L) {
+  const { public_key: key, san } = peer;
+  return list(Object.entries({
+    subject: h('bdi', peer.subject),
+    issuer: h('bdi', peer.issuer),
+    san: names([san.dns_names, san.emails, san.ips, san.uris].flat()),
+    serial: h('code', peer.serial),
+    key: L.t('bits', { name: [key.algorithm, key.curve].filter(Boolean).join(' '), n: key.bits }),
+    signature: peer.signature_algorithm,
+    usage: [...peer.extended_key_usage, ...peer.key_usage].join(', '),
+    judged: L.date(peer.verified_at),
+    fingerprint: copyable(peer.fingerprint_sha256, L.t('cert.fingerprint'), L),
+    spki: copyable(peer.spki_sha256, L.t('cert.spki'), L),
+  }).map(([name, value]) => [L.t(`cert.${name}`), value]));
+}
+
+export function details(peer, now, L) {
+  if (peer.presented) return peer.chain.length > 0 && [life(peer, now, L), chain(peer, L), facts(peer, L)];
+  const [asked, answer] = picker(peer);
+  return h('div.why', h('h3', L.t('why')), h('p', L.nodes(asked)), h('div.issuers', names(peer.accepted_issuers)),
+    answer && [h('p', L.nodes(answer)), h('p', h('a', { href: '#install' }, L.t('picker.install')))]);
+}

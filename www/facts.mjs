@@ -1,0 +1,134 @@
+// What the page says about a connection, as values: the answer of /api/connection in; phrases ({key, values} for a
+// language) and plain strings (data) out. Pure: no document, no network, no clock.
+
+const say = (key, values) => ({ key, values });
+
+// TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 → AES-128-GCM
+export const shortCipher = (name) => name.replace(/^TLS_(.*_WITH_)?/, '').replace(/_(SHA\d*|MD5)$/, '')
+  .replace('CHACHA20_POLY1305', 'ChaCha20-Poly1305').replaceAll('_', '-');
+
+export const shortVersion = (name) => name.replace('TLSv', 'TLS ');
+
+// The RDN that names somebody: "OU=x,CN=alice,O=Example" → "CN=alice". RFC 4514 escapes commas.
+export function shortName(name) {
+  const rdns = name?.match(/(?:\\.|[^,\\])+/gs) ?? ['?'];
+  return rdns.find((rdn) => /^CN=/i.test(rdn)) ?? rdns[0];
+}
+
+// good, bad, none (asked, and got none), off (not asked)
+export function stateOf(peer) {
+  return { SUCCESS: 'good', FAILED: 'bad' }[peer.verify] ?? (peer.requested ? 'none' : 'off');
+}
+
+export function sentence({ tls, peer }) {
+  const state = stateOf(peer);
+  return {
+    state,
+    tls: [shortVersion(tls.version), shortCipher(tls.cipher_suite), tls.group?.replace(/^x/, 'X')].filter(Boolean).join(' · '),
+    who: say(`who.${state}`, { subject: shortName(peer.subject) }),
+  };
+}
+
+export function connectionFacts({ listener, remote, id, requests, tls, peer }) {
+  const or = (value) => value ?? say('nothing');
+  return Object.entries({
+    cipher_suite: tls.cipher_suite,
+    group: or(tls.group),
+    server_signature: or(tls.server_signature),
+    client_signature: or(tls.client_signature),
+    alpn: or(tls.alpn),
+    server_name: or(tls.server_name),
+    session: say(tls.resumed ? 'resumed' : 'full'),
+    listener,
+    client_auth: say(`mode.${peer.client_auth}`),
+    remote,
+    id: say('id', { id, n: requests }),
+    ja4: tls.client_hello?.ja4,
+  }).filter(([, value]) => value);
+}
+
+export function verdict(peer) {
+  const state = stateOf(peer);
+  const values = { subject: shortName(peer.subject), n: peer.errors.length };
+  return { state, title: say(`verdict.${state}`), text: say(`verdict.${state}_text`, values), after: state === 'bad' && say('verdict.request') };
+}
+
+// Errors, then warnings. That there is no certificate is the verdict already.
+export function findings(peer) {
+  const about = (depth) => depth !== null && peer.chain.length > 1 && (depth ? say('above', { n: depth }) : say('role.leaf'));
+  const as = (sign) => (f) => ({ ...f, sign, about: about(f.depth) });
+  return [...(peer.presented ? peer.errors.map(as('bad')) : []), ...peer.warnings.map(as('warn'))];
+}
+
+// Where `now` (ms) is in the life of a certificate, in percent of an axis that shows both.
+export function validity({ not_before: begin, not_after: end }, now) {
+  const [from, to] = [Date.parse(begin), Date.parse(end)];
+  if (!(from < to)) return null;
+  const [low, high] = [Math.min(from, now), Math.max(to, now)];
+  const at = (time) => 4 + ((time - low) / (high - low)) * 92;
+  const state = now < from ? 'before' : now > to ? 'after' : 'within';
+  const ms = { before: from - now, after: now - to, within: to - now }[state];
+  return { state, seconds: ms / 1000, from: at(from), to: at(to), now: at(now) };
+}
+
+// The certificates as sent, the leaf first, and on top the issuer that the server should hold itself.
+export function ladder({ chain, errors, verify, accepted_issuers: accepted }) {
+  const rungs = chain.map(({ subject, issuer, not_after: end }, depth) => {
+    const role = subject === issuer ? ['self', 'root'] : ['leaf', 'intermediate'];
+    return { role: role[Math.min(depth, 1)], name: subject, end, bad: errors.some((f) => f.depth === depth) };
+  });
+  const top = chain.at(-1);
+  if (top && top.subject !== top.issuer) {
+    const missing = errors.some((f) => ['issuer_unknown', 'intermediate_missing'].includes(f.code));
+    const known = verify === 'SUCCESS' || accepted.includes(top.issuer);
+    rungs.push({ role: known ? 'anchor' : missing ? 'missing' : 'issuer', name: top.issuer, bad: missing && !known });
+  }
+  return rungs;
+}
+
+// The codes that fail each of the server's checks. A code in no list is about fitness.
+const CODES = {
+  possession: [],
+  trusted: ['issuer_unknown', 'intermediate_missing', 'self_signed', 'signature_invalid', 'ca_not_a_ca', 'path_length',
+    'name_constraint', 'chain_too_long', 'chain_too_large', 'path_refused'],
+  expired: ['expired', 'not_yet_valid'],
+  revoked: ['revoked', 'crl_stale', 'crl_missing'],
+};
+const LISTED = Object.values(CODES).flat();
+
+export function serverChecks({ peer, tls }) {
+  const all = peer.errors.map((f) => f.code);
+  const untrusted = all.some((code) => CODES.trusted.includes(code));
+  return [...Object.keys(CODES), 'fit'].map((name) => {
+    const codes = all.filter((code) => CODES[name]?.includes(code) ?? !LISTED.includes(code));
+    const text = (key) => say(`server.${name}_${key}`, { algorithm: tls.client_signature });
+    if (!peer.presented) return { name, sign: 'none' };
+    if (name === 'possession') return { name, sign: 'good', text: text(tls.resumed ? 'resumed' : 'good') };
+    // error_detail = none: something failed, and the client is not to know what.
+    if (peer.verify === 'FAILED' && !all.length) return { name, sign: 'unseen', text: say('server.silent') };
+    if (codes.length) return { name, sign: 'bad', text: text('bad'), codes };
+    return name === 'revoked' && untrusted ? { name, sign: 'unseen', text: text('unseen') } : { name, sign: 'good', text: text('good') };
+  });
+}
+
+// The client's checks happen in the browser, which tells no page how they went. What the server knows itself is said.
+export function clientChecks({ listener }, hostname, health) {
+  const left = health?.checks?.['certificate:expiry']?.find((c) => c.componentId === listener)?.observedValue;
+  const sign = left === undefined ? 'unseen' : left > 0 ? 'good' : 'bad';
+  return [
+    { name: 'expired', sign, text: say(sign === 'unseen' ? 'client.expired' : `client.expired_${sign}`, { left: Math.abs(left) }) },
+    ...['revoked', 'trusted', 'name'].map((name) => ({ name, sign: 'unseen', text: say(`client.${name}`, { hostname }) })),
+  ];
+}
+
+// Why no certificate picker appeared: what the server did, then the browser.
+export function picker(peer) {
+  const n = peer.accepted_issuers.length;
+  if (!peer.requested) return [say('picker.off')];
+  return [n ? say('picker.asked', { n }) : say('picker.any'), say('picker.answer')];
+}
+
+// Of answers from several connections of a browser, that of the oldest with a whole handshake, or of the oldest.
+export function choose(answers) {
+  return [...answers].sort((a, b) => a.tls.resumed - b.tls.resumed || a.id - b.id)[0];
+}

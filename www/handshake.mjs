@@ -1,0 +1,65 @@
+// A recorded handshake as rows of a sequence diagram: what was sent, what the other mode would have changed, how wide,
+// how far apart, under which cover. Pure.
+
+// Only mutual TLS has these; the server's Certificate and CertificateVerify belong to both modes.
+const mutualOnly = ({ from, message }) => message === 'CertificateRequest' || (from === 'client' && /^Certificate/.test(message));
+
+// Width of a line: 32 bytes and less are a hairline, each doubling adds one point, 8 KiB and more are a beam.
+export const width = (bytes) => Math.min(1.25 + Math.log2(Math.max(bytes, 32) / 32), 9);
+
+// Steps of room before a message, by the microseconds that it was waited for.
+export const gap = (us) => [200, 1000, 5000, 25000].filter((limit) => us >= limit).length;
+
+export function rows({ messages, other_mode: others = [], mode }) {
+  const out = [];
+  let covered = false;
+  const ghosts = (test) => out.push(...others.filter(test).map((o) => (
+    { ...o, kind: 'ghost', width: 1.5, gap: 0, encrypted: covered })));
+
+  ghosts((o) => o.after < 0);
+  messages.forEach((m, i) => {
+    out.push({
+      ...m,
+      kind: mode === 'mutual' && mutualOnly(m) ? 'mutual' : 'sent',
+      width: width(m.bytes),
+      gap: i ? gap(m.at_us - messages[i - 1].at_us) : 0,
+      cover: m.encrypted && !covered,
+    });
+    covered ||= m.encrypted;
+    ghosts((o) => o.after === i);
+  });
+  ghosts((o) => o.after >= messages.length);
+  return out;
+}
+
+// What there is to compare with: a mutual handshake shows what one-way TLS lacks, a one-way one what mutual TLS adds.
+export function comparison({ mode, messages, other_mode: others = [] }) {
+  return mode === 'mutual' ? messages.some(mutualOnly) && 'strike' : others.length > 0 && 'add';
+}
+
+export function totals({ messages, mode, duration_us: duration }) {
+  const bytes = (test) => messages.filter(test).reduce((sum, m) => sum + m.bytes, 0);
+  const extra = (m) => mode === 'mutual' && mutualOnly(m);
+  return {
+    n: messages.length,
+    client: bytes((m) => m.from === 'client'),
+    server: bytes((m) => m.from === 'server'),
+    extra: messages.filter(extra).length,
+    extraBytes: bytes(extra),
+    duration,
+  };
+}
+
+// The key of the text that explains a message; who sends a Certificate, and whether it is empty, makes a difference.
+export function explanation({ message, from, detail }) {
+  return `m.${message}${message === 'Certificate' ? `_${detail?.empty ? 'empty' : from}` : ''}`;
+}
+
+// A detail as [field, values]; a value is a string, or {yes}, {seconds}, {certificate} for a language to say.
+export function fields(detail) {
+  return Object.entries(detail ?? {}).map(([key, value]) => [key, [value].flat().map((v) => {
+    if (typeof v === 'boolean') return { yes: v };
+    if (key === 'lifetime') return { seconds: v };
+    return v && typeof v === 'object' ? { certificate: v } : v === null ? '' : String(v);
+  }).filter((v) => v !== '')]).filter(([key, values]) => values.length && key !== 'empty');
+}

@@ -1,0 +1,78 @@
+// The page: asks the server, chooses the language, puts each section in its place.
+import { details, reasons, verdictBox } from './certificate.mjs';
+import { checks, diagram } from './diagram.mjs';
+import { copyable, fill, h, list } from './dom.mjs';
+import { choose, connectionFacts, sentence } from './facts.mjs';
+import { lines, systems } from './howto.mjs';
+import { LANGUAGES, load, prefer } from './text.mjs';
+
+async function get(path) {
+  const response = await fetch(path, { cache: 'no-store', headers: { Accept: 'application/json' } });
+  return { status: response.status, date: response.headers.get('Date'), body: await response.json() };
+}
+
+// A browser opens up to six connections, and only its first had a whole handshake: as many questions at once find it.
+async function ask() {
+  const [health, ...answers] = await Promise.all(['/health', ...Array(6).fill('/api/connection')].map(get));
+  const wrong = answers.find(({ status }) => status !== 200);
+  if (wrong) throw new Error(wrong.body.detail ?? wrong.status);
+  const connection = choose(answers.map(({ body }) => body));
+  return { connection, now: Date.parse(answers[0].date) || Date.now(), health: health.body };
+}
+
+function showConnection(connection, L) {
+  const { tls, state, who } = sentence(connection);
+  fill('sentence', h('p.lede', h('span', tls), ' ', h(`strong.${state}`, L.nodes(who))));
+  fill('facts', list(connectionFacts(connection).map(([key, v]) => [L.t(`fact.${key}`), v.key ? L.nodes(v) : h('bdi', v)])));
+}
+
+function showTry({ peer, handshake }, L) {
+  const all = lines(location.origin, peer.client_auth, handshake);
+  fill('lines', h('p', L.nodes({ key: 'line.note' })), h('ul.lines', all.map(([name, line, want]) => h('li',
+    h('h3', L.t(`line.${name}`)), copyable(line, L.t(`line.${name}`), L), want && h('p.quiet', L.nodes({ key: `want.${want}` }))))));
+  fill('install', h('h3', L.t('install.title')), h('p', L.nodes({ key: 'install.note' })),
+    systems(navigator.userAgent).map((name, i) => h('details', { open: i === 0 && '' }, h('summary', L.t(`install.${name}.0`)),
+      h('p', L.nodes({ key: `install.${name}.1` })))));
+}
+
+function show({ connection, now, health }, L) {
+  showConnection(connection, L);
+  fill('verdict', verdictBox(connection.peer, L));
+  fill('reasons', reasons(connection.peer, L));
+  fill('details', details(connection.peer, now, L));
+  fill('diagram', diagram(connection, L));
+  fill('checks', checks(connection, location.hostname, health, L));
+  showTry(connection, L);
+}
+
+function showFailure(error, L) {
+  fill('sentence', h('p.lede', h('strong.bad', L.t('failed'))), h('p', error.message),
+    h('button', { type: 'button', onclick: () => location.reload() }, L.t('reload')));
+  for (const section of document.querySelectorAll('section:not(.hero)')) section.hidden = true;
+}
+
+async function start(answer, code) {
+  const L = await load(code);
+  // Values stand in <bdi>, so that right-to-left names stay in their place.
+  L.nodes = ({ key, values }) => L.parts(key, values).map((part) => (
+    part.text ?? (part.code ? h('code', part.code) : h('bdi', String(part.value)))));
+  document.documentElement.lang = code;
+  document.title = L.t('title');
+  for (const element of document.querySelectorAll('[data-t]')) element.textContent = L.t(element.dataset.t);
+  fill('languages', Object.entries(LANGUAGES).map(([other, name]) => h('button',
+    { type: 'button', lang: other, 'aria-pressed': String(other === code), onclick: () => change(answer, other) }, name)));
+  await answer.then((facts) => show(facts, L)).catch((error) => showFailure(error, L));
+  document.documentElement.dataset.ready = '';
+}
+
+async function change(answer, code) {
+  try { localStorage.setItem('language', code); } catch { /* it is not remembered, then */ }
+  await start(answer, code);
+  document.querySelector('#languages [aria-pressed=true]').focus();
+}
+
+function stored() {
+  try { return localStorage.getItem('language'); } catch { return null; }
+}
+
+start(ask(), prefer([stored(), ...navigator.languages]));

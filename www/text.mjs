@@ -1,0 +1,48 @@
+// Languages: which one to use, and what it makes of templates, numbers and dates.
+
+export const LANGUAGES = { en: 'English', 'zh-Hans': '简体中文' };
+
+// The first wish that can be met. Chinese of any script gets 简体中文.
+export function prefer(wishes) {
+  const codes = wishes.map((wish) => /^(en|zh)\b/i.exec(wish ?? '')?.[1].toLowerCase());
+  return codes.find(Boolean) === 'zh' ? 'zh-Hans' : 'en';
+}
+
+// 'a {name} and `code`' → [{text}, {value}, {text}, {code}]. A value is never searched for templates.
+export function split(template, values = {}) {
+  return template.split(/(\{\w+\}|`[^`]+`)/).filter(Boolean).map((part) => {
+    if (part.startsWith('`')) return { code: part.slice(1, -1) };
+    return part.startsWith('{') ? { value: values[part.slice(1, -1)] ?? '' } : { text: part };
+  });
+}
+
+// {a: {b: 'x', c: ['y']}} → {'a.b': 'x', 'a.c.0': 'y'}
+export function flatten(texts, prefix = '') {
+  return Object.fromEntries(Object.entries(texts).flatMap(([key, value]) => (
+    typeof value === 'string' ? [[prefix + key, value]] : Object.entries(flatten(value, `${prefix}${key}.`)))));
+}
+
+const SPANS = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
+
+export function language(code, texts) {
+  const short = new Intl.NumberFormat(code, { maximumSignificantDigits: 3 });
+  const dates = new Intl.DateTimeFormat(code, { dateStyle: 'medium', timeStyle: 'short' });
+  const plural = new Intl.PluralRules(code);
+  const L = {
+    code,
+    has: (key) => Object.hasOwn(texts, key),
+    parts: (key, values) => split((plural.select(values?.n ?? 2) === 'one' && texts[`${key}_one`]) || texts[key], values),
+    t: (key, values) => L.parts(key, values).map((p) => p.code ?? p.value ?? p.text).join(''),
+    date: (text) => dates.format(new Date(text)),
+    size: (bytes) => (bytes < 10000 ? `${bytes} B` : `${short.format(bytes / 1024)} KiB`),
+    time: (us) => (us < 1000 ? `${us} µs` : us < 1e6 ? `${short.format(us / 1000)} ms` : `${short.format(us / 1e6)} s`),
+    // In the largest unit of which there are two, so that rounding loses little.
+    span: (seconds) => {
+      const [unit, size] = SPANS.find(([, s]) => seconds >= 2 * s) ?? SPANS[3];
+      return L.t(`span.${unit}`, { n: Math.floor(seconds / size) });
+    },
+  };
+  return L;
+}
+
+export const load = async (code) => language(code, flatten((await import(`./lang/${code}.mjs`)).default));
