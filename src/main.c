@@ -19,6 +19,7 @@ static const struct command {
     {"serve", cmd_serve, "run in the foreground (the default command)"},
     {"check", cmd_check, "check the configuration and every file it names"},
     {"verify", cmd_verify, "judge a client certificate as the server would"},
+    {"probe", cmd_probe, "check a server's certificate and health, for scripts and containers"},
     {"lab", cmd_lab, "make a practice PKI with a ready configuration"},
     {"routes", cmd_routes, "print the routes"},
     {"options", cmd_options, "print the options of the configuration file"},

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "cmd/cmd.h"
+#include "cmd/trust_files.h"
 #include "cmd/verify_batch.h"
 #include "http/view.h"
 #include "pki/trust.h"
@@ -34,7 +35,7 @@ static const char USAGE[] =
     "                        purpose, hostname, depth; write one verdict per line\n"
     "  -h, --help            this text\n";
 
-enum { DEFAULT_DEPTH = 5, MAX_DEPTH = 16, EXPIRES_SOON = 30 * 24 * 3600, MAX_FILES = 256 };
+enum { DEFAULT_DEPTH = 5, MAX_DEPTH = 16, MAX_FILES = 256 };
 
 struct verify_options {
     const char *conf, *listener, *hostname;
@@ -76,66 +77,12 @@ static int trust_from_conf(const struct verify_options *o, struct trust **out)
     return rc;
 }
 
-/* Moves what `path` holds to the end of the lists. */
-static int take_file(const char *path, bool want_crls, struct trust_input *input)
+static int trust_from_options(const struct verify_options *o, struct trust **out)
 {
-    struct x509file file = {0};
-    struct err err;
-    if (x509file_load(path, NULL, NULL, &file, &err) < 0)
-        return complain("", err.text);
-    int rc = VERIFY_FAULT;
-    if (want_crls ? file.n_crls == 0 : file.n_crts == 0) {
-        complain(path, want_crls ? ": there is no CRL in it" : ": there is no certificate in it");
-        goto out;
-    }
-    gnutls_x509_crt_t *ca = realloc(input->ca, (input->n_ca + file.n_crts + 1) * sizeof(*ca));
-    if (ca != NULL)
-        input->ca = ca;
-    gnutls_x509_crl_t *crl = realloc(input->crl, (input->n_crls + file.n_crls + 1) * sizeof(*crl));
-    if (crl != NULL)
-        input->crl = crl;
-    if (ca == NULL || crl == NULL) {
-        complain("out of memory", "");
-        goto out;
-    }
-    if (want_crls) {
-        for (size_t i = 0; i < file.n_crls; i++)
-            input->crl[input->n_crls++] = file.crl[i];
-        file.n_crls = 0;
-    } else {
-        for (size_t i = 0; i < file.n_crts; i++)
-            input->ca[input->n_ca++] = file.crt[i];
-        file.n_crts = 0;
-    }
-    rc = VERIFY_GOOD;
-out:
-    x509file_done(&file);
-    return rc;
-}
-
-static int trust_from_files(const struct verify_options *o, struct trust **out)
-{
-    struct trust_input input = {.crl_check = CRL_CHECK_CHAIN,
-                                .crl_stale = CRL_STALE_REFUSE,
-                                .verify_depth = o->depth,
-                                .expires_soon = EXPIRES_SOON,
-                                .keep_forged_crls = true};
-    struct err err;
-    int rc = VERIFY_GOOD;
-    for (size_t i = 0; rc == VERIFY_GOOD && i < o->n_ca; i++)
-        rc = take_file(o->ca[i], false, &input);
-    for (size_t i = 0; rc == VERIFY_GOOD && i < o->n_crl; i++)
-        rc = take_file(o->crl[i], true, &input);
-    input.n_advertised = input.n_ca;
-    if (rc == VERIFY_GOOD && trust_new(&input, out, &err) < 0)
-        rc = complain("", err.text);
-    for (size_t i = 0; i < input.n_ca; i++)
-        gnutls_x509_crt_deinit(input.ca[i]);
-    for (size_t i = 0; i < input.n_crls; i++)
-        gnutls_x509_crl_deinit(input.crl[i]);
-    free(input.ca);
-    free(input.crl);
-    return rc;
+    const struct trust_files files = {
+        .ca = o->ca, .n_ca = o->n_ca, .crl = o->crl, .n_crl = o->n_crl, .depth = o->depth};
+    struct err err = {0};
+    return trust_from_files(&files, out, &err) == 0 ? VERIFY_GOOD : complain("", err.text);
 }
 
 static int print_peer(const struct peer *peer, const struct trust *trust)
@@ -191,7 +138,7 @@ static int verify_one(const struct verify_options *o, const char *path)
     struct trust *trust = NULL;
     struct x509file file = {0};
     struct err err;
-    int rc = o->conf != NULL ? trust_from_conf(o, &trust) : trust_from_files(o, &trust);
+    int rc = o->conf != NULL ? trust_from_conf(o, &trust) : trust_from_options(o, &trust);
     if (rc != VERIFY_GOOD)
         return rc;
     if (x509file_load(path, NULL, NULL, &file, &err) < 0)

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "pki/verdict_impl.h"
 
 /* RFC 9525 section 6.3: a wildcard is the whole left-most label and stands for exactly one; two labels must
@@ -79,6 +80,31 @@ static void check_common_name(struct judge *judge, const struct cert *leaf)
     }
 }
 
+/* The names and addresses that the certificate bears, for people: "a.example, b.example, 192.0.2.1". */
+static char *names_borne(struct judge *judge, const struct cert *leaf)
+{
+    enum { MOST_TEXT = 512 };
+    struct der names = cert_alt_names(leaf), v;
+    struct buf text;
+    unsigned type;
+    buf_init(&text, 0);
+    while (text.len < MOST_TEXT && cert_general_name(&names, &type, &v)) {
+        char address[INET6_ADDRSTRLEN];
+        bool is_address = type == NAME_IP && (v.n == 4 || v.n == 16);
+        if (type != NAME_DNS && !is_address)
+            continue;
+        if (text.len > 0)
+            buf_puts(&text, ", ");
+        if (is_address && inet_ntop(v.n == 4 ? AF_INET : AF_INET6, v.p, address, sizeof(address)) != NULL)
+            buf_puts(&text, address);
+        else
+            text_escape(&text, v.p, v.n);
+    }
+    char *out = judge_text(judge, "%s", text.len > 0 ? text.data : "no name");
+    buf_done(&text);
+    return out;
+}
+
 void check_host(struct judge *judge, const struct cert *leaf, gnutls_x509_crt_t crt)
 {
     const char *hostname = judge->question->hostname;
@@ -104,8 +130,7 @@ void check_host(struct judge *judge, const struct cert *leaf, gnutls_x509_crt_t 
         found = host.n < sizeof(text) && gnutls_x509_crt_check_hostname2(crt, text, 0) != 0;
     }
     if (!found)
-        finding_add(judge, VERDICT_WRONG_HOST, 0, judge_escaped(judge, &host),
-                    "a DNS name or address in the subject alternative name that equals the host",
-                    "the certificate is not for the host that was asked for");
+        finding_add(judge, VERDICT_WRONG_HOST, 0, names_borne(judge, leaf), hostname,
+                    "the certificate is not for the host that was asked for, but for others");
     check_common_name(judge, leaf);
 }

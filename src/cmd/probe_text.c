@@ -1,0 +1,206 @@
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "cmd/probe_impl.h"
+#include "http/view.h"
+#include "http/view_impl.h"
+
+const char *const PROBE_CHECK_NAMES[PROBE_CHECKS] = {[PROBE_EXPIRED] = "expired",
+                                                     [PROBE_REVOKED] = "revoked",
+                                                     [PROBE_TRUSTED] = "trusted",
+                                                     [PROBE_NAME] = "name"};
+
+enum probe_check probe_check_of(enum verdict_code code)
+{
+    switch (code) {
+    case VERDICT_EXPIRED:
+    case VERDICT_NOT_YET_VALID:
+        return PROBE_EXPIRED;
+    case VERDICT_REVOKED:
+    case VERDICT_CRL_STALE:
+    case VERDICT_CRL_MISSING:
+        return PROBE_REVOKED;
+    case VERDICT_WRONG_HOST:
+        return PROBE_NAME;
+    default:
+        return PROBE_TRUSTED;
+    }
+}
+
+static bool is_port(const char *text)
+{
+    size_t n = strspn(text, "0123456789");
+    long v = n > 0 && n <= 5 && text[n] == '\0' ? strtol(text, NULL, 10) : 0;
+    return v > 0 && v < 65536;
+}
+
+/* "host", "host:port", "[v6]", "[v6]:port" */
+static bool parse_authority(const char *text, struct probe_url *out)
+{
+    const char *port = NULL;
+    size_t n;
+    if (text[0] == '[') {
+        const char *end = strchr(text, ']');
+        if (!end || (end[1] != '\0' && end[1] != ':'))
+            return false;
+        port = end[1] == ':' ? end + 2 : NULL;
+        n = (size_t)(end - text) - 1;
+        text++;
+    } else {
+        const char *colon = strchr(text, ':');
+        port = colon ? colon + 1 : NULL;
+        n = colon ? (size_t)(colon - text) : strlen(text);
+    }
+    if (n == 0 || n >= sizeof out->host || (port && !is_port(port)))
+        return false;
+    memcpy(out->host, text, n);
+    out->host[n] = '\0';
+    snprintf(out->port, sizeof out->port, "%s", port ? port : "443");
+    unsigned char raw[16];
+    out->is_address = inet_pton(AF_INET, out->host, raw) == 1 || inet_pton(AF_INET6, out->host, raw) == 1;
+    return true;
+}
+
+int probe_parse_url(const char *text, struct probe_url *out, struct err *err)
+{
+    struct probe_url url = {0};
+    if (strncasecmp(text, "https://", 8) != 0)
+        return err_set(err, ERR_SYNTAX, "%s: give a URL that begins with https://", text);
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (*p <= 0x20 || *p >= 0x7f)
+            return err_set(err, ERR_SYNTAX, "the URL holds a byte that must be percent-encoded");
+    }
+    const char *authority = text + 8;
+    size_t n = strcspn(authority, "/?#");
+    if (n == 0 || n >= sizeof url.authority)
+        return err_set(err, ERR_SYNTAX, "%s: the URL names no host", text);
+    memcpy(url.authority, authority, n);
+    url.authority[n] = '\0';
+    if (strchr(url.authority, '@') || !parse_authority(url.authority, &url))
+        return err_set(err, ERR_SYNTAX, "%s: write the host as NAME, NAME:PORT or [IPV6]:PORT", text);
+    const char *path = authority + n;
+    size_t path_len = strcspn(path, "#");
+    int written =
+        snprintf(url.path, sizeof url.path, "%s%.*s", path[0] == '/' ? "" : "/", (int)path_len, path);
+    if (written < 0 || (size_t)written >= sizeof url.path)
+        return err_set(err, ERR_SYNTAX, "the URL's path is too long");
+    *out = url;
+    return 0;
+}
+
+int probe_parse_status(const char *head, size_t len)
+{
+    static const char BEGIN[] = "HTTP/1.";
+    size_t n = len < sizeof BEGIN - 1 ? len : sizeof BEGIN - 1;
+    if (memcmp(head, BEGIN, n) != 0)
+        return -1;
+    const char *end = memmem(head, len, "\r\n\r\n", 4);
+    if (!end)
+        return 0;
+    /* "HTTP/1.1 200" */
+    if (!isdigit((unsigned char)head[7]) || head[8] != ' ' || !isdigit((unsigned char)head[9]) ||
+        !isdigit((unsigned char)head[10]) || !isdigit((unsigned char)head[11]) || head[9] < '1')
+        return -1;
+    return (head[9] - '0') * 100 + (head[10] - '0') * 10 + (head[11] - '0');
+}
+
+int probe_parse_time(const char *text, unsigned *out_ms)
+{
+    static const struct {
+        const char *unit;
+        unsigned long ms;
+    } UNITS[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}};
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 7)
+        return ERR_SYNTAX;
+    unsigned long v = strtoul(text, NULL, 10);
+    for (size_t i = 0; i < ARRAY_LEN(UNITS); i++) {
+        unsigned long ms = v * UNITS[i].ms;
+        if (strcmp(text + digits, UNITS[i].unit) == 0 && ms > 0 && ms <= 3600000) {
+            *out_ms = (unsigned)ms;
+            return 0;
+        }
+    }
+    return ERR_SYNTAX;
+}
+
+/* --- the report
+ * ---------------------------------------------------------------------------------------------------- */
+
+static json_t *check_value(const struct peer *peer, enum probe_check check, bool revocation)
+{
+    json_t *object = json_object(), *reasons = json_array();
+    bool good = true, failed = false;
+    for (size_t i = 0; good && peer && i < peer->n_errors; i++) {
+        if (probe_check_of(peer->errors[i].code) != check)
+            continue;
+        failed = true;
+        good = view_append(reasons, view_text(VERDICT_ROWS[peer->errors[i].code].code));
+    }
+    bool known = peer && peer->n_chain > 0 && (check != PROBE_REVOKED || revocation);
+    good = view_put(object, "status",
+                    view_text(failed  ? "fail"
+                              : known ? "pass"
+                                      : "unknown")) &&
+           view_put(object, "reasons", view_finish(reasons, good));
+    return view_finish(object, good);
+}
+
+static json_t *checks(const struct peer *peer, bool revocation)
+{
+    json_t *object = json_object();
+    bool good = true;
+    for (int i = 0; good && i < PROBE_CHECKS; i++)
+        good = view_put(object, PROBE_CHECK_NAMES[i], check_value(peer, (enum probe_check)i, revocation));
+    return view_finish(object, good);
+}
+
+static json_t *tls(const struct probe_result *r)
+{
+    if (!r->handshake)
+        return json_null();
+    json_t *object = json_object();
+    bool good = view_put(object, "version", view_text(r->tls.version)) &&
+                view_put(object, "cipher_suite", view_text(r->tls.cipher_suite)) &&
+                view_put(object, "group", view_text(r->tls.group)) &&
+                view_put(object, "server_signature", view_text(r->tls.server_signature)) &&
+                view_put(object, "alpn", view_text(r->tls.alpn[0] ? r->tls.alpn : NULL));
+    return view_finish(object, good);
+}
+
+static json_t *times(const struct probe_result *r)
+{
+    json_t *object = json_object();
+    bool good = view_put(object, "connect", json_integer(r->connect_ms)) &&
+                view_put(object, "handshake", json_integer(r->handshake_ms)) &&
+                view_put(object, "response", json_integer(r->response_ms));
+    return view_finish(object, good);
+}
+
+json_t *probe_report(const char *url, const struct probe_result *r, bool revocation, unsigned tries)
+{
+    static const char *const VERIFY[] = {"NONE", "SUCCESS", "FAILED"};
+    const struct peer *peer = r->peer;
+    const struct certinfo *leaf = peer && peer->n_chain > 0 ? peer->chain[0] : NULL;
+    json_t *object = json_object();
+    bool good =
+        view_put(object, "url", view_text(url)) &&
+        view_put(object, "address", view_text(r->address[0] ? r->address : NULL)) &&
+        view_put(object, "tries", json_integer(tries)) &&
+        view_put(object, "error", view_text(r->error[0] ? r->error : NULL)) &&
+        view_put(object, "status", r->status ? json_integer(r->status) : json_null()) &&
+        view_put(object, "checks", checks(peer, revocation)) &&
+        view_put(object, "verify", view_text(peer ? VERIFY[peer->verify] : NULL)) &&
+        view_put(object, "errors",
+                 peer ? view_findings(peer->errors, peer->n_errors, ERROR_DETAIL_FULL) : json_array()) &&
+        view_put(object, "warnings",
+                 peer ? view_findings(peer->warnings, peer->n_warnings, ERROR_DETAIL_FULL) : json_array()) &&
+        view_put(object, "certificate", leaf ? view_certificate(leaf, clock_now()) : json_null()) &&
+        view_put(object, "tls", tls(r)) && view_put(object, "milliseconds", times(r));
+    return view_finish(object, good);
+}
