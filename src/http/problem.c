@@ -91,9 +91,10 @@ static const char *picker_words(const struct request *request)
                "when the picker was cancelled before: it keeps that choice until it is restarted.";
     return "The server asked for a certificate in the handshake and named the authorities below; the client "
            "answered with "
-           "an empty list. A browser does that without showing its picker when it holds no certificate, with "
-           "its key, "
-           "that one of them issued, and when the picker was cancelled before: it keeps that choice until it "
+           "an empty list. A browser does that without showing its picker when it holds no valid "
+           "certificate, "
+           "with its key, that one of them issued, and when the picker was cancelled before: it keeps that "
+           "choice until it "
            "is "
            "restarted. A client certificate must be imported as PKCS#12 (.p12), with its intermediates.";
 }

@@ -95,7 +95,8 @@ int problem_page(const json_t *problem, struct buf *out)
     buf_puts(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
     put_heading(out, problem);
-    buf_puts(out, "</title>\n<link rel=\"stylesheet\" href=\"/style.css\">\n</head>\n<body>\n<main>\n<h1>");
+    buf_puts(out, "</title>\n<link rel=\"stylesheet\" href=\"/style.css\">\n<link rel=\"icon\" "
+                  "href=\"/icon.svg\">\n</head>\n<body>\n<main>\n<h1>");
     put_heading(out, problem);
     buf_puts(out, "</h1>\n");
     put_text(out, "<p>", problem, "detail", "</p>\n");

@@ -215,7 +215,7 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
     struct buf line;
     buf_init(&line, 4096);
     if (sent >= 0)
-        buf_printf(&line, ", alert %s", tls_alert_name((uint8_t)sent));
+        buf_printf(&line, ", alert %s", tls_alert_name((uint8_t)sent) ? tls_alert_name((uint8_t)sent) : "?");
     const struct peer *peer = conn->peer;
     if (peer && peer->n_errors > 0) {
         buf_puts(&line, ": ");
@@ -228,8 +228,11 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
     }
     for (size_t i = 0; peer && i < peer->n_errors; i++)
         buf_printf(&line, "; %s", peer->errors[i].reason ? peer->errors[i].reason : "");
-    log_warning("%s: listener %s: handshake refused: %s%s", conn->remote, conn->listener_name, why,
-                line.data ? line.data : "");
+    /* A client that leaves before its handshake is done, as browsers do before they ask their user, was not
+     * refused. */
+    bool left = sent < 0 && (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_PULL_ERROR);
+    log_line(left ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s: listener %s: handshake refused: %s%s",
+             conn->remote, conn->listener_name, why, line.data ? line.data : "");
     buf_done(&line);
 
     record_end(conn->record);
@@ -241,7 +244,8 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
         buf_done(&line);
     }
     record_trim(conn->record, MOST_REJECTED_DETAIL);
-    conn_rejected(conn, true, sent, 0, why);
+    if (!left)
+        conn_rejected(conn, true, sent, 0, why);
     /* From now on others may read it. */
     record_unref(conn->record);
     conn->record = conn->transport.record = NULL;
@@ -374,8 +378,7 @@ struct conn *conn_new(struct server *server, const char *listener_name, gnutls_s
     http1_gate_init(&conn->gate);
     transport_init(&conn->transport, session, fd, &TRANSPORT_OPS, (uint32_t)conf->handshake_timeout * 1000,
                    LINGER_MS);
-    conn->record =
-        record_new(clock_mono_us(), conn->client_auth != CLIENT_AUTH_OFF, conf->handshake_record);
+    conn->record = record_new(clock_mono_us(), conn->client_auth != CLIENT_AUTH_OFF, conf->handshake_record);
     if (conf->handshake_record)
         conn->transport.record = conn->record;
     if (set_up(conn, session) < 0)

@@ -430,7 +430,7 @@ size_t record_other_mode(const struct record *record, struct record_other out[st
         for (size_t i = 0; i < record->n && n < RECORD_MOST_OTHER; i++) {
             const struct message *message = &record->message[i];
             if (only_mutual(message))
-                out[n++] = (struct record_other){side_of(message), name_of(message), (int)i - 1, (int)i};
+                out[n++] = (struct record_other){side_of(message), name_of(message), (int)i - 1};
         }
         return n;
     }
@@ -442,11 +442,10 @@ size_t record_other_mode(const struct record *record, struct record_other out[st
     int certificate = place(record, RECORD_CLIENT, tls13 ? TLS_FINISHED : TLS_CLIENT_KEY_EXCHANGE) - 1;
     int verify = tls13 ? certificate : certificate + 1;
     if (request >= 0)
-        out[n++] =
-            (struct record_other){RECORD_SERVER, tls_message_name(TLS_CERTIFICATE_REQUEST), request, -1};
+        out[n++] = (struct record_other){RECORD_SERVER, tls_message_name(TLS_CERTIFICATE_REQUEST), request};
     if (certificate >= 0) {
-        out[n++] = (struct record_other){RECORD_CLIENT, tls_message_name(TLS_CERTIFICATE), certificate, -1};
-        out[n++] = (struct record_other){RECORD_CLIENT, tls_message_name(TLS_CERTIFICATE_VERIFY), verify, -1};
+        out[n++] = (struct record_other){RECORD_CLIENT, tls_message_name(TLS_CERTIFICATE), certificate};
+        out[n++] = (struct record_other){RECORD_CLIENT, tls_message_name(TLS_CERTIFICATE_VERIFY), verify};
     }
     return n;
 }

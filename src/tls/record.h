@@ -65,13 +65,12 @@ bool record_asks(const struct record *record);
 
 /* How the other mode differs. Where no certificate is asked for: the messages that asking would have added,
  * each with the index of the message after which it would have come. Where one is asked for: those of the
- * messages that would not have come; `same` is their index. A resumed handshake is the same in both modes.
- * Returns their number. */
+ * messages that would not have come, each with the index of the message before it. A resumed handshake is the
+ * same in both modes. Returns their number. */
 struct record_other {
     enum record_side from;
     const char *name;
     int after; /* -1: before all */
-    int same;  /* -1: it did not happen */
 };
 enum { RECORD_MOST_OTHER = 4 };
 size_t record_other_mode(const struct record *record, struct record_other out[static RECORD_MOST_OTHER]);

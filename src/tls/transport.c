@@ -152,13 +152,19 @@ void transport_expire(struct transport *t)
     shutdown(t->fd, SHUT_RD);
 }
 
-/* The last word was said: no more is written, and what still comes in is read and dropped, because closing a
- * socket with unread input resets the connection and may take the alert or the answer with it. */
+/* The last word was said: what still comes in is read and dropped, because closing a socket with unread input
+ * resets the connection and may take the alert or the answer with it. */
 static void linger(struct transport *t)
 {
     t->state = TRANSPORT_LINGER;
-    shutdown(t->fd, SHUT_WR);
     transport_deadline(t, clock_mono_ms() + t->linger_ms);
+}
+
+/* The same, and the peer is told that nothing more comes: it need not wait for the end of our patience. */
+static void linger_closed(struct transport *t)
+{
+    shutdown(t->fd, SHUT_WR);
+    linger(t);
 }
 
 static ssize_t drain(struct transport *t)
@@ -248,7 +254,12 @@ static void fail(struct transport *t, int error)
         send_alert(t, sent);
     }
     t->ops->failed(t, error, sent, why);
-    linger(t);
+    /* A browser that sees the end of the stream together with the alert reports the end and hides the alert.
+     */
+    if (sent >= 0)
+        linger(t);
+    else
+        linger_closed(t);
 }
 
 /* 0: done and the state moved on; GNUTLS_E_AGAIN: waits for the peer. */
@@ -310,7 +321,7 @@ static ssize_t answer_plain(struct transport *t)
     t->ops->plain(t, head, len, answer, &answer_len);
     ssize_t ignored UNUSED = send(t->fd, answer, answer_len, MSG_NOSIGNAL);
     t->ops->failed(t, GNUTLS_E_UNEXPECTED_PACKET, -1, "the client spoke plain HTTP to the HTTPS port");
-    linger(t);
+    linger_closed(t);
     return drain(t);
 }
 
@@ -330,7 +341,7 @@ static void last_word(struct transport *t, const char *answer, size_t len)
     }
     tls_library()->bye(t->session, GNUTLS_SHUT_WR);
     t->inside = false;
-    linger(t);
+    linger_closed(t);
 }
 
 /* A read failed. RFC 8446 section 6: what ends the connection for our reasons sends its alert first. */
