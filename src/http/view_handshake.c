@@ -186,14 +186,11 @@ static json_t *other_mode(const struct record *record)
     json_t *array = json_array();
     bool good = true;
     for (size_t i = 0; good && i < n; i++) {
-        struct record_item same = {.kind = DETAIL_NONE};
-        if (other[i].same >= 0)
-            record_get(record, (size_t)other[i].same, &same);
         json_t *object = json_object();
         good = view_put(object, "from", view_text(side(other[i].from))) &&
                view_put(object, "message", view_text(other[i].name)) &&
                view_put(object, "after", json_integer(other[i].after)) &&
-               view_put(object, "detail", detail_object(&same));
+               view_put(object, "detail", json_null());
         good = view_append(array, view_finish(object, good));
     }
     return view_finish(array, good);

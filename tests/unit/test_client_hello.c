@@ -76,6 +76,28 @@ static void check_truncations(const uint8_t *body, size_t len, const char *name)
     }
 }
 
+/* Packing keeps everything, in a small part of the room, and unpacking takes nothing else. */
+static void check_packed(const struct client_hello *hello, const char *name)
+{
+    uint8_t bytes[HELLO_PACK_MOST];
+    struct client_hello back;
+    size_t n = client_hello_pack(hello, bytes, sizeof bytes);
+    ck_assert_uint_gt(n, 0);
+    ck_assert_msg(client_hello_unpack(bytes, n, &back) && memcmp(&back, hello, sizeof back) == 0,
+                  "%s is another after packing", name);
+    for (size_t short_of = 0; short_of < n; short_of++) {
+        ck_assert_uint_eq(client_hello_pack(hello, bytes, short_of), 0);
+        client_hello_pack(hello, bytes, sizeof bytes);
+        ck_assert(!client_hello_unpack(bytes, short_of, &back));
+    }
+    struct hello_pack *pack = hello_pack_new(hello);
+    ck_assert_ptr_nonnull(pack);
+    ck_assert_uint_eq(pack->n, n);
+    hello_pack_read(pack, &back);
+    ck_assert_mem_eq(&back, hello, sizeof back);
+    free(pack);
+}
+
 enum {
     NAME,
     JA4,
@@ -140,6 +162,7 @@ START_TEST(test_captured)
         ck_assert_int_eq(hello.early_data, strchr(column[FLAGS], 'e') != NULL);
         ck_assert_int_eq(hello.session_ticket, strchr(column[FLAGS], 't') != NULL);
         check_truncations(body, len, name);
+        check_packed(&hello, name);
         rows++;
     }
     fclose(table);

@@ -28,7 +28,7 @@ test('a ghost with an odd place is not lost', () => {
 });
 
 test('nothing to compare: no switch', () => {
-  const resumed = { ...MUTUAL, messages: MUTUAL.messages.filter((m) => !m.message.startsWith('Certificate')) };
+  const resumed = { ...MUTUAL, other_mode: [], messages: MUTUAL.messages.filter((m) => !m.message.startsWith('Certificate')) };
   assert.ok(!comparison(resumed));
   assert.ok(!comparison({ ...ONE_WAY, other_mode: [] }));
   assert.ok(!comparison({ ...ONE_WAY, other_mode: undefined }));

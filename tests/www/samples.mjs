@@ -94,9 +94,13 @@ export const MUTUAL = {
     message('client', 'Finished', 36, 6020, true),
     message('server', 'NewSessionTicket', 200, 40000, true, { lifetime: 21600 }),
   ],
-  other_mode: [],
+  other_mode: [
+    { from: 'server', message: 'CertificateRequest', after: 2, detail: { ca_names: [ROOT] } },
+    { from: 'client', message: 'Certificate', after: 6, detail: { certificates: [], empty: true } },
+  ],
   duration_us: 40010,
   truncated: false,
+  reverified_at: null,
 };
 
 const onlyMutual = (m) => m.message !== 'CertificateRequest' && !(m.from === 'client' && m.message.startsWith('Certificate'));

@@ -1,0 +1,680 @@
+#include <gnutls/gnutls.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/view.h"
+#include "http_fixture.h"
+#include "suites.h"
+#include "tls/record.h"
+
+#define AT(json, path, expected) ck_assert_str_eq(fixture_at(json, path), expected)
+
+enum { BEGUN = 1000, STEP = 100, MOST_BODY = 4096 };
+
+static uint64_t clock_us;
+
+static uint64_t now(void)
+{
+    return clock_us += STEP;
+}
+
+static struct record *new_record(bool asks)
+{
+    clock_us = BEGUN;
+    struct record *record = record_new(BEGUN, asks, true);
+    ck_assert_ptr_nonnull(record);
+    return record;
+}
+
+static void send_message(struct record *record, enum record_side from, unsigned type, const void *body,
+                         size_t len)
+{
+    record_message(record, from, type, body, len, now());
+}
+
+static void send_ccs(struct record *record, enum record_side from)
+{
+    static const uint8_t FRAME[] = {20, 3, 3, 0, 1, 1};
+    if (record_watch(record, from, FRAME, sizeof FRAME))
+        record_change_cipher_spec(record, from, now());
+}
+
+static json_t *view(const struct record *record)
+{
+    json_t *json = view_handshake(record, NULL);
+    ck_assert_ptr_nonnull(json);
+    return json;
+}
+
+/* ---- captured handshakes ----
+ *
+ * tests/data/record/NAME.tsv: one message a line, "client" or "server" and its bytes as `openssl s_client
+ * -msg` shows them, or "ccs"; NAME.json: what is said of them. */
+
+static FILE *open_data(const char *name, const char *suffix)
+{
+    const char *srcdir = getenv("srcdir");
+    char path[512];
+    snprintf(path, sizeof path, "%s/tests/data/record/%s.%s", srcdir ? srcdir : ".", name, suffix);
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file != NULL, "cannot open %s", path);
+    return file;
+}
+
+static size_t from_hex(const char *hex, uint8_t out[static MOST_BODY])
+{
+    size_t n = 0;
+    char digits[3] = "";
+    for (; hex[0] && hex[1] && n < MOST_BODY; hex += 2) {
+        memcpy(digits, hex, 2);
+        out[n++] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+    return n;
+}
+
+/* Calls `use` with every message of a capture; `body` without the header, NULL for a ChangeCipherSpec. */
+static void each_message(const char *name,
+                         void (*use)(void *cls, enum record_side from, unsigned type, const uint8_t *body,
+                                     size_t len),
+                         void *cls)
+{
+    static char line[2 * MOST_BODY + 64];
+    static uint8_t message[MOST_BODY];
+    FILE *file = open_data(name, "tsv");
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *hex = strchr(line, '\t');
+        ck_assert_ptr_nonnull(hex);
+        *hex++ = '\0';
+        enum record_side from = strcmp(line, "client") == 0 ? RECORD_CLIENT : RECORD_SERVER;
+        if (strcmp(hex, "ccs") == 0) {
+            use(cls, from, 0, NULL, 0);
+            continue;
+        }
+        size_t len = from_hex(hex, message);
+        ck_assert_uint_ge(len, 4);
+        ck_assert_uint_eq(len - 4, (size_t)message[2] << 8 | message[3]);
+        use(cls, from, message[0], message + 4, len - 4);
+    }
+    fclose(file);
+}
+
+static void record_one(void *cls, enum record_side from, unsigned type, const uint8_t *body, size_t len)
+{
+    if (body)
+        send_message(cls, from, type, body, len);
+    else
+        send_ccs(cls, from);
+}
+
+static struct record *captured(const char *name, bool asks)
+{
+    struct record *record = new_record(asks);
+    each_message(name, record_one, record);
+    record_end(record);
+    return record;
+}
+
+static const struct {
+    const char *name;
+    bool asks;
+} CAPTURES[] = {{"tls13-mutual", true},   {"tls13-empty", true},  {"tls13-retry", false},
+                {"tls13-resumed", false}, {"tls12-mutual", true}, {"tls12-one-way", false},
+                {"tls12-resumed", false}};
+
+START_TEST(test_captured)
+{
+    const char *name = CAPTURES[_i].name;
+    struct record *record = captured(name, CAPTURES[_i].asks);
+    json_t *json = view(record);
+    FILE *file = open_data(name, "json");
+    json_error_t error;
+    json_t *expected = json_loadf(file, 0, &error);
+    fclose(file);
+    ck_assert_msg(expected != NULL, "%s.json:%d: %s", name, error.line, error.text);
+    json_t *messages = json_object_get(json, "messages"), *wanted = json_object_get(expected, "messages");
+    for (size_t i = 0; i < json_array_size(messages); i++) {
+        char *text = json_dumps(json_array_get(messages, i), JSON_COMPACT);
+        ck_assert_msg(json_equal(json_array_get(messages, i), json_array_get(wanted, i)),
+                      "%s: message %zu is %.2000s", name, i, text);
+        free(text);
+    }
+    ck_assert_msg(json_equal(json, expected), "%s: something beside the messages is not as expected", name);
+    json_decref(expected);
+    json_decref(json);
+    record_unref(record);
+}
+END_TEST
+
+/* No beginning of a message harms, and what is kept of it can be shown. */
+static void cut_one(void *cls, enum record_side from, unsigned type, const uint8_t *body, size_t len)
+{
+    unsigned *shown = cls;
+    for (size_t n = 0; body && n < len; n++) {
+        /* Exactly n bytes, so that a sanitizer sees a read behind the end. */
+        uint8_t *cut = malloc(n ? n : 1);
+        ck_assert_ptr_nonnull(cut);
+        memcpy(cut, body, n);
+        struct record *record = new_record(false);
+        send_message(record, from, type, cut, n);
+        free(cut);
+        json_t *json = view(record);
+        *shown +=
+            json_is_object(json_object_get(json_array_get(json_object_get(json, "messages"), 0), "detail"));
+        json_decref(json);
+        record_unref(record);
+    }
+}
+
+START_TEST(test_cut)
+{
+    unsigned shown = 0;
+    each_message(CAPTURES[_i].name, cut_one, &shown);
+    ck_assert_uint_gt(shown, 0);
+}
+END_TEST
+
+/* ---- messages by hand ---- */
+
+enum { LEGACY = 0x0303, AES_128_GCM = 0x1301 };
+
+/* A ServerHello of either version, with what `psk` and `share` ask for. */
+static void server_hello(struct record *record, bool tls13, bool psk)
+{
+    uint8_t body[128] = {0x03, 0x03};
+    size_t n = 34;
+    body[n++] = 0;
+    body[n++] = AES_128_GCM >> 8, body[n++] = AES_128_GCM & 0xff;
+    body[n++] = 0;
+    if (tls13) {
+        static const uint8_t VERSION[] = {0, 43, 0, 2, 3, 4}, PSK[] = {0, 41, 0, 2, 0, 0};
+        body[n++] = 0, body[n++] = (uint8_t)(sizeof VERSION + (psk ? sizeof PSK : 0));
+        memcpy(body + n, VERSION, sizeof VERSION);
+        n += sizeof VERSION;
+        if (psk) {
+            memcpy(body + n, PSK, sizeof PSK);
+            n += sizeof PSK;
+        }
+    }
+    send_message(record, RECORD_SERVER, TLS_SERVER_HELLO, body, n);
+}
+
+static void client_hello(struct record *record)
+{
+    /* version, random, no session, one suite, one compression, no extension */
+    uint8_t body[34 + 1 + 2 + 2 + 2] = {0x03, 0x03};
+    body[36] = 2, body[37] = 0x13, body[38] = 0x01, body[39] = 1;
+    send_message(record, RECORD_CLIENT, TLS_CLIENT_HELLO, body, sizeof body);
+}
+
+/* "client ClientHello 45, server ..." with "*" where it is encrypted. */
+static const char *summary(const struct record *record)
+{
+    static char text[8192];
+    size_t at = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < record_count(record); i++) {
+        struct record_item item;
+        record_get(record, i, &item);
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%c%s%s", i ? " " : "",
+                               item.from == RECORD_CLIENT ? '>' : '<', item.name, item.encrypted ? "*" : "");
+    }
+    return text;
+}
+
+static void empty(struct record *record, enum record_side from, unsigned type)
+{
+    send_message(record, from, type, NULL, 0);
+}
+
+START_TEST(test_order_tls12)
+{
+    /* GnuTLS shows the server's Finished before the record layer shows the ChangeCipherSpec that goes before
+     * it. */
+    struct record *record = new_record(false);
+    client_hello(record);
+    server_hello(record, false, false);
+    empty(record, RECORD_SERVER, TLS_CERTIFICATE);
+    empty(record, RECORD_SERVER, TLS_SERVER_HELLO_DONE);
+    empty(record, RECORD_CLIENT, TLS_CLIENT_KEY_EXCHANGE);
+    send_ccs(record, RECORD_CLIENT);
+    empty(record, RECORD_CLIENT, TLS_FINISHED);
+    empty(record, RECORD_SERVER, TLS_FINISHED);
+    send_ccs(record, RECORD_SERVER);
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_DECODE_ERROR, now());
+    ck_assert_str_eq(summary(record),
+                     ">ClientHello <ServerHello <Certificate <ServerHelloDone >ClientKeyExchange "
+                     ">ChangeCipherSpec >Finished* <ChangeCipherSpec <Finished* >Alert*");
+    struct record_item ccs, finished;
+    record_get(record, 7, &ccs);
+    record_get(record, 8, &finished);
+    ck_assert_uint_eq(ccs.at_us, finished.at_us);
+    ck_assert(!record_resumed(record));
+    record_unref(record);
+
+    /* Before anything was agreed nothing is encrypted. */
+    record = new_record(false);
+    send_ccs(record, RECORD_CLIENT);
+    record_alert(record, RECORD_SERVER, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE, now());
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE, now());
+    ck_assert_str_eq(summary(record), ">ChangeCipherSpec <Alert >Alert");
+    record_unref(record);
+}
+END_TEST
+
+START_TEST(test_order_tls13)
+{
+    static const uint8_t PLAIN_ALERT[] = {21, 3, 3, 0, 2, 2, 48}, COVERED[] = {23, 3, 3, 0, 3, 1, 2, 3};
+    struct record *record = new_record(false);
+    client_hello(record);
+    server_hello(record, true, false);
+    send_ccs(record, RECORD_SERVER);
+    empty(record, RECORD_SERVER, TLS_ENCRYPTED_EXTENSIONS);
+    empty(record, RECORD_SERVER, TLS_FINISHED);
+    send_ccs(record, RECORD_CLIENT);
+    ck_assert(!record_watch(record, RECORD_CLIENT, COVERED, sizeof COVERED));
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_UNKNOWN_CA, now());
+    /* A client that could not make keys of the ServerHello says so in the clear. */
+    ck_assert(!record_watch(record, RECORD_CLIENT, PLAIN_ALERT, sizeof PLAIN_ALERT));
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_UNKNOWN_CA, now());
+    ck_assert_str_eq(summary(record), ">ClientHello <ServerHello <ChangeCipherSpec <EncryptedExtensions* "
+                                      "<Finished* >ChangeCipherSpec >Alert* >Alert");
+    json_t *json = view(record);
+    AT(json, "messages.7.detail", "{\"level\":\"fatal\",\"name\":\"unknown_ca\"}");
+    AT(json, "messages.7.bytes", "2");
+    AT(json, "version", "TLSv1.3");
+    json_decref(json);
+    record_unref(record);
+}
+END_TEST
+
+START_TEST(test_after_the_end)
+{
+    static const uint8_t ASK[] = {1};
+    struct record *record = new_record(false);
+    client_hello(record);
+    server_hello(record, true, true);
+    record_end(record);
+    uint64_t duration = record_duration_us(record);
+    ck_assert_uint_eq(duration, 2 * STEP);
+    send_message(record, RECORD_CLIENT, TLS_KEY_UPDATE, ASK, sizeof ASK);
+    send_ccs(record, RECORD_CLIENT); /* not watched any more */
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_WARNING, 201, now());
+    ck_assert_str_eq(summary(record), ">ClientHello <ServerHello >KeyUpdate* >Alert*");
+    json_t *json = view(record);
+    AT(json, "resumed", "true");
+    AT(json, "messages.2.detail", "{\"update_requested\":true}");
+    AT(json, "messages.3.detail", "{\"level\":\"warning\",\"name\":201}");
+    AT(json, "duration_us", "200");
+    json_decref(json);
+    record_end(record);
+    ck_assert_uint_eq(record_duration_us(record), duration);
+    record_unref(record);
+}
+END_TEST
+
+/* Two numbers of one thing: GnuTLS's own, and the random of RFC 8446. */
+START_TEST(test_hello_retry)
+{
+    uint8_t body[] = {3,    3,    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
+                      0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e,
+                      0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c, 0,    0x13, 0x01, 0,    0,
+                      12,   0,    43,   0,    2,    3,    4,    0,    51,   0,    2,    0,    24};
+    struct record *record = new_record(false);
+    send_message(record, RECORD_SERVER, TLS_SERVER_HELLO, body, sizeof body);
+    send_message(record, RECORD_SERVER, GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST, body, sizeof body);
+    ck_assert_str_eq(summary(record), "<HelloRetryRequest <HelloRetryRequest");
+    ck_assert_uint_eq(record_version(record), 0);
+    json_t *json = view(record);
+    AT(json, "messages.0.detail", "{\"group\":\"secp384r1\"}");
+    AT(json, "messages.1.detail", "{\"group\":\"secp384r1\"}");
+    json_decref(json);
+    body[2]++;
+    send_message(record, RECORD_SERVER, TLS_SERVER_HELLO, body, sizeof body);
+    ck_assert_str_eq(summary(record), "<HelloRetryRequest <HelloRetryRequest <ServerHello");
+    record_unref(record);
+}
+END_TEST
+
+START_TEST(test_watch)
+{
+    /* An application record of 300 bytes full of 20s, a ChangeCipherSpec, an empty record, a
+     * ChangeCipherSpec. */
+    uint8_t bytes[5 + 300 + 6 + 5 + 6];
+    memset(bytes, 20, sizeof bytes);
+    memcpy(bytes, (const uint8_t[]){23, 3, 3, 1, 44}, 5);
+    memcpy(bytes + 305, (const uint8_t[]){20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 0, 20, 3, 3, 0, 1, 1}, 17);
+    for (size_t piece = 1; piece <= sizeof bytes; piece++) {
+        struct record *record = new_record(false);
+        unsigned seen = 0;
+        for (size_t at = 0; at < sizeof bytes; at += piece) {
+            size_t n = sizeof bytes - at < piece ? sizeof bytes - at : piece;
+            seen += record_watch(record, RECORD_CLIENT, bytes + at, n);
+            ck_assert(!record_watch(record, RECORD_SERVER, bytes, 0));
+        }
+        /* Both in one piece are one sign; nobody sends two. */
+        ck_assert_uint_eq(seen, piece > 11 && (305 + 4) / piece == (316 + 4) / piece ? 1 : 2);
+        record_unref(record);
+    }
+}
+END_TEST
+
+/* ---- bounds ---- */
+
+START_TEST(test_most_messages)
+{
+    struct record *record = new_record(false);
+    for (int i = 0; i < RECORD_MOST_MESSAGES; i++)
+        empty(record, RECORD_CLIENT, TLS_FINISHED);
+    ck_assert(!record_truncated(record));
+    empty(record, RECORD_CLIENT, TLS_FINISHED);
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_CLOSE_NOTIFY, now());
+    send_ccs(record, RECORD_CLIENT);
+    ck_assert(record_truncated(record));
+    ck_assert_uint_eq(record_count(record), RECORD_MOST_MESSAGES);
+    record_unref(record);
+}
+END_TEST
+
+/* A CertificateRequest of TLS 1.2 with `n` names of 100 bytes; its length. */
+static size_t certificate_request(size_t n, uint8_t *out)
+{
+    static const uint8_t NAME[] = {0x30, 0x60, 0x31, 0x5e, 0x30, 0x5c, 0x06,
+                                   0x03, 0x55, 0x04, 0x03, 0x0c, 0x55};
+    uint8_t *p = out;
+    *p++ = 1, *p++ = 64;
+    *p++ = 0, *p++ = 2, *p++ = 4, *p++ = 3;
+    *p++ = (uint8_t)(n * 100 >> 8), *p++ = (uint8_t)(n * 100);
+    for (size_t i = 0; i < n; i++) {
+        *p++ = 0, *p++ = 98;
+        memcpy(p, NAME, sizeof NAME);
+        memset(p + sizeof NAME, 'a', 85);
+        p += 98;
+    }
+    return (size_t)(p - out);
+}
+
+static size_t detail_bytes(const struct record *record)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < record_count(record); i++) {
+        struct record_item item;
+        record_get(record, i, &item);
+        n += item.detail.n;
+    }
+    return n;
+}
+
+START_TEST(test_most_detail)
+{
+    static uint8_t body[20000];
+    struct record *record = new_record(true);
+    client_hello(record);
+    server_hello(record, false, false);
+    size_t len = certificate_request(174, body); /* 17 KiB */
+    ck_assert_uint_gt(len, 17 * 1024 - 100);
+    send_message(record, RECORD_SERVER, TLS_CERTIFICATE_REQUEST, body, len);
+    ck_assert(record_truncated(record));
+    ck_assert_uint_le(detail_bytes(record), RECORD_MOST_DETAIL);
+    ck_assert_uint_gt(detail_bytes(record), RECORD_MOST_DETAIL - 100);
+    json_t *json = view(record);
+    AT(json, "truncated", "true");
+    AT(json, "messages.2.bytes", "17412");
+    ck_assert_int_eq(strncmp(fixture_at(json, "messages.2.detail.ca_names.162"), "CN=aaaa", 7), 0);
+    size_t names = json_array_size(json_object_get(
+        json_object_get(json_array_get(json_object_get(json, "messages"), 2), "detail"), "ca_names"));
+    ck_assert_uint_eq(names, 163);
+    json_decref(json);
+
+    /* Without room a message is still a message. A cut list of certificates does not become an empty one. */
+    static const uint8_t CHAIN[] = {0, 0, 6, 0, 0, 3, 0x30, 1, 0};
+    for (int i = 0; i < 20; i++)
+        send_message(record, RECORD_CLIENT, TLS_CERTIFICATE, CHAIN, sizeof CHAIN);
+    ck_assert_uint_le(detail_bytes(record), RECORD_MOST_DETAIL);
+    json = view(record);
+    AT(json, "messages.3.detail",
+       "{\"certificates\":[{\"subject\":null,\"issuer\":null,\"bytes\":3}],\"empty\":false}");
+    AT(json, "messages.22.detail", "null");
+    json_decref(json);
+
+    /* The largest goes first. */
+    record_end(record);
+    record_trim(record, 64);
+    ck_assert(record_truncated(record));
+    json = view(record);
+    AT(json, "messages.2.detail", "null");
+    AT(json, "messages.1.detail.cipher_suite", "TLS_AES_128_GCM_SHA256");
+    AT(json, "messages.0.detail.cipher_suites.0", "TLS_AES_128_GCM_SHA256");
+    AT(json, "messages.3.detail.certificates.0.bytes", "3");
+    json_decref(json);
+    record_trim(record, 0);
+    json = view(record);
+    AT(json, "messages.1.detail", "null");
+    AT(json, "messages.3.detail", "null");
+    json_decref(json);
+    record_unref(record);
+}
+END_TEST
+
+START_TEST(test_malformed)
+{
+    static const struct {
+        unsigned type;
+        uint8_t body[16];
+        size_t len;
+        bool tls13;
+        const char *detail;
+    } ROWS[] = {
+        {TLS_CLIENT_HELLO, {3, 3}, 2, false, "null"},
+        {GNUTLS_HANDSHAKE_CLIENT_HELLO_V2, {0}, 4, false, "null"},
+        {TLS_SERVER_HELLO, {3, 3}, 2, false, "null"},
+        {TLS_ENCRYPTED_EXTENSIONS, {0, 9, 0, 16}, 4, true, "null"},
+        {TLS_ENCRYPTED_EXTENSIONS, {0, 0}, 2, true, "{\"alpn\":null}"},
+        {TLS_CERTIFICATE_REQUEST, {0, 0, 5, 0, 13, 0, 1, 0}, 8, true, "null"},
+        {TLS_CERTIFICATE_REQUEST, {0, 0, 7, 0, 13, 0, 3, 0, 1, 4}, 10, true, "null"}, /* half a number */
+        {TLS_CERTIFICATE_REQUEST, {0, 0, 0}, 3, true, "{\"signature_algorithms\":[],\"ca_names\":[]}"},
+        {TLS_CERTIFICATE, {0, 0, 0}, 3, false, "{\"certificates\":[],\"empty\":true}"},
+        {TLS_CERTIFICATE, {0, 0, 0, 0}, 4, true, "{\"certificates\":[],\"empty\":true}"},
+        {TLS_CERTIFICATE, {0, 0, 4, 0, 0, 2, 0x30}, 7, false, "null"},
+        {TLS_CERTIFICATE_VERIFY, {4}, 1, true, "null"},
+        {TLS_CERTIFICATE_VERIFY, {0xfa, 0xfb, 0, 0}, 4, true, "{\"algorithm\":\"0xfafb\"}"},
+        {TLS_SERVER_KEY_EXCHANGE, {1, 0, 23, 0, 4, 3}, 6, false, "null"}, /* no named curve */
+        {TLS_SERVER_KEY_EXCHANGE,
+         {3, 0, 23, 1, 4, 4, 3, 0, 0},
+         9,
+         false,
+         "{\"group\":\"secp256r1\",\"signature\":\"ecdsa_secp256r1_sha256\"}"},
+        {TLS_NEW_SESSION_TICKET, {0, 0, 0x54}, 3, true, "null"},
+        {TLS_NEW_SESSION_TICKET, {0, 0, 0x54, 0x60}, 4, true, "{\"lifetime\":21600}"},
+        {TLS_KEY_UPDATE, {0}, 0, true, "null"},
+        {TLS_SERVER_HELLO_DONE, {0}, 0, false, "{}"},
+        {22 /* CertificateStatus */, {1, 2, 3}, 3, false, "null"},
+        {77, {1, 2, 3}, 3, false, "null"},
+        {7777, {1, 2, 3}, 3, false, "null"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct record *record = new_record(false);
+        if (ROWS[i].tls13)
+            server_hello(record, true, false);
+        send_message(record, RECORD_CLIENT, ROWS[i].type, ROWS[i].body, ROWS[i].len);
+        ck_assert(!record_truncated(record));
+        json_t *json = view(record);
+        const char *got = fixture_at(json, ROWS[i].tls13 ? "messages.1.detail" : "messages.0.detail");
+        ck_assert_msg(strcmp(got, ROWS[i].detail) == 0, "row %zu: %s, expected %s", i, got, ROWS[i].detail);
+        json_decref(json);
+        record_unref(record);
+    }
+}
+END_TEST
+
+/* ---- the other mode ---- */
+
+static const char *other_text(const struct record *record)
+{
+    static char text[512];
+    struct record_other other[RECORD_MOST_OTHER];
+    size_t n = record_other_mode(record, other), at = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < n; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%c%s after %d", i ? ", " : "",
+                               other[i].from == RECORD_CLIENT ? '>' : '<', other[i].name, other[i].after);
+    return text;
+}
+
+START_TEST(test_other_mode)
+{
+    static const struct {
+        const char *name;
+        bool asks;
+        const char *other;
+    } ROWS[] = {
+        {"tls12-one-way", false,
+         "<CertificateRequest after 3, >Certificate after 4, >CertificateVerify after 5"},
+        {"tls12-mutual", true,
+         "<CertificateRequest after 3, >Certificate after 5, >CertificateVerify after 7"},
+        {"tls13-retry", false,
+         "<CertificateRequest after 6, >Certificate after 9, >CertificateVerify after 9"},
+        {"tls13-mutual", true,
+         "<CertificateRequest after 3, >Certificate after 8, >CertificateVerify after 9"},
+        {"tls13-empty", true, "<CertificateRequest after 3, >Certificate after 8"},
+        {"tls13-resumed", false, ""},
+        {"tls12-resumed", false, ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct record *record = captured(ROWS[i].name, ROWS[i].asks);
+        const char *got = other_text(record);
+        ck_assert_msg(strcmp(got, ROWS[i].other) == 0, "%s: %s", ROWS[i].name, got);
+        record_unref(record);
+    }
+
+    /* What never came so far has no place. */
+    struct record *record = new_record(false);
+    ck_assert_str_eq(other_text(record), "");
+    client_hello(record);
+    ck_assert_str_eq(other_text(record), "");
+    server_hello(record, true, false);
+    ck_assert_str_eq(other_text(record), "");
+    empty(record, RECORD_SERVER, TLS_ENCRYPTED_EXTENSIONS);
+    ck_assert_str_eq(other_text(record), "<CertificateRequest after 2");
+    record_unref(record);
+}
+END_TEST
+
+START_TEST(test_reverified)
+{
+    struct peer peer = {.verify = VERIFY_SUCCESS, .judged_at = FIXTURE_NOW};
+    static const struct {
+        const char *name;
+        enum verify_state verify;
+        const char *at;
+    } ROWS[] = {{"tls13-resumed", VERIFY_SUCCESS, "2026-06-15T12:00:00Z"},
+                {"tls12-resumed", VERIFY_FAILED, "2026-06-15T12:00:00Z"},
+                {"tls13-resumed", VERIFY_NONE, "null"},
+                {"tls13-mutual", VERIFY_SUCCESS, "null"}};
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct record *record = captured(ROWS[i].name, true);
+        peer.verify = ROWS[i].verify;
+        json_t *json = view_handshake(record, &peer);
+        AT(json, "reverified_at", ROWS[i].at);
+        json_decref(json);
+        record_unref(record);
+    }
+}
+END_TEST
+
+/* ---- the rest ---- */
+
+START_TEST(test_hello_only)
+{
+    struct record *record = record_new(BEGUN, true, false);
+    struct record *whole = captured("tls13-retry", false);
+    each_message("tls13-retry", record_one, record);
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_CLOSE_NOTIFY, now());
+    record_end(record);
+    ck_assert_uint_eq(record_count(record), 0);
+    const struct hello_pack *hello = record_hello(record), *same = record_hello(whole);
+    ck_assert_ptr_nonnull(hello);
+    ck_assert_uint_eq(hello->n, same->n);
+    ck_assert_mem_eq(hello->byte, same->byte, hello->n);
+    record_unref(record);
+    record_unref(whole);
+}
+END_TEST
+
+START_TEST(test_nothing)
+{
+    struct wire_out out = {0};
+    record_message(NULL, RECORD_CLIENT, TLS_FINISHED, NULL, 0, 0);
+    record_change_cipher_spec(NULL, RECORD_CLIENT, 0);
+    record_alert(NULL, RECORD_CLIENT, 1, 0, 0);
+    record_end(NULL);
+    record_trim(NULL, 0);
+    ck_assert(!record_watch(NULL, RECORD_CLIENT, "", 1));
+    ck_assert_ptr_null(record_ref(NULL));
+    record_unref(NULL);
+    ck_assert_uint_eq(record_count(NULL), 0);
+    ck_assert_ptr_null(record_hello(NULL));
+    json_t *json = view_handshake(NULL, NULL);
+    ck_assert(json_is_null(json));
+    json_decref(json);
+    ck_assert_int_eq(detail_keep(TLS_FINISHED, true, NULL, 0, &out), DETAIL_EMPTY);
+    ck_assert_int_eq(detail_keep(TLS_CERTIFICATE, false, (const uint8_t *)"\0\0\0", 3, &out),
+                     DETAIL_CERTIFICATE);
+    ck_assert(!out.full);
+}
+END_TEST
+
+START_TEST(test_text)
+{
+    struct record *record = new_record(false);
+    struct buf text = {0};
+    client_hello(record);
+    record_alert(record, RECORD_SERVER, GNUTLS_AL_FATAL, GNUTLS_A_HANDSHAKE_FAILURE, now());
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_WARNING, 250, BEGUN + 1234567);
+    record_text(record, &text);
+    ck_assert_str_eq(text.data,
+                     "client ClientHello 45 bytes at 0.100 ms, server Alert handshake_failure 2 bytes at "
+                     "0.200 ms, client Alert unknown 2 bytes at 1234.567 ms");
+    buf_done(&text);
+    record_unref(record);
+}
+END_TEST
+
+/* An ended record is shared by reference. */
+START_TEST(test_shared)
+{
+    struct record *record = captured("tls13-mutual", true);
+    struct record *same = record_ref(record);
+    ck_assert_ptr_eq(record, same);
+    record_unref(record);
+    ck_assert_uint_eq(record_count(same), 14);
+    record_unref(same);
+}
+END_TEST
+
+Suite *suite_record(void)
+{
+    Suite *suite = suite_create("record");
+    TCase *tcase = tcase_create("captured");
+    tcase_add_loop_test(tcase, test_captured, 0, (int)ARRAY_LEN(CAPTURES));
+    tcase_add_loop_test(tcase, test_cut, 0, (int)ARRAY_LEN(CAPTURES));
+    tcase_add_test(tcase, test_other_mode);
+    tcase_add_test(tcase, test_reverified);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("by hand");
+    tcase_add_test(tcase, test_order_tls12);
+    tcase_add_test(tcase, test_order_tls13);
+    tcase_add_test(tcase, test_after_the_end);
+    tcase_add_test(tcase, test_hello_retry);
+    tcase_add_test(tcase, test_watch);
+    tcase_add_test(tcase, test_most_messages);
+    tcase_add_test(tcase, test_most_detail);
+    tcase_add_test(tcase, test_malformed);
+    tcase_add_test(tcase, test_hello_only);
+    tcase_add_test(tcase, test_nothing);
+    tcase_add_test(tcase, test_text);
+    tcase_add_test(tcase, test_shared);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
