@@ -38,7 +38,7 @@ function message(row, L) {
         label(key, L), h('ul', values.map((v) => h('li', value(v, L))))])))));
 }
 
-export function diagram({ handshake: record, peer }, L) {
+export function diagram({ handshake: record }, L) {
   if (!record) return h('p', L.t('h.none'));
   const { n, client, server, extra, extraBytes, duration } = totals(record);
   const other = comparison(record);
@@ -48,7 +48,7 @@ export function diagram({ handshake: record, peer }, L) {
     h('h3', L.t(`h.${record.mode}`), ' · ', shortVersion(record.version)),
     h('p', L.t('h.totals', { n, time: L.time(duration), client: L.size(client), server: L.size(server) }), ' ',
       extra > 0 && L.t('h.extra', { n: extra, bytes: L.size(extraBytes) })),
-    record.resumed && h('p', L.t('h.resumed'), ' ', peer.verified_at && L.t('h.again', { date: L.date(peer.verified_at) })),
+    record.resumed && h('p', L.t('h.resumed'), ' ', record.reverified_at && L.t('h.again', { date: L.date(record.reverified_at) })),
     record.truncated && h('p', L.t('h.truncated')),
     other && h('button.switch', { type: 'button', role: 'switch', 'aria-checked': 'false', onclick: toggle }, L.t(`h.${other}`)),
     h('div.actors', { 'aria-hidden': 'true' }, h('span.card', L.t('h.you')), h('span.card', L.t('h.server'))),

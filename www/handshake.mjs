@@ -13,7 +13,7 @@ export const gap = (us) => [200, 1000, 5000, 25000].filter((limit) => us >= limi
 export function rows({ messages, other_mode: others = [], mode }) {
   const out = [];
   let covered = false;
-  const ghosts = (test) => out.push(...others.filter(test).map((o) => (
+  const ghosts = (test) => mode === 'one-way' && out.push(...others.filter(test).map((o) => (
     { ...o, kind: 'ghost', width: 1.5, gap: 0, encrypted: covered })));
 
   ghosts((o) => o.after < 0);
