@@ -243,7 +243,7 @@ START_TEST(defaults)
     ck_assert_int_eq(conf->max_body, 65536);
     ck_assert_int_eq(conf->error_detail, ERROR_DETAIL_FULL);
     ck_assert_int_eq(conf->reload, RELOAD_SIGNAL);
-    ck_assert(!conf->preflight && conf->hsts);
+    ck_assert(!conf->preflight && conf->hsts && conf->handshake_record);
     ck_assert_int_eq(conf->expires_soon, 30 * 86400);
     ck_assert_int_eq(conf->rejections, 100);
     ck_assert_uint_eq(conf->n_listeners, 1);
@@ -275,7 +275,7 @@ START_TEST(every_option)
         "workers = 3 document_root = www access_log = stdout access_log_format = json error_log = \"e.log\"\n"
         "log_level = debug handshake_timeout = 1m header_timeout = 9s idle_timeout = 30m drain_timeout = 1h\n"
         "max_header = 4k max_body = 1m error_detail = code reload = auto preflight = yes hsts = false\n"
-        "expires_soon = 7d rejections = 5\n"
+        "expires_soon = 7d rejections = 5 handshake_record = off\n"
         "listen \"x.y-z_1\" {\n"
         "  address = \"127.0.0.1:0\" certificate = { \"/a\", b } client_auth = optional client_ca = { r, s "
         "}\n"
@@ -305,6 +305,7 @@ START_TEST(every_option)
     ck_assert(conf->preflight && !conf->hsts);
     ck_assert_int_eq(conf->expires_soon, 7 * 86400);
     ck_assert_int_eq(conf->rejections, 5);
+    ck_assert(!conf->handshake_record);
     const struct conf_listener *l = &conf->listener[0];
     ck_assert_str_eq(l->name, "x.y-z_1");
     ck_assert_uint_eq(l->src.line, 5);

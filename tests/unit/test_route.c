@@ -105,6 +105,7 @@ START_TEST(test_table)
         {"GET", "/api/peer", NULL, NONE, 200, JSON},
         {"GET", "/api/peer", NULL, GOOD, 200, JSON},
         {"GET", "/api/peer", NULL, BAD, 200, JSON},
+        {"GET", "/api/handshake", NULL, NONE, 404, PROBLEM}, /* no record is kept */
         {"GET", "/api/connection", NULL, GOOD, 200, JSON},
         {"GET", "/api/connection", NULL, NONE, 403, PROBLEM},
         {"GET", "/api/connection", NULL, BAD, 403, PROBLEM},
