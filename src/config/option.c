@@ -71,7 +71,8 @@ const struct option OPTIONS[] = {
     {GLOBAL(rejections), .type = OPTION_NUMBER, .preset = "100", .min = 0, .max = 10000,
      .flags = OPTION_RESTART, .help = "How many refused certificates /api/rejections remembers; 0 for none."},
     {GLOBAL(handshake_record), .type = OPTION_BOOL, .preset = "on",
-     .help = "Keeps the messages of each connection's TLS handshake for /api/handshake: 1 to 18 KiB of memory."},
+     .help =
+         "Keeps the messages of each connection's TLS handshake for /api/handshake: 1 to 18 KiB of memory."},
 
     {LISTEN(address), .type = OPTION_TEXT, .example = "\"[::]:8443\"",
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,

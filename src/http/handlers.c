@@ -72,7 +72,8 @@ int handle_connection(const struct request *request, struct reply *reply)
 
 int handle_rejections(const struct request *request, struct reply *reply)
 {
-    return json_reply(view_rejections(request->rejections, request->n_rejections), 200, "application/json", reply);
+    return json_reply(view_rejections(request->rejections, request->n_rejections), 200, "application/json",
+                      reply);
 }
 
 int handle_health(const struct request *request, struct reply *reply)

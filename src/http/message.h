@@ -37,11 +37,11 @@ struct rejection {
     time_t at;
     char remote[64];
     char listener[64];
-    bool handshake;    /* refused in the handshake, else by the answer to a request */
-    int alert;         /* that was sent, -1: none */
-    unsigned status;   /* of the answer, 0: none */
-    char why[200];     /* a sentence */
-    struct peer *peer; /* a reference, NULL: no certificate was judged */
+    bool handshake;        /* refused in the handshake, else by the answer to a request */
+    int alert;             /* that was sent, -1: none */
+    unsigned status;       /* of the answer, 0: none */
+    char why[200];         /* a sentence */
+    struct peer *peer;     /* a reference, NULL: no certificate was judged */
     struct record *record; /* a reference to an ended one, NULL: none was kept, or no handshake was refused */
 };
 

@@ -1,5 +1,5 @@
-/* The one table of routes (route.c). `/api`, `mtlsd routes`, OPTIONS and 405 are loops over it. To add a route: a
- * handler and a row. */
+/* The one table of routes (route.c). `/api`, `mtlsd routes`, OPTIONS and 405 are loops over it. To add a
+ * route: a handler and a row. */
 #ifndef MTLSD_HTTP_ROUTE_H
 #define MTLSD_HTTP_ROUTE_H
 
@@ -20,8 +20,8 @@ extern const size_t ROUTE_COUNT;
 /* The row for a normalised path; never NULL: the last row is the files under the document root. */
 const struct route *route_match(const char *path);
 
-/* Matches, applies the policy, answers OPTIONS, 405, 404 and the rest; always fills `reply` (500 when all else fails). It also
- * adds the headers that every reply has: security headers, Cache-Control for the API. */
+/* Matches, applies the policy, answers OPTIONS, 405, 404 and the rest; always fills `reply` (500 when all
+ * else fails). It also adds the headers that every reply has: security headers, Cache-Control for the API. */
 void route_dispatch(const struct policy *policy, struct request *request, struct reply *reply);
 
 #endif

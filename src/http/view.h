@@ -20,9 +20,9 @@ struct view_peer_input {
     enum error_detail detail; /* what a certificate that did not verify is told; 0: everything */
 };
 json_t *view_peer(const struct view_peer_input *input);
-/* What /api/handshake says: the messages of a handshake, in order, and how the other mode differs. `peer` (may be
- * NULL) is the client as judged last: for a resumed handshake it tells when the certificate of the ticket was
- * judged again. null for a NULL record. */
+/* What /api/handshake says: the messages of a handshake, in order, and how the other mode differs. `peer`
+ * (may be NULL) is the client as judged last: for a resumed handshake it tells when the certificate of the
+ * ticket was judged again. null for a NULL record. */
 json_t *view_handshake(const struct record *record, const struct peer *peer);
 /* The same from a request, as far as its conf->error_detail allows. */
 json_t *view_request_peer(const struct request *request);
@@ -34,7 +34,8 @@ json_t *view_connection(const struct request *request);
  * refused reload, no identity: everybody may ask. */
 json_t *view_health(const struct health *health, const char **status);
 
-/* What /api/rejections says, in the order given. Not limited by error_detail: who may read it is policy's to say. */
+/* What /api/rejections says, in the order given. Not limited by error_detail: who may read it is policy's to
+ * say. */
 json_t *view_rejections(const struct rejection *rejections, size_t n);
 
 /* Serialises: two spaces of indent, keys in the order set, a final newline; appended to `out`. 0 or

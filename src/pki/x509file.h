@@ -1,5 +1,5 @@
-/* Certificates, keys and CRLs out of files in whatever form they come: PEM (several objects, any order), DER, PKCS#7,
- * PKCS#12, or a `pkcs11:` URI. The content decides, not the name. Files above 4 MiB are refused. */
+/* Certificates, keys and CRLs out of files in whatever form they come: PEM (several objects, any order), DER,
+ * PKCS#7, PKCS#12, or a `pkcs11:` URI. The content decides, not the name. Files above 4 MiB are refused. */
 #ifndef MTLSD_PKI_X509FILE_H
 #define MTLSD_PKI_X509FILE_H
 
@@ -22,9 +22,10 @@ struct x509file {
     bool key_readable_by_others; /* a file with a key whose mode lets group-less others read it */
 };
 
-/* `password` opens PKCS#12 and encrypted keys, `pin` a token; both may be NULL. 0 and *out filled (x509file_done), or
- * ERR_NOTFOUND, ERR_DENIED, ERR_IO, ERR_RANGE (too large), ERR_SYNTAX (none of the forms, with what was found out),
- * ERR_CRYPTO (wrong or missing password). The text names the file and the remedy. */
+/* `password` opens PKCS#12 and encrypted keys, `pin` a token; both may be NULL. 0 and *out filled
+ * (x509file_done), or ERR_NOTFOUND, ERR_DENIED, ERR_IO, ERR_RANGE (too large), ERR_SYNTAX (none of the forms,
+ * with what was found out), ERR_CRYPTO (wrong or missing password). The text names the file and the remedy.
+ */
 MUST_CHECK int x509file_load(const char *path, const char *password, const char *pin, struct x509file *out,
                              struct err *err);
 /* The same from bytes. */

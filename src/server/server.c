@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/conf_diff.h"
 #include "server/listener.h"
 
 enum { MOST_LISTENERS = 64, MOST_SLEEP_MS = 1000, LEAST_SLEEP_MS = 20 };
@@ -17,6 +18,7 @@ struct server {
     char *conf_file;
     struct ticket_master tickets;
     struct rejections *rejections;
+    struct conf *started_with; /* the configuration at the start: parts of it apply until a restart */
     uint64_t started_ms;
 
     pthread_mutex_t lock; /* the snapshot's pointer and the reload's result */
@@ -294,7 +296,14 @@ int server_new(const char *conf_file, struct diag *diag, struct server **out)
     struct snapshot *snapshot = NULL;
     if (rc == 0)
         rc = snapshot_build(conf_file, &server->tickets, diag, &snapshot);
+    if (rc == 0) {
+        /* A copy of its own, so that no snapshot with keys is kept for it. The findings were reported
+         * already. */
+        struct diag silent = {0};
+        rc = conf_load(conf_file, &silent, &server->started_with);
+    }
     if (rc != 0) {
+        snapshot_unref(snapshot);
         server_free(server);
         return rc;
     }
@@ -338,6 +347,7 @@ void server_free(struct server *server)
         pthread_join(server->watch, NULL);
     }
     snapshot_unref(server->snapshot);
+    conf_free(server->started_with);
     rejections_free(server->rejections);
     ticket_master_wipe(&server->tickets);
     pthread_mutex_destroy(&server->lock);
@@ -375,6 +385,8 @@ int server_reload(struct server *server, struct diag *diag)
     struct snapshot *snapshot = NULL;
     int rc = snapshot_build(server->conf_file, &server->tickets, &inner, &snapshot);
     size_t had = server->n_listeners;
+    if (rc == 0)
+        conf_warn_restart(server->started_with, snapshot->conf, &inner);
     if (rc == 0)
         rc = bind_missing(server, snapshot->conf, &inner);
     if (rc == 0) {

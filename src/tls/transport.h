@@ -60,7 +60,8 @@ struct transport {
     gnutls_session_t session;
     int fd;
     const struct transport_ops *ops;
-    struct record *record; /* gets what GnuTLS's hook does not see, NULL: none; the owner sets it, and owns it */
+    struct record
+        *record; /* gets what GnuTLS's hook does not see, NULL: none; the owner sets it, and owns it */
     enum transport_state state;
     bool inside;          /* the library's function is on the stack: its own calls go straight to it */
     bool begun;           /* the first bytes were seen */

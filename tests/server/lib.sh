@@ -271,6 +271,27 @@ expect_header() {
     if [[ -n $value && $value =~ $2 ]]; then ok "$3"; else not_ok "$3" "$1: $value" "want: /$2/"; fi
 }
 
+# ---- a client that is driven line by line ------------------------------------------------------------------------------
+
+# drive_start: tests/tools/drive.c as a coprocess. ask COMMAND sets $answer to its line. drive_stop ends it.
+drive_start() {
+    export DRIVE_CA=$LAB/root.crt
+    coproc DRIVE { exec "$builddir/tests/tools/drive"; }
+    # shellcheck disable=SC2153  # coproc sets it
+    drive_pid=$DRIVE_PID
+    drive_out=${DRIVE[0]}
+    drive_in=${DRIVE[1]}
+}
+# shellcheck disable=SC2034  # answer is for the test
+ask() {
+    printf '%s\n' "$1" >&"$drive_in"
+    IFS= read -r -t "$PATIENCE" answer <&"$drive_out" || answer='no answer'
+}
+drive_stop() {
+    exec {drive_in}>&-
+    wait "$drive_pid" || true
+}
+
 # ---- tables ---------------------------------------------------------------------------------------------------------
 
 # each_row FILE FUNCTION: calls FUNCTION with the fields of every row: tab-separated, "-" for an empty one, lines that

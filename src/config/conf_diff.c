@@ -1,0 +1,51 @@
+#include "config/conf_diff.h"
+
+#include <string.h>
+
+#include "config/option.h"
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_list(const struct conf_list *a, const struct conf_list *b)
+{
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++)
+        same = same_text(a->item[i].text, b->item[i].text);
+    return same;
+}
+
+static bool same_value(const struct option *option, const void *a, const void *b)
+{
+    switch (option->type) {
+    case OPTION_BOOL:
+        return *(const bool *)a == *(const bool *)b;
+    case OPTION_WORD:
+        return *(const int *)a == *(const int *)b;
+    case OPTION_NUMBER:
+    case OPTION_SIZE:
+    case OPTION_DURATION:
+        return *(const long long *)a == *(const long long *)b;
+    case OPTION_TEXT:
+    case OPTION_PATH:
+        return same_text(((const struct conf_text *)a)->text, ((const struct conf_text *)b)->text);
+    case OPTION_PATHS:
+    case OPTION_TEXTS:
+        break;
+    }
+    return same_list(a, b);
+}
+
+void conf_warn_restart(const struct conf *running, const struct conf *wanted, struct diag *diag)
+{
+    struct src src = {.file = wanted->file};
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *option = &OPTIONS[i];
+        if (option->section == SECTION_GLOBAL && (option->flags & OPTION_RESTART) &&
+            !same_value(option, (const char *)running + option->offset,
+                        (const char *)wanted + option->offset))
+            diag_warning(diag, src, "%s has changed: it applies after a restart", option->name);
+    }
+}

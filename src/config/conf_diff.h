@@ -1,0 +1,11 @@
+/* What a reload cannot apply. Pure. */
+#ifndef MTLSD_CONFIG_CONF_DIFF_H
+#define MTLSD_CONFIG_CONF_DIFF_H
+
+#include "config/conf.h"
+
+/* One warning for each global option that differs between the two and, by the table of options, wants a
+ * restart. */
+void conf_warn_restart(const struct conf *running, const struct conf *wanted, struct diag *diag);
+
+#endif
