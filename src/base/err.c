@@ -4,16 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-int err_set(struct err *err, int code, const char *fmt, ...)
+void err_put(struct err *err, int code, const char *fmt, ...)
 {
-    if (err) {
-        va_list ap;
-        va_start(ap, fmt);
-        err->code = code;
-        vsnprintf(err->text, sizeof err->text, fmt, ap);
-        va_end(ap);
-    }
-    return code;
+    if (!err)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    err->code = code;
+    vsnprintf(err->text, sizeof err->text, fmt, ap);
+    va_end(ap);
 }
 
 /* Appends at *at, as much as there is room for: a text for people may be cut. */
@@ -42,9 +41,4 @@ int err_wrap(struct err *err, const char *fmt, ...)
     append_cut(err->text, sizeof err->text, &at, ": ");
     append_cut(err->text, sizeof err->text, &at, old);
     return err->code;
-}
-
-int err_nomem(struct err *err)
-{
-    return err_set(err, ERR_NOMEM, "out of memory");
 }

@@ -22,15 +22,23 @@ struct err {
     char text[512];
 };
 
-/* Fills *err (NULL is allowed) from a format and returns `code`, so that `return err_set(...)` is the idiom.
- */
-int err_set(struct err *err, int code, const char *fmt, ...) PRINTF(3, 4);
+/* Fills *err (NULL is allowed) from a format and gives `code`, so that `return err_set(...)` is the idiom. A
+ * macro, so that the compiler and the analysers see that the result is that code and not 0. */
+#define err_set(err, code, ...) (err_put((err), (code), __VA_ARGS__), err_code_of(code))
+void err_put(struct err *err, int code, const char *fmt, ...) PRINTF(3, 4);
+static inline int err_code_of(int code)
+{
+    return code;
+}
 
 /* Puts "formatted: " before the text that is already there; returns err->code. `err` may be NULL (returns
- * -1). */
+ * ERR_IO). */
 int err_wrap(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 
 /* err_set(ERR_NOMEM) with the usual words. */
-int err_nomem(struct err *err);
+static inline int err_nomem(struct err *err)
+{
+    return err_set(err, ERR_NOMEM, "out of memory");
+}
 
 #endif

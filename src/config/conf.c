@@ -230,8 +230,8 @@ static int make_blocks(struct build *b)
     }
     conf->listener = calloc(listeners + 1, sizeof *conf->listener);
     conf->location = calloc(locations + 1, sizeof *conf->location);
-    b->target = calloc(tree->n_blocks, sizeof *b->target);
-    b->faulty = calloc(tree->n_blocks, sizeof *b->faulty);
+    b->target = calloc(tree->n_blocks + 1, sizeof *b->target);
+    b->faulty = calloc(tree->n_blocks + 1, sizeof *b->faulty);
     if (!conf->listener || !conf->location || !b->target || !b->faulty)
         return ERR_NOMEM;
     b->target[0] = conf;

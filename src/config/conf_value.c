@@ -66,10 +66,9 @@ static int quantity(const struct option *option, const char *text, const struct 
     } else if (unit_needed && (value != 0 || overflow)) {
         char given[4 * SHOWN_MOST];
         shown(text, given);
-        return err_set(
-            err, ERR_SYNTAX,
-            "%s = %s has no unit: write %s%ss for seconds, or m, h or d for minutes, hours or days",
-            option->name, given, negative ? "" : "", given);
+        return err_set(err, ERR_SYNTAX,
+                       "%s = %s has no unit: write %ss for seconds, or m, h or d for minutes, hours or days",
+                       option->name, given, given);
     }
     overflow |= __builtin_mul_overflow(value, size, &value);
     if (negative || (!overflow && value < option->min))

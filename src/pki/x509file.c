@@ -453,6 +453,7 @@ void x509file_wipe(char *data, size_t len)
 
 /* Nobody is there to be asked. A PIN goes into the URI (RFC 7512 pin-value), because the key keeps it for as
  * long as it lives. */
+// NOLINTNEXTLINE(readability-non-const-parameter): the type is GnuTLS's
 static int no_pin(void *cls, int attempt, const char *url, const char *label, unsigned flags, char *out,
                   size_t room)
 {

@@ -122,40 +122,42 @@ static void log_refusal(struct conn *conn, const struct request *request)
     conn_rejected(conn, false, -1, 403, "a request was answered with 403");
 }
 
-static void answer(struct conn *conn, struct request *request, struct reply *reply)
-{
-    const struct snapshot *snapshot = conn->snapshot;
+/* What a request points to while it is answered. */
+struct scratch {
     char path[PATH_MOST + 1];
-    path[0] = '\0';
-    request->path = path;
-    if (!conn->has_target || conn_refresh(conn) != 0) {
-        snapshot = conn->snapshot;
-        request->conf = snapshot->conf;
+    struct health health;
+};
+
+static void answer(struct conn *conn, struct request *request, struct scratch *scratch, struct reply *reply)
+{
+    scratch->path[0] = '\0';
+    request->path = scratch->path;
+    bool judged = conn->has_target && conn_refresh(conn) == 0;
+    const struct snapshot *snapshot = conn->snapshot; /* conn_refresh may have moved it */
+    request->conf = snapshot->conf;
+    if (!judged) {
         problem_reply(request, 500, NULL, reply);
         return;
     }
-    snapshot = conn->snapshot; /* conn_refresh may have moved it */
-    request->conf = snapshot->conf;
     request->peer = conn->peer;
     request->refused = conn_refused(conn);
     request->document_root = snapshot->document_root;
     request->advertised = trust_advertised(conn->listener->trust, &request->n_advertised);
     if (conn->client_auth == CLIENT_AUTH_OFF || conn->listener->conf->advertise_ca == ADVERTISE_CA_NONE)
         request->n_advertised = 0;
-    if (path_normalise(conn->target, path, &request->query) != 0) {
-        path[0] = '\0';
+    if (path_normalise(conn->target, scratch->path, &request->query) != 0) {
+        scratch->path[0] = '\0';
         problem_reply(request, 400,
                       "The path cannot be used: it has a bad escape, a control byte or leaves the root.",
                       reply);
         return;
     }
-    struct health health;
-    if (route_match(path)->exempt) {
-        server_health(conn->server, snapshot, &health);
-        request->health = &health;
+    if (route_match(request->path)->exempt) {
+        server_health(conn->server, snapshot, &scratch->health);
+        request->health = &scratch->health;
     }
     struct rejection *rejections = NULL;
-    if (strcmp(path, "/api/rejections") == 0)
+    if (strcmp(request->path, "/api/rejections") == 0)
         request->rejections = rejections =
             rejections_copy(server_rejections(conn->server), &request->n_rejections);
     route_dispatch(snapshot->policy, request, reply);
@@ -204,9 +206,10 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
         .record = conn->transport.record,
         .document_root = -1,
     };
+    struct scratch scratch;
     struct reply reply;
     reply_init(&reply);
-    answer(conn, &request, &reply);
+    answer(conn, &request, &scratch, &reply);
     if (server_draining(conn->server) || conn->orphan)
         reply.close = true;
     conn->status = reply.status;

@@ -31,19 +31,6 @@ struct listener {
     struct MHD_Daemon *daemon;
 };
 
-/* "[::]:8443" -> "::", "8443". The form was checked when the configuration was read. */
-static void split(const char *address, char host[static ADDRESS_TEXT], char port[static 8])
-{
-    const char *colon = strrchr(address, ':');
-    size_t len = (size_t)(colon - address);
-    if (address[0] == '[') {
-        address++;
-        len -= 2;
-    }
-    snprintf(host, ADDRESS_TEXT, "%.*s", (int)len, address);
-    snprintf(port, 8, "%s", colon + 1);
-}
-
 static int bind_error(const char *address, int error, struct err *err)
 {
     if (error == EADDRINUSE)
@@ -79,14 +66,14 @@ static int bind_one(const struct addrinfo *info)
     return fd;
 }
 
-static int bind_address(const char *address, struct err *err)
+static int bind_address(const struct conf_address *at, const char *address, struct err *err)
 {
-    char host[ADDRESS_TEXT], port[8];
-    split(address, host, port);
+    char port[8];
+    snprintf(port, sizeof port, "%u", at->port);
     struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    int rc = getaddrinfo(host, port, &hints, &found);
+    int rc = getaddrinfo(at->host, port, &hints, &found);
     if (rc != 0)
         return err_set(err, ERR_NOTFOUND, "address %s: %s", address, gai_strerror(rc));
     int fd = -1, error = 0;
@@ -95,31 +82,32 @@ static int bind_address(const char *address, struct err *err)
         error = fd < 0 ? errno : 0;
     }
     freeaddrinfo(found);
-    if (fd < 0 && error == EAFNOSUPPORT && strcmp(host, "::") == 0) {
+    if (fd < 0 && error == EAFNOSUPPORT && strcmp(at->host, "::") == 0) {
         /* A kernel without IPv6: "every address" is then every IPv4 address. */
-        char any[32];
-        snprintf(any, sizeof any, "0.0.0.0:%s", port);
-        return bind_address(any, err);
+        struct conf_address any = {.host = "0.0.0.0", .port = at->port};
+        return bind_address(&any, address, err);
     }
     return fd >= 0 ? fd : bind_error(address, error, err);
 }
 
-static void make_url(struct listener *listener)
+static unsigned bound_port(int fd)
 {
-    char host[ADDRESS_TEXT], port[8];
-    split(listener->address, host, port);
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t len = sizeof bound;
-    unsigned number = 0;
-    if (getsockname(listener->fd, (struct sockaddr *)&bound, &len) == 0)
-        number = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&bound)->sin6_port
-                                                   : ((struct sockaddr_in *)(void *)&bound)->sin_port);
-    snprintf(listener->bound, sizeof listener->bound, "%.*s:%u",
-             (int)(strrchr(listener->address, ':') - listener->address), listener->address, number);
-    bool any = strcmp(host, "::") == 0 || strcmp(host, "0.0.0.0") == 0;
-    bool v6 = strchr(host, ':') != NULL;
-    snprintf(listener->url, sizeof listener->url, "https://%s%.250s%s:%u/", !any && v6 ? "[" : "",
-             any ? "localhost" : host, !any && v6 ? "]" : "", number);
+    if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0)
+        return 0;
+    return ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&bound)->sin6_port
+                                             : ((struct sockaddr_in *)(void *)&bound)->sin_port);
+}
+
+static void make_url(struct listener *listener, const struct conf_address *at)
+{
+    unsigned port = bound_port(listener->fd);
+    bool any = strcmp(at->host, "::") == 0 || strcmp(at->host, "0.0.0.0") == 0;
+    const char *host = any ? "localhost" : at->host;
+    const char *open = !any && at->ipv6 ? "[" : "", *close = !any && at->ipv6 ? "]" : "";
+    snprintf(listener->url, sizeof listener->url, "https://%s%s%s:%u/", open, host, close, port);
+    snprintf(listener->bound, sizeof listener->bound, at->ipv6 ? "[%s]:%u" : "%s:%u", at->host, port);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
@@ -146,6 +134,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 }
 
 /* MHD's own credentials, never used: every session gets the snapshot's. */
+// NOLINTBEGIN(readability-non-const-parameter): the type is GnuTLS's
 static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names, int n_names,
                           const gnutls_pk_algorithm_t *algorithms, int n_algorithms, gnutls_pcert_st **chain,
                           unsigned *n_chain, gnutls_privkey_t *key)
@@ -154,6 +143,7 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names,
         (void)n_chain, (void)key;
     return -1;
 }
+// NOLINTEND(readability-non-const-parameter)
 
 static void on_mhd_log(void *cls, const char *fmt, va_list ap) PRINTF(2, 0);
 static void on_mhd_log(void *cls, const char *fmt, va_list ap)
@@ -212,16 +202,17 @@ int listener_open(struct server *server, const struct conf_listener *of, struct 
     listener->server = server;
     listener->name = strdup(of->name);
     listener->address = strdup(of->address.text);
-    int rc = listener->name && listener->address ? 0 : err_nomem(err);
+    struct conf_address at = {0};
+    int rc = listener->name && listener->address ? conf_address(listener->address, &at, err) : err_nomem(err);
     if (rc == 0) {
-        listener->fd = bind_address(listener->address, err);
+        listener->fd = bind_address(&at, listener->address, err);
         rc = listener->fd < 0 ? listener->fd : 0;
     }
     if (rc != 0) {
         listener_close(listener);
         return rc;
     }
-    make_url(listener);
+    make_url(listener, &at);
     *out = listener;
     return 0;
 }

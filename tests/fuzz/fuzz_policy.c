@@ -132,6 +132,7 @@ static void check_escaped(struct certinfo *info)
     buf_done(&rule);
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): it goes into the struct
 static void set_value(struct certvalues *values, struct certvalue *v, unsigned char *raw, size_t len)
 {
     *v = (struct certvalue){.raw = raw, .len = len};

@@ -184,8 +184,8 @@ static const char *const GOOD[] = {
     "san.uri:**",
     "san.ip:::/0",
     "san.ip:192.0.2.0/24",
-    "fingerprint:SHA256:" HEX_31 "AB",
-    "spki:sha256//" BASE64 "=",
+    ("fingerprint:SHA256:" HEX_31 "AB"),
+    ("spki:sha256//" BASE64 "="),
     ("spki:" BASE64),
 };
 
