@@ -25,7 +25,8 @@ struct health {
     time_t now;
     uint64_t uptime; /* seconds */
     bool draining;
-    bool reload_failed; /* the last reload was refused: the old configuration serves */
+    uint64_t refused_reloads; /* since the start */
+    bool reload_failed;       /* the last reload was refused: the old configuration serves */
     char reload_error[256];
     uint64_t generation; /* number of the snapshot, 1 at start */
     const struct health_listener *listener;

@@ -25,6 +25,7 @@ struct server {
     struct snapshot *snapshot;
     _Atomic uint64_t generation;
     bool reload_failed;
+    uint64_t refused_reloads;
     char reload_error[256];
 
     /* Listeners: only the main thread opens and closes them. */
@@ -85,6 +86,7 @@ void server_health(struct server *server, const struct snapshot *snapshot, struc
     };
     pthread_mutex_lock(&server->lock);
     out->reload_failed = server->reload_failed;
+    out->refused_reloads = server->refused_reloads;
     memcpy(out->reload_error, server->reload_error, sizeof out->reload_error);
     pthread_mutex_unlock(&server->lock);
 }
@@ -403,6 +405,7 @@ int server_reload(struct server *server, struct diag *diag)
     } else {
         pthread_mutex_lock(&server->lock);
         server->reload_failed = true;
+        server->refused_reloads++;
         pthread_mutex_unlock(&server->lock);
     }
     snapshot_unref(snapshot);
