@@ -3,6 +3,7 @@
 #define MTLSD_TLS_CLIENT_HELLO_H
 
 #include "base/err.h"
+#include "tls/wire.h"
 
 /* Bounded lists: what is above the bound is counted, not kept. GREASE values (RFC 8701) stay in. */
 enum { HELLO_MOST = 128, HELLO_MOST_ALPN = 16, HELLO_ALPN_TEXT = 32 };
@@ -41,11 +42,11 @@ struct hello_pack {
 struct hello_pack *hello_pack_new(const struct client_hello *hello);
 void hello_pack_read(const struct hello_pack *pack, struct client_hello *out);
 
-/* The bytes alone. Packing returns their number, 0 when they do not fit into `room`; HELLO_PACK_MOST always
- * fit. Unpacking is false for bytes that packing did not make. */
+/* The bytes alone, HELLO_PACK_MOST at most. Packing is false when they have no room; then nothing was put.
+ * Unpacking is false for bytes that packing did not make. */
 enum { HELLO_PACK_MOST = 3072 };
-size_t client_hello_pack(const struct client_hello *hello, uint8_t *out, size_t room);
-MUST_CHECK bool client_hello_unpack(const uint8_t *p, size_t n, struct client_hello *out);
+MUST_CHECK bool client_hello_pack(const struct client_hello *hello, struct wire_out *out);
+MUST_CHECK bool client_hello_unpack(struct wire bytes, struct client_hello *out);
 
 /* RFC 8701 */
 static inline bool hello_is_grease(uint16_t v)

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "tls/client_hello.h"
-#include "tls/wire.h"
 
 enum { FLAG_PSK = 1, FLAG_EARLY_DATA = 2, FLAG_TICKET = 4 };
 
@@ -61,31 +60,32 @@ static bool take_alpn(struct wire *from, struct client_hello *hello)
     return true;
 }
 
-size_t client_hello_pack(const struct client_hello *hello, uint8_t *bytes, size_t room)
+bool client_hello_pack(const struct client_hello *hello, struct wire_out *out)
 {
-    struct wire_out out = {.p = bytes, .room = room};
     int flags = (hello->psk_offered ? FLAG_PSK : 0) | (hello->early_data ? FLAG_EARLY_DATA : 0) |
                 (hello->session_ticket ? FLAG_TICKET : 0);
-    size_t name = strlen(hello->server_name);
-    bool good = wire_put_u16(&out, hello->legacy_version) && wire_put_u8(&out, (uint8_t)flags) &&
-                put_list(&out, &hello->versions) && put_list(&out, &hello->cipher_suites) &&
-                put_list(&out, &hello->groups) && put_list(&out, &hello->signature_algorithms) &&
-                put_list(&out, &hello->key_shares) && put_list(&out, &hello->extensions) &&
-                put_alpn(&out, hello) && wire_put_u8(&out, (uint8_t)name) &&
-                wire_put(&out, hello->server_name, name);
-    return good ? out.n : 0;
+    size_t before = out->n, name = strlen(hello->server_name);
+    bool good = wire_put_u16(out, hello->legacy_version) && wire_put_u8(out, (uint8_t)flags) &&
+                put_list(out, &hello->versions) && put_list(out, &hello->cipher_suites) &&
+                put_list(out, &hello->groups) && put_list(out, &hello->signature_algorithms) &&
+                put_list(out, &hello->key_shares) && put_list(out, &hello->extensions) &&
+                put_alpn(out, hello) && wire_put_u8(out, (uint8_t)name) &&
+                wire_put(out, hello->server_name, name);
+    if (!good)
+        out->n = before;
+    return good;
 }
 
-bool client_hello_unpack(const uint8_t *p, size_t n, struct client_hello *out)
+bool client_hello_unpack(struct wire bytes, struct client_hello *out)
 {
-    struct wire from = {p, n}, name;
+    struct wire name;
     uint8_t flags;
     memset(out, 0, sizeof *out);
-    if (!wire_u16(&from, &out->legacy_version) || !wire_u8(&from, &flags) ||
-        !take_list(&from, &out->versions) || !take_list(&from, &out->cipher_suites) ||
-        !take_list(&from, &out->groups) || !take_list(&from, &out->signature_algorithms) ||
-        !take_list(&from, &out->key_shares) || !take_list(&from, &out->extensions) ||
-        !take_alpn(&from, out) || !wire_vector8(&from, &name) || from.n != 0)
+    if (!wire_u16(&bytes, &out->legacy_version) || !wire_u8(&bytes, &flags) ||
+        !take_list(&bytes, &out->versions) || !take_list(&bytes, &out->cipher_suites) ||
+        !take_list(&bytes, &out->groups) || !take_list(&bytes, &out->signature_algorithms) ||
+        !take_list(&bytes, &out->key_shares) || !take_list(&bytes, &out->extensions) ||
+        !take_alpn(&bytes, out) || !wire_vector8(&bytes, &name) || bytes.n != 0)
         return false;
     memcpy(out->server_name, name.p, name.n);
     out->psk_offered = flags & FLAG_PSK;
@@ -97,17 +97,17 @@ bool client_hello_unpack(const uint8_t *p, size_t n, struct client_hello *out)
 struct hello_pack *hello_pack_new(const struct client_hello *hello)
 {
     uint8_t bytes[HELLO_PACK_MOST];
-    size_t n = client_hello_pack(hello, bytes, sizeof bytes);
-    struct hello_pack *pack = malloc(sizeof *pack + n);
+    struct wire_out out = {.p = bytes, .room = sizeof bytes};
+    struct hello_pack *pack = client_hello_pack(hello, &out) ? malloc(sizeof *pack + out.n) : NULL;
     if (!pack)
         return NULL;
-    pack->n = (uint16_t)n;
-    memcpy(pack->byte, bytes, n);
+    pack->n = (uint16_t)out.n;
+    memcpy(pack->byte, bytes, out.n);
     return pack;
 }
 
 void hello_pack_read(const struct hello_pack *pack, struct client_hello *out)
 {
-    if (!client_hello_unpack(pack->byte, pack->n, out))
+    if (!client_hello_unpack((struct wire){pack->byte, pack->n}, out))
         memset(out, 0, sizeof *out);
 }

@@ -6,12 +6,10 @@
 
 #include <gnutls/gnutls.h>
 
+#include "tls/frames.h"
 #include "tls/names.h"
 
 enum { GROW = 8, HEADER = 4, TLS13 = 0x0304 };
-
-/* Of TLS's record layer (RFC 8446 section 5.1). */
-enum { FRAME_CHANGE_CIPHER_SPEC = 20, FRAME_ALERT = 21, FRAME_HEADER = 5 };
 
 enum message_kind { HANDSHAKE, CHANGE_CIPHER_SPEC, ALERT };
 
@@ -26,13 +24,6 @@ struct message {
 };
 _Static_assert(RECORD_MOST_DETAIL <= UINT16_MAX, "offsets into details are 16 bits");
 
-/* Where in its framing a stream of bytes is. */
-struct frames {
-    uint8_t header[FRAME_HEADER], have;
-    uint8_t type; /* of the frame that began last, 0: none yet */
-    uint16_t left;
-};
-
 struct record {
     atomic_uint refs;
     bool whole, asks, truncated, ended;
@@ -41,7 +32,6 @@ struct record {
     uint16_t version;
     uint16_t detail_len;
     size_t n;
-    struct frames frames[2];
     uint64_t begun_us;
     uint64_t duration_us;
     struct message *message; /* room for n, rounded up to GROW */
@@ -95,7 +85,7 @@ static bool grow(struct record *record)
 {
     if (record->n == RECORD_MOST_MESSAGES)
         return false;
-    if (record->n % GROW != 0)
+    if (record->message && record->n % GROW != 0)
         return true;
     struct message *message = realloc(record->message, (record->n + GROW) * sizeof *message);
     if (!message)
@@ -221,35 +211,9 @@ void record_message(struct record *record, enum record_side from, unsigned gnutl
     add(record, record->n, message, &kept);
 }
 
-bool record_watch(struct record *record, enum record_side from, const void *bytes, size_t len)
-{
-    if (!record || !record->whole || record->ended)
-        return false;
-    struct frames *f = &record->frames[from];
-    struct wire in = {bytes, len}, skipped;
-    bool seen = false;
-    while (in.n > 0) {
-        if (f->left > 0) {
-            uint16_t n = in.n < f->left ? (uint16_t)in.n : f->left;
-            if (wire_bytes(&in, n, &skipped))
-                f->left = (uint16_t)(f->left - n);
-            continue;
-        }
-        if (!wire_u8(&in, &f->header[f->have]))
-            break;
-        if (++f->have < FRAME_HEADER)
-            continue;
-        f->have = 0;
-        f->type = f->header[0];
-        f->left = (uint16_t)(f->header[3] << 8 | f->header[4]);
-        seen = seen || f->type == FRAME_CHANGE_CIPHER_SPEC;
-    }
-    return seen;
-}
-
 void record_change_cipher_spec(struct record *record, enum record_side from, uint64_t now_us)
 {
-    if (!record || !record->whole)
+    if (!record || !record->whole || record->ended)
         return;
     struct message message = {
         .at_us = since(record, now_us),
@@ -272,7 +236,8 @@ void record_change_cipher_spec(struct record *record, enum record_side from, uin
     add(record, at, message, &(struct wire_out){0});
 }
 
-void record_alert(struct record *record, enum record_side from, int level, int description, uint64_t now_us)
+void record_alert(struct record *record, enum record_side from, int level, int description, bool visible,
+                  uint64_t now_us)
 {
     if (!record || !record->whole)
         return;
@@ -280,15 +245,13 @@ void record_alert(struct record *record, enum record_side from, int level, int d
     struct wire_out kept = {.p = bytes, .n = sizeof bytes, .room = sizeof bytes};
     if (room_left(record) < kept.n)
         kept = (struct wire_out){.full = true};
-    /* In TLS 1.3 an alert under keys looks like application data from outside. */
-    bool plain = record->version >= TLS13 && record->frames[from].type == FRAME_ALERT && !record->ended;
     struct message message = {
         .at_us = since(record, now_us),
         .bytes = sizeof bytes,
         .type = FRAME_ALERT,
         .message_kind = ALERT,
         .from_server = from == RECORD_SERVER,
-        .encrypted = record->covered[from] && !plain,
+        .encrypted = record->covered[from] && !(visible && record->version >= TLS13),
         .detail_kind = kept.n > 0 ? DETAIL_ALERT : DETAIL_NONE,
     };
     add(record, record->n, message, &kept);

@@ -28,11 +28,11 @@ void record_unref(struct record *record);
 /* A handshake message without its header, of the type that GnuTLS's hook names. */
 void record_message(struct record *record, enum record_side from, unsigned type, const uint8_t *body,
                     size_t len, uint64_t now_us);
-/* Follows the framing of the bytes that GnuTLS took or gave, in their order: the hook is not called for
- * ChangeCipherSpec. True when one went by, which the caller then reports. */
-MUST_CHECK bool record_watch(struct record *record, enum record_side from, const void *bytes, size_t len);
+/* What the hook is not called for. `visible`: the frame around the alert says that it is one; in TLS 1.3 only
+ * plain alerts show that. */
 void record_change_cipher_spec(struct record *record, enum record_side from, uint64_t now_us);
-void record_alert(struct record *record, enum record_side from, int level, int description, uint64_t now_us);
+void record_alert(struct record *record, enum record_side from, int level, int description, bool visible,
+                  uint64_t now_us);
 
 /* The handshake is over, well or badly: its duration stands, and nothing is watched any more. Key updates and
  * alerts may still be added while nobody else has a reference. */

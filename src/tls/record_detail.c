@@ -45,12 +45,7 @@ static bool find_extension(struct wire block, uint16_t wanted, struct wire *data
 static bool keep_client_hello(struct keep *k)
 {
     struct client_hello hello;
-    if (client_hello_parse(k->body.p, k->body.n, &hello, NULL) != 0)
-        return false;
-    size_t n = client_hello_pack(&hello, k->out->p + k->out->n, k->out->room - k->out->n);
-    k->out->n += n;
-    k->out->full = k->out->full || n == 0;
-    return n > 0;
+    return client_hello_parse(k->body.p, k->body.n, &hello, NULL) == 0 && client_hello_pack(&hello, k->out);
 }
 
 struct hello {

@@ -43,7 +43,7 @@ static bool expired(struct transport *t)
 /* Bytes that GnuTLS took or gave, in that order. */
 static void watch(struct transport *t, enum record_side from, const void *data, size_t n)
 {
-    if (t->record && record_watch(t->record, from, data, n))
+    if (t->state == TRANSPORT_HANDSHAKE && frames_feed(&t->frames[from], data, n))
         record_change_cipher_spec(t->record, from, clock_mono_us());
 }
 
@@ -102,7 +102,7 @@ static ssize_t push_vector(gnutls_transport_ptr_t ptr, const giovec_t *vector, i
                 break;
         }
     }
-    size_t left = n > 0 && t->record ? (size_t)n : 0;
+    size_t left = n > 0 && t->state == TRANSPORT_HANDSHAKE ? (size_t)n : 0;
     for (int i = 0; left > 0; i++) {
         size_t part = vector[i].iov_len < left ? vector[i].iov_len : left;
         watch(t, RECORD_SERVER, vector[i].iov_base, part);
@@ -184,6 +184,12 @@ static ssize_t drain(struct transport *t)
     }
 }
 
+static void note_alert(struct transport *t, enum record_side from, int level, int description)
+{
+    bool visible = t->state == TRANSPORT_HANDSHAKE && t->frames[from].type == FRAME_ALERT;
+    record_alert(t->record, from, level, description, visible, clock_mono_us());
+}
+
 /* Sends a fatal alert; best effort, the peer may be gone. */
 static void send_alert(struct transport *t, int alert)
 {
@@ -193,12 +199,7 @@ static void send_alert(struct transport *t, int alert)
         rc = gnutls_alert_send(t->session, GNUTLS_AL_FATAL, (gnutls_alert_description_t)alert);
     while (rc == GNUTLS_E_INTERRUPTED);
     t->inside = false;
-    record_alert(t->record, RECORD_SERVER, GNUTLS_AL_FATAL, alert, clock_mono_us());
-}
-
-static void alert_received(struct transport *t, gnutls_alert_level_t level)
-{
-    record_alert(t->record, RECORD_CLIENT, (int)level, (int)gnutls_alert_get(t->session), clock_mono_us());
+    note_alert(t, RECORD_SERVER, GNUTLS_AL_FATAL, alert);
 }
 
 /* Errors after which an alert cannot be sent or would be noise. */
@@ -234,21 +235,29 @@ static int alert_for(int error)
 static void fail(struct transport *t, int error)
 {
     char why[TRANSPORT_WHY];
-    int sent = -1;
+    int sent = -1, received = -1;
+    if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
+        received = (int)gnutls_alert_get(t->session);
+    } else if (error == GNUTLS_E_DECRYPTION_FAILED && frames_alert(&t->frames[RECORD_CLIENT]) >= 0) {
+        /* A TLS 1.3 client that has not sent anything under keys yet may refuse in the clear, as OpenSSL
+         * does. GnuTLS takes that for a broken record. */
+        received = frames_alert(&t->frames[RECORD_CLIENT]);
+        error = GNUTLS_E_FATAL_ALERT_RECEIVED;
+    }
     if (expired(t))
         snprintf(why, sizeof why, "the time for the handshake ran out");
     else if (t->why)
         snprintf(why, sizeof why, "%s", t->why);
     else if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-        const char *name = tls_alert_name((uint8_t)gnutls_alert_get(t->session));
+        const char *name = tls_alert_name((uint8_t)received);
         snprintf(why, sizeof why, "the client refused: alert %s", name ? name : "unknown");
     } else if (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_PULL_ERROR)
         snprintf(why, sizeof why, "the client closed the connection");
     else
         snprintf(why, sizeof why, "%s", gnutls_strerror(error));
 
-    if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
-        alert_received(t, GNUTLS_AL_FATAL);
+    if (received >= 0)
+        note_alert(t, RECORD_CLIENT, GNUTLS_AL_FATAL, received);
     if (!expired(t) && !peer_is_gone(error)) {
         sent = t->alert >= 0 ? t->alert : alert_for(error);
         send_alert(t, sent);
@@ -288,7 +297,7 @@ static int drive_handshake(struct transport *t)
         if (rc == GNUTLS_E_INTERRUPTED && !expired(t))
             continue;
         if (rc == GNUTLS_E_WARNING_ALERT_RECEIVED) {
-            alert_received(t, GNUTLS_AL_WARNING);
+            note_alert(t, RECORD_CLIENT, GNUTLS_AL_WARNING, (int)gnutls_alert_get(t->session));
             if (++t->n_warnings <= MOST_WARNINGS)
                 continue;
         }
@@ -394,7 +403,7 @@ static ssize_t read_open(struct transport *t, void *data, size_t size)
             return n;
         if (n == GNUTLS_E_REHANDSHAKE || n == GNUTLS_E_WARNING_ALERT_RECEIVED) {
             if (n == GNUTLS_E_WARNING_ALERT_RECEIVED)
-                alert_received(t, GNUTLS_AL_WARNING);
+                note_alert(t, RECORD_CLIENT, GNUTLS_AL_WARNING, (int)gnutls_alert_get(t->session));
             if (++t->n_warnings > MOST_WARNINGS)
                 return broken(t, GNUTLS_E_UNEXPECTED_PACKET);
             /* RFC 5246 section 7.2.2: a server that will not renegotiate says so and goes on. */
@@ -402,8 +411,7 @@ static ssize_t read_open(struct transport *t, void *data, size_t size)
                 t->inside = true;
                 gnutls_alert_send(t->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
                 t->inside = false;
-                record_alert(t->record, RECORD_SERVER, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION,
-                             clock_mono_us());
+                note_alert(t, RECORD_SERVER, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
             }
             continue;
         }

@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "tls/frames.h"
 #include "tls/record.h"
 
 struct transport;
@@ -62,6 +63,7 @@ struct transport {
     const struct transport_ops *ops;
     struct record
         *record; /* gets what GnuTLS's hook does not see, NULL: none; the owner sets it, and owns it */
+    struct frames frames[2]; /* from the client, to it: until the handshake is over */
     enum transport_state state;
     bool inside;          /* the library's function is on the stack: its own calls go straight to it */
     bool begun;           /* the first bytes were seen */

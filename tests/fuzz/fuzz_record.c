@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "http/view.h"
+#include "tls/frames.h"
 #include "tls/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,7 +20,8 @@ static void require(bool condition)
         abort();
 }
 
-static void event(struct record *record, uint8_t what, uint8_t type, struct wire bytes, uint64_t now)
+static void event(struct record *record, struct frames frames[static 2], uint8_t what, uint8_t type,
+                  struct wire bytes, uint64_t now)
 {
     enum record_side from = what & FROM_SERVER ? RECORD_SERVER : RECORD_CLIENT;
     /* An allocation of exactly this size, so that a sanitizer sees a read behind its end. */
@@ -33,11 +35,11 @@ static void event(struct record *record, uint8_t what, uint8_t type, struct wire
                        bytes.n, now);
         break;
     case EVENT_WATCH:
-        if (record_watch(record, from, copy, bytes.n))
+        if (frames_feed(&frames[from], copy, bytes.n))
             record_change_cipher_spec(record, from, now);
         break;
     case EVENT_ALERT:
-        record_alert(record, from, bytes.n & 3, type, now);
+        record_alert(record, from, bytes.n & 3, type, frames_alert(&frames[from]) >= 0, now);
         break;
     default:
         record_trim(record, bytes.n);
@@ -73,10 +75,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t now = 1;
     if (!wire_u8(&in, &flags))
         return 0;
+    struct frames frames[2] = {{0}};
     struct record *record = record_new(0, flags & 1, !(flags & 2));
     require(record != NULL);
     while (wire_u8(&in, &what) && wire_u8(&in, &type) && wire_vector16(&in, &bytes))
-        event(record, what, type, bytes, now++);
+        event(record, frames, what, type, bytes, now++);
     check_bounds(record);
     json_t *json = view_handshake(record, NULL);
     require(json != NULL);

@@ -6,6 +6,7 @@
 #include "http/view.h"
 #include "http_fixture.h"
 #include "suites.h"
+#include "tls/frames.h"
 #include "tls/record.h"
 
 #define AT(json, path, expected) ck_assert_str_eq(fixture_at(json, path), expected)
@@ -35,9 +36,7 @@ static void send_message(struct record *record, enum record_side from, unsigned 
 
 static void send_ccs(struct record *record, enum record_side from)
 {
-    static const uint8_t FRAME[] = {20, 3, 3, 0, 1, 1};
-    if (record_watch(record, from, FRAME, sizeof FRAME))
-        record_change_cipher_spec(record, from, now());
+    record_change_cipher_spec(record, from, now());
 }
 
 static json_t *view(const struct record *record)
@@ -242,7 +241,7 @@ START_TEST(test_order_tls12)
     empty(record, RECORD_CLIENT, TLS_FINISHED);
     empty(record, RECORD_SERVER, TLS_FINISHED);
     send_ccs(record, RECORD_SERVER);
-    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_DECODE_ERROR, now());
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_DECODE_ERROR, false, now());
     ck_assert_str_eq(summary(record),
                      ">ClientHello <ServerHello <Certificate <ServerHelloDone >ClientKeyExchange "
                      ">ChangeCipherSpec >Finished* <ChangeCipherSpec <Finished* >Alert*");
@@ -256,8 +255,8 @@ START_TEST(test_order_tls12)
     /* Before anything was agreed nothing is encrypted. */
     record = new_record(false);
     send_ccs(record, RECORD_CLIENT);
-    record_alert(record, RECORD_SERVER, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE, now());
-    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE, now());
+    record_alert(record, RECORD_SERVER, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE, false, now());
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE, false, now());
     ck_assert_str_eq(summary(record), ">ChangeCipherSpec <Alert >Alert");
     record_unref(record);
 }
@@ -265,7 +264,6 @@ END_TEST
 
 START_TEST(test_order_tls13)
 {
-    static const uint8_t PLAIN_ALERT[] = {21, 3, 3, 0, 2, 2, 48}, COVERED[] = {23, 3, 3, 0, 3, 1, 2, 3};
     struct record *record = new_record(false);
     client_hello(record);
     server_hello(record, true, false);
@@ -273,11 +271,9 @@ START_TEST(test_order_tls13)
     empty(record, RECORD_SERVER, TLS_ENCRYPTED_EXTENSIONS);
     empty(record, RECORD_SERVER, TLS_FINISHED);
     send_ccs(record, RECORD_CLIENT);
-    ck_assert(!record_watch(record, RECORD_CLIENT, COVERED, sizeof COVERED));
-    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_UNKNOWN_CA, now());
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_UNKNOWN_CA, false, now());
     /* A client that could not make keys of the ServerHello says so in the clear. */
-    ck_assert(!record_watch(record, RECORD_CLIENT, PLAIN_ALERT, sizeof PLAIN_ALERT));
-    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_UNKNOWN_CA, now());
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_UNKNOWN_CA, true, now());
     ck_assert_str_eq(summary(record), ">ClientHello <ServerHello <ChangeCipherSpec <EncryptedExtensions* "
                                       "<Finished* >ChangeCipherSpec >Alert* >Alert");
     json_t *json = view(record);
@@ -299,8 +295,8 @@ START_TEST(test_after_the_end)
     uint64_t duration = record_duration_us(record);
     ck_assert_uint_eq(duration, 2 * STEP);
     send_message(record, RECORD_CLIENT, TLS_KEY_UPDATE, ASK, sizeof ASK);
-    send_ccs(record, RECORD_CLIENT); /* not watched any more */
-    record_alert(record, RECORD_CLIENT, GNUTLS_AL_WARNING, 201, now());
+    send_ccs(record, RECORD_CLIENT); /* of no handshake */
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_WARNING, 201, false, now());
     ck_assert_str_eq(summary(record), ">ClientHello <ServerHello >KeyUpdate* >Alert*");
     json_t *json = view(record);
     AT(json, "resumed", "true");
@@ -337,26 +333,33 @@ START_TEST(test_hello_retry)
 }
 END_TEST
 
-START_TEST(test_watch)
+START_TEST(test_frames)
 {
     /* An application record of 300 bytes full of 20s, a ChangeCipherSpec, an empty record, a
-     * ChangeCipherSpec. */
-    uint8_t bytes[5 + 300 + 6 + 5 + 6];
+     * ChangeCipherSpec, an alert. */
+    uint8_t bytes[5 + 300 + 6 + 5 + 6 + 7];
     memset(bytes, 20, sizeof bytes);
     memcpy(bytes, (const uint8_t[]){23, 3, 3, 1, 44}, 5);
-    memcpy(bytes + 305, (const uint8_t[]){20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 0, 20, 3, 3, 0, 1, 1}, 17);
+    memcpy(bytes + 305,
+           (const uint8_t[]){20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 0, 20, 3, 3, 0, 1, 1, 21, 3, 3, 0, 2, 2, 48},
+           24);
     for (size_t piece = 1; piece <= sizeof bytes; piece++) {
-        struct record *record = new_record(false);
+        struct frames frames = {0};
         unsigned seen = 0;
         for (size_t at = 0; at < sizeof bytes; at += piece) {
             size_t n = sizeof bytes - at < piece ? sizeof bytes - at : piece;
-            seen += record_watch(record, RECORD_CLIENT, bytes + at, n);
-            ck_assert(!record_watch(record, RECORD_SERVER, bytes, 0));
+            ck_assert_int_eq(frames_alert(&frames), -1);
+            seen += frames_feed(&frames, bytes + at, n);
         }
         /* Both in one piece are one sign; nobody sends two. */
         ck_assert_uint_eq(seen, piece > 11 && (305 + 4) / piece == (316 + 4) / piece ? 1 : 2);
-        record_unref(record);
+        ck_assert_int_eq(frames_alert(&frames), 48);
     }
+    /* Under the keys of TLS 1.2 it is longer, and says nothing. */
+    struct frames frames = {0};
+    ck_assert(!frames_feed(&frames, (const uint8_t[]){21, 3, 3, 0, 3, 2, 48, 9}, 8));
+    ck_assert_int_eq(frames_alert(&frames), -1);
+    ck_assert(!frames_feed(&frames, NULL, 0));
 }
 END_TEST
 
@@ -369,7 +372,7 @@ START_TEST(test_most_messages)
         empty(record, RECORD_CLIENT, TLS_FINISHED);
     ck_assert(!record_truncated(record));
     empty(record, RECORD_CLIENT, TLS_FINISHED);
-    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_CLOSE_NOTIFY, now());
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_CLOSE_NOTIFY, false, now());
     send_ccs(record, RECORD_CLIENT);
     ck_assert(record_truncated(record));
     ck_assert_uint_eq(record_count(record), RECORD_MOST_MESSAGES);
@@ -590,7 +593,7 @@ START_TEST(test_hello_only)
     struct record *record = record_new(BEGUN, true, false);
     struct record *whole = captured("tls13-retry", false);
     each_message("tls13-retry", record_one, record);
-    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_CLOSE_NOTIFY, now());
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_FATAL, GNUTLS_A_CLOSE_NOTIFY, false, now());
     record_end(record);
     ck_assert_uint_eq(record_count(record), 0);
     const struct hello_pack *hello = record_hello(record), *same = record_hello(whole);
@@ -607,10 +610,9 @@ START_TEST(test_nothing)
     struct wire_out out = {0};
     record_message(NULL, RECORD_CLIENT, TLS_FINISHED, NULL, 0, 0);
     record_change_cipher_spec(NULL, RECORD_CLIENT, 0);
-    record_alert(NULL, RECORD_CLIENT, 1, 0, 0);
+    record_alert(NULL, RECORD_CLIENT, 1, 0, false, 0);
     record_end(NULL);
     record_trim(NULL, 0);
-    ck_assert(!record_watch(NULL, RECORD_CLIENT, "", 1));
     ck_assert_ptr_null(record_ref(NULL));
     record_unref(NULL);
     ck_assert_uint_eq(record_count(NULL), 0);
@@ -630,8 +632,8 @@ START_TEST(test_text)
     struct record *record = new_record(false);
     struct buf text = {0};
     client_hello(record);
-    record_alert(record, RECORD_SERVER, GNUTLS_AL_FATAL, GNUTLS_A_HANDSHAKE_FAILURE, now());
-    record_alert(record, RECORD_CLIENT, GNUTLS_AL_WARNING, 250, BEGUN + 1234567);
+    record_alert(record, RECORD_SERVER, GNUTLS_AL_FATAL, GNUTLS_A_HANDSHAKE_FAILURE, false, now());
+    record_alert(record, RECORD_CLIENT, GNUTLS_AL_WARNING, 250, false, BEGUN + 1234567);
     record_text(record, &text);
     ck_assert_str_eq(text.data,
                      "client ClientHello 45 bytes at 0.100 ms, server Alert handshake_failure 2 bytes at "
@@ -667,7 +669,7 @@ Suite *suite_record(void)
     tcase_add_test(tcase, test_order_tls13);
     tcase_add_test(tcase, test_after_the_end);
     tcase_add_test(tcase, test_hello_retry);
-    tcase_add_test(tcase, test_watch);
+    tcase_add_test(tcase, test_frames);
     tcase_add_test(tcase, test_most_messages);
     tcase_add_test(tcase, test_most_detail);
     tcase_add_test(tcase, test_malformed);
