@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 static void emit(struct diag *diag, enum diag_severity severity, struct src src, const char *fmt, va_list ap)
+    PRINTF(4, 0);
+static void emit(struct diag *diag, enum diag_severity severity, struct src src, const char *fmt, va_list ap)
 {
     char text[1024];
     vsnprintf(text, sizeof text, fmt, ap);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 /* One log per process. The lock guards the target's replacement against a line being written. */
 static struct {
     pthread_rwlock_t lock;
-    enum log_level level;
+    _Atomic int level; /* read without the lock, for lines that are not wanted */
     int fd;
     bool syslog, journal;
     char *path; /* NULL unless a file */
@@ -62,7 +63,7 @@ int log_open(const char *target, enum log_level level, struct err *err)
     free(the_log.path);
     the_log.path = path;
     the_log.fd = fd;
-    the_log.level = level;
+    atomic_store_explicit(&the_log.level, (int)level, memory_order_relaxed);
     the_log.syslog = to_syslog;
     the_log.journal = to_stderr && getenv("JOURNAL_STREAM") != NULL;
     pthread_rwlock_unlock(&the_log.lock);
@@ -91,19 +92,19 @@ int log_reopen(struct err *err)
 void log_close(void)
 {
     struct err ignored;
-    if (log_open("stderr", the_log.level, &ignored) != 0)
+    if (log_open("stderr", (enum log_level)atomic_load(&the_log.level), &ignored) != 0)
         return;
 }
 
 bool log_enabled(enum log_level level)
 {
-    return level <= the_log.level;
+    return (int)level <= atomic_load_explicit(&the_log.level, memory_order_relaxed);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
     int saved = errno;
-    if (level > the_log.level)
+    if ((int)level > atomic_load_explicit(&the_log.level, memory_order_relaxed))
         return;
     char line[8192];
     va_list ap;

@@ -115,7 +115,7 @@ static int outcome(const struct probe_result *r)
 
 static void pause_before(unsigned attempt)
 {
-    unsigned ms = attempt < 5 ? FIRST_PAUSE_MS << attempt : LAST_PAUSE_MS;
+    unsigned ms = attempt < 5 ? (unsigned)FIRST_PAUSE_MS << attempt : (unsigned)LAST_PAUSE_MS;
     if (ms > LAST_PAUSE_MS)
         ms = LAST_PAUSE_MS;
     struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};

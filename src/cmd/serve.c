@@ -99,18 +99,22 @@ static struct watch *start_watch(struct server *server)
     return watch;
 }
 
-static void reload(struct server *server, struct watch **watch)
+/* True when a watched file changed while the reload was under way: it may have been read before. */
+static bool reload(struct server *server, struct watch **watch)
 {
     struct diag diag = {.emit = log_finding};
     if (server_reload(server, &diag) != 0) {
         log_error("the reload failed with %u error%s: the old configuration keeps serving", diag.errors,
                   diag.errors == 1 ? "" : "s");
-        return; /* the old files are still watched, so that mending one reloads again */
+        return false; /* the old files are still watched, so that mending one reloads again */
     }
     if (open_logs(server) != 0)
         log_warning("a log stays where it was");
+    struct watch *next = start_watch(server);
+    bool changed = *watch && next && watch_read(*watch);
     watch_free(*watch);
-    *watch = start_watch(server);
+    *watch = next;
+    return changed;
 }
 
 /* Waits for a signal, a change of a watched file or the end of `timeout_ms` (-1: none). Returns the signal's
@@ -143,8 +147,7 @@ static void wait_for_the_end(struct server *server, int signal_fd)
         } else if (event == -1 || event == SIGHUP) {
             if (event == -1)
                 log_notice("a file changed");
-            settle = -1;
-            reload(server, &watch);
+            settle = reload(server, &watch) ? SETTLE_MS : -1;
         } else if (event == SIGUSR1) {
             struct err err = {0};
             if (log_reopen(&err) != 0 || access_reopen(&err) != 0)
