@@ -92,12 +92,16 @@ static int bind_address(const struct conf_address *at, const char *address, stru
 
 static unsigned bound_port(int fd)
 {
-    struct sockaddr_storage bound = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } bound;
     socklen_t len = sizeof bound;
-    if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0)
+    memset(&bound, 0, sizeof bound);
+    if (getsockname(fd, &bound.any, &len) != 0)
         return 0;
-    return ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&bound)->sin6_port
-                                             : ((struct sockaddr_in *)(void *)&bound)->sin_port);
+    return ntohs(bound.any.sa_family == AF_INET6 ? bound.in6.sin6_port : bound.in.sin_port);
 }
 
 static void make_url(struct listener *listener, const struct conf_address *at)

@@ -96,18 +96,22 @@ bool client_hello_unpack(struct wire bytes, struct client_hello *out)
 
 struct hello_pack *hello_pack_new(const struct client_hello *hello)
 {
-    uint8_t bytes[HELLO_PACK_MOST];
-    struct wire_out out = {.p = bytes, .room = sizeof bytes};
-    struct hello_pack *pack = client_hello_pack(hello, &out) ? malloc(sizeof *pack + out.n) : NULL;
+    struct hello_pack *pack = malloc(sizeof *pack + HELLO_PACK_MOST);
     if (!pack)
         return NULL;
+    struct wire_out out = {.p = pack->byte, .room = HELLO_PACK_MOST};
+    if (!client_hello_pack(hello, &out)) {
+        free(pack);
+        return NULL;
+    }
     pack->n = (uint16_t)out.n;
-    memcpy(pack->byte, bytes, out.n);
-    return pack;
+    struct hello_pack *fitting = realloc(pack, sizeof *pack + out.n);
+    return fitting ? fitting : pack;
 }
 
 void hello_pack_read(const struct hello_pack *pack, struct client_hello *out)
 {
-    if (!client_hello_unpack((struct wire){pack->byte, pack->n}, out))
+    struct wire whole = {.p = pack->byte, .n = pack->n};
+    if (!client_hello_unpack(whole, out))
         memset(out, 0, sizeof *out);
 }

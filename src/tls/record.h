@@ -34,8 +34,8 @@ void record_change_cipher_spec(struct record *record, enum record_side from, uin
 void record_alert(struct record *record, enum record_side from, int level, int description, bool visible,
                   uint64_t now_us);
 
-/* The handshake is over, well or badly: its duration stands, and nothing is watched any more. Key updates and
- * alerts may still be added while nobody else has a reference. */
+/* The handshake is over, well or badly: its duration stands, and no ChangeCipherSpec belongs to it. Key
+ * updates and alerts may still be added while nobody else has a reference. */
 void record_end(struct record *record);
 /* Gives details up, the largest first, until at most `most` bytes of them are left. */
 void record_trim(struct record *record, size_t most);
