@@ -31,7 +31,7 @@ static json_t *name_text(struct wire der)
 static bool put_client_hello(json_t *object, struct wire kept)
 {
     struct client_hello hello;
-    if (!client_hello_unpack(kept.p, kept.n, &hello))
+    if (!client_hello_unpack(kept, &hello))
         return false;
     size_t len = strlen(hello.server_name);
     return view_put(object, "versions", view_hello_versions(&hello)) &&

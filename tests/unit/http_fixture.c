@@ -136,7 +136,9 @@ void fixture_present(struct fixture *f, enum verify_state verify)
 void fixture_hello(struct fixture *f)
 {
     struct hello_pack *pack = (struct hello_pack *)(void *)f->pack;
-    pack->n = (uint16_t)client_hello_pack(&f->hello, pack->byte, HELLO_PACK_MOST);
+    struct wire_out out = {.p = pack->byte, .room = HELLO_PACK_MOST};
+    ck_assert(client_hello_pack(&f->hello, &out));
+    pack->n = (uint16_t)out.n;
     f->tls.client_hello = pack;
 }
 
