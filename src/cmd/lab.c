@@ -1,12 +1,14 @@
 /* `mtlsd lab`: a practice PKI and a configuration that is ready to serve with it. */
 #include "cmd/cmd.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "pki/lab.h"
 
@@ -40,6 +42,24 @@ static bool key_kind(const char *word, enum lab_key *out)
     return false;
 }
 
+/* For the lines that one copies into a shell. NULL when memory is short; the caller frees it. */
+static char *shell_word(const char *text)
+{
+    struct buf out = {0};
+    const bool plain =
+        *text &&
+        !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+=:@,")];
+    buf_puts(&out, plain ? "" : "'");
+    for (const char *p = text; *p; p++) {
+        if (*p == '\'')
+            buf_puts(&out, "'\\''");
+        else
+            buf_putc(&out, *p);
+    }
+    buf_puts(&out, plain ? "" : "'");
+    return buf_take(&out, NULL);
+}
+
 static int make(const struct lab_options *options)
 {
     struct err err = {0};
@@ -47,14 +67,26 @@ static int make(const struct lab_options *options)
         fprintf(stderr, "mtlsd lab: %s\n", err.text);
         return EXIT_FAILURE;
     }
+    char *dir = shell_word(options->dir);
+    if (!dir) {
+        fprintf(stderr, "mtlsd lab: out of memory\n");
+        return EXIT_FAILURE;
+    }
     printf("A practice PKI is in %s.\n"
            "  serve:    mtlsd serve -c %s/mtlsd.conf\n"
            "  ask:      curl --cacert %s/root.crt --cert %s/client.crt --key %s/client.key "
            "https://localhost:8443/api/peer\n"
-           "  try all:  %s/try.sh\n"
-           "  browsers: import %s/root.crt as an authority and a .p12 as a certificate of your own "
-           "(password: mtlsd)\n",
-           options->dir, options->dir, options->dir, options->dir, options->dir, options->dir, options->dir);
+           "  try all:  %s/try.sh\n",
+           dir, dir, dir, dir, dir, dir);
+    if (options->key == LAB_KEY_ED25519)
+        printf("  browsers: most cannot import Ed25519 keys, so make a lab with --key ecdsa for them; the "
+               ".p12 files\n"
+               "            (password: mtlsd) are for programs with OpenSSL or GnuTLS\n");
+    else
+        printf("  browsers: import %s/root.crt as an authority and a .p12 as a certificate of your own "
+               "(password: mtlsd)\n",
+               dir);
+    free(dir);
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -69,6 +101,7 @@ int cmd_lab(int argc, char **argv)
     };
     static const char OWN_PAGE[] = MTLSD_PKGDATADIR "/www";
     struct lab_options options = {.now = clock_now()};
+    const char *document_root = NULL;
     if (access(OWN_PAGE, R_OK | X_OK) == 0)
         options.document_root = OWN_PAGE;
     for (int c; (c = getopt_long(argc, argv, "h", LONG, NULL)) != -1;) {
@@ -83,7 +116,7 @@ int cmd_lab(int argc, char **argv)
             }
             break;
         case 'd':
-            options.document_root = optarg;
+            document_root = optarg;
             break;
         case 'h':
             fputs(USAGE, stdout);
@@ -98,5 +131,15 @@ int cmd_lab(int argc, char **argv)
         return CMD_USAGE;
     }
     options.dir = argv[optind];
-    return make(&options);
+    /* The configuration is read from its own folder, so a name from here would lead elsewhere. */
+    char *absolute = document_root ? realpath(document_root, NULL) : NULL;
+    if (document_root && !absolute) {
+        fprintf(stderr, "mtlsd lab: --document-root %s: %s\n", document_root, strerror(errno));
+        return EXIT_FAILURE;
+    }
+    if (absolute)
+        options.document_root = absolute;
+    int status = make(&options);
+    free(absolute);
+    return status;
 }

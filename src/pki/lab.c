@@ -30,7 +30,8 @@ const struct lab_client LAB_CLIENTS[] = {
      .about = "valid from next year on"},
     {.stem = "client-revoked",
      .cn = "revoked",
-     .to_day = 365,
+     .from_day = -30, /* it was good before it was revoked */
+     .to_day = 335,
      .revoked = true,
      .code = "revoked",
      .alert = "certificate revoked",
@@ -80,9 +81,7 @@ static const char *const FIXED[] = {
     "root.crt",   "root.key",   "root.crl",   "intermediate.crt", "intermediate.key", "intermediate.crl",
     "server.crt", "server.key", "mtlsd.conf", "try.sh",           "weak-keys.cnf"};
 
-/* --- files
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- files --- */
 
 static int file_error(const char *path, struct err *err)
 {
@@ -110,23 +109,23 @@ static int write_all(int fd, const struct buf *data)
     return 0;
 }
 
-/* Aside, then renamed: nobody sees half of it, and a failure leaves an older file as it was. Empties `data`.
- */
+/* Aside under a name that nobody has, then renamed: nobody sees half of it, and a failure leaves an older
+ * file as it was. Empties `data`. */
 static int write_file(const struct lab_options *options, const char *stem, const char *suffix, mode_t mode,
                       struct buf *data, struct err *err)
 {
     char path[PATH_ROOM], aside[PATH_ROOM + 16];
     int rc = buf_failed(data) ? err_nomem(err) : join(path, options, stem, suffix, err);
     if (rc == 0) {
-        snprintf(aside, sizeof aside, "%s.new", path);
-        unlink(aside);
-        int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        snprintf(aside, sizeof aside, "%s.XXXXXX", path);
+        int fd = mkostemp(aside, O_CLOEXEC); /* 0600, so a key is never readable by others */
         bool good = fd >= 0 && write_all(fd, data) == 0 && fchmod(fd, mode) == 0;
         if (fd >= 0)
             good = close(fd) == 0 && good;
         if (!good || rename(aside, path) != 0) {
             rc = file_error(path, err);
-            unlink(aside);
+            if (fd >= 0)
+                unlink(aside);
         }
     }
     if (data->data)
@@ -159,8 +158,7 @@ static int check_all_absent(const struct lab_options *options, struct err *err)
     return rc;
 }
 
-/* --- the pieces
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the pieces --- */
 
 static int write_pair(const struct lab_options *options, const char *stem, const struct lab_pair *pair,
                       gnutls_x509_crt_t intermediate, struct err *err)

@@ -1,9 +1,11 @@
 #include <arpa/inet.h>
+#include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <gnutls/pkcs12.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "pki/der.h"
 #include "pki/lab_impl.h"
 
 enum { DAY = 24 * 60 * 60, SERIAL = 16, KEY_ID = 20, RSA_BITS = 2048, WEAK_BITS = 1024 };
@@ -196,6 +198,113 @@ int lab_issue_client(struct lab_pair *out, const struct lab_client *client, cons
     return failed(rc, client->stem, err);
 }
 
+/* `n` below 64 KiB; DER wants the shortest form of it. */
+static void put_tlv(struct buf *out, unsigned tag, const void *value, size_t n)
+{
+    buf_putc(out, (char)tag);
+    if (n > 0xff) {
+        buf_putc(out, (char)0x82);
+        buf_putc(out, (char)(n >> 8));
+    } else if (n >= 0x80) {
+        buf_putc(out, (char)0x81);
+    }
+    buf_putc(out, (char)(n & 0xff));
+    buf_put(out, value, n);
+}
+
+/* The TBSCertList with keyCompromise as the reason of its only entry (RFC 5280 section 5.3.1). */
+static bool put_reason(struct buf *out, struct der tbs)
+{
+    static const char REASON[] = "\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x01";
+    struct buf fields = {0}, entry = {0}, list = {0};
+    struct der value, whole, revoked;
+    unsigned tag, n = 0;
+    /* version, signature, issuer, thisUpdate, nextUpdate, revokedCertificates, extensions */
+    enum { REVOKED = 5 };
+    for (; der_any(&tbs, &tag, &value, &whole); n++) {
+        if (n == REVOKED && der_take(&value, DER_SEQUENCE, &revoked)) {
+            buf_put(&entry, revoked.p, revoked.n);
+            buf_put(&entry, REASON, sizeof REASON - 1);
+            put_tlv(&list, DER_SEQUENCE, entry.data, entry.len);
+            put_tlv(&fields, DER_SEQUENCE, list.data, list.len);
+        } else {
+            buf_put(&fields, whole.p, whole.n);
+        }
+    }
+    put_tlv(out, DER_SEQUENCE, fields.data, fields.len);
+    bool good = tbs.n == 0 && list.len > 0 && fields.len <= UINT16_MAX && !buf_failed(&fields) &&
+                !buf_failed(&entry) && !buf_failed(&list) && !buf_failed(out);
+    buf_done(&fields);
+    buf_done(&entry);
+    buf_done(&list);
+    return good;
+}
+
+static int sign_data(const struct lab_pair *issuer, const struct buf *data, gnutls_datum_t *signature)
+{
+    gnutls_privkey_t key;
+    int rc = gnutls_privkey_init(&key);
+    if (rc < 0)
+        return rc;
+    rc = gnutls_privkey_import_x509(key, issuer->key, 0);
+    if (rc >= 0) {
+        const gnutls_datum_t bytes = {(unsigned char *)data->data, (unsigned)data->len};
+        const gnutls_sign_algorithm_t how = gnutls_pk_to_sign(
+            (gnutls_pk_algorithm_t)gnutls_x509_privkey_get_pk_algorithm(issuer->key), digest_for(issuer));
+        rc = gnutls_privkey_sign_data2(key, how, 0, &bytes, signature);
+    }
+    gnutls_privkey_deinit(key);
+    return rc;
+}
+
+/* GnuTLS writes no reasons: its CRL's list gets one and is signed anew. */
+static int give_reason(gnutls_x509_crl_t *crl, const struct lab_pair *issuer)
+{
+    struct buf tbs = {0}, body = {0}, bits = {0}, all = {0};
+    gnutls_datum_t der = {NULL, 0}, signature = {NULL, 0};
+    gnutls_x509_crl_t made = NULL;
+    struct der in, list, value, algorithm = {NULL, 0};
+    unsigned tag;
+    int rc = gnutls_x509_crl_export2(*crl, GNUTLS_X509_FMT_DER, &der);
+    if (rc < 0)
+        goto out;
+    in = (struct der){der.data, der.size};
+    rc = GNUTLS_E_ASN1_GENERIC_ERROR;
+    if (!der_take(&in, DER_SEQUENCE, &value) || !der_take(&value, DER_SEQUENCE, &list) ||
+        !der_any(&value, &tag, &in, &algorithm) || !put_reason(&tbs, list))
+        goto out;
+    rc = sign_data(issuer, &tbs, &signature);
+    if (rc < 0)
+        goto out;
+    buf_putc(&bits, 0); /* of the signature's bits, none is unused */
+    buf_put(&bits, signature.data, signature.size);
+    buf_put(&body, tbs.data, tbs.len);
+    buf_put(&body, algorithm.p, algorithm.n);
+    put_tlv(&body, DER_BIT_STRING, bits.data, bits.len);
+    put_tlv(&all, DER_SEQUENCE, body.data, body.len);
+    rc = buf_failed(&bits) || buf_failed(&body) || buf_failed(&all) ? GNUTLS_E_MEMORY_ERROR
+                                                                    : gnutls_x509_crl_init(&made);
+    if (rc >= 0) {
+        const gnutls_datum_t bytes = {(unsigned char *)all.data, (unsigned)all.len};
+        rc = gnutls_x509_crl_import(made, &bytes, GNUTLS_X509_FMT_DER);
+    }
+    if (rc >= 0) {
+        gnutls_x509_crl_deinit(*crl);
+        *crl = made;
+        made = NULL;
+    }
+out:
+    if (made)
+        gnutls_x509_crl_deinit(made);
+    gnutls_free(der.data);
+    gnutls_free(signature.data);
+    buf_done(&tbs);
+    buf_done(&body);
+    buf_done(&bits);
+    buf_done(&all);
+    return rc;
+}
+
 int lab_issue_crl(struct buf *out, const struct lab_pair *issuer, gnutls_x509_crt_t revoked, time_t now,
                   struct err *err)
 {
@@ -221,6 +330,8 @@ int lab_issue_crl(struct buf *out, const struct lab_pair *issuer, gnutls_x509_cr
         rc = gnutls_x509_crl_set_crt(crl, revoked, now - DAY);
     if (rc >= 0)
         rc = gnutls_x509_crl_sign2(crl, issuer->crt, issuer->key, digest_for(issuer), 0);
+    if (rc >= 0 && revoked)
+        rc = give_reason(&crl, issuer);
     if (rc >= 0)
         rc = gnutls_x509_crl_export2(crl, GNUTLS_X509_FMT_PEM, &pem);
     if (rc >= 0)
@@ -254,8 +365,8 @@ int lab_pem_key(struct buf *out, gnutls_x509_privkey_t key, struct err *err)
     return 0;
 }
 
-/* Triple DES and SHA-1 are what every system's import dialogue reads; nothing depends on their strength here.
- */
+/* Triple DES and SHA-1 are what every system's import dialogue reads (a MAC with SHA-256 is a "wrong
+ * password" to older ones of macOS and Windows); nothing depends on their strength here. */
 enum { P12_CIPHER = GNUTLS_PKCS_PKCS12_3DES };
 
 static int add_key_bag(gnutls_pkcs12_t p12, const struct lab_pair *pair, const gnutls_datum_t *id,
@@ -322,7 +433,7 @@ int lab_pkcs12(struct buf *out, const struct lab_pair *pair, gnutls_x509_crt_t i
     if (rc >= 0)
         rc = add_key_bag(p12, pair, &id, name);
     if (rc >= 0)
-        rc = gnutls_pkcs12_generate_mac(p12, LAB_PASSWORD);
+        rc = gnutls_pkcs12_generate_mac2(p12, GNUTLS_MAC_SHA1, LAB_PASSWORD);
     if (rc >= 0)
         rc = gnutls_pkcs12_export2(p12, GNUTLS_X509_FMT_DER, &der);
     if (rc >= 0)

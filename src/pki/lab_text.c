@@ -3,11 +3,15 @@
 
 #include "pki/lab_impl.h"
 
-/* Within double quotes libConfuse knows backslash escapes and ${NAME}. */
+/* Within double quotes libConfuse knows backslash escapes and ${NAME}; a line may not end there. */
 static void put_quoted(struct buf *out, const char *text)
 {
     buf_putc(out, '"');
     for (const char *p = text; *p; p++) {
+        if ((unsigned char)*p < ' ') {
+            buf_printf(out, "\\x%02x", (unsigned)(unsigned char)*p);
+            continue;
+        }
         if (strchr("\"\\$", *p))
             buf_putc(out, '\\');
         buf_putc(out, *p);
@@ -80,7 +84,7 @@ static const char SCRIPT_HEAD[] =
     "Each line says\n"
     "# what it expects and what came. HOST, PUBLIC, STRICT and PLAIN (ports) may be set in the environment.\n"
     "# The .p12 files hold the same pairs for browsers; their password is \"" LAB_PASSWORD "\".\n"
-    "cd \"$(dirname \"$0\")\" || exit 1\n"
+    "CDPATH='' cd -- \"$(dirname -- \"$0\")\" || exit 1\n"
     "host=${HOST:-localhost} public=${PUBLIC:-8443} strict=${STRICT:-8444} plain=${PLAIN:-8445}\n"
     "OPENSSL_CONF=weak-keys.cnf\n"
     "export OPENSSL_CONF\n"
@@ -91,7 +95,7 @@ static const char SCRIPT_HEAD[] =
     "try() {\n"
     "    what=$1 expected=$2\n"
     "    shift 2\n"
-    "    out=$(curl -sS --max-time 20 --cacert root.crt -w '\\n%{http_code}' \"$@\" 2>&1)\n"
+    "    out=$(curl -q -sS --noproxy '*' --max-time 20 --cacert root.crt -w '\\n%{http_code}' \"$@\" 2>&1)\n"
     "    status=$(printf '%s\\n' \"$out\" | tail -n 1)\n"
     "    if [ \"$status\" = 000 ]; then\n"
     "        came=$(printf '%s\\n' \"$out\" | sed -n 's/.*\\(alert [a-z ]*[a-z]\\).*/\\1/p' | head -n 1)\n"
@@ -103,7 +107,7 @@ static const char SCRIPT_HEAD[] =
     "        came=$(printf '%s' \"$status $verify $code\" | sed 's/  */ /g; s/ $//')\n"
     "    fi\n"
     "    if [ \"$came\" = \"$expected\" ]; then\n"
-    "        printf 'good: %-52s expected %s\\n' \"$what\" \"$expected\"\n"
+    "        printf 'good: %-52s expected %s, came %s\\n' \"$what\" \"$expected\" \"$came\"\n"
     "    else\n"
     "        printf 'BAD:  %-52s expected %s, came %s\\n' \"$what\" \"$expected\" \"${came:-$out}\"\n"
     "        bad=1\n"
