@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "http/view.h"
 #include "pki/cert.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,6 +42,20 @@ static void check_name(const struct certname *name)
     REQUIRE(certname_init(&again, &der, NULL) == 0);
     REQUIRE(strcmp(again.text, name->text) == 0 && again.n == name->n);
     certname_done(&again);
+}
+
+/* The JSON of a certificate can always be made, and read again. */
+static void check_view(const struct certinfo *info)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    json_t *view = view_certificate(info, 1795452120);
+    REQUIRE(view != NULL && view_write(view, &text) == 0);
+    json_decref(view);
+    view = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+    REQUIRE(view != NULL);
+    json_decref(view);
+    buf_done(&text);
 }
 
 static void compare(const gnutls_datum_t *der, const struct certinfo *info)
@@ -83,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_values(&info->uris);
             check_values(&info->extended_key_usage);
             compare(&der, info);
+            check_view(info);
             certinfo_free(info);
         }
     } else {

@@ -1,6 +1,6 @@
-/* All unit tests in one program: `unit` runs every suite of suites.def, `unit NAME...` those named.
- * CK_FORK=no (for valgrind and debuggers), CK_RUN_CASE, CK_VERBOSITY and the rest of Check's environment
- * work. */
+/* All unit tests in one program: `unit` runs every suite of suites.def, `unit NAME...` those named, `unit
+ * -NAME` all but that one. CK_FORK=no (for valgrind and debuggers), CK_RUN_CASE, CK_VERBOSITY and the rest of
+ * Check's environment work. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,13 @@ int main(int argc, char **argv)
     SRunner *runner = srunner_create(NULL);
     int status = EXIT_FAILURE;
 
-    if (argc > 1) {
+    if (argc == 2 && argv[1][0] == '-') {
+        for (size_t i = 0; i < SUITE_COUNT; i++) {
+            if (strcmp(SUITES[i].name, argv[1] + 1) != 0) {
+                srunner_add_suite(runner, SUITES[i].make());
+            }
+        }
+    } else if (argc > 1) {
         for (int i = 1; i < argc; i++) {
             if (add_named(runner, argv[i]) < 0) {
                 status = 2;
