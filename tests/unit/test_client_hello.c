@@ -168,7 +168,7 @@ START_TEST(test_captured)
         rows++;
     }
     fclose(table);
-    ck_assert_uint_ge(rows, 13);
+    ck_assert_uint_ge(rows, 16);
 }
 END_TEST
 
