@@ -3,6 +3,7 @@
 #ifndef MTLSD_PKI_CREDS_H
 #define MTLSD_PKI_CREDS_H
 
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 
 #include "base/diag.h"
@@ -30,6 +31,26 @@ struct creds *creds_ref(struct creds *creds);
 void creds_unref(struct creds *creds);
 
 gnutls_certificate_credentials_t creds_gnutls(const struct creds *creds);
+
+/* Which of the certificates a client gets, by the name that it asks for (a wildcard's first label stands for
+ * one label) and by what it can verify; ECDSA before RSA where it can verify both. GnuTLS's own choice knows
+ * no wildcards, so the session's certificate function is to ask this one. */
+struct creds_offer {
+    const char *server_name;                              /* "": none */
+    bool tls13;                                           /* agreed; below it the cipher suites count too */
+    const uint16_t *signature_algorithms, *cipher_suites; /* as TLS numbers them */
+    size_t n_signature_algorithms, n_cipher_suites;
+};
+struct creds_choice { /* borrowed */
+    gnutls_pcert_st *pcert;
+    unsigned n;
+    gnutls_ocsp_data_st *staple; /* n_staples of them: n, or 0 */
+    unsigned n_staples;
+    gnutls_privkey_t key;
+};
+void creds_choose(const struct creds *creds, const struct creds_offer *offer, struct creds_choice *out);
+/* False: there is one, and the offer does not matter. */
+bool creds_several(const struct creds *creds);
 
 /* Facts of the own leaf certificates, for /health, /metrics and pages. Borrowed. */
 const struct certinfo *const *creds_leaves(const struct creds *creds, size_t *n);

@@ -1,30 +1,110 @@
-/* The inside of creds, for creds.c and creds_lint.c only. */
+/* The inside of creds, for creds*.c only. */
 #ifndef MTLSD_PKI_CREDS_IMPL_H
 #define MTLSD_PKI_CREDS_IMPL_H
 
 #include "pki/creds.h"
+#include "pki/x509file.h"
+
+enum { CREDS_MOST_CHAIN = 16, CREDS_KEY_ID = 32 };
+
+/* --- what the files held, while they are loaded (creds_parts.c) --- */
+
+/* A certificate or key as it came, and from where. */
+struct part {
+    gnutls_x509_crt_t crt;
+    gnutls_privkey_t key;
+    unsigned char id[CREDS_KEY_ID]; /* of the public key */
+    const struct conf_text *from;
+    size_t position;         /* in its file */
+    bool in_pem;             /* so that the position was somebody's choice */
+    const struct part *twin; /* the same certificate came before */
+    bool readable_by_others;
+    const struct part *pair; /* of a certificate: its key */
+    bool used;
+};
+
+struct parts {
+    struct part *crt, *key;
+    size_t n_crts, n_keys;
+    struct x509file *file; /* own the objects until they go into the credentials */
+    size_t n_files;
+};
+
+/* Reads the files and lists what they hold. Every file that cannot be used is a finding. */
+MUST_CHECK int parts_load(struct parts *parts, const struct conf_listener *listener, struct diag *diag);
+void parts_done(struct parts *parts);
+/* The file forgets a key that now belongs to the credentials. */
+void parts_give_away(struct parts *parts, gnutls_privkey_t key);
+
+/* The certificate for a key, or NULL: of several with the same key (one was renewed) that which ends last. */
+struct part *parts_match(struct parts *parts, const struct part *key, struct diag *diag);
+
+/* A leaf with its issuers, as far as they were given. */
+struct part_chain {
+    struct part *part[CREDS_MOST_CHAIN]; /* what goes out: without a self-signed root, which a client has or
+                                            does not believe */
+    size_t n;
+    struct part *above; /* the issuer of the last one, when it was given: such a root; NULL: it was not */
+    bool in_order;      /* no PEM file has it in another order */
+};
+void parts_chain(struct parts *parts, struct part *leaf, struct part_chain *out);
+
+/* --- the sets --- */
+
+/* Kinds of keys that can be used, the preferred first: what costs the server less. */
+enum creds_kind {
+    CREDS_P256,
+    CREDS_ED25519,
+    CREDS_P384,
+    CREDS_P521,
+    CREDS_RSA_PSS,
+    CREDS_RSA,
+    CREDS_UNUSABLE,
+};
 
 /* One certificate with its key and the chain that goes out with it. */
 struct creds_set {
+    enum creds_kind kind;
     struct certinfo **chain; /* leaf first; owned */
+    gnutls_pcert_st
+        *pcert; /* the same for GnuTLS; the array is owned, what it points to is the credentials' */
     size_t n;
-    bool complete;    /* the last one is self-signed, or was issued by a self-signed one that was given too */
-    bool self_signed; /* the leaf is */
-    bool in_order;    /* the files had it in this order */
+    gnutls_privkey_t key;        /* the credentials' */
+    gnutls_ocsp_data_st *staple; /* n of them, of which some may be empty; NULL: none. Owned */
+    bool complete;               /* up to a self-signed root that was given too */
+    bool self_signed;            /* the leaf is */
+    bool in_order;
     bool must_staple; /* RFC 7633 */
-    bool stapled;
     bool key_readable_by_others;
     struct src crt_src, key_src;
     const char *crt_file,
         *key_file; /* borrowed from the configuration: valid while creds_load and creds_lint run */
+    const struct part_chain *from; /* valid while creds_load runs */
+};
+
+/* A DNS name of a leaf, in lower case, "*.example.org" as it stands there. */
+struct creds_name {
+    char *name;
+    enum creds_kind kind;
+    size_t set;
 };
 
 struct creds {
-    unsigned refs; /* atomic */
-    gnutls_certificate_credentials_t gnutls;
-    struct creds_set *set;
+    unsigned refs;                           /* atomic */
+    gnutls_certificate_credentials_t gnutls; /* owns keys and certificates */
+    struct creds_set *set;                   /* as their certificates were configured */
     size_t n;
     const struct certinfo **leaf; /* of each set; borrowed from it */
+    struct creds_name *name;      /* sorted: for each name the preferred kind first */
+    size_t n_names;
 };
+
+/* creds_choose.c */
+enum creds_kind creds_kind_of(const gnutls_pcert_st *leaf);
+/* Lists the names of the sets. 0 or ERR_NOMEM. */
+MUST_CHECK int creds_index(struct creds *creds);
+
+/* creds_staple.c: one file of `ocsp_response`, for every certificate that it is about. */
+MUST_CHECK int creds_staple(struct creds *creds, const struct conf_text *from, time_t now, struct diag *diag);
 
 #endif

@@ -29,12 +29,14 @@ static void lint_strength(const struct creds_set *set, size_t i, struct diag *di
 {
     const struct certinfo *info = set->chain[i];
     bool rsa = strncmp(info->key_algorithm, "RSA", 3) == 0, ec = strncmp(info->key_algorithm, "EC", 2) == 0;
-    if ((rsa && info->key_bits < RSA_LEAST) || (ec && info->key_bits < EC_LEAST) ||
-        strcmp(info->key_algorithm, "DSA") == 0)
+    if ((rsa && info->key_bits < RSA_LEAST) || (ec && info->key_bits < EC_LEAST))
         diag_warning(diag, set->crt_src,
                      "certificate: %s: %s has a weak key (%s, %u bits): clients refuse it", set->crt_file,
                      info->subject.text, info->key_algorithm, info->key_bits);
-    if (strstr(info->signature_algorithm, "SHA1") || strstr(info->signature_algorithm, "MD5"))
+    /* Nobody looks at the signature by which a certificate vouches for itself. */
+    gnutls_sign_algorithm_t sign = gnutls_sign_get_id(info->signature_algorithm);
+    if (!(i == 0 && set->self_signed) && sign != GNUTLS_SIGN_UNKNOWN &&
+        !gnutls_sign_is_secure2(sign, GNUTLS_SIGN_FLAG_SECURE_FOR_CERTS))
         diag_warning(diag, set->crt_src, "certificate: %s: %s has a weak signature (%s): clients refuse it",
                      set->crt_file, info->subject.text, info->signature_algorithm);
 }
@@ -78,6 +80,13 @@ static void lint_leaf(const struct creds_set *set, struct diag *diag)
 static void lint_chain(const struct creds_set *set, struct diag *diag)
 {
     const struct certinfo *last = set->chain[set->n - 1];
+    for (size_t i = 1; i < set->n; i++) {
+        if (!set->chain[i]->is_ca)
+            diag_warning(diag, set->crt_src,
+                         "certificate: %s: %s in its chain is no CA (no basicConstraints CA:TRUE): clients "
+                         "refuse what it issued",
+                         set->crt_file, set->chain[i]->subject.text);
+    }
     /* An issuer that is not given may be a root that clients have; with no intermediate at all that is less
      * likely than a mistake. */
     if (!set->complete && !set->self_signed && set->n == 1)
@@ -103,7 +112,7 @@ void creds_lint(const struct creds *creds, const struct conf_listener *listener,
         }
         lint_leaf(set, diag);
         lint_chain(set, diag);
-        if (set->must_staple && !set->stapled)
+        if (set->must_staple && (!set->staple || !set->staple[0].response.data))
             diag_warning(diag, set->crt_src,
                          "certificate: %s demands a stapled OCSP response (must-staple), and ocsp_response "
                          "names none: clients refuse it",

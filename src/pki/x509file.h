@@ -19,12 +19,14 @@ struct x509file {
     size_t n_crls;
     gnutls_privkey_t *key;
     size_t n_keys;
+    bool in_pem; /* one after another in PEM: somebody chose the order, which means nothing in other forms */
     bool key_readable_by_others; /* a file with a key whose mode lets group-less others read it */
 };
 
-/* `password` opens PKCS#12 and encrypted keys, `pin` a token; both may be NULL. 0 and *out filled
- * (x509file_done), or ERR_NOTFOUND, ERR_DENIED, ERR_IO, ERR_RANGE (too large), ERR_SYNTAX (none of the forms,
- * with what was found out), ERR_CRYPTO (wrong or missing password). The text names the file and the remedy.
+/* `password` opens PKCS#12 and encrypted keys, `pin` a token; both may be NULL. A `pkcs11:` URI stands for
+ * all certificates and private keys that it fits. 0 and *out filled (x509file_done), or ERR_NOTFOUND,
+ * ERR_DENIED, ERR_IO, ERR_RANGE (too large), ERR_SYNTAX (none of the forms, with what was found out),
+ * ERR_CRYPTO (wrong or missing password). The text names the file and the remedy.
  */
 MUST_CHECK int x509file_load(const char *path, const char *password, const char *pin, struct x509file *out,
                              struct err *err);
@@ -36,5 +38,7 @@ void x509file_done(struct x509file *file);
 /* Reads a whole small file. The caller frees *data with x509file_wipe (which clears it first). */
 MUST_CHECK int x509file_read(const char *path, size_t most, char **data, size_t *len, struct err *err);
 void x509file_wipe(char *data, size_t len);
+/* The first line of a file with a password or PIN; the caller wipes it with x509file_wipe. */
+MUST_CHECK int x509file_secret(const char *path, char **secret, struct err *err);
 
 #endif

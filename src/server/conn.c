@@ -184,6 +184,38 @@ static int on_handshake_message(gnutls_session_t session, unsigned type, unsigne
     return 0;
 }
 
+/* What the client offered first also holds after a HelloRetryRequest (RFC 8446 section 4.1.2). */
+int conn_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+                     gnutls_pcert_st **pcert, unsigned *n, gnutls_ocsp_data_st **staple, unsigned *n_staples,
+                     gnutls_privkey_t *key, unsigned *flags)
+{
+    (void)info;
+    const struct conn *conn = of_session(session);
+    const struct hello_pack *pack = record_hello(conn->record);
+    struct client_hello hello;
+    struct creds_offer offer = {.server_name = ""};
+    struct creds_choice choice;
+    if (pack && creds_several(conn->creds)) {
+        hello_pack_read(pack, &hello);
+        offer = (struct creds_offer){
+            .server_name = hello.server_name,
+            .tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3,
+            .signature_algorithms = hello.signature_algorithms.v,
+            .n_signature_algorithms = hello.signature_algorithms.n,
+            .cipher_suites = hello.cipher_suites.v,
+            .n_cipher_suites = hello.cipher_suites.n,
+        };
+    }
+    creds_choose(conn->creds, &offer, &choice);
+    *pcert = choice.pcert;
+    *n = choice.n;
+    *staple = choice.staple;
+    *n_staples = choice.n_staples;
+    *key = choice.key;
+    *flags = 0; /* all of it stays the credentials' */
+    return 0;
+}
+
 /* --- what the transport asks
  * --------------------------------------------------------------------------------------- */
 

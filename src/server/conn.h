@@ -4,6 +4,7 @@
 #ifndef MTLSD_SERVER_CONN_H
 #define MTLSD_SERVER_CONN_H
 
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <netinet/in.h>
 
@@ -60,6 +61,10 @@ struct conn {
 struct conn *conn_new(struct server *server, const char *listener_name, gnutls_session_t session, int fd,
                       const struct sockaddr *address);
 void conn_free(struct conn *conn);
+
+/* GnuTLS's certificate function for a listener's credentials: chooses among several by what this client
+ * offered. */
+gnutls_certificate_retrieve_function3 conn_certificate;
 
 /* Before each request: brings the judgement up to the newest snapshot and the clock. One comparison where
  * nothing moved. 0, or negative when it could not be judged (answer 500; never a pass). */

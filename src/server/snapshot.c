@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/conn.h"
 #include "server/peer_cache.h"
 
 static int load_listener(const struct conf *conf, const struct conf_listener *listener,
@@ -17,6 +18,7 @@ static int load_listener(const struct conf *conf, const struct conf_listener *li
         rc = creds_load(conf, listener, out->trust, diag, &out->creds);
     if (rc != 0)
         return rc;
+    gnutls_certificate_set_retrieve_function3(creds_gnutls(out->creds), conn_certificate);
     struct err err = {0};
     rc = ticket_key_init(&out->ticket_key, master, listener, out->trust, &err);
     if (rc != 0) {
