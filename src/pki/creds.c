@@ -88,10 +88,7 @@ static int add_set(struct creds *creds, struct parts *parts, struct part *leaf, 
     int rc = describe_chain(set, chain, diag);
     if (rc != 0)
         return rc;
-    const struct certinfo *own = set->chain[0];
-    if (!own)
-        return ERR_NOMEM; /* a chain has its leaf at least */
-    creds->leaf[creds->n - 1] = own;
+    creds->leaf[creds->n - 1] = set->chain[0];
     rc = install(creds, set, chain, key->key);
     if (rc < 0) {
         diag_error(diag, leaf->from->src, "certificate: %s with the key in %s: %s", leaf->from->text,
@@ -100,14 +97,6 @@ static int add_set(struct creds *creds, struct parts *parts, struct part *leaf, 
     }
     set->key = key->key;
     parts_give_away(parts, key->key);
-    if (set->kind == CREDS_UNUSABLE) {
-        diag_error(diag, leaf->from->src,
-                   "certificate: the key of %s (%s%s%s) is of a kind that TLS does not use here: ECDSA with "
-                   "P-256 is good, P-384, P-521, Ed25519 and RSA are there too",
-                   leaf->from->text, own->key_algorithm, own->curve ? ", " : "",
-                   own->curve ? own->curve : "");
-        return ERR_CRYPTO;
-    }
     return 0;
 }
 
@@ -256,7 +245,7 @@ static int load(struct creds *creds, struct parts *parts, struct part_chain **ch
         return ERR_NOMEM;
     rc = make_sets(creds, parts, *chains, listener, diag);
     if (rc == 0)
-        rc = creds_index(creds);
+        rc = creds_index(creds, diag);
     for (size_t i = 0; rc == 0 && i < listener->ocsp_response.n; i++)
         rc = creds_staple(creds, &listener->ocsp_response.item[i], clock_now(), diag);
     if (rc == 0)

@@ -72,9 +72,30 @@ static void lower(char *text)
         *text = *text >= 'A' && *text <= 'Z' ? (char)(*text + ('a' - 'A')) : *text;
 }
 
-int creds_index(struct creds *creds)
+static int check_kinds(const struct creds *creds, struct diag *diag)
+{
+    int rc = 0;
+    for (size_t i = 0; i < creds->n; i++) {
+        const struct creds_set *set = &creds->set[i];
+        const struct certinfo *leaf = set->chain[0];
+        if (set->kind != CREDS_UNUSABLE)
+            continue;
+        diag_error(diag, set->crt_src,
+                   "certificate: the key of %s (%s%s%s) is of a kind that TLS does not use here: ECDSA with "
+                   "P-256 is good, P-384, P-521, Ed25519 and RSA are there too",
+                   set->crt_file, leaf->key_algorithm, leaf->curve ? ", " : "",
+                   leaf->curve ? leaf->curve : "");
+        rc = ERR_CRYPTO;
+    }
+    return rc;
+}
+
+int creds_index(struct creds *creds, struct diag *diag)
 {
     size_t names = 0;
+    int rc = check_kinds(creds, diag);
+    if (rc != 0)
+        return rc;
     for (size_t i = 0; i < creds->n; i++)
         names += creds->leaf[i]->dns_names.n;
     creds->name = calloc(names + 1, sizeof *creds->name);

@@ -101,8 +101,8 @@ struct creds {
 
 /* creds_choose.c */
 enum creds_kind creds_kind_of(const gnutls_pcert_st *leaf);
-/* Lists the names of the sets. 0 or ERR_NOMEM. */
-MUST_CHECK int creds_index(struct creds *creds);
+/* Lists the names of the sets. 0, ERR_NOMEM, or ERR_CRYPTO where a finding says that a key is of no use. */
+MUST_CHECK int creds_index(struct creds *creds, struct diag *diag);
 
 /* creds_staple.c: one file of `ocsp_response`, for every certificate that it is about. */
 MUST_CHECK int creds_staple(struct creds *creds, const struct conf_text *from, time_t now, struct diag *diag);

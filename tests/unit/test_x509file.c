@@ -545,6 +545,7 @@ END_TEST
 
 /* --- files --- */
 
+/* That of the whole suite: a forked test that fails cleans nothing up, its parent does. */
 static char folder[] = "/tmp/mtlsd-x509file.XXXXXX";
 static char path[sizeof folder + 16];
 
@@ -557,19 +558,17 @@ static void write_file(const char *data, size_t len, mode_t mode)
     ck_assert_int_eq(chmod(path, mode), 0);
 }
 
-static void set_up_folder(void)
+static void make_folder(void)
 {
-    set_up();
     strcpy(folder + sizeof folder - 7, "XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/file", folder);
 }
 
-static void tear_down_folder(void)
+static void remove_folder(void)
 {
     unlink(path);
-    rmdir(folder);
-    tear_down();
+    ck_assert_int_eq(rmdir(folder), 0);
 }
 
 static int load(struct x509file *file, struct err *err)
@@ -583,6 +582,7 @@ START_TEST(files)
     struct x509file file = {0};
     struct err err;
     struct buf data = {0};
+    unlink(path);
     ck_assert_int_eq(load(&file, &err), ERR_NOTFOUND);
     ck_assert_msg(strstr(err.text, path) && strstr(err.text, "No such file"), "%s", err.text);
     ck_assert_int_eq(x509file_load(path, NULL, NULL, &file, NULL), ERR_NOTFOUND);
@@ -742,7 +742,8 @@ Suite *suite_x509file(void)
     tcase_add_test(tc, cut_in_the_middle);
     suite_add_tcase(suite, tc);
     tc = tcase_create("files");
-    tcase_add_checked_fixture(tc, set_up_folder, tear_down_folder);
+    tcase_add_unchecked_fixture(tc, make_folder, remove_folder);
+    tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, files);
     tcase_add_test(tc, reading);
     tcase_add_test(tc, secrets);
