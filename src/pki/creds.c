@@ -31,7 +31,6 @@ static bool wants_staple(gnutls_x509_crt_t crt)
 static int install(struct creds *creds, struct creds_set *set, const struct part_chain *chain,
                    gnutls_privkey_t key)
 {
-    static const char *names[] = {NULL};
     size_t made = 0;
     int rc = 0;
     while (rc >= 0 && made < chain->n) {
@@ -41,7 +40,7 @@ static int install(struct creds *creds, struct creds_set *set, const struct part
     if (rc >= 0)
         set->kind = creds_kind_of(&set->pcert[0]);
     if (rc >= 0)
-        rc = gnutls_certificate_set_key(creds->gnutls, names, 0, set->pcert, (int)chain->n, key);
+        rc = gnutls_certificate_set_key(creds->gnutls, NULL, 0, set->pcert, (int)chain->n, key);
     if (rc >= 0)
         return 0;
     for (size_t i = 0; i < made; i++)
@@ -159,7 +158,7 @@ static int pair_up(struct parts *parts, struct diag *diag)
         if (!leaf) {
             report_lonely_key(parts, key, diag);
             rc = ERR_MISMATCH;
-        } else if (!leaf->pair) {
+        } else {
             leaf->pair = key;
         }
     }

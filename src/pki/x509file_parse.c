@@ -76,9 +76,9 @@ static bool is_unsupported(int rc)
            rc == GNUTLS_E_UNIMPLEMENTED_FEATURE;
 }
 
-/* `given` says whether the password is the user's; `null` whether none at all is one too, as in PKCS#12. */
-static int try_key(const gnutls_datum_t *data, gnutls_x509_crt_fmt_t form, const char *password, bool given,
-                   bool null, struct x509file *out, struct err *err)
+/* `password` is tried, `given` is what the user said: they differ where an empty one is tried, too. */
+static int try_key(const gnutls_datum_t *data, gnutls_x509_crt_fmt_t form, const char *password,
+                   const char *given, struct x509file *out, struct err *err)
 {
     gnutls_privkey_t key;
     if (gnutls_privkey_init(&key) < 0)
@@ -86,12 +86,12 @@ static int try_key(const gnutls_datum_t *data, gnutls_x509_crt_fmt_t form, const
     /* First as one that is not encrypted: with a password GnuTLS looks for fewer forms. */
     int rc = gnutls_privkey_import_x509_raw(key, data, form, NULL, GNUTLS_PKCS_PLAIN);
     if (rc < 0)
-        rc = gnutls_privkey_import_x509_raw(key, data, form, password, null ? GNUTLS_PKCS_NULL_PASSWORD : 0);
+        rc = gnutls_privkey_import_x509_raw(key, data, form, password, 0);
     if (rc >= 0)
         return x509file_keep_key(out, key, err);
     gnutls_privkey_deinit(key);
     if (is_password_error(rc))
-        return password_error(given ? password : NULL, err);
+        return password_error(given, err);
     if (is_unsupported(rc) || is_encrypted(data, form)) /* of scrypt it says that it cannot be parsed */
         return err_set(
             err, ERR_CRYPTO,
@@ -127,14 +127,8 @@ static int try_pkcs7(const gnutls_datum_t *data, struct x509file *out, struct er
 
 /* --- PKCS#12 --- */
 
-/* A password to try; PKCS#12 tells the empty one from none. */
-struct attempt {
-    const char *password; /* NULL: none */
-    bool given;           /* it is the user's */
-};
-
 /* One bag's element. Bags with other things (secrets, attributes) are passed over. */
-static int take_bag_element(gnutls_pkcs12_bag_t bag, unsigned i, const struct attempt *attempt,
+static int take_bag_element(gnutls_pkcs12_bag_t bag, unsigned i, const char *password, const char *given,
                             struct x509file *out, struct err *err)
 {
     gnutls_datum_t data;
@@ -143,8 +137,7 @@ static int take_bag_element(gnutls_pkcs12_bag_t bag, unsigned i, const struct at
         return 0;
     int rc = 0;
     if (type == GNUTLS_BAG_PKCS8_KEY || type == GNUTLS_BAG_PKCS8_ENCRYPTED_KEY)
-        rc = try_key(&data, GNUTLS_X509_FMT_DER, attempt->password, attempt->given, !attempt->password, out,
-                     err);
+        rc = try_key(&data, GNUTLS_X509_FMT_DER, password, given, out, err);
     else if (type == GNUTLS_BAG_CERTIFICATE)
         rc = try_crt(&data, out, err);
     else if (type == GNUTLS_BAG_CRL)
@@ -152,7 +145,7 @@ static int take_bag_element(gnutls_pkcs12_bag_t bag, unsigned i, const struct at
     return rc == SOMETHING_ELSE ? ERR_SYNTAX : rc;
 }
 
-static int take_bags(gnutls_pkcs12_t pkcs12, const struct attempt *attempt, struct x509file *out,
+static int take_bags(gnutls_pkcs12_t pkcs12, const char *password, const char *given, struct x509file *out,
                      struct err *err)
 {
     int rc = 0;
@@ -162,15 +155,15 @@ static int take_bags(gnutls_pkcs12_t pkcs12, const struct attempt *attempt, stru
             return err_nomem(err);
         int got = gnutls_pkcs12_get_bag(pkcs12, b, bag);
         if (got >= 0 && gnutls_pkcs12_bag_get_type(bag, 0) == GNUTLS_BAG_ENCRYPTED) {
-            got = gnutls_pkcs12_bag_decrypt(bag, attempt->password);
+            got = gnutls_pkcs12_bag_decrypt(bag, password);
             if (got < 0)
                 rc = is_password_error(got)
-                         ? password_error(attempt->given ? attempt->password : NULL, err)
+                         ? password_error(given, err)
                          : err_set(err, ERR_CRYPTO, "cannot be decrypted: %s", gnutls_strerror(got));
         }
         int n = got >= 0 ? gnutls_pkcs12_bag_get_count(bag) : 0;
         for (int i = 0; rc == 0 && i < n; i++)
-            rc = take_bag_element(bag, (unsigned)i, attempt, out, err);
+            rc = take_bag_element(bag, (unsigned)i, password, given, out, err);
         gnutls_pkcs12_bag_deinit(bag);
         if (got == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
             break;
@@ -194,8 +187,8 @@ static void forget_since(struct x509file *out, const struct x509file *before)
 static int try_pkcs12(const gnutls_datum_t *data, const char *password, struct x509file *out, struct err *err)
 {
     /* A file that the empty password opens is nobody's secret, so that is tried too: other files of the same
-     * listener may have the one that was given. */
-    const struct attempt attempts[] = {{password, true}, {"", false}, {NULL, false}};
+     * listener may have the one that was given. PKCS#12 tells an empty password from none. */
+    const char *const tries[] = {password, "", NULL};
     gnutls_pkcs12_t pkcs12;
     if (gnutls_pkcs12_init(&pkcs12) < 0)
         return err_nomem(err);
@@ -206,13 +199,13 @@ static int try_pkcs12(const gnutls_datum_t *data, const char *password, struct x
     }
     const struct x509file before = *out;
     rc = ERR_CRYPTO;
-    for (size_t i = password ? 0 : 1; rc == ERR_CRYPTO && i < ARRAY_LEN(attempts); i++) {
+    for (size_t i = password ? 0 : 1; rc == ERR_CRYPTO && i < ARRAY_LEN(tries); i++) {
         /* A file without a MAC, or with one of a kind that GnuTLS does not know, is legal: decrypting shows
          * whether the password is right. */
-        int mac = gnutls_pkcs12_verify_mac(pkcs12, attempts[i].password);
+        int mac = gnutls_pkcs12_verify_mac(pkcs12, tries[i]);
         if (is_password_error(mac))
             continue;
-        rc = take_bags(pkcs12, &attempts[i], out, err);
+        rc = take_bags(pkcs12, tries[i], password, out, err);
         if (rc != 0)
             forget_since(out, &before);
         if (rc != 0 && mac >= 0)
@@ -312,7 +305,7 @@ static int take_pem(size_t row, const gnutls_datum_t *block, const char *passwor
     if (kind == PEM_REFUSED)
         return err_set(err, ERR_SYNTAX, "holds %s", PEM_LABELS[row].refused);
     if (kind == PEM_KEY) { /* its header may hold the way of encryption */
-        rc = try_key(block, GNUTLS_X509_FMT_PEM, password, true, false, out, err);
+        rc = try_key(block, GNUTLS_X509_FMT_PEM, password, password, out, err);
     } else {
         rc = gnutls_pem_base64_decode2(PEM_LABELS[row].label, block, &der);
         if (rc < 0)
@@ -385,7 +378,7 @@ static int parse_der(const gnutls_datum_t *der, const char *password, struct x50
     if (rc == SOMETHING_ELSE)
         rc = try_pkcs7(der, out, err);
     if (rc == SOMETHING_ELSE)
-        rc = try_key(der, GNUTLS_X509_FMT_DER, password, true, false, out, err);
+        rc = try_key(der, GNUTLS_X509_FMT_DER, password, password, out, err);
     if (rc != SOMETHING_ELSE)
         return rc;
     gnutls_x509_crq_t request;

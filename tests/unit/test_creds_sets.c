@@ -6,286 +6,67 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
-#include "mkchain.h"
-#include "pki/creds.h"
-
-enum { NOW = 1781524800, DAY = 24 * 3600, MOST_FILES = 16 };
-
-/* --- a listener with its files in a folder --- */
-
-/* That of the whole suite: a forked test that fails cleans nothing up, its parent does. */
-static char folder[] = "/tmp/mtlsd-creds.XXXXXX";
-static struct conf_text files[MOST_FILES];
-static struct conf_listener listener;
-static struct conf conf;
-static struct trust *trust;
-static struct buf findings; /* "error 3: text" lines */
-static struct creds *creds;
-
-static struct mk_pair root, intermediate, leaf, other;
-
-static struct mk_pair make(const char *dn, unsigned flags, const struct mk_pair *issuer, const char *san)
-{
-    struct mk_spec spec = {.dn = dn,
-                           .flags = flags | (flags & MK_CA ? 0 : MK_SERVER_EKU),
-                           .path_len = -1,
-                           .not_before = NOW - 10 * DAY,
-                           .not_after = NOW + (flags & MK_CA ? 1000 : 100) * (time_t)DAY,
-                           .san_dns = san};
-    return mk_make(&spec, issuer);
-}
-
-/* The same certificate for this key, signed anew. */
-static void sign_for(struct mk_pair *pair, gnutls_x509_privkey_t key, const struct mk_pair *issuer)
-{
-    ck_assert_int_ge(gnutls_x509_crt_set_key(pair->crt, key), 0);
-    ck_assert_int_ge(gnutls_x509_crt_sign2(pair->crt, issuer->crt, issuer->key, GNUTLS_DIG_SHA256, 0), 0);
-}
-
-static void rekey(struct mk_pair *pair, gnutls_pk_algorithm_t algorithm, unsigned bits,
-                  const struct mk_pair *issuer)
-{
-    gnutls_x509_privkey_deinit(pair->key);
-    ck_assert_int_ge(gnutls_x509_privkey_init(&pair->key), 0);
-    ck_assert_int_ge(gnutls_x509_privkey_generate(pair->key, algorithm, bits, 0), 0);
-    sign_for(pair, pair->key, issuer);
-}
-
-static void make_folder(void)
-{
-    strcpy(folder + sizeof folder - 7, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static void remove_folder(void)
-{
-    char path[sizeof folder + 8];
-    for (unsigned i = 0; i < MOST_FILES; i++) {
-        snprintf(path, sizeof path, "%s/%u", folder, i);
-        unlink(path);
-    }
-    ck_assert_int_eq(rmdir(folder), 0);
-}
-
-static void set_up(void)
-{
-    struct trust_input nobody = {.verify_depth = 5};
-    memset(files, 0, sizeof files);
-    listener = (struct conf_listener){.name = (char *)(uintptr_t) "test", .src = {"test.conf", 99}};
-    listener.certificate.item = files;
-    ck_assert_int_eq(trust_new(&nobody, &trust, NULL), 0);
-    root = make("CN=root,O=creds", MK_CA, NULL, NULL);
-    intermediate = make("CN=intermediate,O=creds", MK_CA, &root, NULL);
-    leaf = make("CN=leaf,O=creds", 0, &intermediate, "localhost");
-    other = make("CN=other,O=creds", MK_RSA_1024, &intermediate, "other.example");
-}
-
-static void forget_files(void)
-{
-    for (size_t i = 0; i < listener.certificate.n; i++) {
-        unlink(files[i].text);
-        free(files[i].text);
-        files[i].text = NULL;
-    }
-    listener.certificate.n = 0;
-}
-
-/* Before another load: the files stay. */
-static void forget(void)
-{
-    creds_unref(creds);
-    creds = NULL;
-    buf_done(&findings);
-}
-
-static void tear_down(void)
-{
-    forget();
-    forget_files();
-    trust_unref(trust);
-    mk_free(&root);
-    mk_free(&intermediate);
-    mk_free(&leaf);
-    mk_free(&other);
-}
-
-/* Files are called 0, 1, ... and stand in lines 1, 2, ... of the configuration. */
-static void add_bytes(const void *data, size_t len)
-{
-    struct conf_text *file = &files[listener.certificate.n];
-    ck_assert_uint_lt(listener.certificate.n, MOST_FILES);
-    ck_assert_int_gt(asprintf(&file->text, "%s/%zu", folder, listener.certificate.n), 0);
-    file->src = (struct src){"test.conf", (unsigned)++listener.certificate.n};
-    FILE *out = fopen(file->text, "w");
-    ck_assert_ptr_nonnull(out);
-    ck_assert_uint_eq(fwrite(data, 1, len, out), len);
-    ck_assert_int_eq(fclose(out), 0);
-    ck_assert_int_eq(chmod(file->text, 0600), 0);
-}
-
-static void put_crt(struct buf *out, gnutls_x509_crt_t crt)
-{
-    gnutls_datum_t pem;
-    ck_assert_int_ge(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem), 0);
-    buf_put(out, pem.data, pem.size);
-    gnutls_free(pem.data);
-}
-
-/* A PEM file with these certificates. */
-static void add_crts(size_t n, ...)
-{
-    struct buf pem = {0};
-    va_list list;
-    va_start(list, n);
-    for (size_t i = 0; i < n; i++)
-        put_crt(&pem, va_arg(list, struct mk_pair *)->crt);
-    va_end(list);
-    add_bytes(pem.data, pem.len);
-    buf_done(&pem);
-}
-static void add_crt(struct mk_pair *pair)
-{
-    add_crts(1, pair);
-}
-
-static void add_key(const struct mk_pair *pair)
-{
-    gnutls_datum_t pem;
-    ck_assert_int_ge(
-        gnutls_x509_privkey_export2_pkcs8(pair->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem), 0);
-    add_bytes(pem.data, pem.size);
-    gnutls_free(pem.data);
-}
-
-static void note(void *cls, enum diag_severity severity, struct src src, const char *text)
-{
-    struct buf *out = cls;
-    buf_printf(out, "%s %u: %s\n", severity == DIAG_ERROR ? "error" : "warning", src.line, text);
-}
-
-static int load(void)
-{
-    struct diag diag = {.emit = note, .cls = &findings};
-    forget();
-    int rc = creds_load(&conf, &listener, trust, &diag, &creds);
-    ck_assert_msg((rc == 0) == (creds != NULL), "%d", rc);
-    ck_assert_msg((rc != 0) == (diag.errors > 0), "%d, and %u errors: %s", rc, diag.errors, findings.data);
-    return rc;
-}
-
-/* Nothing is said, and the first certificate goes out with this chain. */
-static void expect_chain(size_t n, const struct mk_pair *const *chain)
-{
-    struct creds_offer offer = {.server_name = ""};
-    struct creds_choice choice;
-    int rc = load();
-    ck_assert_msg(rc == 0 && !findings.data, "%s", findings.data);
-    creds_choose(creds, &offer, &choice);
-    ck_assert_uint_eq(choice.n, n);
-    for (size_t i = 0; i < n; i++) {
-        gnutls_datum_t der = mk_der(chain[i]->crt);
-        ck_assert_uint_eq(choice.pcert[i].cert.size, der.size);
-        ck_assert_int_eq(memcmp(choice.pcert[i].cert.data, der.data, der.size), 0);
-        gnutls_free(der.data);
-    }
-    ck_assert_uint_eq(choice.n_staples, 0);
-    ck_assert_ptr_nonnull(choice.key);
-}
-
-/* A finding of this line with these words; `says` NULL: nothing at all. */
-static void expect_finding(const char *where, const char *says)
-{
-    ck_assert_msg(findings.data != NULL, "nothing is said, not %s ... %s", where, says);
-    for (const char *line = findings.data; (line = strstr(line, where)) != NULL; line++) {
-        const char *end = strchr(line, '\n'), *hit = strstr(line, says);
-        if ((line == findings.data || line[-1] == '\n') && hit && hit < end)
-            return;
-    }
-    ck_abort_msg("no %s ... %s in: %s", where, says, findings.data);
-}
-static size_t count_findings(void)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < findings.len; i++)
-        n += findings.data[i] == '\n';
-    return n;
-}
-static void expect_only(const char *where, const char *says)
-{
-    expect_finding(where, says);
-    ck_assert_msg(count_findings() == 1, "more than that: %s", findings.data);
-}
-
-/* What `check` adds. */
-static void lint(void)
-{
-    struct diag diag = {.emit = note, .cls = &findings};
-    int rc = load();
-    ck_assert_msg(rc == 0 && !findings.data, "%s", findings.data);
-    creds_lint(creds, &listener, NOW, &diag);
-}
+#include "listener_fixture.h"
 
 /* --- files and chains --- */
 
 START_TEST(chains)
 {
-    const struct mk_pair *const chain[] = {&leaf, &intermediate};
-    add_key(&leaf);
-    add_crts(2, &leaf, &intermediate);
-    expect_chain(2, chain);
-    ck_assert_int_eq(creds_not_after(creds), NOW + 100 * (time_t)DAY);
-    forget_files();
+    const struct mk_pair *const chain[] = {&lf.leaf, &lf.intermediate};
+    lf_add_key(&lf.leaf);
+    lf_add_crts(2, &lf.leaf, &lf.intermediate);
+    lf_expect_chain(2, chain);
+    ck_assert_int_eq(creds_not_after(lf.creds), LF_NOW + 100 * (time_t)LF_DAY);
+    lf_forget_files();
 
-    add_crts(3, &leaf, &intermediate, &root); /* the root does not go out */
-    add_key(&leaf);
-    expect_chain(2, chain);
-    forget_files();
+    lf_add_crts(3, &lf.leaf, &lf.intermediate, &lf.root); /* the root does not go out */
+    lf_add_key(&lf.leaf);
+    lf_expect_chain(2, chain);
+    lf_forget_files();
 
-    add_crt(&leaf);
-    add_key(&leaf);
-    expect_chain(1, chain);
-    forget_files();
+    lf_add_crt(&lf.leaf);
+    lf_add_key(&lf.leaf);
+    lf_expect_chain(1, chain);
+    lf_forget_files();
 
-    struct mk_pair own = make("CN=own,O=creds", 0, NULL, "localhost");
+    struct mk_pair own = lf_make("CN=own,O=creds", 0, NULL, "localhost");
     const struct mk_pair *const alone[] = {&own};
-    add_crt(&own);
-    add_key(&own);
-    expect_chain(1, alone);
+    lf_add_crt(&own);
+    lf_add_key(&own);
+    lf_expect_chain(1, alone);
     mk_free(&own);
-    forget_files();
+    lf_forget_files();
 
-    add_crt(&leaf); /* as some CAs deliver: alone and with its chain */
-    add_crts(2, &leaf, &intermediate);
-    add_key(&leaf);
-    add_key(&leaf);
-    expect_chain(2, chain);
+    lf_add_crt(&lf.leaf); /* as some CAs deliver: alone and with its chain */
+    lf_add_crts(2, &lf.leaf, &lf.intermediate);
+    lf_add_key(&lf.leaf);
+    lf_add_key(&lf.leaf);
+    lf_expect_chain(2, chain);
 }
 END_TEST
 
 START_TEST(two_sets_share_an_issuer)
 {
     size_t n;
-    add_crts(2, &leaf, &intermediate);
-    add_crts(2, &other, &intermediate);
-    add_key(&other);
-    add_key(&leaf);
-    ck_assert_int_eq(load(), 0);
-    ck_assert_msg(!findings.data, "%s", findings.data);
-    const struct certinfo *const *leaves = creds_leaves(creds, &n);
+    lf_add_crts(2, &lf.leaf, &lf.intermediate);
+    lf_add_crts(2, &lf.other, &lf.intermediate);
+    lf_add_key(&lf.other);
+    lf_add_key(&lf.leaf);
+    ck_assert_int_eq(lf_load(), 0);
+    ck_assert_msg(!lf.findings.data, "%s", lf.findings.data);
+    const struct certinfo *const *leaves = creds_leaves(lf.creds, &n);
     ck_assert_uint_eq(n, 2);
     ck_assert_str_eq(leaves[0]->subject.text, "CN=leaf,O=creds"); /* as the certificates come, not the keys */
     ck_assert_str_eq(leaves[1]->subject.text, "CN=other,O=creds");
-    ck_assert(creds_several(creds));
+    ck_assert(creds_several(lf.creds));
     struct creds_offer offer = {.server_name = "other.example",
                                 .tls13 = true,
                                 .signature_algorithms = (const uint16_t[]){0x0403, 0x0804},
                                 .n_signature_algorithms = 2};
     struct creds_choice choice;
-    creds_choose(creds, &offer, &choice);
+    creds_choose(lf.creds, &offer, &choice);
     ck_assert_uint_eq(choice.n, 2);
 }
 END_TEST
@@ -293,41 +74,40 @@ END_TEST
 /* Two CAs of one name: the one whose key signed; of two with the same key the one that lasts longer. */
 START_TEST(which_issuer)
 {
-    struct mk_pair namesake = make("CN=intermediate,O=creds", MK_CA | MK_NO_SKI, &root, NULL);
-    struct mk_pair bare = make("CN=bare,O=creds", MK_NO_AKI, &intermediate, "localhost");
+    struct mk_pair namesake = lf_make("CN=intermediate,O=creds", MK_CA | MK_NO_SKI, &lf.root, NULL);
+    struct mk_pair bare = lf_make("CN=bare,O=creds", MK_NO_AKI, &lf.intermediate, "localhost");
     for (int first = 0; first < 2; first++) {
-        add_crt(&bare);
-        add_crt(first ? &namesake : &intermediate);
-        add_crt(first ? &intermediate : &namesake);
-        add_key(&bare);
-        ck_assert_int_eq(load(), 0);
-        expect_only(first ? "warning 2:" : "warning 3:", "belongs to no chain here");
+        lf_add_crt(&bare);
+        lf_add_crt(first ? &namesake : &lf.intermediate);
+        lf_add_crt(first ? &lf.intermediate : &namesake);
+        lf_add_key(&bare);
+        ck_assert_int_eq(lf_load(), 0);
+        lf_expect_only(first ? "warning 2:" : "warning 3:", "belongs to no chain here");
         struct creds_offer offer = {.server_name = ""};
         struct creds_choice choice;
-        creds_choose(creds, &offer, &choice);
+        creds_choose(lf.creds, &offer, &choice);
         ck_assert_uint_eq(choice.n, 2);
-        gnutls_datum_t der = mk_der(intermediate.crt);
+        gnutls_datum_t der = mk_der(lf.intermediate.crt);
         ck_assert_int_eq(memcmp(choice.pcert[1].cert.data, der.data, der.size), 0);
         gnutls_free(der.data);
-        forget_files();
+        lf_forget_files();
     }
-    sign_for(&namesake, intermediate.key, &root);
-    ck_assert_int_ge(gnutls_x509_crt_set_expiration_time(namesake.crt, NOW + 2000 * (time_t)DAY), 0);
-    sign_for(&namesake, intermediate.key, &root);
+    ck_assert_int_ge(gnutls_x509_crt_set_expiration_time(namesake.crt, LF_NOW + 2000 * (time_t)LF_DAY), 0);
+    lf_sign_for(&namesake, lf.intermediate.key, &lf.root);
     for (int first = 0; first < 2; first++) {
-        add_crt(&bare);
-        add_crt(first ? &namesake : &intermediate);
-        add_crt(first ? &intermediate : &namesake);
-        add_key(&bare);
-        ck_assert_int_eq(load(), 0);
+        lf_add_crt(&bare);
+        lf_add_crt(first ? &namesake : &lf.intermediate);
+        lf_add_crt(first ? &lf.intermediate : &namesake);
+        lf_add_key(&bare);
+        ck_assert_int_eq(lf_load(), 0);
         struct creds_offer offer = {.server_name = ""};
         struct creds_choice choice;
-        creds_choose(creds, &offer, &choice);
+        creds_choose(lf.creds, &offer, &choice);
         gnutls_datum_t der = mk_der(namesake.crt);
         ck_assert_uint_eq(choice.pcert[1].cert.size, der.size);
         ck_assert_int_eq(memcmp(choice.pcert[1].cert.data, der.data, der.size), 0);
         gnutls_free(der.data);
-        forget_files();
+        lf_forget_files();
     }
     mk_free(&namesake);
     mk_free(&bare);
@@ -337,12 +117,13 @@ END_TEST
 /* Two roots that signed each other: neither is self-signed, and the chain ends all the same. */
 START_TEST(cross_signed)
 {
-    struct mk_pair a = make("CN=A,O=creds", MK_CA, NULL, NULL), b = make("CN=B,O=creds", MK_CA, NULL, NULL);
+    struct mk_pair a = lf_make("CN=A,O=creds", MK_CA, NULL, NULL),
+                   b = lf_make("CN=B,O=creds", MK_CA, NULL, NULL);
     struct mk_spec spec = {.dn = "CN=A,O=creds",
                            .flags = MK_CA | MK_NO_SKI,
                            .path_len = -1,
-                           .not_before = NOW - DAY,
-                           .not_after = NOW + 50 * DAY};
+                           .not_before = LF_NOW - LF_DAY,
+                           .not_after = LF_NOW + 50 * LF_DAY};
     struct mk_pair a_by_b = mk_make(&spec, &b);
     spec.dn = "CN=B,O=creds";
     struct mk_pair b_by_a = mk_make(&spec, &a);
@@ -351,23 +132,23 @@ START_TEST(cross_signed)
     size_t len = sizeof id;
     ck_assert_int_ge(gnutls_x509_crt_get_key_id(a.crt, 0, id, &len), 0);
     ck_assert_int_ge(gnutls_x509_crt_set_subject_key_id(a_by_b.crt, id, len), 0);
-    sign_for(&a_by_b, a.key, &b);
+    lf_sign_for(&a_by_b, a.key, &b);
     len = sizeof id;
     ck_assert_int_ge(gnutls_x509_crt_get_key_id(b.crt, 0, id, &len), 0);
     ck_assert_int_ge(gnutls_x509_crt_set_subject_key_id(b_by_a.crt, id, len), 0);
-    sign_for(&b_by_a, b.key, &a);
-    struct mk_pair end = make("CN=end,O=creds", 0, &a, "localhost");
+    lf_sign_for(&b_by_a, b.key, &a);
+    struct mk_pair end = lf_make("CN=end,O=creds", 0, &a, "localhost");
     const struct mk_pair *const chain[] = {&end, &a_by_b, &b_by_a};
-    add_crt(&end);
-    add_crt(&a_by_b);
-    add_crt(&b_by_a);
-    add_key(&end);
-    expect_chain(3, chain);
-    add_crt(&a); /* one that has to be sent is better than the root, which need not */
-    ck_assert_int_eq(load(), 0);
+    lf_add_crt(&end);
+    lf_add_crt(&a_by_b);
+    lf_add_crt(&b_by_a);
+    lf_add_key(&end);
+    lf_expect_chain(3, chain);
+    lf_add_crt(&a); /* one that has to be sent is better than the root, which need not */
+    ck_assert_int_eq(lf_load(), 0);
     struct creds_offer offer = {.server_name = ""};
     struct creds_choice choice;
-    creds_choose(creds, &offer, &choice);
+    creds_choose(lf.creds, &offer, &choice);
     ck_assert_uint_eq(choice.n, 3);
     mk_free(&a);
     mk_free(&b);
@@ -381,28 +162,28 @@ END_TEST
 
 START_TEST(unreadable)
 {
-    add_crt(&leaf);
-    add_bytes("nonsense", 8);
-    add_key(&leaf);
-    add_bytes("", 0);
-    unlink(files[2].text);
-    ck_assert_int_lt(load(), 0);
-    ck_assert_uint_eq(count_findings(), 3); /* all at once */
-    expect_finding("error 2:", "is no certificate");
-    expect_finding("error 3:", "No such file");
-    expect_finding("error 4:", "is empty");
+    lf_add_crt(&lf.leaf);
+    lf_add_bytes("nonsense", 8);
+    lf_add_key(&lf.leaf);
+    lf_add_bytes("", 0);
+    unlink(lf.file[2].text);
+    ck_assert_int_lt(lf_load(), 0);
+    ck_assert_uint_eq(lf_count_findings(), 3); /* all at once */
+    lf_expect_finding("error 2:", "is no certificate");
+    lf_expect_finding("error 3:", "No such file");
+    lf_expect_finding("error 4:", "is empty");
 }
 END_TEST
 
 START_TEST(unused)
 {
-    add_crt(&leaf);
-    add_crt(&intermediate);
-    add_key(&leaf);
-    struct mk_pair stranger = make("CN=stranger,O=creds", MK_CA, NULL, NULL);
-    add_crt(&stranger);
-    ck_assert_int_eq(load(), 0);
-    expect_only("warning 4:", "belongs to no chain here: leave it out");
+    lf_add_crt(&lf.leaf);
+    lf_add_crt(&lf.intermediate);
+    lf_add_key(&lf.leaf);
+    struct mk_pair stranger = lf_make("CN=stranger,O=creds", MK_CA, NULL, NULL);
+    lf_add_crt(&stranger);
+    ck_assert_int_eq(lf_load(), 0);
+    lf_expect_only("warning 4:", "belongs to no chain here: leave it out");
     mk_free(&stranger);
 }
 END_TEST
@@ -417,14 +198,14 @@ START_TEST(useless_keys)
         {GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP224R1)},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
-        struct mk_pair odd = make("CN=odd,O=creds", 0, &intermediate, "localhost");
-        rekey(&odd, ROWS[i].algorithm, ROWS[i].bits, &intermediate);
-        add_crts(2, &odd, &intermediate);
-        add_key(&odd);
-        ck_assert_int_eq(load(), ERR_CRYPTO);
-        expect_only("error 1:", "of a kind that TLS does not use here: ECDSA with P-256 is good");
+        struct mk_pair odd = lf_make("CN=odd,O=creds", 0, &lf.intermediate, "localhost");
+        lf_rekey(&odd, ROWS[i].algorithm, ROWS[i].bits, &lf.intermediate);
+        lf_add_crts(2, &odd, &lf.intermediate);
+        lf_add_key(&odd);
+        ck_assert_int_eq(lf_load(), ERR_CRYPTO);
+        lf_expect_only("error 1:", "of a kind that TLS does not use here: ECDSA with P-256 is good");
         mk_free(&odd);
-        forget_files();
+        lf_forget_files();
     }
 }
 END_TEST
@@ -434,18 +215,18 @@ START_TEST(inconsistent_key)
 {
     gnutls_ecc_curve_t curve;
     gnutls_datum_t x, y, k, x2, y2, k2;
-    ck_assert_int_ge(gnutls_x509_privkey_export_ecc_raw(leaf.key, &curve, &x, &y, &k), 0);
-    ck_assert_int_ge(gnutls_x509_privkey_export_ecc_raw(root.key, &curve, &x2, &y2, &k2), 0);
-    struct mk_pair torn = {.crt = leaf.crt};
+    ck_assert_int_ge(gnutls_x509_privkey_export_ecc_raw(lf.leaf.key, &curve, &x, &y, &k), 0);
+    ck_assert_int_ge(gnutls_x509_privkey_export_ecc_raw(lf.root.key, &curve, &x2, &y2, &k2), 0);
+    struct mk_pair torn = {.crt = lf.leaf.crt};
     ck_assert_int_ge(gnutls_x509_privkey_init(&torn.key), 0);
     if (gnutls_x509_privkey_import_ecc_raw(torn.key, curve, &x, &y, &k2) >= 0) {
-        add_crts(2, &leaf, &intermediate);
+        lf_add_crts(2, &lf.leaf, &lf.intermediate);
         gnutls_datum_t pem;
         ck_assert_int_ge(gnutls_x509_privkey_export2(torn.key, GNUTLS_X509_FMT_PEM, &pem), 0);
-        add_bytes(pem.data, pem.size);
+        lf_add_bytes(pem.data, pem.size);
         gnutls_free(pem.data);
-        ck_assert_int_eq(load(), ERR_CRYPTO);
-        expect_only("error 1:", "with the key in");
+        ck_assert_int_eq(lf_load(), ERR_CRYPTO);
+        lf_expect_only("error 1:", "with the key in");
     }
     gnutls_x509_privkey_deinit(torn.key);
     gnutls_datum_t *all[] = {&x, &y, &k, &x2, &y2, &k2};
@@ -458,22 +239,22 @@ END_TEST
 
 START_TEST(lint_no_ca)
 {
-    struct mk_pair no_ca = make("CN=no CA,O=creds", 0, &root, NULL);
-    struct mk_pair below = make("CN=below,O=creds", 0, &no_ca, "localhost");
-    add_crts(2, &below, &no_ca);
-    add_key(&below);
-    lint();
-    expect_only("warning 1:", "CN=no CA,O=creds in its chain is no CA");
+    struct mk_pair no_ca = lf_make("CN=no CA,O=creds", 0, &lf.root, NULL);
+    struct mk_pair below = lf_make("CN=below,O=creds", 0, &no_ca, "localhost");
+    lf_add_crts(2, &below, &no_ca);
+    lf_add_key(&below);
+    lf_lint();
+    lf_expect_only("warning 1:", "CN=no CA,O=creds in its chain is no CA");
     mk_free(&no_ca);
     mk_free(&below);
-    forget_files();
+    lf_forget_files();
 
     struct mk_pair own =
-        make("CN=own,O=creds", MK_SHA1, NULL, "localhost"); /* nobody looks at that signature */
-    add_crt(&own);
-    add_key(&own);
-    lint();
-    expect_only("warning 1:", "is self-signed");
+        lf_make("CN=own,O=creds", MK_SHA1, NULL, "localhost"); /* nobody looks at that signature */
+    lf_add_crt(&own);
+    lf_add_key(&own);
+    lf_lint();
+    lf_expect_only("warning 1:", "is self-signed");
     mk_free(&own);
 }
 END_TEST
@@ -484,15 +265,15 @@ START_TEST(lint_pkcs7)
     gnutls_pkcs7_t pkcs7;
     gnutls_datum_t pem;
     ck_assert_int_ge(gnutls_pkcs7_init(&pkcs7), 0);
-    ck_assert_int_ge(gnutls_pkcs7_set_crt(pkcs7, intermediate.crt), 0);
-    ck_assert_int_ge(gnutls_pkcs7_set_crt(pkcs7, leaf.crt), 0);
+    ck_assert_int_ge(gnutls_pkcs7_set_crt(pkcs7, lf.intermediate.crt), 0);
+    ck_assert_int_ge(gnutls_pkcs7_set_crt(pkcs7, lf.leaf.crt), 0);
     ck_assert_int_ge(gnutls_pkcs7_export2(pkcs7, GNUTLS_X509_FMT_PEM, &pem), 0);
     gnutls_pkcs7_deinit(pkcs7);
-    add_bytes(pem.data, pem.size);
+    lf_add_bytes(pem.data, pem.size);
     gnutls_free(pem.data);
-    add_key(&leaf);
-    lint();
-    ck_assert_msg(!findings.data, "%s", findings.data);
+    lf_add_key(&lf.leaf);
+    lf_lint();
+    ck_assert_msg(!lf.findings.data, "%s", lf.findings.data);
 }
 END_TEST
 
@@ -508,7 +289,7 @@ static const char *choose(const char *server_name, bool tls13, size_t n_signatur
                                 .cipher_suites = suites,
                                 .n_cipher_suites = n_suites};
     struct creds_choice choice;
-    creds_choose(creds, &offer, &choice);
+    creds_choose(lf.creds, &offer, &choice);
     gnutls_x509_crt_t crt;
     static char dn[128];
     size_t len = sizeof dn;
@@ -538,19 +319,19 @@ static const uint16_t ALL[] = {0x0403, 0x0804, 0x0401, 0x0503, 0x0603, 0x0807},
 
 START_TEST(choose_by_kind)
 {
-    struct mk_pair rsa = make("CN=rsa", MK_RSA_1024, &intermediate, "localhost"),
-                   ec = make("CN=ec", 0, &intermediate, "localhost"),
-                   p384 = make("CN=p384", 0, &intermediate, "localhost"),
-                   ed = make("CN=ed", 0, &intermediate, "localhost");
-    rekey(&p384, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1), &intermediate);
-    rekey(&ed, GNUTLS_PK_EDDSA_ED25519, 0, &intermediate);
+    struct mk_pair rsa = lf_make("CN=rsa", MK_RSA_1024, &lf.intermediate, "localhost"),
+                   ec = lf_make("CN=ec", 0, &lf.intermediate, "localhost"),
+                   p384 = lf_make("CN=p384", 0, &lf.intermediate, "localhost"),
+                   ed = lf_make("CN=ed", 0, &lf.intermediate, "localhost");
+    lf_rekey(&p384, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1), &lf.intermediate);
+    lf_rekey(&ed, GNUTLS_PK_EDDSA_ED25519, 0, &lf.intermediate);
     struct mk_pair *all[] = {&rsa, &p384, &ed, &ec};
     for (size_t i = 0; i < 4; i++) {
-        add_crt(all[i]);
-        add_key(all[i]);
+        lf_add_crt(all[i]);
+        lf_add_key(all[i]);
     }
-    add_crt(&intermediate);
-    ck_assert_int_eq(load(), 0);
+    lf_add_crt(&lf.intermediate);
+    ck_assert_int_eq(lf_load(), 0);
     static const char *const NAMES[] = {"", "localhost", "LOCALhost", "unknown.example"};
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         const char *name = NAMES[i];
@@ -584,7 +365,7 @@ START_TEST(choose_by_name)
         unsigned flags;
     } SETS[] = {
         {"CN=first", "first.example", MK_RSA_1024},
-        {"CN=second", "second.example", 0},
+        {"CN=second", "Second.Example", 0},
         {"CN=wild", "*.example", 0},
         {"CN=deep", "*.deep.example", 0},
         {"CN=www", "www.deep.example", MK_RSA_1024},
@@ -608,12 +389,12 @@ START_TEST(choose_by_name)
     struct mk_pair pair[5];
     static const uint16_t EC[] = {0x0403}, BOTH[] = {0x0804, 0x0403};
     for (size_t i = 0; i < 5; i++) {
-        pair[i] = make(SETS[i].dn, SETS[i].flags, &intermediate, SETS[i].san);
-        add_crt(&pair[i]);
-        add_key(&pair[i]);
+        pair[i] = lf_make(SETS[i].dn, SETS[i].flags, &lf.intermediate, SETS[i].san);
+        lf_add_crt(&pair[i]);
+        lf_add_key(&pair[i]);
     }
-    add_crt(&intermediate);
-    ck_assert_int_eq(load(), 0);
+    lf_add_crt(&lf.intermediate);
+    ck_assert_int_eq(lf_load(), 0);
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         const char *got = choose(ROWS[i].name, true, LIST(BOTH), 0, NULL);
         ck_assert_msg(strcmp(got, ROWS[i].rsa_and_ec) == 0, "%s, RSA and ECDSA: %s", ROWS[i].name, got);
@@ -631,12 +412,34 @@ START_TEST(choose_by_name)
 }
 END_TEST
 
+/* Neither the name nor the first certificate is of use to the client: another one is. */
+START_TEST(choose_any)
+{
+    struct mk_pair rsa = lf_make("CN=rsa", MK_RSA_1024, &lf.intermediate, "first.example"),
+                   ec = lf_make("CN=ec", 0, &lf.intermediate, "second.example");
+    static const uint16_t EC[] = {0x0403};
+    static const char *const NAMES[] = {"first.example", "second.example", "third.example", ""};
+    struct mk_pair *all[] = {&rsa, &ec};
+    for (size_t i = 0; i < 2; i++) {
+        lf_add_crts(2, all[i], &lf.intermediate);
+        lf_add_key(all[i]);
+    }
+    ck_assert_int_eq(lf_load(), 0);
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        ck_assert_str_eq(choose(NAMES[i], true, LIST(EC), 0, NULL), "ec");
+        ck_assert_str_eq(choose(NAMES[i], true, LIST(ONLY_RSA), 0, NULL), "rsa");
+    }
+    for (size_t i = 0; i < 2; i++)
+        mk_free(all[i]);
+}
+END_TEST
+
 Suite *suite_creds_sets(void)
 {
     Suite *suite = suite_create("creds_sets");
     TCase *tc = tcase_create("sets");
-    tcase_add_unchecked_fixture(tc, make_folder, remove_folder);
-    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_unchecked_fixture(tc, lf_make_folder, lf_remove_folder);
+    tcase_add_checked_fixture(tc, lf_set_up, lf_tear_down);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, chains);
     tcase_add_test(tc, two_sets_share_an_issuer);
@@ -650,6 +453,7 @@ Suite *suite_creds_sets(void)
     tcase_add_test(tc, lint_pkcs7);
     tcase_add_test(tc, choose_by_kind);
     tcase_add_test(tc, choose_by_name);
+    tcase_add_test(tc, choose_any);
     suite_add_tcase(suite, tc);
     return suite;
 }

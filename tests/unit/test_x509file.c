@@ -115,7 +115,7 @@ static void drop_mac(gnutls_datum_t *pfx)
     pfx->size = (unsigned)n + 4;
 }
 
-enum encrypted { ALL_BAGS, KEY_ONLY };
+enum encrypted { ALL_BAGS, KEY_ONLY, OPEN_MAC };
 
 /* Leaf, key, CA and CRL; `password` NULL is PKCS#12's "none". */
 static void put_pkcs12_parts(struct buf *out, gnutls_x509_crt_fmt_t form, const char *password,
@@ -141,7 +141,7 @@ static void put_pkcs12_parts(struct buf *out, gnutls_x509_crt_fmt_t form, const 
         0);
     gnutls_free(key.data);
     add_bag(p12, bag, NULL, GNUTLS_PKCS_PLAIN);
-    ck_assert_int_ge(gnutls_pkcs12_generate_mac(p12, password), 0);
+    ck_assert_int_ge(gnutls_pkcs12_generate_mac(p12, bags == OPEN_MAC ? "" : password), 0);
     ck_assert_int_ge(gnutls_pkcs12_export2(p12, GNUTLS_X509_FMT_DER, &data), 0);
     gnutls_pkcs12_deinit(p12);
     if (!mac)
@@ -400,6 +400,9 @@ START_TEST(pkcs12)
     struct buf copy = copy_of(&data);
     expect(&data, NULL, "2 1 1");
     expect(&copy, "for another file", "2 1 1");
+    /* The empty password is right for the MAC alone: still nobody gave one. */
+    put_pkcs12_parts(&data, GNUTLS_X509_FMT_DER, "right", GNUTLS_PKCS_PKCS12_3DES, true, OPEN_MAC);
+    expect_refused(&data, NULL, ERR_CRYPTO, "put its password into a file");
 }
 END_TEST
 
@@ -467,6 +470,16 @@ START_TEST(refused)
         buf_puts(&data, "................................................................");
     put_crt(&data, &leaf, GNUTLS_X509_FMT_PEM);
     expect_refused(&data, NULL, ERR_RANGE, "4 MiB");
+}
+END_TEST
+
+/* Text that looks like the beginning of DER. */
+START_TEST(text_like_der)
+{
+    struct buf data = {0};
+    buf_puts(&data, "0 s:CN = leaf\n  i:CN = CA\n, and so on for some 32 bytes\n");
+    put_crt(&data, &leaf, GNUTLS_X509_FMT_PEM);
+    expect(&data, NULL, "1 0 0");
 }
 END_TEST
 
@@ -737,6 +750,7 @@ Suite *suite_x509file(void)
     tcase_add_test(tc, pkcs12_without_mac);
     tcase_add_test(tc, pkcs12_among_others);
     tcase_add_test(tc, refused);
+    tcase_add_test(tc, text_like_der);
     tcase_add_test(tc, requests);
     tcase_add_test(tc, cut);
     tcase_add_test(tc, cut_in_the_middle);
