@@ -215,6 +215,8 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     conn->status = reply.status;
     bool bodiless = request.method == METHOD_HEAD || reply.status == 304 || reply.status == 204;
     conn->reply_bytes = bodiless ? 0 : reply.fd >= 0 ? reply.length : reply.body.len;
+    if (conn->reply_bytes > 0)
+        transport_body_follows(&conn->transport);
     enum MHD_Result rc = queue(connection, &reply);
     if (rc != MHD_YES)
         log_error("%s: listener %s: a response could not be queued", conn->remote, conn->listener_name);

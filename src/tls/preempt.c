@@ -1,17 +1,22 @@
-/* ELF symbol preemption: libmicrohttpd's calls of these four functions bind to the definitions here, because
- * the executable comes first in the lookup order. See transport.h for why. tests/mtlsd-plain is linked
- * without it. */
+/* ELF symbol preemption: libmicrohttpd's calls of these functions bind to the definitions here, because the
+ * executable comes first in the lookup order. See transport.h for why. tests/mtlsd-plain is linked without
+ * it. */
 #include "tls/library.h"
 
 #include <dlfcn.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "tls/transport.h"
+#include "tls/worker.h"
 
 static struct tls_library the_library;
+static int (*real_setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* ISO C has no conversion from an object pointer to a function pointer; POSIX guarantees the representation.
@@ -20,7 +25,7 @@ static void find(const char *name, void *function)
 {
     void *symbol = dlsym(RTLD_NEXT, name);
     if (!symbol) {
-        fprintf(stderr, "mtlsd: the GnuTLS library has no function %s\n", name);
+        fprintf(stderr, "mtlsd: no library has the function %s\n", name);
         abort();
     }
     memcpy(function, &symbol, sizeof symbol);
@@ -32,6 +37,7 @@ static void find_all(void)
     find("gnutls_record_recv", &the_library.record_recv);
     find("gnutls_record_send", &the_library.record_send);
     find("gnutls_bye", &the_library.bye);
+    find("setsockopt", &real_setsockopt);
 }
 
 const struct tls_library *tls_library(void)
@@ -71,4 +77,15 @@ int gnutls_bye(gnutls_session_t session, gnutls_close_request_t how)
 {
     struct transport *transport = transport_of(session);
     return transport ? transport_bye(transport, how) : tls_library()->bye(session, how);
+}
+
+/* Around each TLS record MHD corks the socket and sets TCP_NODELAY anew, one or two system calls for each
+ * response. The transport sends whole responses on sockets that inherited TCP_NODELAY from the listening one:
+ * on a worker the two are done without being asked for. */
+int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+    if (level == IPPROTO_TCP && (name == TCP_NODELAY || name == TCP_CORK) && worker_here())
+        return 0;
+    (void)tls_library(); /* finds the functions */
+    return real_setsockopt(fd, level, name, value, len);
 }

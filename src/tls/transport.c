@@ -17,6 +17,8 @@ enum {
     /* The head of a plain HTTP request that is looked at, and what is thrown away while lingering. */
     MOST_PLAIN = 8192,
     MOST_LINGER = 1024 * 1024,
+    /* A response's head up to this length waits for its body. */
+    MOST_HEAD = 8192,
     /* Room for the longest flight of a server: a CA list of 64 KiB and a chain. */
     FLIGHT_BYTES = 192 * 1024,
 };
@@ -51,27 +53,18 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
 {
     struct transport *t = ptr;
     ssize_t n;
-    do
-        n = recv(t->fd, data, size, 0);
-    while (n < 0 && errno == EINTR);
+    if (t->worker) {
+        n = inflow_read(&t->in, t->worker, t->fd, data, size);
+    } else {
+        do
+            n = recv(t->fd, data, size, 0);
+        while (n < 0 && errno == EINTR);
+    }
     if (n == 0 && expired(t)) {
         /* This end of input is transport_expire's own. Reported as such it would make GnuTLS give the session
          * up, and nothing could be said to the peer. */
         errno = EAGAIN;
         n = -1;
-    }
-    if (n > 0 && !t->begun) {
-        t->begun = true;
-        /* Every TLS record begins with its type, 20 to 24; SSLv2 with 0x80. A capital letter begins an HTTP
-         * method. */
-        unsigned char c = *(const unsigned char *)data;
-        if (c >= 'A' && c <= 'Z') {
-            t->n_first = (uint8_t)((size_t)n < sizeof t->first ? (size_t)n : sizeof t->first);
-            memcpy(t->first, data, t->n_first);
-            t->state = TRANSPORT_PLAIN;
-            errno = EPROTO;
-            n = -1;
-        }
     }
     if (n > 0)
         watch(t, RECORD_CLIENT, data, (size_t)n);
@@ -82,25 +75,38 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
     return n;
 }
 
+/* For what does not go in a batch. */
+static ssize_t push_now(struct transport *t, const giovec_t *vector, int count)
+{
+    bool whole;
+    ssize_t n = outflow_flush(&t->out, t->fd, &whole);
+    if (n < 0 || !whole) {
+        errno = n < 0 ? (int)-n : EAGAIN;
+        return -1;
+    }
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)vector, .msg_iovlen = (size_t)count};
+    do
+        n = sendmsg(t->fd, &message, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 static ssize_t push_vector(gnutls_transport_ptr_t ptr, const giovec_t *vector, int count)
 {
     struct transport *t = ptr;
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)vector, .msg_iovlen = (size_t)count};
-    ssize_t n;
-    for (;;) {
-        n = sendmsg(t->fd, &message, MSG_NOSIGNAL);
-        if (n >= 0 || errno != EINTR) {
-            bool full = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-            if (!full || t->state != TRANSPORT_HANDSHAKE || t->flight_grown)
-                break;
-            /* MHD waits for the peer's next bytes during a handshake and would never come back to finish a
-             * flight; the flight's size is the configuration's, so it gets the room. A peer that reads
-             * nothing meets the deadline. */
-            t->flight_grown = true;
-            int room = FLIGHT_BYTES;
-            if (setsockopt(t->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room) != 0)
-                break;
+    ssize_t n = 0;
+    if (t->out.collecting) {
+        bool room = true;
+        for (int i = 0; room && i < count; i++) {
+            room = outflow_put(&t->out, t->worker, vector[i].iov_base, vector[i].iov_len);
+            n += (ssize_t)vector[i].iov_len;
         }
+        if (!room) {
+            errno = ENOBUFS;
+            n = -1;
+        }
+    } else {
+        n = push_now(t, vector, count);
     }
     size_t left = n > 0 && t->state == TRANSPORT_HANDSHAKE ? (size_t)n : 0;
     for (int i = 0; left > 0; i++) {
@@ -113,6 +119,53 @@ static ssize_t push_vector(gnutls_transport_ptr_t ptr, const giovec_t *vector, i
         gnutls_transport_set_errno(t->session, errno);
     }
     return n;
+}
+
+/* --- the worker's turn ------------------------------------------------------------------------------------
+ */
+
+/* From here to leave() the calling worker's buffers serve this connection, and the library's calls of its own
+ * functions go straight to it. Records go in a batch, unless one waits for room already. False: memory is
+ * short. */
+static bool enter(struct transport *t)
+{
+    t->worker = worker_self();
+    if (!t->worker)
+        return false;
+    t->inside = true;
+    outflow_begin(&t->out, t->worker);
+    return true;
+}
+
+/* Sends what was collected, and begins anew. 0 or GNUTLS_E_PUSH_ERROR. */
+static int dispatch(struct transport *t)
+{
+    if (!t->out.collecting)
+        return 0;
+    bool whole;
+    ssize_t n = outflow_end(&t->out, t->worker, t->fd, &whole);
+    if (n >= 0 && !whole && t->state == TRANSPORT_HANDSHAKE && !t->flight_grown) {
+        /* MHD waits for the peer's next bytes during a handshake and would never come back to finish a
+         * flight; the flight's size is the configuration's, so it gets the room. A peer that reads nothing
+         * meets the deadline. */
+        t->flight_grown = true;
+        int room = FLIGHT_BYTES;
+        if (setsockopt(t->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room) == 0)
+            n = outflow_flush(&t->out, t->fd, &whole);
+    }
+    if (n < 0)
+        return GNUTLS_E_PUSH_ERROR;
+    if (whole)
+        outflow_begin(&t->out, t->worker);
+    return 0;
+}
+
+static void leave(struct transport *t)
+{
+    if (inflow_settle(&t->in) != 0)
+        shutdown(t->fd, SHUT_RDWR); /* without these bytes the stream makes no sense */
+    t->worker = NULL;
+    t->inside = false;
 }
 
 void transport_init(struct transport *t, gnutls_session_t session, int fd, const struct transport_ops *ops,
@@ -135,7 +188,11 @@ void transport_init(struct transport *t, gnutls_session_t session, int fd, const
 
 void transport_done(struct transport *t)
 {
+    inflow_done(&t->in);
+    outflow_done(&t->out);
+    free(t->head);
     free(t->answer);
+    t->head = NULL;
     t->answer = NULL;
 }
 
@@ -160,9 +217,11 @@ static void linger(struct transport *t)
     transport_deadline(t, clock_mono_ms() + t->linger_ms);
 }
 
-/* The same, and the peer is told that nothing more comes: it need not wait for the end of our patience. */
+/* The same, and the peer is told that nothing more comes: it need not wait for the end of our patience. What
+ * the socket does not take now is lost: this peer stopped reading before. */
 static void linger_closed(struct transport *t)
 {
+    (void)dispatch(t);
     shutdown(t->fd, SHUT_WR);
     linger(t);
 }
@@ -193,12 +252,10 @@ static void note_alert(struct transport *t, enum record_side from, int level, in
 /* Sends a fatal alert; best effort, the peer may be gone. */
 static void send_alert(struct transport *t, int alert)
 {
-    t->inside = true;
     int rc;
     do
         rc = gnutls_alert_send(t->session, GNUTLS_AL_FATAL, (gnutls_alert_description_t)alert);
     while (rc == GNUTLS_E_INTERRUPTED);
-    t->inside = false;
     note_alert(t, RECORD_SERVER, GNUTLS_AL_FATAL, alert);
 }
 
@@ -276,11 +333,9 @@ static int drive_handshake(struct transport *t)
 {
     for (;;) {
         t->blocked = false;
-        t->inside = true;
         int rc = tls_library()->handshake(t->session);
-        t->inside = false;
-        if (t->state == TRANSPORT_PLAIN)
-            return 0;
+        if (rc == GNUTLS_E_AGAIN && dispatch(t) != 0)
+            rc = GNUTLS_E_PUSH_ERROR;
         if (rc == GNUTLS_E_SUCCESS) {
             t->state = TRANSPORT_OPEN;
             transport_deadline(t, 0);
@@ -306,39 +361,47 @@ static int drive_handshake(struct transport *t)
     }
 }
 
-/* The first five bytes came through `pull`; the rest stays in the socket, where it can be looked at again and
- * again. */
+/* Looks at what a peer says first. 0: go on with the state as it is now; GNUTLS_E_AGAIN; or an error. */
+static int begin(struct transport *t)
+{
+    ssize_t n = inflow_more(&t->in, t->fd, MOST_PLAIN);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return GNUTLS_E_AGAIN;
+    t->begun = true;
+    /* Every TLS record begins with its type, 20 to 24; SSLv2 with 0x80. A capital letter begins an HTTP
+     * method. */
+    if (n > 0 && t->in.bytes[0] >= 'A' && t->in.bytes[0] <= 'Z')
+        t->state = TRANSPORT_PLAIN;
+    return 0;
+}
+
 static ssize_t answer_plain(struct transport *t)
 {
-    char head[sizeof t->first + MOST_PLAIN + 1];
-    memcpy(head, t->first, t->n_first);
-    ssize_t n;
-    do
-        n = recv(t->fd, head + t->n_first, MOST_PLAIN, MSG_PEEK);
-    while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
-        return GNUTLS_E_PULL_ERROR;
-    size_t len = t->n_first + (size_t)(n > 0 ? n : 0);
-    head[len] = '\0';
-    bool whole =
-        memmem(head, len, "\r\n\r\n", 4) || memmem(head, len, "\n\n", 2) || n == 0 || n == MOST_PLAIN;
-    if (!whole && !expired(t))
-        return GNUTLS_E_AGAIN;
-
+    ssize_t n = 1;
+    char head[MOST_PLAIN + 1];
+    for (;;) {
+        memcpy(head, t->in.bytes, t->in.len);
+        head[t->in.len] = '\0';
+        if (n == 0 || t->in.len == MOST_PLAIN || expired(t) || strstr(head, "\r\n\r\n") ||
+            strstr(head, "\n\n"))
+            break;
+        n = inflow_more(&t->in, t->fd, MOST_PLAIN);
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? GNUTLS_E_AGAIN : GNUTLS_E_PULL_ERROR;
+    }
     char answer[TRANSPORT_ANSWER];
     size_t answer_len = sizeof answer;
-    t->ops->plain(t, head, len, answer, &answer_len);
+    t->ops->plain(t, head, t->in.len, answer, &answer_len);
+    inflow_done(&t->in);
     ssize_t ignored UNUSED = send(t->fd, answer, answer_len, MSG_NOSIGNAL);
     t->ops->failed(t, GNUTLS_E_UNEXPECTED_PACKET, -1, "the client spoke plain HTTP to the HTTPS port");
     linger_closed(t);
     return drain(t);
 }
 
-/* Sends an answer of our own in place of MHD's, then close_notify. What does not fit into the socket is lost:
- * this peer stopped reading before it misbehaved. */
+/* Sends an answer of our own in place of MHD's, then close_notify. */
 static void last_word(struct transport *t, const char *answer, size_t len)
 {
-    t->inside = true;
     while (len > 0) {
         ssize_t n = tls_library()->record_send(t->session, answer, len);
         if (n == GNUTLS_E_INTERRUPTED)
@@ -349,7 +412,6 @@ static void last_word(struct transport *t, const char *answer, size_t len)
         len -= (size_t)n;
     }
     tls_library()->bye(t->session, GNUTLS_SHUT_WR);
-    t->inside = false;
     linger_closed(t);
 }
 
@@ -368,9 +430,7 @@ static ssize_t read_open(struct transport *t, void *data, size_t size)
 {
     for (;;) {
         t->blocked = false;
-        t->inside = true;
         ssize_t n = tls_library()->record_recv(t->session, data, size);
-        t->inside = false;
         if (n > 0) {
             char answer[TRANSPORT_ANSWER];
             size_t answer_len = sizeof answer;
@@ -408,9 +468,7 @@ static ssize_t read_open(struct transport *t, void *data, size_t size)
                 return broken(t, GNUTLS_E_UNEXPECTED_PACKET);
             /* RFC 5246 section 7.2.2: a server that will not renegotiate says so and goes on. */
             if (n == GNUTLS_E_REHANDSHAKE) {
-                t->inside = true;
                 gnutls_alert_send(t->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
-                t->inside = false;
                 note_alert(t, RECORD_SERVER, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
             }
             continue;
@@ -425,8 +483,13 @@ int transport_handshake(struct transport *t)
     return GNUTLS_E_SUCCESS;
 }
 
-ssize_t transport_recv(struct transport *t, void *data, size_t size)
+static ssize_t receive(struct transport *t, void *data, size_t size)
 {
+    if (!t->begun) {
+        int rc = begin(t);
+        if (rc != 0)
+            return rc;
+    }
     if (t->state == TRANSPORT_HANDSHAKE) {
         int rc = drive_handshake(t);
         if (rc != 0)
@@ -447,13 +510,90 @@ ssize_t transport_recv(struct transport *t, void *data, size_t size)
     return drain(t);
 }
 
+ssize_t transport_recv(struct transport *t, void *data, size_t size)
+{
+    if (!enter(t))
+        return GNUTLS_E_MEMORY_ERROR;
+    ssize_t n = receive(t, data, size);
+    /* What GnuTLS said by itself, such as session tickets, goes with the response that MHD is about to give;
+     * or now, when the peer is waited for. */
+    if (n > 0 && t->out.len <= RECORD_PLAIN)
+        n = outflow_hold(&t->out, t->worker) == 0 ? n : GNUTLS_E_MEMORY_ERROR;
+    else if (dispatch(t) != 0 && n == GNUTLS_E_AGAIN)
+        n = GNUTLS_E_PUSH_ERROR;
+    leave(t);
+    return n;
+}
+
+/* Encrypts the head that was held back and as much of `data` as a batch takes. 0, or GnuTLS's error. */
+static int collect(struct transport *t, const uint8_t *data, size_t size)
+{
+    size_t lead = t->head_len; /* of the head, not yet encrypted */
+    while (size > 0 && outflow_fits(&t->out)) {
+        const uint8_t *from = data;
+        size_t len = size < RECORD_PLAIN ? size : RECORD_PLAIN;
+        if (lead > 0) {
+            from = t->head + t->head_len - lead;
+            len = lead;
+            if (lead + size <= RECORD_PLAIN) {
+                memcpy(t->worker->joined, from, lead);
+                memcpy(t->worker->joined + lead, data, size);
+                from = t->worker->joined;
+                len = lead + size;
+            }
+        }
+        ssize_t n = tls_library()->record_send(t->session, from, len);
+        if (n < 0)
+            return (int)n;
+        size_t of_head = lead < (size_t)n ? lead : (size_t)n;
+        size_t plain = (size_t)n - of_head;
+        outflow_mark(&t->out, (uint32_t)plain);
+        lead -= of_head;
+        data += plain;
+        size -= plain;
+    }
+    free(t->head);
+    t->head = NULL;
+    t->head_len = 0;
+    return 0;
+}
+
+static ssize_t send_batch(struct transport *t, const void *data, size_t size)
+{
+    bool whole;
+    ssize_t n = outflow_flush(&t->out, t->fd, &whole);
+    if (n < 0)
+        return GNUTLS_E_PUSH_ERROR;
+    if (n > 0)
+        return n;
+    if (!whole)
+        return GNUTLS_E_AGAIN;
+    outflow_begin(&t->out, t->worker);
+    int rc = collect(t, data, size);
+    if (rc < 0)
+        return rc;
+    n = outflow_end(&t->out, t->worker, t->fd, &whole);
+    if (n < 0)
+        return GNUTLS_E_PUSH_ERROR;
+    return n > 0 ? n : GNUTLS_E_AGAIN;
+}
+
 ssize_t transport_send(struct transport *t, const void *data, size_t size)
 {
     if (t->state != TRANSPORT_OPEN && t->state != TRANSPORT_POISON)
         return GNUTLS_E_INVALID_SESSION;
-    t->inside = true;
-    ssize_t n = tls_library()->record_send(t->session, data, size);
-    t->inside = false;
+    if (t->body_follows) {
+        t->body_follows = false;
+        if (size <= MOST_HEAD && (t->head = malloc(size)) != NULL) {
+            memcpy(t->head, data, size);
+            t->head_len = size;
+            return (ssize_t)size;
+        }
+    }
+    if (!enter(t))
+        return GNUTLS_E_MEMORY_ERROR;
+    ssize_t n = send_batch(t, data, size);
+    leave(t);
     return n;
 }
 
@@ -462,8 +602,14 @@ int transport_bye(struct transport *t, gnutls_close_request_t how)
     /* Before the handshake there is nothing to close, and a lingering connection said its last word. */
     if (t->state != TRANSPORT_OPEN && t->state != TRANSPORT_POISON)
         return GNUTLS_E_SUCCESS;
-    t->inside = true;
+    if (!enter(t))
+        return GNUTLS_E_MEMORY_ERROR;
+    /* A body that could not be made: its head was held back. */
+    if (t->head)
+        (void)tls_library()->record_send(t->session, t->head, t->head_len);
     int rc = tls_library()->bye(t->session, how);
-    t->inside = false;
+    if (dispatch(t) != 0 && rc == 0)
+        rc = GNUTLS_E_PUSH_ERROR;
+    leave(t);
     return rc;
 }

@@ -8,6 +8,8 @@
  * waits);
  *  - a handshake that fails sends its alert, and its reason is known;
  *  - plaintext is inspected before MHD parses it;
+ *  - one read takes what is there, and one system call sends a response's head and body, or a batch of
+ * records;
  *  - a connection that is refused lingers until the peer has read the answer, instead of being reset.
  * Where the preemption is not in force the pull and push functions below still work, with MHD's behaviour.
  *
@@ -21,6 +23,8 @@
 
 #include "base/base.h"
 #include "tls/frames.h"
+#include "tls/inflow.h"
+#include "tls/outflow.h"
 #include "tls/record.h"
 
 struct transport;
@@ -64,14 +68,18 @@ struct transport {
     struct record
         *record; /* gets what GnuTLS's hook does not see, NULL: none; the owner sets it, and owns it */
     struct frames frames[2]; /* from the client, to it: until the handshake is over */
+    struct worker *worker;   /* whose buffers serve this connection now; NULL outside its turn */
+    struct inflow in;
+    struct outflow out;
+    uint8_t *head; /* of a response, held back until its body comes; owned */
+    size_t head_len;
     enum transport_state state;
     bool inside;          /* the library's function is on the stack: its own calls go straight to it */
-    bool begun;           /* the first bytes were seen */
+    bool begun;           /* the first bytes were looked at */
+    bool body_follows;    /* the next bytes to send are a response's head, and its body follows */
     bool blocked;         /* the socket had no bytes or no room during the library's last call */
     bool flight_grown;    /* the send buffer was enlarged for a long flight */
     uint8_t n_warnings;   /* warning alerts and renegotiation requests so far */
-    uint8_t n_first;      /* bytes in first[] */
-    char first[5];        /* of a peer that speaks no TLS */
     int alert;            /* the alert that the verify function wants, -1: none */
     uint32_t linger_left; /* bytes that will still be thrown away */
     char *answer;         /* for POISON: owned */
@@ -103,6 +111,13 @@ void transport_refuse(struct transport *transport, gnutls_alert_description_t al
 static inline void transport_deadline(struct transport *transport, uint64_t at_ms)
 {
     atomic_store_explicit(&transport->deadline_ms, at_ms, memory_order_relaxed);
+}
+
+/* Before a response with a body, of at least one byte, is given to MHD: its head waits for the body, to share
+ * a record with it. */
+static inline void transport_body_follows(struct transport *transport)
+{
+    transport->body_follows = true;
 }
 
 /* Any thread: ends the wait of a connection whose deadline passed, or that shall close while idle. The worker

@@ -1,0 +1,87 @@
+#include "tls/inflow.h"
+
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "tls/worker.h"
+
+void inflow_skip(struct inflow *in, size_t n)
+{
+    in->bytes += n;
+    in->len -= n;
+    if (in->len == 0)
+        inflow_done(in);
+}
+
+ssize_t inflow_read(struct inflow *in, struct worker *worker, int fd, void *data, size_t size)
+{
+    if (in->len > 0) {
+        size_t n = in->len < size ? in->len : size;
+        memcpy(data, in->bytes, n);
+        inflow_skip(in, n);
+        return (ssize_t)n;
+    }
+    /* GnuTLS asks for five bytes, then for the rest of the record: what comes behind them goes to the
+     * worker's buffer, and the rest of a large record directly to its place. */
+    struct iovec parts[2] = {{data, size}, {worker->input, sizeof worker->input}};
+    ssize_t n;
+    do
+        n = readv(fd, parts, 2);
+    while (n < 0 && errno == EINTR);
+    if (n > (ssize_t)size) {
+        in->bytes = worker->input;
+        in->len = (size_t)n - size;
+        return (ssize_t)size;
+    }
+    return n;
+}
+
+ssize_t inflow_more(struct inflow *in, int fd, size_t most)
+{
+    if (in->bytes != in->own || in->room < most) {
+        uint8_t *room = malloc(most);
+        if (!room) {
+            errno = ENOMEM;
+            return -1;
+        }
+        if (in->len > 0)
+            memcpy(room, in->bytes, in->len);
+        free(in->own);
+        in->own = in->bytes = room;
+        in->room = most;
+    }
+    ssize_t n;
+    do
+        n = recv(fd, in->own + in->len, most - in->len, 0);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        in->len += (size_t)n;
+    else if (in->len == 0)
+        inflow_done(in);
+    return n;
+}
+
+int inflow_settle(struct inflow *in)
+{
+    if (in->len == 0 || in->own)
+        return 0;
+    in->own = malloc(in->len);
+    if (!in->own) {
+        in->len = 0;
+        return -1;
+    }
+    memcpy(in->own, in->bytes, in->len);
+    in->bytes = in->own;
+    in->room = in->len;
+    return 0;
+}
+
+void inflow_done(struct inflow *in)
+{
+    free(in->own);
+    *in = (struct inflow){0};
+}

@@ -1,0 +1,126 @@
+#include "tls/outflow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+void outflow_begin(struct outflow *out, struct worker *worker)
+{
+    if (out->collecting || (out->kept && !out->held))
+        return;
+    if (out->held) {
+        memcpy(worker->output, out->kept, out->len);
+        free(out->kept);
+        out->kept = NULL;
+        out->held = false;
+    } else {
+        out->len = 0;
+        out->n_records = 0;
+    }
+    out->at = 0;
+    out->next = 0;
+    out->collecting = true;
+}
+
+bool outflow_put(struct outflow *out, struct worker *worker, const void *data, size_t len)
+{
+    if (len > sizeof worker->output - out->len)
+        return false;
+    memcpy(worker->output + out->len, data, len);
+    out->len += (uint32_t)len;
+    return true;
+}
+
+bool outflow_fits(const struct outflow *out)
+{
+    return WORKER_OUTPUT - out->len >= RECORD_PLAIN + 2 * RECORD_SLACK && out->n_records < OUTFLOW_RECORDS;
+}
+
+void outflow_mark(struct outflow *out, uint32_t plain)
+{
+    struct outflow_record *last = out->n_records > 0 ? &out->record[out->n_records - 1] : NULL;
+    if (last && last->end == out->len)
+        return; /* nothing was put */
+    if (last && last->plain == 0)
+        *last = (struct outflow_record){out->len, plain}; /* nobody waits for it alone */
+    else
+        out->record[out->n_records++] = (struct outflow_record){out->len, plain};
+}
+
+/* Sends from `bytes`, the whole batch; advances. */
+static ssize_t send_from(struct outflow *out, const uint8_t *bytes, int fd)
+{
+    ssize_t n;
+    do
+        n = send(fd, bytes + out->at, out->len - out->at, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+    out->at += (uint32_t)n;
+    ssize_t plain = 0;
+    while (out->next < out->n_records && out->record[out->next].end <= out->at)
+        plain += out->record[out->next++].plain;
+    return plain;
+}
+
+/* Copies what is left of the batch out of the worker's buffer; the records' ends move along. `plain`, or
+ * -ENOMEM. */
+static ssize_t keep(struct outflow *out, const struct worker *worker, ssize_t plain)
+{
+    uint32_t gone = out->at;
+    out->kept = malloc(out->len - gone);
+    if (!out->kept)
+        return -ENOMEM;
+    memcpy(out->kept, worker->output + gone, out->len - gone);
+    for (unsigned i = out->next; i < out->n_records; i++)
+        out->record[i].end -= gone;
+    out->len -= gone;
+    out->at = 0;
+    return plain;
+}
+
+ssize_t outflow_end(struct outflow *out, struct worker *worker, int fd, bool *whole)
+{
+    out->collecting = false;
+    *whole = true;
+    if (out->len == 0)
+        return 0;
+    ssize_t plain = send_from(out, worker->output, fd);
+    if (plain < 0)
+        return plain;
+    *whole = out->at == out->len;
+    if (*whole)
+        return plain;
+    return keep(out, worker, plain);
+}
+
+int outflow_hold(struct outflow *out, struct worker *worker)
+{
+    if (!out->collecting)
+        return 0;
+    out->collecting = false;
+    if (out->len == 0)
+        return 0;
+    outflow_mark(out, 0);
+    out->held = true;
+    return (int)keep(out, worker, 0);
+}
+
+ssize_t outflow_flush(struct outflow *out, int fd, bool *whole)
+{
+    *whole = true;
+    if (!out->kept || out->collecting)
+        return 0;
+    ssize_t plain = send_from(out, out->kept, fd);
+    *whole = out->at == out->len;
+    if (plain >= 0 && *whole)
+        outflow_done(out);
+    return plain;
+}
+
+void outflow_done(struct outflow *out)
+{
+    free(out->kept);
+    *out = (struct outflow){0};
+}
