@@ -75,7 +75,7 @@ static void wrap(FILE *out, const char *text, const char *prefix, size_t column,
 
 static void print_table(FILE *out)
 {
-    enum { NAME = 25, PRESET = 10, VALUES = 55 };
+    enum { NAME = 29, PRESET = 10, VALUES = 55 };
     char kind[VALUES_MOST], indent[NAME + 1];
     memset(indent, ' ', sizeof indent - 1);
     indent[sizeof indent - 1] = '\0';

@@ -52,6 +52,7 @@ struct conf_listener {
     struct conf_list ocsp_response; /* DER responses to staple, matched to the certificates */
     struct conf_text password_file; /* for PKCS#12 and encrypted keys: first line */
     struct conf_text pin_file;      /* for pkcs11: URIs */
+    long long max_connections;      /* 0: only the limits of all listeners hold */
 };
 
 /* location "/PREFIX/" { ... } */
@@ -72,8 +73,14 @@ struct conf {
     struct conf_text error_log; /* "stderr", "syslog" or a file */
     int log_level;              /* enum log_level */
     long long handshake_timeout, header_timeout, idle_timeout, drain_timeout; /* seconds */
+    long long body_timeout, request_timeout;                                  /* seconds */
+    long long max_connections, max_connections_per_address, max_handshakes;   /* 0: derived, see limits.c */
+    long long handshake_rate, handshake_burst, request_rate,
+        request_burst; /* a second and address; 0: none */
+    long long keepalive_requests;
     long long max_header; /* bytes of request line and header fields */
-    long long max_body;   /* bytes of a request body that are read and dropped; more is 413 */
+    long long max_header_fields, max_uri;
+    long long max_body; /* bytes of a request body that are read and dropped; more is 413 */
     enum error_detail error_detail;
     enum reload_mode reload;
     bool preflight;         /* let a CORS preflight pass without a certificate */

@@ -44,14 +44,53 @@ const struct option OPTIONS[] = {
     {GLOBAL(handshake_timeout), .type = OPTION_DURATION, .preset = "10s", .min = 1, .max = 5 * MINUTE,
      .help = "A TLS handshake that is not done by then is ended."},
     {GLOBAL(header_timeout), .type = OPTION_DURATION, .preset = "15s", .min = 1, .max = 10 * MINUTE,
-     .help = "A request's head that is not whole by then is ended, however busily it trickles in."},
+     .help = "A request's head that is not whole by then is answered 408, however busily it trickles in."},
+    {GLOBAL(body_timeout), .type = OPTION_DURATION, .preset = "60s", .min = 1, .max = HOUR,
+     .help =
+         "A request's body that is not whole by then, counted from the end of its head, is answered 408."},
+    {GLOBAL(request_timeout), .type = OPTION_DURATION, .preset = "1h", .min = 1, .max = DAY,
+     .help =
+         "A response that is not taken whole by then, counted from the request, is cut off: it ends clients "
+         "that read a byte now and then, and must leave slow ones time for the largest file."},
     {GLOBAL(idle_timeout), .type = OPTION_DURATION, .preset = "60s", .min = 1, .max = HOUR,
      .flags = OPTION_RESTART, .help = "A connection on which nothing moves for so long is closed."},
     {GLOBAL(drain_timeout), .type = OPTION_DURATION, .preset = "30s", .min = 0, .max = HOUR,
      .help = "After SIGTERM, requests in progress may take so long to finish."},
+    {GLOBAL(max_connections), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+     .help = "Most open connections of all listeners; more are closed at once. 0: 32768, or what the limit "
+             "of open "
+             "files leaves when seven eighths of it are taken."},
+    {GLOBAL(max_connections_per_address), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+     .help = "Most of them from one IPv4 address or IPv6 /64 network. 0: three quarters of max_connections, "
+             "so that "
+             "no single client takes all, yet a NAT, a load balancer or a load test passes."},
+    {GLOBAL(max_handshakes), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+     .help =
+         "Most connections whose TLS handshake is under way; the oldest makes room for a new one, for honest "
+         "clients are done in a moment. 0: half of max_connections."},
+    {GLOBAL(handshake_rate), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+     .help = "Connections a second from one IPv4 address or IPv6 /64 network; more are closed before any "
+             "TLS. 0: no "
+             "limit, for a health checker, a load balancer and a NAT are one address each."},
+    {GLOBAL(handshake_burst), .type = OPTION_NUMBER, .preset = "100", .min = 1, .max = 1000000,
+     .help = "So many connections may come at once after a pause, before handshake_rate holds."},
+    {GLOBAL(request_rate), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+     .help = "Requests a second from one IPv4 address or IPv6 /64 network; more are answered 429 with "
+             "Retry-After, "
+             "but for /health and its like. 0: no limit."},
+    {GLOBAL(request_burst), .type = OPTION_NUMBER, .preset = "100", .min = 1, .max = 1000000,
+     .help = "So many requests may come at once after a pause, before request_rate holds."},
+    {GLOBAL(keepalive_requests), .type = OPTION_NUMBER, .preset = "1000000", .min = 1, .max = 1000000000,
+     .help = "Most requests on one connection; the last answer closes it. A small number spreads clients "
+             "anew over "
+             "the servers behind a balancer, at the price of handshakes."},
     {GLOBAL(max_header), .type = OPTION_SIZE, .preset = "16k", .min = 2 * KIB, .max = 256 * KIB,
      .flags = OPTION_RESTART,
      .help = "Most bytes of a request's line and header fields; more is answered 431."},
+    {GLOBAL(max_header_fields), .type = OPTION_NUMBER, .preset = "100", .min = 8, .max = 1000,
+     .flags = OPTION_RESTART, .help = "Most header fields of a request; more is answered 431."},
+    {GLOBAL(max_uri), .type = OPTION_SIZE, .preset = "8k", .min = 64, .max = 64 * KIB,
+     .help = "Most bytes of a request's target, path and query; more is answered 414."},
     {GLOBAL(max_body), .type = OPTION_SIZE, .preset = "64k", .min = 0, .max = 1024LL * MIB,
      .help = "Most bytes of a request's body, which is read and dropped; more is answered 413."},
     {GLOBAL(error_detail), .type = OPTION_WORD, .preset = "full",
@@ -119,6 +158,10 @@ const struct option OPTIONS[] = {
      .help = "File whose first line opens a PKCS#12 file or an encrypted key in certificate."},
     {LISTEN(pin_file), .type = OPTION_PATH, .example = "\"token.pin\"", .flags = OPTION_SECRET,
      .help = "File whose first line is the PIN of the pkcs11: URIs in certificate."},
+    {LISTEN(max_connections), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+     .help = "Most open connections of this listener, so that one of several cannot starve the others. 0: "
+             "only the "
+             "limit of all listeners holds."},
 
     {LOCATION(client_cert), .type = OPTION_WORD, .preset = "verified", .flags = OPTION_SAMPLE,
      .words = WORDS({"none", CLIENT_CERT_NONE}, {"any", CLIENT_CERT_ANY}, {"verified", CLIENT_CERT_VERIFIED}),

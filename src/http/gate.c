@@ -117,3 +117,8 @@ bool http1_gate_idle(const struct http1_gate *gate)
 {
     return gate->state <= AT_START_AGAIN;
 }
+
+bool http1_gate_in_head(const struct http1_gate *gate)
+{
+    return gate->state >= AT_METHOD && gate->state <= AT_HEAD_LF && !(gate->flags & IN_TRAILERS);
+}

@@ -50,5 +50,7 @@ size_t http1_gate_feed(struct http1_gate *gate, const struct http1_limits *limit
 
 /* True while no request is under way: the connection is idle between requests. */
 bool http1_gate_idle(const struct http1_gate *gate);
+/* True while a request's line or fields are arriving; false between requests and while its body does. */
+bool http1_gate_in_head(const struct http1_gate *gate);
 
 #endif

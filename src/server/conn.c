@@ -1,9 +1,9 @@
 #include "server/conn.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,8 +14,6 @@
 
 enum {
     LINGER_MS = 2000,
-    MOST_TARGET = 8192,
-    MOST_FIELDS = 100,
     MOST_HANDSHAKE_MESSAGE = 128 * 1024,
     MOST_TICKET_CHAIN = 48 * 1024,
     MOST_REJECTED_DETAIL = 4096, /* of a refused handshake's record: the peer chose how much it says */
@@ -31,27 +29,6 @@ static struct conn *of_transport(struct transport *transport)
 static struct conn *of_session(gnutls_session_t session)
 {
     return of_transport(gnutls_transport_get_ptr(session));
-}
-
-static void remote_text(const struct sockaddr *address, char out[static CONN_REMOTE])
-{
-    char host[INET6_ADDRSTRLEN] = "?";
-    if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-            inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof host);
-            snprintf(out, CONN_REMOTE, "%s:%u", host, ntohs(in6->sin6_port));
-        } else {
-            inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
-            snprintf(out, CONN_REMOTE, "[%s]:%u", host, ntohs(in6->sin6_port));
-        }
-    } else if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
-        snprintf(out, CONN_REMOTE, "%s:%u", host, ntohs(in->sin_port));
-    } else {
-        snprintf(out, CONN_REMOTE, "unix");
-    }
 }
 
 /* --- judging
@@ -96,9 +73,65 @@ bool conn_refused(const struct conn *conn)
     return !conn->peer || conn->peer->verify != VERIFY_SUCCESS;
 }
 
+static void set_phase(struct conn *conn, enum conn_phase phase, uint64_t deadline_ms)
+{
+    atomic_store_explicit(&conn->phase, (uint8_t)phase, memory_order_relaxed);
+    transport_deadline(&conn->transport, deadline_ms);
+}
+
+static enum conn_phase phase(const struct conn *conn)
+{
+    return atomic_load_explicit(&conn->phase, memory_order_relaxed);
+}
+
+/* What the newest configuration says of requests that begin from now on. */
+static void take_limits(struct conn *conn)
+{
+    const struct conf *conf = conn->snapshot->conf;
+    conn->limits = (struct http1_limits){
+        .max_target = (uint32_t)conf->max_uri,
+        .max_head = (uint32_t)conf->max_header,
+        .max_fields = (uint32_t)conf->max_header_fields,
+        .max_body = (uint64_t)conf->max_body,
+    };
+}
+
+static uint64_t in_seconds(long long seconds)
+{
+    return (uint64_t)seconds * 1000;
+}
+
+void conn_answering(struct conn *conn)
+{
+    set_phase(conn, CONN_ANSWER, conn->began_us / 1000 + in_seconds(conn->snapshot->conf->request_timeout));
+}
+
+void conn_pipelined(struct conn *conn)
+{
+    bool head = http1_gate_in_head(&conn->gate);
+    const struct conf *conf = conn->snapshot->conf;
+    set_phase(conn, head ? CONN_HEAD : CONN_BODY,
+              clock_mono_ms() + in_seconds(head ? conf->header_timeout : conf->body_timeout));
+}
+
+void conn_expire(struct conn *conn, enum conn_end why)
+{
+    transport_deadline(&conn->transport, 0);
+    atomic_store_explicit(&conn->ended, (uint8_t)why, memory_order_relaxed);
+    if (phase(conn) != CONN_ANSWER) {
+        transport_expire(&conn->transport);
+        return;
+    }
+    /* The client does not take its answer: what the kernel still holds for it goes too. */
+    limits_hit(conn->place.limits, LIMIT_request_time, conn->remote, conn->listener_name);
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(conn->transport.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    shutdown(conn->transport.fd, SHUT_RDWR);
+}
+
 void conn_idle(struct conn *conn)
 {
-    atomic_store_explicit(&conn->idle, true, memory_order_relaxed);
+    set_phase(conn, CONN_IDLE, 0);
     if (server_draining(conn->server) || conn->orphan)
         transport_expire(&conn->transport);
 }
@@ -106,6 +139,7 @@ void conn_idle(struct conn *conn)
 static void finish(struct conn *conn)
 {
     conn->established = true;
+    server_handshake_over(conn->server, conn);
     record_end(conn->record);
     tls_facts_read(conn->transport.session, record_hello(conn->record), &conn->facts);
 }
@@ -124,6 +158,7 @@ int conn_refresh(struct conn *conn)
             snapshot_unref(conn->snapshot);
             conn->snapshot = newest;
             conn->listener = listener;
+            take_limits(conn);
         } else {
             /* A reload closed this listener: what it was configured with holds until its last connection
              * ends. */
@@ -237,9 +272,32 @@ static void codes_text(const struct peer *peer, struct buf *out)
                    peer->errors[i].depth);
 }
 
+static void forget_record(struct conn *conn)
+{
+    record_unref(conn->record);
+    conn->record = conn->transport.record = NULL;
+}
+
+/* True when it was not refused, but waited for too long. Silent clients come by the thousands: they get no
+ * line of the log each. */
+static bool ended_early(struct conn *conn)
+{
+    uint8_t end = atomic_load_explicit(&conn->ended, memory_order_relaxed);
+    if (end == CONN_GOES_ON)
+        return false;
+    limits_hit(conn->place.limits, end == CONN_LATE ? LIMIT_handshake_time : LIMIT_handshakes, conn->remote,
+               conn->listener_name);
+    log_debug("%s: listener %s: the time for the handshake ran out", conn->remote, conn->listener_name);
+    forget_record(conn);
+    return true;
+}
+
 static void on_failed(struct transport *transport, int error, int sent, const char *why)
 {
     struct conn *conn = of_transport(transport);
+    server_handshake_over(conn->server, conn);
+    if (ended_early(conn))
+        return;
     /* GnuTLS refuses a key usage without digitalSignature by itself, in TLS 1.3 before the verify function is
      * asked. */
     if (error == GNUTLS_E_KEY_USAGE_VIOLATION && !conn->peer && judge(conn) != 0)
@@ -279,8 +337,7 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
     if (!left)
         conn_rejected(conn, true, sent, 0, why);
     /* From now on others may read it. */
-    record_unref(conn->record);
-    conn->record = conn->transport.record = NULL;
+    forget_record(conn);
 }
 
 void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status, const char *why)
@@ -295,22 +352,40 @@ void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status
     rejections_add(server_rejections(conn->server), &rejection);
 }
 
+/* What the gate refuses is malformed, or over a limit. */
+static enum limit limit_of(const struct conn *conn)
+{
+    switch (conn->gate.status) {
+    case 413:
+        return LIMIT_body;
+    case 414:
+        return LIMIT_uri;
+    case 431:
+        return conn->gate.used < conn->limits.max_head ? LIMIT_header_fields : LIMIT_header_bytes;
+    default:
+        return LIMIT_COUNT;
+    }
+}
+
 static size_t on_plaintext(struct transport *transport, const char *data, size_t len, char *answer,
                            size_t *answer_len)
 {
     struct conn *conn = of_transport(transport);
     unsigned events = 0;
-    atomic_store_explicit(&conn->idle, false, memory_order_relaxed);
     size_t good = http1_gate_feed(&conn->gate, &conn->limits, data, len, &events);
     if (good == len) {
         if (http1_gate_idle(&conn->gate))
-            transport_deadline(transport, 0);
-        else if (events & HTTP1_HEAD_BEGUN)
-            transport_deadline(transport, clock_mono_ms() + conn->header_ms);
+            set_phase(conn, CONN_ANSWER, 0); /* it is whole; conn_answering sets what holds then */
+        else if (events & (HTTP1_HEAD_BEGUN | HTTP1_HEAD_DONE))
+            conn_pipelined(conn);
         return len;
     }
-    log_info("%s: listener %s: request refused with %u: %s", conn->remote, conn->listener_name,
-             conn->gate.status, conn->gate.why);
+    enum limit over = limit_of(conn);
+    if (over != LIMIT_COUNT)
+        limits_hit(conn->place.limits, over, conn->remote, conn->listener_name);
+    else
+        log_info("%s: listener %s: request refused with %u: %s", conn->remote, conn->listener_name,
+                 conn->gate.status, conn->gate.why);
     plain_refusal(conn->gate.status, conn->gate.why, answer, answer_len);
     return good;
 }
@@ -329,8 +404,8 @@ static void on_late(struct transport *transport, char *answer, size_t *answer_le
         *answer_len = 0; /* the server is closing idle connections */
         return;
     }
-    log_info("%s: listener %s: request refused with 408: it did not arrive within %u s", conn->remote,
-             conn->listener_name, conn->header_ms / 1000);
+    limits_hit(conn->place.limits, http1_gate_in_head(&conn->gate) ? LIMIT_header_time : LIMIT_body_time,
+               conn->remote, conn->listener_name);
     plain_refusal(408, "the request did not arrive in time", answer, answer_len);
 }
 
@@ -389,9 +464,11 @@ struct conn *conn_new(struct server *server, const char *listener_name, gnutls_s
         return NULL;
     conn->server = server;
     conn->listener_name = listener_name;
+    limits_claim(&conn->place);
     conn->snapshot = server_snapshot(server);
     conn->listener = snapshot_listener(conn->snapshot, listener_name);
     if (!conn->listener) {
+        limits_release(&conn->place);
         snapshot_unref(conn->snapshot);
         free(conn);
         return NULL;
@@ -399,14 +476,8 @@ struct conn *conn_new(struct server *server, const char *listener_name, gnutls_s
     const struct conf *conf = conn->snapshot->conf;
     conn->creds = creds_ref(conn->listener->creds);
     conn->client_auth = conn->listener->conf->client_auth;
-    conn->header_ms = (uint32_t)conf->header_timeout * 1000;
-    conn->limits = (struct http1_limits){
-        .max_target = MOST_TARGET,
-        .max_head = (uint32_t)conf->max_header,
-        .max_fields = MOST_FIELDS,
-        .max_body = (uint64_t)conf->max_body,
-    };
-    remote_text(address, conn->remote);
+    take_limits(conn);
+    limits_remote(address, conn->remote);
     http1_gate_init(&conn->gate);
     transport_init(&conn->transport, session, fd, &TRANSPORT_OPS, (uint32_t)conf->handshake_timeout * 1000,
                    LINGER_MS);
@@ -424,6 +495,7 @@ void conn_free(struct conn *conn)
     if (!conn)
         return;
     server_unregister(conn->server, conn);
+    limits_release(&conn->place);
     transport_done(&conn->transport);
     peer_unref(conn->peer);
     creds_unref(conn->creds);

@@ -10,6 +10,7 @@
 
 #include "http/gate.h"
 #include "pki/verdict.h"
+#include "server/limits.h"
 #include "server/snapshot.h"
 #include "tls/facts.h"
 #include "tls/record.h"
@@ -18,11 +19,19 @@
 struct server;
 struct listener;
 
-enum { CONN_REMOTE = INET6_ADDRSTRLEN + 10 };
+enum { CONN_REMOTE = LIMITS_REMOTE };
+
+/* What it is doing, for whoever ends its wait from another thread. */
+enum conn_phase { CONN_HANDSHAKE, CONN_IDLE, CONN_HEAD, CONN_BODY, CONN_ANSWER };
+enum conn_end { CONN_GOES_ON, CONN_LATE, CONN_DISPLACED };
 
 struct conn {
     struct transport transport;
-    struct conn *next, *prev; /* registry of the server, under its lock */
+    struct conn *next, *prev;   /* registry of the server, under its lock */
+    struct conn *older, *newer; /* handshakes in flight, under the same lock */
+    bool handshaking;           /* it is one of them */
+    _Atomic uint8_t ended;      /* enum conn_end: why its wait was ended from elsewhere */
+    struct limits_place place;
     struct server *server;
     const char *listener_name; /* lives as long as the listener, which outlives its connections */
     uint64_t id;
@@ -37,7 +46,6 @@ struct conn {
     struct peer *peer; /* NULL until judged, and with client_auth = off; a reference */
     uint64_t judged_generation;
     struct http1_gate gate;
-    uint32_t header_ms; /* a whole request must arrive within */
     struct http1_limits limits;
 
     /* The request under way. */
@@ -51,8 +59,9 @@ struct conn {
     uint64_t reply_bytes; /* of its body */
     bool under_way;       /* its head came, its answer is not complete */
     uint64_t began_us;
-    bool orphan;       /* a reload closed its listener: it ends with the next response */
-    _Atomic bool idle; /* between requests: read by the server when it drains */
+    bool orphan; /* a reload closed its listener: it ends with the next response */
+    _Atomic uint8_t
+        phase; /* enum conn_phase: read by the server when it drains, and when a deadline passes */
 };
 
 /* Sets the session up from the newest snapshot and takes over its transport. `address` is the client's. NULL
@@ -72,6 +81,12 @@ MUST_CHECK int conn_refresh(struct conn *conn);
 
 /* Says that the connection waits for its next request; while the server drains, that ends it. */
 void conn_idle(struct conn *conn);
+/* Says that the answer to a request is about to be sent: from now on request_timeout holds. */
+void conn_answering(struct conn *conn);
+/* Says that the answer is complete, while bytes of the next request are there already. */
+void conn_pipelined(struct conn *conn);
+/* Under the registry's lock: ends its wait, because its deadline passed or to make room. */
+void conn_expire(struct conn *conn, enum conn_end why);
 
 /* True when the listener's client_auth refuses the peer as it is judged now. */
 bool conn_refused(const struct conn *conn);

@@ -152,7 +152,16 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
                       reply);
         return;
     }
-    if (route_match(request->path)->exempt) {
+    bool exempt = route_match(request->path)->exempt;
+    unsigned wait =
+        exempt || snapshot->conf->request_rate == 0 ? 0 : limits_request(&conn->place, conn->remote);
+    if (wait > 0) {
+        problem_reply(request, 429, NULL, reply);
+        if (reply_header(reply, "Retry-After", "%u", wait) != 0)
+            log_debug("%s: no room for Retry-After", conn->remote);
+        return;
+    }
+    if (exempt) {
         server_health(conn->server, snapshot, &scratch->health);
         request->health = &scratch->health;
     }
@@ -212,11 +221,16 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     answer(conn, &request, &scratch, &reply);
     if (server_draining(conn->server) || conn->orphan)
         reply.close = true;
+    if (conn->n_requests >= (uint64_t)conn->snapshot->conf->keepalive_requests) {
+        limits_hit(conn->place.limits, LIMIT_keepalive_requests, conn->remote, conn->listener_name);
+        reply.close = true;
+    }
     conn->status = reply.status;
     bool bodiless = request.method == METHOD_HEAD || reply.status == 304 || reply.status == 204;
     conn->reply_bytes = bodiless ? 0 : reply.fd >= 0 ? reply.length : reply.body.len;
     if (conn->reply_bytes > 0)
         transport_body_follows(&conn->transport);
+    conn_answering(conn);
     enum MHD_Result rc = queue(connection, &reply);
     if (rc != MHD_YES)
         log_error("%s: listener %s: a response could not be queued", conn->remote, conn->listener_name);
@@ -264,6 +278,8 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **req
         conn->under_way = false;
         if (http1_gate_idle(&conn->gate))
             conn_idle(conn);
+        else
+            conn_pipelined(conn);
     }
     *request_cls = NULL;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <gnutls/abstract.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -10,21 +11,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "server/conn.h"
 #include "server/exchange.h"
+#include "server/limits.h"
 #include "server/server.h"
 #include "tls/facts.h"
 
-enum { BACKLOG = 1024, ADDRESS_TEXT = 300, SPARE_DESCRIPTORS = 64 };
+enum { BACKLOG = 1024, ADDRESS_TEXT = 300, FIELD_RECORD = 80 /* MHD's, of a header field */ };
 
 struct listener {
     struct server *server;
     char *name, *address;
+    struct limits_door door;
     char url[ADDRESS_TEXT];
     char bound[ADDRESS_TEXT]; /* the address with the real port */
     int fd;
@@ -114,6 +116,14 @@ static void make_url(struct listener *listener, const struct conf_address *at)
     snprintf(listener->bound, sizeof listener->bound, at->ipv6 ? "[%s]:%u" : "%s:%u", at->host, port);
 }
 
+/* After accept(2), before anything is spent on the connection. MHD_NO: it is closed. */
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, socklen_t len)
+{
+    (void)len;
+    struct listener *listener = cls;
+    return limits_admit(server_limits(listener->server), &listener->door, address) ? MHD_YES : MHD_NO;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -131,10 +141,13 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (!session || !fd || !address)
         return;
-    /* Without a record the session has only MHD's credentials, which hold no certificate: the handshake
-     * fails. */
     *socket_context = conn_new(listener->server, listener->name, session->tls_session, fd->connect_fd,
                                address->client_addr);
+    if (!*socket_context) {
+        /* The session has only MHD's credentials, which hold no certificate. MHD sees the end at once. */
+        limits_hit(server_limits(listener->server), LIMIT_memory, NULL, listener->name);
+        shutdown(fd->connect_fd, SHUT_RDWR);
+    }
 }
 
 /* MHD's own credentials, never used: every session gets the snapshot's. */
@@ -152,7 +165,11 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names,
 static void on_mhd_log(void *cls, const char *fmt, va_list ap) PRINTF(2, 0);
 static void on_mhd_log(void *cls, const char *fmt, va_list ap)
 {
-    (void)cls;
+    /* It says so nowhere else when it had to close a connection that it had just accepted. */
+    static const char no_memory[] = "Error allocating memory";
+    struct listener *listener = cls;
+    if (strncmp(fmt, no_memory, sizeof no_memory - 1) == 0)
+        limits_hit(server_limits(listener->server), LIMIT_memory, NULL, listener->name);
     if (!log_enabled(LOG_LEVEL_DEBUG))
         return;
     char text[512];
@@ -163,23 +180,18 @@ static void on_mhd_log(void *cls, const char *fmt, va_list ap)
     log_debug("libmicrohttpd: %s", text);
 }
 
-/* Descriptors that connections may use: what the process may open less what it needs itself. */
-static unsigned connection_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= 2 * SPARE_DESCRIPTORS)
-        return SPARE_DESCRIPTORS;
-    rlim_t most = limit.rlim_cur - SPARE_DESCRIPTORS;
-    return most > 100000 ? 100000 : (unsigned)most;
-}
-
 static struct MHD_Daemon *start(struct listener *listener, const struct conf *conf, unsigned workers)
 {
     /* Room for the request's head, MHD's records of its fields, and the response's head. */
-    size_t pool = (size_t)conf->max_header + 16384;
+    size_t pool = (size_t)conf->max_header + (size_t)conf->max_header_fields * FIELD_RECORD + 8192;
+    /* Never reached, also not by one of the workers, among whom MHD divides it: it would stop to accept, and
+     * leave clients waiting instead of telling them. */
+    uint64_t most = ((uint64_t)limits_ceiling(server_limits(listener->server)) + 1) * workers;
+    if (most > INT_MAX)
+        most = INT_MAX;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)connection_limit(), NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)most, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)conf->idle_timeout, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)pool, NULL},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
@@ -192,8 +204,8 @@ static struct MHD_Daemon *start(struct listener *listener, const struct conf *co
         {MHD_OPTION_END, 0, NULL},
     };
     return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,
-                            NULL, NULL, exchange_handle, NULL, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
-                            MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+                            on_accept, listener, exchange_handle, NULL, MHD_OPTION_EXTERNAL_LOGGER,
+                            on_mhd_log, listener, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
 int listener_open(struct server *server, const struct conf_listener *of, struct listener **out,
@@ -206,6 +218,7 @@ int listener_open(struct server *server, const struct conf_listener *of, struct 
     listener->server = server;
     listener->name = strdup(of->name);
     listener->address = strdup(of->address.text);
+    listener->door.name = listener->name;
     struct conf_address at = {0};
     int rc = listener->name && listener->address ? conf_address(listener->address, &at, err) : err_nomem(err);
     if (rc == 0) {
@@ -229,6 +242,11 @@ int listener_start(struct listener *listener, const struct conf *conf, unsigned 
         return err_set(err, ERR_IO, "address %s: libmicrohttpd could not start: %s", listener->address,
                        errno ? strerror(errno) : "no reason given");
     return 0;
+}
+
+void listener_configure(struct listener *listener, const struct conf_listener *of)
+{
+    limits_configure_door(server_limits(listener->server), &listener->door, of->max_connections);
 }
 
 void listener_quiet(struct listener *listener)

@@ -21,6 +21,9 @@ void listener_quiet(struct listener *listener);
 /* Ends every connection and frees it. */
 void listener_close(struct listener *listener);
 
+/* What the newest configuration says of it. */
+void listener_configure(struct listener *listener, const struct conf_listener *of);
+
 unsigned listener_connections(const struct listener *listener);
 const char *listener_name(const struct listener *listener);
 const char *listener_address(const struct listener *listener); /* as configured */

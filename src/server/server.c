@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,6 +19,7 @@ struct server {
     char *conf_file;
     struct ticket_master tickets;
     struct rejections *rejections;
+    struct limits *limits;
     struct conf *started_with; /* the configuration at the start: parts of it apply until a restart */
     uint64_t started_ms;
 
@@ -40,6 +42,8 @@ struct server {
     struct conn *conns;
     size_t n_conns;
     uint64_t next_id;
+    struct conn *oldest_handshake, *newest_handshake; /* those in flight, by age */
+    size_t n_handshakes;
 
     pthread_t watch;
     bool watching, stop; /* stop: under registry_lock */
@@ -64,6 +68,7 @@ uint64_t server_generation(const struct server *server)
 
 static void publish(struct server *server, struct snapshot *snapshot)
 {
+    limits_configure(server->limits, snapshot->conf);
     pthread_mutex_lock(&server->lock);
     struct snapshot *old = server->snapshot;
     snapshot->generation = server_generation(server) + 1;
@@ -94,6 +99,41 @@ void server_health(struct server *server, const struct snapshot *snapshot, struc
 /* --- registry and deadlines
  * ---------------------------------------------------------------------------------------- */
 
+static void leave_handshakes(struct server *server, struct conn *conn)
+{
+    if (!conn->handshaking)
+        return;
+    conn->handshaking = false;
+    *(conn->older ? &conn->older->newer : &server->oldest_handshake) = conn->newer;
+    *(conn->newer ? &conn->newer->older : &server->newest_handshake) = conn->older;
+    conn->older = conn->newer = NULL;
+    server->n_handshakes--;
+}
+
+/* An honest client is through with its handshake in a moment; who has been at it the longest is the one most
+ * likely to be none. */
+static void enter_handshakes(struct server *server, struct conn *conn)
+{
+    conn->handshaking = true;
+    conn->older = server->newest_handshake;
+    *(conn->older ? &conn->older->newer : &server->oldest_handshake) = conn;
+    server->newest_handshake = conn;
+    server->n_handshakes++;
+    unsigned most = limits_max_handshakes(server->limits);
+    while (server->n_handshakes > most) {
+        struct conn *oldest = server->oldest_handshake;
+        leave_handshakes(server, oldest);
+        conn_expire(oldest, CONN_DISPLACED);
+    }
+}
+
+void server_handshake_over(struct server *server, struct conn *conn)
+{
+    pthread_mutex_lock(&server->registry_lock);
+    leave_handshakes(server, conn);
+    pthread_mutex_unlock(&server->registry_lock);
+}
+
 void server_register(struct server *server, struct conn *conn)
 {
     pthread_mutex_lock(&server->registry_lock);
@@ -103,6 +143,7 @@ void server_register(struct server *server, struct conn *conn)
         conn->next->prev = conn;
     server->conns = conn;
     server->n_conns++;
+    enter_handshakes(server, conn);
     pthread_mutex_unlock(&server->registry_lock);
 }
 
@@ -116,6 +157,7 @@ void server_unregister(struct server *server, struct conn *conn)
     if (conn->next)
         conn->next->prev = conn->prev;
     server->n_conns--;
+    leave_handshakes(server, conn);
     if (server->n_conns == 0 || server_draining(server))
         pthread_cond_broadcast(&server->registry_moved);
     pthread_mutex_unlock(&server->registry_lock);
@@ -132,8 +174,7 @@ static uint64_t expire_all(struct server *server)
         if (deadline == 0)
             continue;
         if (deadline <= now) {
-            transport_deadline(&conn->transport, 0);
-            transport_expire(&conn->transport);
+            conn_expire(conn, CONN_LATE);
         } else if (deadline < next) {
             next = deadline;
         }
@@ -147,6 +188,7 @@ static void *watch(void *cls)
     pthread_mutex_lock(&server->registry_lock);
     while (!server->stop) {
         uint64_t sleep_ms = expire_all(server);
+        limits_tell(server->limits, clock_mono_ms());
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += (time_t)(sleep_ms / 1000);
@@ -188,6 +230,15 @@ static bool wants(const struct conf *conf, const struct listener *listener)
             return true;
     }
     return false;
+}
+
+static void configure_listeners(struct server *server, const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        struct listener *listener = find_listener(server, &conf->listener[i]);
+        if (listener)
+            listener_configure(listener, &conf->listener[i]);
+    }
 }
 
 /* Binds what `conf` has and the server lacks, at the end of server->listener. On failure those are closed
@@ -259,7 +310,7 @@ static void retire_superfluous(struct server *server, const struct conf *conf)
         pthread_mutex_lock(&server->registry_lock);
         for (struct conn *conn = server->conns; conn; conn = conn->next) {
             if (conn->listener_name == listener_name(listener) &&
-                atomic_load_explicit(&conn->idle, memory_order_relaxed))
+                atomic_load_explicit(&conn->phase, memory_order_relaxed) == CONN_IDLE)
                 transport_expire(&conn->transport);
         }
         pthread_mutex_unlock(&server->registry_lock);
@@ -274,6 +325,25 @@ static void retire_superfluous(struct server *server, const struct conf *conf)
 /* --- life
  * ----------------------------------------------------------------------------------------------------------
  */
+
+static uint64_t descriptors(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
+static void warn_ceiling(const struct server *server, const struct conf *conf, struct diag *diag)
+{
+    struct src src = {.file = conf->file};
+    unsigned most = limits_max_connections(conf, limits_ceiling(server->limits));
+    if (conf->max_connections > most)
+        diag_warning(
+            diag, src,
+            "max_connections = %lld needs more than the %llu files that this process may open: it is %u; "
+            "raise the limit (LimitNOFILE= in the unit, ulimit -n in a shell) to %lld",
+            conf->max_connections, (unsigned long long)descriptors(), most,
+            limits_descriptors(conf->max_connections));
+}
 
 int server_new(const char *conf_file, struct diag *diag, struct server **out)
 {
@@ -310,11 +380,14 @@ int server_new(const char *conf_file, struct diag *diag, struct server **out)
         return rc;
     }
     server->rejections = rejections_new((size_t)snapshot->conf->rejections);
-    publish(server, snapshot);
-    if (!server->rejections) {
+    server->limits = limits_new(descriptors());
+    if (!server->rejections || !server->limits) {
+        snapshot_unref(snapshot);
         server_free(server);
         return ERR_NOMEM;
     }
+    warn_ceiling(server, snapshot->conf, diag);
+    publish(server, snapshot);
     *out = server;
     return 0;
 }
@@ -330,6 +403,7 @@ int server_start(struct server *server, struct diag *diag)
     server->watching = true;
     const struct conf *conf = server->snapshot->conf;
     rc = bind_missing(server, conf, diag);
+    configure_listeners(server, conf);
     return rc == 0 ? start_from(server, 0, conf, diag) : rc;
 }
 
@@ -351,6 +425,7 @@ void server_free(struct server *server)
     snapshot_unref(server->snapshot);
     conf_free(server->started_with);
     rejections_free(server->rejections);
+    limits_free(server->limits);
     ticket_master_wipe(&server->tickets);
     pthread_mutex_destroy(&server->lock);
     pthread_mutex_destroy(&server->registry_lock);
@@ -393,7 +468,9 @@ int server_reload(struct server *server, struct diag *diag)
         rc = bind_missing(server, snapshot->conf, &inner);
     if (rc == 0) {
         /* Bound, published, then accepting: a new listener's first connection finds its entry. */
+        warn_ceiling(server, snapshot->conf, &inner);
         publish(server, snapshot_ref(snapshot));
+        configure_listeners(server, snapshot->conf);
         rc = start_from(server, had, snapshot->conf, &inner);
     }
     diag->errors += inner.errors;
@@ -410,6 +487,11 @@ int server_reload(struct server *server, struct diag *diag)
     }
     snapshot_unref(snapshot);
     return rc;
+}
+
+struct limits *server_limits(struct server *server)
+{
+    return server->limits;
 }
 
 struct rejections *server_rejections(struct server *server)
@@ -435,7 +517,7 @@ void server_drain(struct server *server)
     /* An idle connection has no deadline; it gets one that has passed, and its worker says goodbye. One with
      * a request under way ends with its response, which carries Connection: close. */
     for (struct conn *conn = server->conns; conn; conn = conn->next) {
-        if (atomic_load_explicit(&conn->idle, memory_order_relaxed))
+        if (atomic_load_explicit(&conn->phase, memory_order_relaxed) == CONN_IDLE)
             transport_expire(&conn->transport);
     }
     while (server->n_conns > 0 && clock_mono_ms() < until_ms) {

@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "report/rejections.h"
 #include "server/conn.h"
+#include "server/limits.h"
 #include "server/snapshot.h"
 
 /* Makes a server for a configuration file: reads it (findings go to `diag`), binds nothing yet. 0 and *out.
@@ -29,8 +30,12 @@ void server_describe(struct server *server, struct buf *out);
 /* For connections, any thread. */
 struct snapshot *server_snapshot(struct server *server); /* a reference of the caller's */
 uint64_t server_generation(const struct server *server);
-void server_register(struct server *server, struct conn *conn);   /* gives it its id */
+/* Gives it its id. Its handshake is in flight from now on; when there are too many, the oldest ends. */
+void server_register(struct server *server, struct conn *conn);
 void server_unregister(struct server *server, struct conn *conn); /* after it no other thread touches it */
+/* The connection's handshake ended, well or badly: it is no longer in flight. */
+void server_handshake_over(struct server *server, struct conn *conn);
+struct limits *server_limits(struct server *server);
 bool server_draining(const struct server *server);
 struct rejections *server_rejections(struct server *server);
 void server_health(struct server *server, const struct snapshot *snapshot, struct health *out);

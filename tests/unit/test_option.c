@@ -21,7 +21,7 @@ START_TEST(texts)
                       o->name);
         for (const char *p = o->name; *p; p++)
             ck_assert_msg(islower((unsigned char)*p) || *p == '_', "%s", o->name);
-        ck_assert_msg(strlen(option_section_name(o->section)) + strlen(o->name) < 24, "%s", o->name);
+        ck_assert_msg(strlen(option_section_name(o->section)) + strlen(o->name) < 28, "%s", o->name);
         /* One of the two stands in the sample. */
         ck_assert_msg(o->preset || o->example, "%s", o->name);
         ck_assert_msg(!(o->flags & OPTION_REQUIRED) || (o->example && !o->preset && o->flags & OPTION_SAMPLE),
