@@ -132,6 +132,7 @@ void conn_expire(struct conn *conn, enum conn_end why)
 void conn_idle(struct conn *conn)
 {
     set_phase(conn, CONN_IDLE, 0);
+    transport_rest(&conn->transport, true, conn->pool_size);
     if (server_draining(conn->server) || conn->orphan)
         transport_expire(&conn->transport);
 }

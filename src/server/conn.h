@@ -45,6 +45,7 @@ struct conn {
     struct tls_facts facts;
     struct peer *peer; /* NULL until judged, and with client_auth = off; a reference */
     uint64_t judged_generation;
+    size_t pool_size; /* see transport_rest */
     struct http1_gate gate;
     struct http1_limits limits;
 

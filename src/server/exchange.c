@@ -28,6 +28,7 @@ void *exchange_target(void *cls, const char *uri, struct MHD_Connection *connect
     struct conn *conn = conn_of(connection);
     if (!conn)
         return NULL;
+    transport_rest(&conn->transport, false, 0);
     conn->has_target = false;
     conn->under_way = false;
     conn->status = 0;

@@ -30,6 +30,7 @@ struct listener {
     char url[ADDRESS_TEXT];
     char bound[ADDRESS_TEXT]; /* the address with the real port */
     int fd;
+    size_t pool; /* bytes of MHD's memory for a connection; 0: an MHD whose use of it is not known */
     struct MHD_Daemon *daemon;
 };
 
@@ -147,7 +148,10 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         /* The session has only MHD's credentials, which hold no certificate. MHD sees the end at once. */
         limits_hit(server_limits(listener->server), LIMIT_memory, NULL, listener->name);
         shutdown(fd->connect_fd, SHUT_RDWR);
+        return;
     }
+    struct conn *conn = *socket_context;
+    conn->pool_size = listener->pool;
 }
 
 /* MHD's own credentials, never used: every session gets the snapshot's. */
@@ -184,6 +188,8 @@ static struct MHD_Daemon *start(struct listener *listener, const struct conf *co
 {
     /* Room for the request's head, MHD's records of its fields, and the response's head. */
     size_t pool = (size_t)conf->max_header + (size_t)conf->max_header_fields * FIELD_RECORD + 8192;
+    if (strcmp(MHD_get_version(), TRANSPORT_KNOWN_MHD) == 0)
+        listener->pool = pool;
     /* Never reached, also not by one of the workers, among whom MHD divides it: it would stop to accept, and
      * leave clients waiting instead of telling them. */
     uint64_t most = ((uint64_t)limits_ceiling(server_limits(listener->server)) + 1) * workers;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "tls/transport.h"
@@ -17,6 +18,7 @@
 
 static struct tls_library the_library;
 static int (*real_setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
+static int (*real_epoll_wait)(int fd, struct epoll_event *events, int most, int timeout);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* ISO C has no conversion from an object pointer to a function pointer; POSIX guarantees the representation.
@@ -38,6 +40,7 @@ static void find_all(void)
     find("gnutls_record_send", &the_library.record_send);
     find("gnutls_bye", &the_library.bye);
     find("setsockopt", &real_setsockopt);
+    find("epoll_wait", &real_epoll_wait);
 }
 
 const struct tls_library *tls_library(void)
@@ -88,4 +91,11 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
         return 0;
     (void)tls_library(); /* finds the functions */
     return real_setsockopt(fd, level, name, value, len);
+}
+
+/* The end of a worker's turn. A wait that is cut short returns no event, which MHD expects at any time. */
+int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
+{
+    (void)tls_library();
+    return real_epoll_wait(fd, events, most, worker_here() ? worker_before_wait(timeout) : timeout);
 }

@@ -133,6 +133,7 @@ static bool enter(struct transport *t)
     if (!t->worker)
         return false;
     t->inside = true;
+    worker_rouse(&t->rest);
     outflow_begin(&t->out, t->worker);
     return true;
 }
@@ -188,6 +189,7 @@ void transport_init(struct transport *t, gnutls_session_t session, int fd, const
 
 void transport_done(struct transport *t)
 {
+    worker_rouse(&t->rest);
     inflow_done(&t->in);
     outflow_done(&t->out);
     free(t->head);
@@ -514,7 +516,11 @@ ssize_t transport_recv(struct transport *t, void *data, size_t size)
 {
     if (!enter(t))
         return GNUTLS_E_MEMORY_ERROR;
+    if (!t->pool)
+        t->pool = data;
     ssize_t n = receive(t, data, size);
+    if (n == GNUTLS_E_AGAIN && t->resting && data == t->pool)
+        worker_rest(t->worker, &t->rest, data, t->pool_size > size ? t->pool_size : size);
     /* What GnuTLS said by itself, such as session tickets, goes with the response that MHD is about to give;
      * or now, when the peer is waited for. */
     if (n > 0 && t->out.len <= RECORD_PLAIN)

@@ -51,6 +51,9 @@ struct transport_ops {
     void (*late)(struct transport *transport, char *answer, size_t *answer_len);
 };
 
+/* The release of MHD whose pool transport_rest knows. */
+#define TRANSPORT_KNOWN_MHD "0.9.75"
+
 enum transport_state {
     TRANSPORT_HANDSHAKE,
     TRANSPORT_PLAIN,  /* plain HTTP: collecting its head */
@@ -69,6 +72,10 @@ struct transport {
         *record; /* gets what GnuTLS's hook does not see, NULL: none; the owner sets it, and owns it */
     struct frames frames[2]; /* from the client, to it: until the handshake is over */
     struct worker *worker;   /* whose buffers serve this connection now; NULL outside its turn */
+    struct worker_rest rest;
+    bool resting;     /* between two requests */
+    const void *pool; /* where MHD's memory for this connection begins; NULL: not known yet */
+    size_t pool_size;
     struct inflow in;
     struct outflow out;
     uint8_t *head; /* of a response, held back until its body comes; owned */
@@ -118,6 +125,16 @@ static inline void transport_deadline(struct transport *transport, uint64_t at_m
 static inline void transport_body_follows(struct transport *transport)
 {
     transport->body_follows = true;
+}
+
+/* Says whether the connection is between two requests. MHD's pool of `pool_size` bytes is then empty but for
+ * its read buffer, with which it begins, and is given back to the system when that lasts. 0: an MHD that is
+ * not known to be so.
+ */
+static inline void transport_rest(struct transport *transport, bool resting, size_t pool_size)
+{
+    transport->resting = resting;
+    transport->pool_size = pool_size;
 }
 
 /* Any thread: ends the wait of a connection whose deadline passed, or that shall close while idle. The worker

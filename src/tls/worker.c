@@ -3,15 +3,25 @@
 #include <gnutls/gnutls.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* Longer than a client takes between two requests of a page, shorter than anybody counts idle connections. */
+enum { REST_MS = 1000 };
 
 static _Thread_local struct worker *self;
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Plaintext went through it. */
-static void wipe(void *worker)
+static void wipe(void *cls)
 {
-    gnutls_memset(worker, 0, sizeof(struct worker));
+    struct worker *worker = cls;
+    while (worker->resting.next != &worker->resting)
+        worker_rouse(worker->resting.next);
+    gnutls_memset(worker, 0, sizeof *worker);
     free(worker);
 }
 
@@ -36,5 +46,45 @@ struct worker *worker_self(void)
         free(worker);
         return NULL;
     }
+    worker->resting = (struct worker_rest){.next = &worker->resting, .prev = &worker->resting};
     return self = worker;
+}
+
+void worker_rest(struct worker *worker, struct worker_rest *rest, void *memory, size_t size)
+{
+    *rest = (struct worker_rest){
+        .next = &worker->resting,
+        .prev = worker->resting.prev,
+        .since_ms = clock_mono_ms(),
+        .memory = memory,
+        .size = size,
+    };
+    rest->prev->next = rest;
+    worker->resting.prev = rest;
+}
+
+/* Only whole pages: the first and the last may belong to others as well. */
+static void empty(const struct worker_rest *rest)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)rest->memory + page - 1) & ~(page - 1);
+    uintptr_t to = ((uintptr_t)rest->memory + rest->size) & ~(page - 1);
+    if (from < to)
+        (void)madvise(rest->memory + (from - (uintptr_t)rest->memory), to - from, MADV_DONTNEED);
+}
+
+int worker_before_wait(int timeout)
+{
+    struct worker_rest *first = self->resting.next;
+    if (first == &self->resting)
+        return timeout;
+    uint64_t now = clock_mono_ms();
+    for (; first != &self->resting && first->since_ms + REST_MS <= now; first = self->resting.next) {
+        empty(first);
+        worker_rouse(first);
+    }
+    if (first == &self->resting)
+        return timeout;
+    int left = (int)(first->since_ms + REST_MS - now);
+    return timeout < 0 || timeout > left ? left : timeout;
 }

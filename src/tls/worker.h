@@ -16,7 +16,17 @@ enum {
     WORKER_OUTPUT = (BATCH_RECORDS + 1) * (RECORD_PLAIN + 2 * RECORD_SLACK),
 };
 
+/* Of a connection that waits for its next request: memory that can be given back to the system, because
+ * nothing is in it. Embedded; {0} is not in a list. */
+struct worker_rest {
+    struct worker_rest *next, *prev;
+    uint64_t since_ms; /* clock_mono_ms() */
+    uint8_t *memory;
+    size_t size;
+};
+
 struct worker {
+    struct worker_rest resting;    /* anchor of a ring, the longest first */
     uint8_t input[WORKER_INPUT];   /* what one read took */
     uint8_t joined[RECORD_PLAIN];  /* plaintext of a response's head and body */
     uint8_t output[WORKER_OUTPUT]; /* ciphertext of a batch */
@@ -24,6 +34,23 @@ struct worker {
 
 /* The calling thread's; NULL when memory is short. */
 struct worker *worker_self(void);
+/* The connection waits from now on; after a while without another turn of its own `memory` is emptied. It
+ * must be private, anonymous, and hold nothing that anybody reads before writing it, or else zeros. */
+void worker_rest(struct worker *worker, struct worker_rest *rest, void *memory, size_t size);
+/* It waits no more. Does nothing when it did not. */
+static inline void worker_rouse(struct worker_rest *rest)
+{
+    if (!rest->next)
+        return;
+    rest->next->prev = rest->prev;
+    rest->prev->next = rest->next;
+    rest->next = rest->prev = NULL;
+}
+
+/* On a worker, before it waits for events: empties what has rested long enough. Returns the milliseconds, at
+ * most `timeout` (negative: any time), after which there is more of it. */
+int worker_before_wait(int timeout);
+
 /* True when the calling thread has one: it is a worker. */
 bool worker_here(void);
 
