@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -15,8 +16,16 @@ import time
 PATIENCE = 30  # seconds for anything that should happen at once
 
 
+# Header fields that every server makes itself; the rest is copied from mtlsd.
+OWN_FIELDS = {"date", "connection", "server", "content-length", "etag", "last-modified", "accept-ranges"}
+
+
 class Failure(Exception):
     """Something that the user has to read; no traceback."""
+
+
+class NotStarted(Failure):
+    pass
 
 
 def free_port():
@@ -41,20 +50,20 @@ def children(pid):
 class Setting:
     """What the servers of one run have in common."""
 
-    def __init__(self, scratch, lab, mtlsd, load):
+    def __init__(self, scratch, lab, mtlsd, load, certs):
         self.scratch = pathlib.Path(scratch)
         self.lab = pathlib.Path(lab)
         self.mtlsd = mtlsd
         self.load = load
+        self.certs = certs
         self.www = self.scratch / "www"
         self.answers = {}  # path -> (header fields, body) as mtlsd gives them, for the others to copy
-        self.certificates = []  # (name, certificate, key) of more servers by name
+        self.certificates = []  # (name, PEM file) of more servers by name
 
 
 class Server:
     name = program = package = None
-    rows = None  # paths it cannot do are not asked for
-    can_mutual = True
+    kinds = {"requests", "handshakes", "memory", "beside", "workers", "start", "reload"}  # of rows that it can do
 
     def __init__(self, setting, workers=1, cpus=None):
         self.setting = setting
@@ -63,20 +72,24 @@ class Server:
         self.process = None
         self.folder = None
 
-    @classmethod
-    def missing(cls):
-        if shutil.which(cls.program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
-            return None
-        return f"{cls.program} is not installed (Debian: {cls.package})"
+    version_option = "-v"
 
     @classmethod
     def find(cls):
         return shutil.which(cls.program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
     @classmethod
-    def version(cls):
-        done = subprocess.run([cls.find(), "-v"], capture_output=True, text=True)
+    def missing(cls):
+        return None if cls.find() else f"{cls.program} is not installed (Debian: {cls.package})"
+
+    @classmethod
+    def version(cls, _setting):
+        done = subprocess.run([cls.find(), cls.version_option], capture_output=True, text=True)
         return (done.stdout + done.stderr).strip().splitlines()[0]
+
+    def can(self, path):
+        """Whether it can answer this path as the others do."""
+        return True
 
     # ---- to be filled in ----
 
@@ -92,6 +105,8 @@ class Server:
             n += 1
         self.folder = self.setting.scratch / f"{self.name}.{n}"
         self.folder.mkdir()
+        self.pem = self.folder / "server.pem"
+        self.pem.write_text("".join((self.setting.lab / f"server.{e}").read_text() for e in ("crt", "key")))
         self.ports = {"oneway": free_port(), "mutual": free_port()}
         command = self.write()
         self.output = open(self.folder / "output", "wb")
@@ -104,7 +119,13 @@ class Server:
                 os.sched_setaffinity(0, cpus)
 
         self.process = subprocess.Popen(
-            command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, preexec_fn=in_child
+            command,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=self.output,
+            start_new_session=True,  # lighttpd with several workers signals its whole process group when it ends
+            preexec_fn=in_child,
         )
         if wait:
             self.wait_ready()
@@ -118,14 +139,14 @@ class Server:
         end = time.monotonic() + PATIENCE
         while not self.accepts():
             if self.process.poll() is not None or time.monotonic() > end:
-                raise Failure(f"{self.name} does not start:\n{self.messages()}")
+                raise NotStarted(f"{self.name} does not start:\n{self.messages()}")
             time.sleep(0.01)
         time.sleep(0.1)  # nginx's workers come after its socket
         self.pids = self.tree()
 
     def messages(self):
         texts = [p.read_text(errors="replace") for p in (self.folder / "output", self.folder / "error.log") if p.exists()]
-        return "\n".join(texts)[-3000:]
+        return "\n".join("\n".join(texts).splitlines()[-5:])
 
     def tree(self):
         pids, todo = [], [self.process.pid]
@@ -147,6 +168,15 @@ class Server:
             self.process.wait()
         self.output.close()
         self.process = None
+
+    def new_certificate(self, number):
+        """Puts another certificate in the place of the server's own, as a tool that renews it would."""
+        aside = self.folder / "new.pem"
+        shutil.copy(self.setting.scratch / f"certs/{number}.pem", aside)
+        os.rename(aside, self.pem)
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
 
     # ---- looking at it ----
 
@@ -179,15 +209,12 @@ class Mtlsd(Server):
         return None
 
     @classmethod
-    def version(cls):
-        return "as built"
+    def version(cls, setting):
+        return subprocess.run([setting.mtlsd, "--version"], capture_output=True, text=True).stdout.strip().replace("\n", ", ")
 
     def write(self):
         lab = self.setting.lab
-        certificates = [str(lab / "server.crt"), str(lab / "server.key")]
-        for _, crt, key in self.setting.certificates:
-            certificates += [str(crt), str(key)]
-        listed = ", ".join(f'"{c}"' for c in certificates)
+        listed = ", ".join(f'"{pem}"' for pem in [self.pem] + [pem for _, pem in self.setting.certificates])
         (self.folder / "conf").write_text(f"""
 workers = {self.workers}
 document_root = "{self.setting.www}"
@@ -201,7 +228,7 @@ listen "oneway" {{
 }}
 listen "mutual" {{
     address = "127.0.0.1:{self.ports['mutual']}"
-    certificate = {{ "{lab}/server.crt", "{lab}/server.key" }}
+    certificate = {{ "{self.pem}" }}
     client_auth = require
     client_ca = {{ "{lab}/root.crt" }}
 }}
@@ -230,14 +257,12 @@ class Nginx(Server):
                 if name.lower() == "content-type":
                     # default_type carries no parameters into `return`, so this is the whole of it.
                     text += f'default_type "{value}";\n'
-                elif name.lower() not in self.OWN_FIELDS:
+                elif name.lower() not in OWN_FIELDS:
                     text += f'add_header {name} "{value}";\n'
             if body is not None:
                 text += f"return 200 '{self.with_variables(path, body)}';\n"
             text += "}\n"
         return text
-
-    OWN_FIELDS = {"date", "connection", "server", "content-length", "etag", "last-modified", "accept-ranges"}
 
     def with_variables(self, path, body):
         if path != "/api/tls":
@@ -250,22 +275,20 @@ class Nginx(Server):
 
     def write(self):
         lab, here = self.setting.lab, self.folder
-        tls = f"""
-ssl_certificate {lab}/server.crt;
-ssl_certificate_key {lab}/server.key;
-"""
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        tls = f"ssl_certificate {self.pem}; ssl_certificate_key {self.pem};"
         more = "".join(
-            f"server {{ listen 127.0.0.1:{self.ports['oneway']} ssl backlog=4096; server_name {name};"
-            f" ssl_certificate {crt}; ssl_certificate_key {key}; }}\n"
-            for name, crt, key in self.setting.certificates
-        ).replace(" backlog=4096", "")
+            f"server {{ listen 127.0.0.1:{self.ports['oneway']} ssl; server_name {name};"
+            f" ssl_certificate {pem}; ssl_certificate_key {pem}; }}\n"
+            for name, pem in self.setting.certificates
+        )
         (here / "conf").write_text(f"""
 {"user root;" if os.geteuid() == 0 else ""}
 daemon off;
 pid {here}/pid;
 error_log {here}/error.log;
 worker_processes {self.workers};
-worker_rlimit_nofile 20000;
+worker_rlimit_nofile {files};
 events {{ worker_connections 20000; }}
 http {{
     access_log {here}/access.log;
@@ -296,9 +319,3 @@ http {{
 }}
 """)
         return [self.find(), "-c", str(here / "conf")]
-
-    def reload_pids(self):
-        self.pids = self.tree()
-
-
-PEERS = {kind.name: kind for kind in (Nginx,)}
