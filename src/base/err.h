@@ -6,7 +6,7 @@
 #include "base/base.h"
 
 enum err_code {
-    ERR_NOMEM = -1,    /* out of memory */
+    ERR_NOMEM = -1,    /* out of memory or file descriptors */
     ERR_IO = -2,       /* a system call on a file or socket failed */
     ERR_SYNTAX = -3,   /* text or DER that cannot be parsed */
     ERR_RANGE = -4,    /* a value outside its bounds, or too much of something */

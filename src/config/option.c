@@ -65,9 +65,9 @@ const struct option OPTIONS[] = {
              "so that "
              "no single client takes all, yet a NAT, a load balancer or a load test passes."},
     {GLOBAL(max_handshakes), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
-     .help =
-         "Most connections whose TLS handshake is under way; the oldest makes room for a new one, for honest "
-         "clients are done in a moment. 0: half of max_connections."},
+     .help = "Most connections whose TLS handshake is under way; then the one that has been silent for the "
+             "longest "
+             "makes room for a new one, so that honest clients still come in. 0: half of max_connections."},
     {GLOBAL(handshake_rate), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
      .help = "Connections a second from one IPv4 address or IPv6 /64 network; more are closed before any "
              "TLS. 0: no "

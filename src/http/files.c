@@ -58,7 +58,7 @@ static bool is_older(const struct timespec *a, const struct timespec *b)
     return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-/* Replaces `source` by the best neighbour that the client accepts and that is not older. ERR_IO or 0. */
+/* Replaces `source` by the best neighbour that the client accepts and that is not older. ERR_IO, ERR_NOMEM or 0. */
 static int choose_coding(const struct request *request, const char *name, struct source *source)
 {
     enum coding order[CODINGS];
@@ -68,10 +68,10 @@ static int choose_coding(const struct request *request, const char *name, struct
         struct stat st;
         snprintf(neighbour.text, sizeof neighbour.text, "%s%s", name, CODING[order[i]].suffix);
         int fd = files_open(request->document_root, neighbour.text, &st);
-        if (fd == ERR_IO)
-            return fd;
-        if (fd < 0)
+        if (fd == ERR_NOTFOUND)
             continue;
+        if (fd < 0)
+            return fd;
         if (S_ISREG(st.st_mode) && !is_older(&st.st_mtim, &source->st.st_mtim)) {
             close(source->fd);
             *source = (struct source){fd, st, order[i]};
@@ -171,7 +171,7 @@ static int redirect(const struct request *request, struct reply *reply)
     struct stat st;
     snprintf(index.text, sizeof index.text, "%s/%s", request->path + 1, INDEX);
     int fd = files_open(request->document_root, index.text, &st);
-    if (fd == ERR_IO)
+    if (fd < 0 && fd != ERR_NOTFOUND)
         return fd;
     bool has_page = fd >= 0 && S_ISREG(st.st_mode);
     if (fd >= 0)
@@ -206,8 +206,8 @@ int files_handler(const struct request *request, struct reply *reply)
     snprintf(name.text, sizeof name.text, "%s%s", path + 1, folder ? INDEX : "");
     struct source source = {.coding = CODING_IDENTITY};
     source.fd = files_open(request->document_root, name.text, &source.st);
-    if (source.fd == ERR_IO)
-        return ERR_IO;
+    if (source.fd < 0 && source.fd != ERR_NOTFOUND)
+        return source.fd;
     int rc = 0;
     if (source.fd >= 0 && S_ISDIR(source.st.st_mode) && !folder) {
         rc = redirect(request, reply);

@@ -81,6 +81,7 @@ int files_open(int root, const char *name, struct stat *st)
         case EMFILE:
         case ENFILE:
         case ENOMEM:
+            return ERR_NOMEM;
         case EIO:
         case EAGAIN:
         case EINTR:

@@ -148,9 +148,12 @@ static bool is_missing(const struct route *route, const char *path, const struct
 
 static void run(const struct route *route, const struct request *request, struct reply *reply)
 {
-    if (route->handler(request, reply) < 0) {
+    int rc = route->handler(request, reply);
+    if (rc < 0) {
         reply_done(reply);
-        problem_reply(request, 500, NULL, reply);
+        /* What is short now may be back in a moment. */
+        bool short_of = rc == ERR_NOMEM && reply_header(reply, "Retry-After", "1") == 0;
+        problem_reply(request, short_of ? 503 : 500, NULL, reply);
     } else if (reply->status >= 400 && reply->fd < 0 && !reply->content_type) {
         problem_reply(request, reply->status, NULL, reply); /* the handler left the words to us */
     }

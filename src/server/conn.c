@@ -215,6 +215,8 @@ static int on_handshake_message(gnutls_session_t session, unsigned type, unsigne
 {
     (void)when;
     struct conn *conn = of_session(session);
+    if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
+        server_handshake_talks(conn->server, conn);
     record_message(conn->record, incoming ? RECORD_CLIENT : RECORD_SERVER, type, message->data, message->size,
                    clock_mono_us());
     return 0;
@@ -279,16 +281,19 @@ static void forget_record(struct conn *conn)
     conn->record = conn->transport.record = NULL;
 }
 
-/* True when it was not refused, but waited for too long. Silent clients come by the thousands: they get no
- * line of the log each. */
-static bool ended_early(struct conn *conn)
+/* True when it was not refused, but waited for too long or for more memory than there was. Silent clients
+ * come by the thousands: they get no line of the log each. */
+static bool ended_early(struct conn *conn, int error)
 {
     uint8_t end = atomic_load_explicit(&conn->ended, memory_order_relaxed);
-    if (end == CONN_GOES_ON)
+    enum limit over = end == CONN_LATE                 ? LIMIT_handshake_time
+                      : end == CONN_DISPLACED          ? LIMIT_handshakes
+                      : error == GNUTLS_E_MEMORY_ERROR ? LIMIT_memory
+                                                       : LIMIT_COUNT;
+    if (over == LIMIT_COUNT)
         return false;
-    limits_hit(conn->place.limits, end == CONN_LATE ? LIMIT_handshake_time : LIMIT_handshakes, conn->remote,
-               conn->listener_name);
-    log_debug("%s: listener %s: the time for the handshake ran out", conn->remote, conn->listener_name);
+    limits_hit(conn->place.limits, over, conn->remote, conn->listener_name);
+    log_debug("%s: listener %s: its handshake was ended", conn->remote, conn->listener_name);
     forget_record(conn);
     return true;
 }
@@ -297,7 +302,7 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
 {
     struct conn *conn = of_transport(transport);
     server_handshake_over(conn->server, conn);
-    if (ended_early(conn))
+    if (ended_early(conn, error))
         return;
     /* GnuTLS refuses a key usage without digitalSignature by itself, in TLS 1.3 before the verify function is
      * asked. */

@@ -23,14 +23,16 @@ enum { CONN_REMOTE = LIMITS_REMOTE };
 
 /* What it is doing, for whoever ends its wait from another thread. */
 enum conn_phase { CONN_HANDSHAKE, CONN_IDLE, CONN_HEAD, CONN_BODY, CONN_ANSWER };
+/* Where it is among the handshakes in flight: nothing came yet, or its ClientHello did. */
+enum conn_handshaking { CONN_NO_HANDSHAKE, CONN_SILENT, CONN_TALKING };
 enum conn_end { CONN_GOES_ON, CONN_LATE, CONN_DISPLACED };
 
 struct conn {
     struct transport transport;
-    struct conn *next, *prev;   /* registry of the server, under its lock */
-    struct conn *older, *newer; /* handshakes in flight, under the same lock */
-    bool handshaking;           /* it is one of them */
-    _Atomic uint8_t ended;      /* enum conn_end: why its wait was ended from elsewhere */
+    struct conn *next, *prev;          /* registry of the server, under its lock */
+    struct conn *older, *newer;        /* handshakes in flight, under the same lock */
+    enum conn_handshaking handshaking; /* which of the lists it is on */
+    _Atomic uint8_t ended;             /* enum conn_end: why its wait was ended from elsewhere */
     struct limits_place place;
     struct server *server;
     const char *listener_name; /* lives as long as the listener, which outlives its connections */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "config/conf_diff.h"
 #include "server/listener.h"
+#include "server/shed.h"
 
 enum { MOST_LISTENERS = 64, MOST_SLEEP_MS = 1000, LEAST_SLEEP_MS = 20 };
 
@@ -42,7 +43,9 @@ struct server {
     struct conn *conns;
     size_t n_conns;
     uint64_t next_id;
-    struct conn *oldest_handshake, *newest_handshake; /* those in flight, by age */
+    struct handshakes {
+        struct conn *oldest, *newest;
+    } handshakes[CONN_TALKING + 1]; /* those in flight, by age; [CONN_NO_HANDSHAKE] is empty */
     size_t n_handshakes;
 
     pthread_t watch;
@@ -101,30 +104,46 @@ void server_health(struct server *server, const struct snapshot *snapshot, struc
 
 static void leave_handshakes(struct server *server, struct conn *conn)
 {
-    if (!conn->handshaking)
+    if (conn->handshaking == CONN_NO_HANDSHAKE)
         return;
-    conn->handshaking = false;
-    *(conn->older ? &conn->older->newer : &server->oldest_handshake) = conn->newer;
-    *(conn->newer ? &conn->newer->older : &server->newest_handshake) = conn->older;
+    struct handshakes *list = &server->handshakes[conn->handshaking];
+    *(conn->older ? &conn->older->newer : &list->oldest) = conn->newer;
+    *(conn->newer ? &conn->newer->older : &list->newest) = conn->older;
     conn->older = conn->newer = NULL;
+    conn->handshaking = CONN_NO_HANDSHAKE;
     server->n_handshakes--;
 }
 
-/* An honest client is through with its handshake in a moment; who has been at it the longest is the one most
- * likely to be none. */
-static void enter_handshakes(struct server *server, struct conn *conn)
+static void enter_handshakes(struct server *server, struct conn *conn, enum conn_handshaking how)
 {
-    conn->handshaking = true;
-    conn->older = server->newest_handshake;
-    *(conn->older ? &conn->older->newer : &server->oldest_handshake) = conn;
-    server->newest_handshake = conn;
+    struct handshakes *list = &server->handshakes[how];
+    conn->handshaking = how;
+    conn->older = list->newest;
+    *(conn->older ? &conn->older->newer : &list->oldest) = conn;
+    list->newest = conn;
     server->n_handshakes++;
-    unsigned most = limits_max_handshakes(server->limits);
-    while (server->n_handshakes > most) {
-        struct conn *oldest = server->oldest_handshake;
-        leave_handshakes(server, oldest);
-        conn_expire(oldest, CONN_DISPLACED);
+}
+
+/* An honest client says who it is in the first moment, and is through with its handshake in the next. So
+ * those make room that have not said anything, and of them the one that was silent for the longest. */
+static void limit_handshakes(struct server *server)
+{
+    while (server->n_handshakes > limits_max_handshakes(server->limits)) {
+        struct conn *silent = server->handshakes[CONN_SILENT].oldest;
+        struct conn *goes = silent ? silent : server->handshakes[CONN_TALKING].oldest;
+        leave_handshakes(server, goes);
+        conn_expire(goes, CONN_DISPLACED);
     }
+}
+
+void server_handshake_talks(struct server *server, struct conn *conn)
+{
+    pthread_mutex_lock(&server->registry_lock);
+    if (conn->handshaking == CONN_SILENT) {
+        leave_handshakes(server, conn);
+        enter_handshakes(server, conn, CONN_TALKING);
+    }
+    pthread_mutex_unlock(&server->registry_lock);
 }
 
 void server_handshake_over(struct server *server, struct conn *conn)
@@ -143,7 +162,8 @@ void server_register(struct server *server, struct conn *conn)
         conn->next->prev = conn;
     server->conns = conn;
     server->n_conns++;
-    enter_handshakes(server, conn);
+    enter_handshakes(server, conn, CONN_SILENT);
+    limit_handshakes(server);
     pthread_mutex_unlock(&server->registry_lock);
 }
 
@@ -404,6 +424,7 @@ int server_start(struct server *server, struct diag *diag)
     const struct conf *conf = server->snapshot->conf;
     rc = bind_missing(server, conf, diag);
     configure_listeners(server, conf);
+    shed_start(server->limits);
     return rc == 0 ? start_from(server, 0, conf, diag) : rc;
 }
 
@@ -425,6 +446,7 @@ void server_free(struct server *server)
     snapshot_unref(server->snapshot);
     conf_free(server->started_with);
     rejections_free(server->rejections);
+    shed_start(NULL);
     limits_free(server->limits);
     ticket_master_wipe(&server->tickets);
     pthread_mutex_destroy(&server->lock);

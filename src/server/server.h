@@ -33,6 +33,8 @@ uint64_t server_generation(const struct server *server);
 /* Gives it its id. Its handshake is in flight from now on; when there are too many, the oldest ends. */
 void server_register(struct server *server, struct conn *conn);
 void server_unregister(struct server *server, struct conn *conn); /* after it no other thread touches it */
+/* The connection's ClientHello came: others make room before it. */
+void server_handshake_talks(struct server *server, struct conn *conn);
 /* The connection's handshake ended, well or badly: it is no longer in flight. */
 void server_handshake_over(struct server *server, struct conn *conn);
 struct limits *server_limits(struct server *server);

@@ -66,6 +66,7 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
         errno = EAGAIN;
         n = -1;
     }
+    t->left = t->left || n == 0;
     if (n > 0)
         watch(t, RECORD_CLIENT, data, (size_t)n);
     if (n < 0) {
@@ -302,6 +303,9 @@ static void fail(struct transport *t, int error)
          * does. GnuTLS takes that for a broken record. */
         received = frames_alert(&t->frames[RECORD_CLIENT]);
         error = GNUTLS_E_FATAL_ALERT_RECEIVED;
+    } else if (t->left) {
+        /* In the middle of a record, too, which GnuTLS calls a broken one. */
+        error = GNUTLS_E_PREMATURE_TERMINATION;
     }
     if (expired(t))
         snprintf(why, sizeof why, "the time for the handshake ran out");

@@ -84,6 +84,7 @@ struct transport {
     bool inside;          /* the library's function is on the stack: its own calls go straight to it */
     bool begun;           /* the first bytes were looked at */
     bool body_follows;    /* the next bytes to send are a response's head, and its body follows */
+    bool left;            /* the peer closed its side */
     bool blocked;         /* the socket had no bytes or no room during the library's last call */
     bool flight_grown;    /* the send buffer was enlarged for a long flight */
     uint8_t n_warnings;   /* warning alerts and renegotiation requests so far */

@@ -1,0 +1,376 @@
+/* Many clients at once, for the tests of limits and attacks. All go to 127.0.0.1.
+ *
+ *   crowd hold PORT NUMBER SECONDS [FROM]
+ *     holds NUMBER connections that begin a TLS handshake and never finish it, for SECONDS or until the input
+ * ends; what the server closes is opened again. Prints "held NUMBER" when all are open for the first time,
+ * and at the end "closed NUMBER" with how many the server closed. With FROM they come from the address
+ * 127.0.0.FROM. crowd count PORT NUMBER [FROM [SPREAD]] opens NUMBER connections, waits until the server has
+ * closed some or half a second passed in which it closed none, and prints "open NUMBER closed NUMBER". With
+ * SPREAD they come from so many addresses from FROM on, in turn. crowd honest PORT RATE SECONDS asks for
+ * /livez RATE times a second, by a clock that waits for nobody: three times of four on a kept connection,
+ *     else on a new one. Prints "requests N good N under100 P median MS p99 MS worst MS"; times count from
+ * the instant at which the request was due. P is the share of all requests, in percent. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST = 20000, KEPT = 32, GIVE_UP_MS = 5000, GOOD_MS = 100, REOPEN_MS = 20, AT_ONCE = 50 };
+
+static uint16_t port;
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1000 + (double)t.tv_nsec / 1e6;
+}
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static long number(const char *text, long most)
+{
+    char *end;
+    errno = 0;
+    long n = strtol(text, &end, 10);
+    if (errno || *end || end == text || n < 0 || n > most) {
+        fprintf(stderr, "crowd: %s is no number up to %ld\n", text, most);
+        exit(2);
+    }
+    return n;
+}
+
+/* A connecting socket, from 127.0.0.FROM when that is not 0. -1: refused at once. */
+static int begin(unsigned from)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        die("socket");
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    if (from > 0) {
+        at.sin_addr.s_addr = htonl(0x7f000000 | from);
+        if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0)
+            die("bind");
+    }
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    at.sin_port = htons(port);
+    if (connect(fd, (struct sockaddr *)&at, sizeof at) != 0 && errno != EINPROGRESS) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* --- connections that stay in their handshake --- */
+
+static struct pollfd held[MOST + 1];
+static bool greeted[MOST];
+
+/* Sends the beginning of a ClientHello once connected. False: the connection is gone. */
+static bool greet_or_drain(size_t i)
+{
+    static const char beginning[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    char scrap[4096];
+    if (held[i].revents & POLLOUT && !greeted[i]) {
+        greeted[i] = true;
+        held[i].events = POLLIN;
+        return send(held[i].fd, beginning, sizeof beginning - 1, MSG_NOSIGNAL) > 0;
+    }
+    ssize_t n = recv(held[i].fd, scrap, sizeof scrap, 0);
+    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void open_one(size_t i, unsigned from)
+{
+    held[i] = (struct pollfd){.fd = begin(from), .events = POLLIN | POLLOUT};
+    greeted[i] = false;
+}
+
+/* One look at all of them. Returns how many ended; sets *open to how many are greeted and open. */
+static size_t look(size_t n, int wait_ms, size_t *open)
+{
+    size_t ended = 0;
+    int ready = poll(held, n + 1, wait_ms);
+    if (ready < 0 && errno != EINTR)
+        die("poll");
+    *open = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (held[i].fd >= 0 && ready > 0 && held[i].revents && !greet_or_drain(i)) {
+            close(held[i].fd);
+            held[i].fd = -1;
+            ended++;
+        }
+        *open += held[i].fd >= 0 && greeted[i];
+    }
+    return ended;
+}
+
+static int hold(size_t n, long seconds, unsigned from)
+{
+    double end = now_ms() + (double)seconds * 1000;
+    size_t closed = 0, open = 0, opened = 0;
+    bool told = false;
+    double next = 0;
+    for (size_t i = 0; i < n; i++)
+        held[i].fd = -1;
+    held[n] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
+    while (now_ms() < end) {
+        size_t begun = 0;
+        for (size_t i = 0; now_ms() >= next && i < n && begun < AT_ONCE; i++) {
+            if (held[i].fd < 0) {
+                open_one(i, from);
+                begun++;
+                opened++;
+            }
+        }
+        if (begun > 0)
+            next = now_ms() + REOPEN_MS;
+        closed += look(n, REOPEN_MS, &open);
+        if (!told && (open == n || opened > n)) {
+            told = true;
+            printf("held %zu\n", n);
+            fflush(stdout);
+        }
+        char c;
+        if (held[n].revents && read(STDIN_FILENO, &c, 1) <= 0)
+            break;
+    }
+    printf("closed %zu\n", closed);
+    return 0;
+}
+
+static int count(size_t n, unsigned from, unsigned spread)
+{
+    size_t closed = 0, open = 0;
+    held[n].fd = -1;
+    for (size_t i = 0; i < n; i++) {
+        open_one(i, from + (unsigned)i % (spread > 0 ? spread : 1));
+        held[n].fd = -1;
+        if (i % 100 == 99)
+            closed += look(i + 1, 20, &open);
+    }
+    for (double quiet = now_ms(); now_ms() < quiet + 500;) {
+        size_t ended = look(n, 50, &open);
+        closed += ended;
+        if (ended > 0)
+            quiet = now_ms();
+    }
+    printf("open %zu closed %zu\n", open, closed);
+    fflush(stdout);
+    char c; /* they stay until somebody has looked at the server */
+    while (read(STDIN_FILENO, &c, 1) > 0)
+        continue;
+    return 0;
+}
+
+/* --- honest clients --- */
+
+enum state { FREE, HANDSHAKE, IDLE, ASKING, READING };
+
+struct client {
+    enum state state;
+    int fd;
+    gnutls_session_t session;
+    bool keep;
+    double due;
+    size_t sent, got;
+    char text[2048];
+};
+
+static gnutls_certificate_credentials_t anyone;
+static struct client clients[MOST];
+static double took[1000000];
+static size_t n_took, n_bad;
+
+static void end_client(struct client *c)
+{
+    if (c->session)
+        gnutls_deinit(c->session);
+    if (c->fd >= 0)
+        close(c->fd);
+    *c = (struct client){.state = FREE, .fd = -1};
+}
+
+static bool start_client(struct client *c, bool keep)
+{
+    c->fd = begin(0);
+    if (c->fd < 0 || gnutls_init(&c->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) != 0 ||
+        gnutls_set_default_priority(c->session) != 0 ||
+        gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, anyone) != 0) {
+        end_client(c);
+        return false;
+    }
+    gnutls_transport_set_int(c->session, c->fd);
+    c->state = HANDSHAKE;
+    c->keep = keep;
+    return true;
+}
+
+/* 1: the answer is whole, 0: not yet, -1: it is none. */
+static int whole(const struct client *c)
+{
+    const char *end = memmem(c->text, c->got, "\r\n\r\n", 4);
+    if (!end)
+        return c->got < sizeof c->text ? 0 : -1;
+    if (strncmp(c->text, "HTTP/1.1 200 ", 13) != 0)
+        return -1;
+    const char *field = memmem(c->text, c->got, "\r\nContent-Length: ", 18);
+    if (!field || field > end)
+        return -1;
+    size_t body = (size_t)strtoul(field + 18, NULL, 10);
+    return c->got >= (size_t)(end - c->text) + 4 + body;
+}
+
+/* As far as it goes without waiting. False: it failed. */
+static bool advance(struct client *c)
+{
+    static const char request[] = "GET /livez HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n";
+    ssize_t n = 0;
+    if (c->state == HANDSHAKE) {
+        int rc = gnutls_handshake(c->session);
+        if (rc < 0)
+            return !gnutls_error_is_fatal(rc);
+        c->state = ASKING;
+    }
+    if (c->state == ASKING) {
+        n = gnutls_record_send(c->session, request, sizeof request - 1);
+        if (n < 0)
+            return !gnutls_error_is_fatal((int)n);
+        c->state = READING;
+        c->got = 0;
+    }
+    while (c->state == READING) {
+        n = gnutls_record_recv(c->session, c->text + c->got, sizeof c->text - c->got);
+        if (n <= 0)
+            return n < 0 && !gnutls_error_is_fatal((int)n);
+        c->got += (size_t)n;
+        int done = whole(c);
+        if (done < 0)
+            return false;
+        if (done == 0)
+            continue;
+        took[n_took++] = now_ms() - c->due;
+        if (c->keep)
+            c->state = IDLE;
+        else
+            end_client(c);
+    }
+    return true;
+}
+
+static void fail_client(struct client *c)
+{
+    if (c->state != IDLE)
+        n_bad++;
+    end_client(c);
+}
+
+/* Gives a request that is due to a kept connection, or to a new one. */
+static void ask(double due, bool kept)
+{
+    struct client *free_one = NULL, *idle = NULL;
+    for (size_t i = 0; i < MOST && !(kept ? idle : free_one); i++) {
+        if (clients[i].state == IDLE)
+            idle = &clients[i];
+        else if (clients[i].state == FREE && !free_one)
+            free_one = &clients[i];
+    }
+    struct client *c = kept && idle ? idle : free_one;
+    if (!c || (c->state == FREE && !start_client(c, kept))) {
+        n_bad++;
+        return;
+    }
+    c->due = due;
+    if (c->state == IDLE)
+        c->state = ASKING;
+    if (!advance(c))
+        fail_client(c);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int honest(long rate, long seconds)
+{
+    static struct pollfd set[MOST];
+    static struct client *of[MOST];
+    size_t all = (size_t)(rate * seconds), asked = 0;
+    if (all == 0 || all > sizeof took / sizeof took[0])
+        return 2;
+    gnutls_certificate_allocate_credentials(&anyone);
+    for (size_t i = 0; i < MOST; i++)
+        clients[i].fd = -1;
+    double start = now_ms() + 50;
+    while (n_took + n_bad < all && now_ms() < start + (double)seconds * 1000 + GIVE_UP_MS) {
+        for (double due; asked < all && (due = start + (double)asked * 1000 / (double)rate) <= now_ms();
+             asked++)
+            ask(due, asked % 4 != 0);
+        size_t n = 0;
+        for (size_t i = 0; i < MOST; i++) {
+            if (clients[i].state == FREE)
+                continue;
+            bool out = clients[i].state == HANDSHAKE && gnutls_record_get_direction(clients[i].session);
+            set[n].fd = clients[i].fd;
+            set[n].events = out ? POLLOUT : POLLIN;
+            of[n++] = &clients[i];
+        }
+        if (poll(set, n, 1) < 0 && errno != EINTR)
+            die("poll");
+        for (size_t i = 0; i < n; i++) {
+            if (!set[i].revents)
+                continue;
+            /* The server may close a kept connection that is idle. */
+            if (of[i]->state == IDLE || !advance(of[i]))
+                fail_client(of[i]);
+        }
+    }
+    size_t under = 0;
+    qsort(took, n_took, sizeof took[0], by_size);
+    while (under < n_took && took[under] < GOOD_MS)
+        under++;
+    printf("requests %zu good %zu under%d %.2f median %.2f p99 %.2f worst %.2f\n", all, n_took, GOOD_MS,
+           100.0 * (double)under / (double)all, n_took ? took[n_took / 2] : 0,
+           n_took ? took[n_took * 99 / 100] : 0, n_took ? took[n_took - 1] : 0);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc >= 4) {
+        port = (uint16_t)number(argv[2], 65535);
+        size_t n = (size_t)number(argv[3], MOST - 1);
+        if (strcmp(argv[1], "hold") == 0 && (argc == 5 || argc == 6))
+            return hold(n, number(argv[4], 3600), argc == 6 ? (unsigned)number(argv[5], 65535) : 0);
+        if (strcmp(argv[1], "count") == 0 && argc <= 6)
+            return count(n, argc >= 5 ? (unsigned)number(argv[4], 65535) : 0,
+                         argc == 6 ? (unsigned)number(argv[5], 65535) : 0);
+        if (strcmp(argv[1], "honest") == 0 && argc == 5)
+            return honest((long)n, number(argv[4], 600));
+    }
+    fputs("usage: crowd hold PORT NUMBER SECONDS [FROM] | count PORT NUMBER [FROM [SPREAD]] | "
+          "honest PORT RATE SECONDS\n",
+          stderr);
+    return 2;
+}
