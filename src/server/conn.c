@@ -260,6 +260,9 @@ int conn_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st 
 static void on_established(struct transport *transport)
 {
     struct conn *conn = of_transport(transport);
+    /* A full handshake's client may want several connections; a resumed one used up one ticket. */
+    if (conn->listener->ticket_key.data && gnutls_protocol_get_version(transport->session) == GNUTLS_TLS1_3)
+        transport_tickets(transport, gnutls_session_is_resumed(transport->session) ? 1 : 2);
     finish(conn);
     conn_idle(conn);
     log_debug("%s: listener %s: %s %s%s", conn->remote, conn->listener_name, conn->facts.version,

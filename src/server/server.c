@@ -13,6 +13,7 @@
 #include "config/conf_diff.h"
 #include "server/listener.h"
 #include "server/shed.h"
+#include "tls/blocks.h"
 
 enum { MOST_LISTENERS = 64, MOST_SLEEP_MS = 1000, LEAST_SLEEP_MS = 20 };
 
@@ -414,6 +415,7 @@ int server_new(const char *conf_file, struct diag *diag, struct server **out)
 
 int server_start(struct server *server, struct diag *diag)
 {
+    blocks_use();
     int rc = pthread_create(&server->watch, NULL, watch, server);
     if (rc != 0) {
         struct src nowhere = {0};

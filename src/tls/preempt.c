@@ -17,6 +17,7 @@
 #include "tls/worker.h"
 
 static struct tls_library the_library;
+static int (*real_init)(gnutls_session_t *session, unsigned flags);
 static int (*real_setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
 static int (*real_epoll_wait)(int fd, struct epoll_event *events, int most, int timeout);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -39,6 +40,7 @@ static void find_all(void)
     find("gnutls_record_recv", &the_library.record_recv);
     find("gnutls_record_send", &the_library.record_send);
     find("gnutls_bye", &the_library.bye);
+    find("gnutls_init", &real_init);
     find("setsockopt", &real_setsockopt);
     find("epoll_wait", &real_epoll_wait);
 }
@@ -54,6 +56,14 @@ bool tls_library_hidden(void)
     void *seen = dlsym(RTLD_DEFAULT, "gnutls_handshake");
     int (*own)(gnutls_session_t) = gnutls_handshake;
     return memcmp(&seen, &own, sizeof seen) == 0;
+}
+
+/* The server sends its tickets itself (transport_tickets): two by default are more than a resumed session
+ * needs. */
+int gnutls_init(gnutls_session_t *session, unsigned flags)
+{
+    (void)tls_library();
+    return real_init(session, flags & GNUTLS_SERVER ? flags | GNUTLS_NO_AUTO_SEND_TICKET : flags);
 }
 
 int gnutls_handshake(gnutls_session_t session)
@@ -93,9 +103,11 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
     return real_setsockopt(fd, level, name, value, len);
 }
 
-/* The end of a worker's turn. A wait that is cut short returns no event, which MHD expects at any time. */
+/* Between two turns of a worker. A wait that is cut short returns no event, which MHD expects at any time. */
 int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
 {
     (void)tls_library();
-    return real_epoll_wait(fd, events, most, worker_here() ? worker_before_wait(timeout) : timeout);
+    if (!worker_here())
+        return real_epoll_wait(fd, events, most, timeout);
+    return real_epoll_wait(fd, events, most, worker_before_wait(timeout));
 }

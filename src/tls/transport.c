@@ -607,6 +607,12 @@ ssize_t transport_send(struct transport *t, const void *data, size_t size)
     return n;
 }
 
+void transport_tickets(struct transport *t, unsigned n)
+{
+    if (t->worker)
+        (void)gnutls_session_ticket_send(t->session, n, 0);
+}
+
 int transport_bye(struct transport *t, gnutls_close_request_t how)
 {
     /* Before the handshake there is nothing to close, and a lingering connection said its last word. */

@@ -142,6 +142,10 @@ static inline void transport_rest(struct transport *transport, bool resting, siz
  * wakes and decides. */
 void transport_expire(struct transport *transport);
 
+/* Within `established`: sends `n` session tickets, when that is for the server to do; errors show at the next
+ * call. */
+void transport_tickets(struct transport *transport, unsigned n);
+
 /* What preempt.c calls; see gnutls_handshake, gnutls_record_recv, gnutls_record_send, gnutls_bye for the
  * results. */
 int transport_handshake(struct transport *transport);

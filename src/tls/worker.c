@@ -21,6 +21,9 @@ static void wipe(void *cls)
     struct worker *worker = cls;
     while (worker->resting.next != &worker->resting)
         worker_rouse(worker->resting.next);
+    while (worker->n_blocks > 0)
+        free(worker->block[--worker->n_blocks]);
+    self = NULL;
     gnutls_memset(worker, 0, sizeof *worker);
     free(worker);
 }
@@ -46,6 +49,7 @@ struct worker *worker_self(void)
         free(worker);
         return NULL;
     }
+    worker->n_blocks = 0;
     worker->resting = (struct worker_rest){.next = &worker->resting, .prev = &worker->resting};
     return self = worker;
 }

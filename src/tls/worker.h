@@ -25,8 +25,12 @@ struct worker_rest {
     size_t size;
 };
 
+enum { WORKER_BLOCKS = 4 };
+
 struct worker {
-    struct worker_rest resting;    /* anchor of a ring, the longest first */
+    struct worker_rest resting; /* anchor of a ring, the longest first */
+    void *block[WORKER_BLOCKS]; /* see blocks.h; owned */
+    unsigned n_blocks;
     uint8_t input[WORKER_INPUT];   /* what one read took */
     uint8_t joined[RECORD_PLAIN];  /* plaintext of a response's head and body */
     uint8_t output[WORKER_OUTPUT]; /* ciphertext of a batch */
