@@ -330,8 +330,13 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
     /* A client that leaves before its handshake is done, as browsers do before they ask their user, was not
      * refused. */
     bool left = sent < 0 && (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_PULL_ERROR);
-    log_line(left ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s: listener %s: handshake refused: %s%s",
-             conn->remote, conn->listener_name, why, line.data ? line.data : "");
+    /* One that said nothing at all was a balancer's check of the port, a scan, or one of thousands in an
+     * attack. */
+    enum log_level level = !left                        ? LOG_LEVEL_WARNING
+                           : record_hello(conn->record) ? LOG_LEVEL_INFO
+                                                        : LOG_LEVEL_DEBUG;
+    log_line(level, "%s: listener %s: handshake refused: %s%s", conn->remote, conn->listener_name, why,
+             line.data ? line.data : "");
     buf_done(&line);
 
     record_end(conn->record);

@@ -21,7 +21,12 @@
 #include "server/server.h"
 #include "tls/facts.h"
 
-enum { BACKLOG = 1024, ADDRESS_TEXT = 300, FIELD_RECORD = 80 /* MHD's, of a header field */ };
+enum {
+    BACKLOG = 1024,
+    ADDRESS_TEXT = 300,
+    FIELD_RECORD = 80 /* MHD's, of a header field */,
+    MOST_UNSENT = 256 * 1024
+};
 
 struct listener {
     struct server *server;
@@ -242,6 +247,10 @@ int listener_open(struct server *server, const struct conf_listener *of, struct 
 
 int listener_start(struct listener *listener, const struct conf *conf, unsigned workers, struct err *err)
 {
+    /* Connections inherit it: of what a client does not read, the kernel holds so much and no more. Without
+     * it a few hundred slow readers take gigabytes, and the time to encrypt them. */
+    int unsent = MOST_UNSENT;
+    setsockopt(listener->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     errno = 0;
     listener->daemon = start(listener, conf, workers);
     if (!listener->daemon)
