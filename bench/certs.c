@@ -1,4 +1,4 @@
-/* Many server certificates at once, for the benchmark's row about reloading them.
+/* Many certificates at once, for the benchmark's rows about reloading them and about clients that are new.
  *
  *     certs FOLDER N CA.crt CA.key
  *
@@ -28,16 +28,30 @@ static FILE *open_file(const char *path, const char *mode)
     return file;
 }
 
-static void add_name(X509 *crt, const char *name)
+static void add_extension(X509 *crt, X509 *ca, int nid, const char *value)
 {
-    char text[128];
-    snprintf(text, sizeof text, "DNS:%s", name);
-    X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, text);
+    X509V3_CTX ctx;
+    X509V3_set_ctx(&ctx, ca, crt, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+    if (!extension || !X509_add_ext(crt, extension, -1))
+        die(value);
+    X509_EXTENSION_free(extension);
+}
+
+/* Good for a server and for a client. */
+static void describe(X509 *crt, X509 *ca, const char *name)
+{
+    char dns[128];
+    snprintf(dns, sizeof dns, "DNS:%s", name);
     X509_NAME *subject = X509_get_subject_name(crt);
-    if (!san || !X509_add_ext(crt, san, -1) ||
-        !X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0))
+    if (!X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0))
         die(name);
-    X509_EXTENSION_free(san);
+    add_extension(crt, ca, NID_basic_constraints, "critical,CA:FALSE");
+    add_extension(crt, ca, NID_key_usage, "critical,digitalSignature");
+    add_extension(crt, ca, NID_ext_key_usage, "serverAuth,clientAuth");
+    add_extension(crt, ca, NID_subject_key_identifier, "hash");
+    add_extension(crt, ca, NID_authority_key_identifier, "keyid");
+    add_extension(crt, ca, NID_subject_alt_name, dns);
 }
 
 static void issue(const char *folder, long number, X509 *ca, EVP_PKEY *ca_key)
@@ -53,7 +67,7 @@ static void issue(const char *folder, long number, X509 *ca, EVP_PKEY *ca_key)
         !X509_gmtime_adj(X509_getm_notBefore(crt), -DAY) ||
         !X509_gmtime_adj(X509_getm_notAfter(crt), 90 * DAY) || !X509_set_pubkey(crt, key))
         die("certificate");
-    add_name(crt, name);
+    describe(crt, ca, name);
     if (!X509_sign(crt, ca_key, EVP_sha256()))
         die("signature");
 

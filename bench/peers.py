@@ -116,7 +116,7 @@ class Caddy(Peer):
     name = program = package = "caddy"
 
     @classmethod
-    def version(cls, _setting):
+    def version(cls, setting):
         return subprocess.run([cls.find(), "version"], capture_output=True, text=True).stdout.strip()
 
     def write(self):

@@ -61,6 +61,16 @@ class Setting:
         self.certificates = []  # (name, PEM file) of more servers by name
 
 
+def prepare(scratch, mtlsd, load, certs):
+    """A practice PKI and files to serve, in the scratch folder."""
+    setting = Setting(scratch, f"{scratch}/lab", mtlsd, load, certs)
+    subprocess.run([setting.mtlsd, "lab", str(setting.lab)], check=True, stdout=subprocess.DEVNULL)
+    setting.www.mkdir()
+    for name, size in (("1k.bin", 1 << 10), ("100k.bin", 100 << 10), ("10m.bin", 10 << 20)):
+        (setting.www / name).write_bytes(os.urandom(size))
+    return setting
+
+
 class Server:
     name = program = package = None
     kinds = {"requests", "handshakes", "memory", "beside", "workers", "start", "reload"}  # of rows that it can do
@@ -69,8 +79,8 @@ class Server:
         self.setting = setting
         self.workers = workers
         self.cpus = cpus
-        self.process = None
-        self.folder = None
+        self.process = self.folder = None
+        self.seen = 0  # clients, in rows where they take turns
 
     version_option = "-v"
 
@@ -83,7 +93,7 @@ class Server:
         return None if cls.find() else f"{cls.program} is not installed (Debian: {cls.package})"
 
     @classmethod
-    def version(cls, _setting):
+    def version(cls, setting):
         done = subprocess.run([cls.find(), cls.version_option], capture_output=True, text=True)
         return (done.stdout + done.stderr).strip().splitlines()[0]
 
@@ -156,12 +166,12 @@ class Server:
             todo += children(pid)
         return pids
 
-    def stop(self):
+    def stop(self, patience=10):
         if not self.process:
             return
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(patience)
         except subprocess.TimeoutExpired:
             for pid in self.tree():
                 os.kill(pid, signal.SIGKILL)
