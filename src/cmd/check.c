@@ -4,8 +4,10 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "os/privileges.h"
 #include "server/snapshot.h"
 
 static const char USAGE[] = "Usage: mtlsd check [-c FILE]\n"
@@ -15,12 +17,25 @@ static const char USAGE[] = "Usage: mtlsd check [-c FILE]\n"
                             "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
                             "  -h, --help           this text\n";
 
+/* The start reads the files as root, a reload as the user that the process has become: what that one cannot
+ * read is found here. */
+static void check_user(const struct conf *conf, struct diag *diag)
+{
+    struct privileges privileges;
+    if (conf->user.text && geteuid() != 0)
+        diag_warning(diag, conf->user.src,
+                     "run this check as root to see whether the user %s may read the files", conf->user.text);
+    else if (privileges_find(conf, diag, &privileges) == 0 && privileges_check(&privileges, conf, diag) != 0)
+        return;
+}
+
 static int check(const char *conf_file)
 {
     struct diag diag = {.emit = diag_print, .cls = stdout};
     struct snapshot *snapshot = NULL;
     if (snapshot_build(conf_file, NULL, &diag, &snapshot) == 0) {
         snapshot_lint(snapshot, clock_now(), &diag);
+        check_user(snapshot->conf, &diag);
         snapshot_unref(snapshot);
     }
     if (diag.errors == 0 && diag.warnings == 0)

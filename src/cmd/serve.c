@@ -11,10 +11,16 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "os/activation.h"
+#include "os/notify.h"
+#include "os/privileges.h"
+#include "os/sandbox.h"
 #include "report/access.h"
 #include "server/server.h"
 #include "server/watch.h"
@@ -30,6 +36,16 @@ static const char USAGE[] =
     "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
     "      --ready-file F   once all listeners accept, write a line `NAME URL` for each to F\n"
     "  -h, --help           this text\n";
+
+/* The main thread's things. */
+struct life {
+    const char *conf_file, *ready_file;
+    int signal_fd;
+    int timer_fd; /* the service manager's watchdog is to be fed; -1: there is none */
+    struct server *server;
+    struct sandbox *sandbox;
+    struct watch *watch;
+};
 
 /* The log's form of a finding, for a reload. */
 static void log_finding(void *cls, enum diag_severity severity, struct src src, const char *text)
@@ -99,66 +115,209 @@ static struct watch *start_watch(struct server *server)
     return watch;
 }
 
+/* A path outside of the sandbox looks like one without rights: says which it is. */
+static void explain(const struct life *life)
+{
+    struct diag silent = {0}, diag = {.emit = log_finding};
+    struct conf *conf = NULL;
+    if (!sandbox_is_fenced(life->sandbox) || conf_load(life->conf_file, &silent, &conf) != 0)
+        return;
+    sandbox_explain(life->sandbox, conf, &diag);
+    conf_free(conf);
+}
+
+static void say_ready(const struct life *life, const char *status)
+{
+    notify_send("READY=1\nSTATUS=%s; generation %llu", status,
+                (unsigned long long)server_generation(life->server));
+}
+
 /* True when a watched file changed while the reload was under way: it may have been read before. */
-static bool reload(struct server *server, struct watch **watch)
+static bool reload(struct life *life)
 {
     struct diag diag = {.emit = log_finding};
-    if (server_reload(server, &diag) != 0) {
+    /* Type=notify-reload waits for the stamp; a reload of large files gets the watchdog's whole time. */
+    notify_send("RELOADING=1\nMONOTONIC_USEC=%llu\nWATCHDOG=1", (unsigned long long)clock_mono_us());
+    if (server_reload(life->server, &diag) != 0) {
+        explain(life);
         log_error("the reload failed with %u error%s: the old configuration keeps serving", diag.errors,
                   diag.errors == 1 ? "" : "s");
+        say_ready(life, "serving; the last reload failed");
         return false; /* the old files are still watched, so that mending one reloads again */
     }
-    if (open_logs(server) != 0)
+    if (open_logs(life->server) != 0) {
+        explain(life);
         log_warning("a log stays where it was");
-    struct watch *next = start_watch(server);
-    bool changed = *watch && next && watch_read(*watch);
-    watch_free(*watch);
-    *watch = next;
+    }
+    struct watch *next = start_watch(life->server);
+    bool changed = life->watch && next && watch_read(life->watch);
+    watch_free(life->watch);
+    life->watch = next;
+    say_ready(life, "serving");
     return changed;
+}
+
+/* Only a server whose every thread has moved since the last time is said to be alive. */
+static void feed_watchdog(struct life *life)
+{
+    uint64_t times;
+    if (read(life->timer_fd, &times, sizeof times) != (ssize_t)sizeof times)
+        return;
+    if (server_turns(life->server))
+        notify_send("WATCHDOG=1");
+    else
+        log_warning("a thread has not moved for some time; the service manager's watchdog is not fed");
+}
+
+/* Three times within the time that the manager allows, so that one slow turn does no harm. */
+static int start_watchdog(struct server *server)
+{
+    uint64_t ms = notify_watchdog_ms() / 3;
+    if (ms == 0)
+        return -1;
+    struct timespec every = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+    struct itimerspec spec = {every, every};
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (fd < 0 || timerfd_settime(fd, 0, &spec, NULL) != 0)
+        log_error("watchdog: %s", strerror(errno));
+    (void)server_turns(server); /* asks for the first */
+    return fd;
 }
 
 /* Waits for a signal, a change of a watched file or the end of `timeout_ms` (-1: none). Returns the signal's
  * number, 0 for a change, -1 when the time is over. */
-static int wait_for_event(int signal_fd, struct watch *watch, int timeout_ms)
+static int wait_for_event(struct life *life, int timeout_ms)
 {
     for (;;) {
-        struct pollfd ready[2] = {{.fd = signal_fd, .events = POLLIN},
-                                  {.fd = watch ? watch_fd(watch) : -1, .events = POLLIN}};
-        int n = poll(ready, 2, timeout_ms);
+        struct pollfd ready[3] = {{.fd = life->signal_fd, .events = POLLIN},
+                                  {.fd = life->watch ? watch_fd(life->watch) : -1, .events = POLLIN},
+                                  {.fd = life->timer_fd, .events = POLLIN}};
+        int n = poll(ready, 3, timeout_ms);
         if (n == 0)
             return -1;
         struct signalfd_siginfo info;
-        if (n > 0 && ready[0].revents && read(signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        if (n > 0 && ready[0].revents && read(life->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
             return (int)info.ssi_signo;
-        if (n > 0 && ready[1].revents && watch_read(watch))
+        if (n > 0 && ready[2].revents)
+            feed_watchdog(life);
+        if (n > 0 && ready[1].revents && watch_read(life->watch))
             return 0;
     }
 }
 
-/* The main thread's life: everything that comes from outside the connections comes here. */
-static void wait_for_the_end(struct server *server, int signal_fd)
+static void drain(struct life *life, int signal_number)
 {
-    struct watch *watch = start_watch(server);
+    struct snapshot *snapshot = server_snapshot(life->server);
+    long long timeout = snapshot->conf->drain_timeout;
+    snapshot_unref(snapshot);
+    log_notice("%s: no new connections; waiting for the open ones", strsignal(signal_number));
+    notify_send("STOPPING=1\nSTATUS=waiting for open connections\nEXTEND_TIMEOUT_USEC=%lld",
+                (timeout + 5) * 1000000);
+    server_drain(life->server);
+}
+
+/* The main thread's life: everything that comes from outside the connections comes here. */
+static void wait_for_the_end(struct life *life)
+{
+    life->watch = start_watch(life->server);
     int settle = -1; /* milliseconds until changed files are believed to be whole */
     for (;;) {
-        int event = wait_for_event(signal_fd, watch, settle);
+        int event = wait_for_event(life, settle);
         if (event == 0) {
             settle = SETTLE_MS;
         } else if (event == -1 || event == SIGHUP) {
             if (event == -1)
                 log_notice("a file changed");
-            settle = reload(server, &watch) ? SETTLE_MS : -1;
+            settle = reload(life) ? SETTLE_MS : -1;
         } else if (event == SIGUSR1) {
             struct err err = {0};
             if (log_reopen(&err) != 0 || access_reopen(&err) != 0)
                 log_error("%s", err.text);
         } else {
-            log_notice("%s: no new connections; waiting for the open ones", strsignal(event));
+            drain(life, event);
             break;
         }
     }
-    watch_free(watch);
-    server_drain(server);
+}
+
+/* Binds; from then on the process is who it stays. Logs are opened after that, so that what could not be
+ * opened again, after a rotation, is found now. */
+static int bind_and_drop(struct life *life, const struct conf *conf, struct diag *diag)
+{
+    struct err err = {0};
+    struct privileges privileges;
+    int *inherited = calloc(conf->n_listeners, sizeof *inherited);
+    int rc = inherited ? privileges_find(conf, diag, &privileges) : err_nomem(&err);
+    if (rc == 0)
+        rc = activation_match(conf, diag, inherited);
+    if (rc == 0)
+        rc = server_bind(life->server, inherited, diag);
+    free(inherited);
+    if (rc == 0)
+        rc = privileges_drop(&privileges, &err);
+    if (rc == 0)
+        rc = privileges_harden(&err); /* again: a change of the user makes dumps possible */
+    if (rc != 0) {
+        if (err.code)
+            log_error("%s", err.text);
+        return rc;
+    }
+    rc = open_logs(life->server);
+    struct diag to_log = {.emit = log_finding};
+    if (rc == 0)
+        rc = privileges_check(&privileges, conf, &to_log);
+    if (rc == 0 && geteuid() == 0 && !conf->user.text)
+        log_warning(
+            "runs as root: write user = \"NAME\" to become somebody with fewer rights after the start");
+    return rc;
+}
+
+/* The order is the point: everything that needs rights, then fewer rights, then the first thread. */
+static int start(struct life *life, struct diag *diag)
+{
+    struct err err = {0};
+    int rc = privileges_harden(&err);
+    notify_open();
+    if (rc == 0)
+        rc = server_new(life->conf_file, diag, &life->server);
+    if (rc == 0) {
+        struct snapshot *snapshot = server_snapshot(life->server);
+        rc = bind_and_drop(life, snapshot->conf, diag);
+        if (rc == 0)
+            rc = sandbox_enter(snapshot->conf, life->ready_file, &life->sandbox, &err);
+        snapshot_unref(snapshot);
+    }
+    if (rc == 0)
+        rc = server_start(life->server, diag);
+    if (err.code)
+        log_error("%s", err.text);
+    return rc;
+}
+
+static int announce(struct life *life)
+{
+    struct buf lines;
+    buf_init(&lines, 0);
+    int rc = ERR_NOMEM;
+    server_describe(life->server, &lines);
+    if (buf_failed(&lines)) {
+        log_error("out of memory");
+        goto out;
+    }
+    log_notice("mtlsd %s serves; transport %s", PACKAGE_VERSION,
+               transport_preempted() ? "own" : "libmicrohttpd's");
+    for (char *line = lines.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+        log_notice("listening: %.*s", (int)(end - line), line);
+    if (life->ready_file && write_ready_file(life->ready_file, &lines) != 0) {
+        log_error("cannot write the ready file %s: %s", life->ready_file, strerror(errno));
+        rc = ERR_IO;
+        goto out;
+    }
+    say_ready(life, "serving");
+    rc = 0;
+out:
+    buf_done(&lines);
+    return rc;
 }
 
 static int serve(const char *conf_file, const char *ready_file)
@@ -172,44 +331,32 @@ static int serve(const char *conf_file, const char *ready_file)
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
-    int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-    if (signal_fd < 0) {
+    struct life life = {.conf_file = conf_file, .ready_file = ready_file, .timer_fd = -1};
+    life.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    if (life.signal_fd < 0) {
         fprintf(stderr, "mtlsd: signalfd: %s\n", strerror(errno));
         return EXIT_FAILURE;
     }
 
     struct diag diag = {.emit = diag_print, .cls = stderr};
-    struct server *server = NULL;
-    struct buf lines;
-    buf_init(&lines, 0);
     int status = EXIT_FAILURE;
     raise_descriptor_limit();
-    if (server_new(conf_file, &diag, &server) != 0 || open_logs(server) != 0 ||
-        server_start(server, &diag) != 0) {
+    if (start(&life, &diag) != 0) {
         fprintf(stderr, "mtlsd: not started; `mtlsd check -c %s` shows all findings\n", conf_file);
-        goto out;
+    } else if (announce(&life) == 0) {
+        life.timer_fd = start_watchdog(life.server);
+        wait_for_the_end(&life);
+        status = EXIT_SUCCESS;
     }
-    server_describe(server, &lines);
-    if (buf_failed(&lines)) {
-        log_error("out of memory");
-        goto out;
-    }
-    log_notice("mtlsd %s serves; transport %s", PACKAGE_VERSION,
-               transport_preempted() ? "own" : "libmicrohttpd's");
-    for (char *line = lines.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
-        log_notice("listening: %.*s", (int)(end - line), line);
-    if (ready_file && write_ready_file(ready_file, &lines) != 0) {
-        log_error("cannot write the ready file %s: %s", ready_file, strerror(errno));
-        goto out;
-    }
-    wait_for_the_end(server, signal_fd);
-    status = EXIT_SUCCESS;
-out:
-    buf_done(&lines);
-    server_free(server);
+    watch_free(life.watch);
+    server_free(life.server);
+    sandbox_free(life.sandbox);
     access_close();
     log_close();
-    close(signal_fd);
+    notify_close();
+    if (life.timer_fd >= 0)
+        close(life.timer_fd);
+    close(life.signal_fd);
     return status;
 }
 

@@ -14,6 +14,7 @@ enum crl_check { CRL_CHECK_OFF, CRL_CHECK_LEAF, CRL_CHECK_CHAIN };
 enum crl_stale { CRL_STALE_REFUSE, CRL_STALE_GRACE, CRL_STALE_ACCEPT };
 enum error_detail { ERROR_DETAIL_FULL, ERROR_DETAIL_CODE, ERROR_DETAIL_NONE };
 enum access_format { ACCESS_FORMAT_COMBINED, ACCESS_FORMAT_JSON };
+enum sandbox_mode { SANDBOX_ON, SANDBOX_LOG, SANDBOX_OFF };
 enum reload_mode { RELOAD_SIGNAL, RELOAD_AUTO };
 
 /* A text and where it was written. A relative file name was joined to the configuration file's folder; a
@@ -70,8 +71,11 @@ struct conf {
     struct conf_text document_root;
     struct conf_text access_log; /* "off", "stdout", "syslog" or a file */
     enum access_format access_log_format;
-    struct conf_text error_log; /* "stderr", "syslog" or a file */
-    int log_level;              /* enum log_level */
+    struct conf_text error_log;   /* "stderr", "syslog" or a file */
+    int log_level;                /* enum log_level */
+    struct conf_text user, group; /* whom to become, names or numbers */
+    enum sandbox_mode sandbox;
+    struct conf_list sandbox_paths;
     long long handshake_timeout, header_timeout, idle_timeout, drain_timeout; /* seconds */
     long long body_timeout, request_timeout;                                  /* seconds */
     long long max_connections, max_connections_per_address, max_handshakes;   /* 0: derived, see limits.c */

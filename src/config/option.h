@@ -23,6 +23,8 @@ enum option_flag {
     OPTION_SECRET = 2,   /* names key material: never shown */
     OPTION_REQUIRED = 4, /* a section without it is an error */
     OPTION_SAMPLE = 8,   /* the sample file sets it, to its example; the others stand there as comments */
+    OPTION_FOLDER = 16,  /* PATH, PATHS: a folder with all that is below it; otherwise a file */
+    OPTION_WRITTEN = 32, /* PATH, PATHS: the server writes there; otherwise it only reads */
 };
 
 struct option_word {

@@ -1,6 +1,8 @@
 #include "server/listener.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <gnutls/abstract.h>
 #include <limits.h>
 #include <microhttpd.h>
@@ -8,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +40,9 @@ struct listener {
     int fd;
     size_t pool; /* bytes of MHD's memory for a connection; 0: an MHD whose use of it is not known */
     struct MHD_Daemon *daemon;
+    unsigned workers;
+    unsigned asked; /* turns that the workers were asked for; of the main thread */
+    atomic_uint turned;
 };
 
 static int bind_error(const char *address, int error, struct err *err)
@@ -52,6 +58,11 @@ static int bind_error(const char *address, int error, struct err *err)
                        address);
     if (error == EADDRNOTAVAIL)
         return err_set(err, ERR_IO, "address %s: no interface of this machine has that address", address);
+    if (error == EPERM)
+        return err_set(err, ERR_DENIED,
+                       "address %s: new listening sockets are forbidden since the start: restart, or start "
+                       "with sandbox = off",
+                       address);
     return err_set(err, ERR_IO, "address %s: %s", address, strerror(error));
 }
 
@@ -98,18 +109,39 @@ static int bind_address(const struct conf_address *at, const char *address, stru
     return fd >= 0 ? fd : bind_error(address, error, err);
 }
 
+union socket_address {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
 static unsigned bound_port(int fd)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-    } bound;
+    union socket_address bound;
     socklen_t len = sizeof bound;
     memset(&bound, 0, sizeof bound);
     if (getsockname(fd, &bound.any, &len) != 0)
         return 0;
     return ntohs(bound.any.sa_family == AF_INET6 ? bound.in6.sin6_port : bound.in.sin_port);
+}
+
+/* Makes a socket that somebody else has bound like one of bind_one's; `at` becomes where it really is. */
+static int take_over(int fd, struct conf_address *at, const char *address, struct err *err)
+{
+    union socket_address bound;
+    socklen_t len = sizeof bound;
+    memset(&bound, 0, sizeof bound);
+    int on = 1;
+    bool good = getsockname(fd, &bound.any, &len) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
+                fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0 &&
+                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
+    if (!good)
+        return err_set(err, ERR_IO, "address %s: its inherited socket cannot be used: %s", address,
+                       strerror(errno));
+    at->ipv6 = bound.any.sa_family == AF_INET6;
+    inet_ntop(bound.any.sa_family, at->ipv6 ? (void *)&bound.in6.sin6_addr : (void *)&bound.in.sin_addr,
+              at->host, sizeof at->host);
+    return 0;
 }
 
 static void make_url(struct listener *listener, const struct conf_address *at)
@@ -127,6 +159,8 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, sock
 {
     (void)len;
     struct listener *listener = cls;
+    if (address->sa_family == AF_UNIX) /* listener_turns */
+        return MHD_YES;
     return limits_admit(server_limits(listener->server), &listener->door, address) ? MHD_YES : MHD_NO;
 }
 
@@ -147,6 +181,10 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (!session || !fd || !address)
         return;
+    if (address->client_addr->sa_family == AF_UNIX) { /* listener_turns */
+        atomic_fetch_add_explicit(&listener->turned, 1, memory_order_relaxed);
+        return;
+    }
     *socket_context = conn_new(listener->server, listener->name, session->tls_session, fd->connect_fd,
                                address->client_addr);
     if (!*socket_context) {
@@ -219,20 +257,22 @@ static struct MHD_Daemon *start(struct listener *listener, const struct conf *co
                             on_mhd_log, listener, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
-int listener_open(struct server *server, const struct conf_listener *of, struct listener **out,
+int listener_open(struct server *server, const struct conf_listener *of, int inherited, struct listener **out,
                   struct err *err)
 {
     struct listener *listener = calloc(1, sizeof *listener);
     if (!listener)
         return err_nomem(err);
-    listener->fd = -1;
+    listener->fd = inherited;
     listener->server = server;
     listener->name = strdup(of->name);
     listener->address = strdup(of->address.text);
     listener->door.name = listener->name;
     struct conf_address at = {0};
     int rc = listener->name && listener->address ? conf_address(listener->address, &at, err) : err_nomem(err);
-    if (rc == 0) {
+    if (rc == 0 && inherited >= 0) {
+        rc = take_over(inherited, &at, listener->address, err);
+    } else if (rc == 0) {
         listener->fd = bind_address(&at, listener->address, err);
         rc = listener->fd < 0 ? listener->fd : 0;
     }
@@ -252,11 +292,43 @@ int listener_start(struct listener *listener, const struct conf *conf, unsigned 
     int unsent = MOST_UNSENT;
     setsockopt(listener->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     errno = 0;
+    listener->workers = workers;
     listener->daemon = start(listener, conf, workers);
     if (!listener->daemon)
         return err_set(err, ERR_IO, "address %s: libmicrohttpd could not start: %s", listener->address,
                        errno ? strerror(errno) : "no reason given");
     return 0;
+}
+
+/* Hands each worker one end of a socket pair, as if it had been accepted; MHD chooses the worker by the
+ * descriptor's number. The workers see the other end closed, and forget it. */
+static void ask_for_turns(struct listener *listener)
+{
+    static const struct sockaddr nobody = {.sa_family = AF_UNIX};
+    for (unsigned i = 0; i < listener->workers; i++) {
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+            return; /* out of descriptors: not a worker's fault */
+        while (pair[0] >= 0 && (unsigned)pair[0] % listener->workers != i) {
+            int next = fcntl(pair[0], F_DUPFD_CLOEXEC, pair[0] + 1);
+            close(pair[0]);
+            pair[0] = next;
+        }
+        if (pair[0] >= 0 && MHD_add_connection(listener->daemon, pair[0], &nobody, sizeof nobody) == MHD_YES)
+            listener->asked++;
+        close(pair[1]);
+    }
+}
+
+bool listener_turns(struct listener *listener)
+{
+    if (!listener->daemon || listener->fd < 0)
+        return true;
+    unsigned turned = atomic_load_explicit(&listener->turned, memory_order_relaxed);
+    bool all = turned >= listener->asked;
+    listener->asked = turned;
+    ask_for_turns(listener);
+    return all;
 }
 
 void listener_configure(struct listener *listener, const struct conf_listener *of)

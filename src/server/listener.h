@@ -9,10 +9,10 @@
 struct server;
 struct listener;
 
-/* Binds, so that a port in use is known before anything changes. 0 and *out, ERR_IO, ERR_DENIED with the
- * remedy. */
-MUST_CHECK int listener_open(struct server *server, const struct conf_listener *of, struct listener **out,
-                             struct err *err);
+/* Binds, so that a port in use is known before anything changes; or takes over `inherited`, a listening
+ * socket, unless that is -1. 0 and *out, ERR_IO, ERR_DENIED with the remedy. */
+MUST_CHECK int listener_open(struct server *server, const struct conf_listener *of, int inherited,
+                             struct listener **out, struct err *err);
 /* Starts to accept with `workers` threads, once the live snapshot has its entry. 0 or ERR_IO. */
 MUST_CHECK int listener_start(struct listener *listener, const struct conf *conf, unsigned workers,
                               struct err *err);
@@ -20,6 +20,9 @@ MUST_CHECK int listener_start(struct listener *listener, const struct conf *conf
 void listener_quiet(struct listener *listener);
 /* Ends every connection and frees it. */
 void listener_close(struct listener *listener);
+
+/* True when each worker has done a turn of its loop since the call before; asks each for another one. */
+bool listener_turns(struct listener *listener);
 
 /* What the newest configuration says of it. */
 void listener_configure(struct listener *listener, const struct conf_listener *of);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,8 @@ struct server {
 
     pthread_t watch;
     bool watching, stop; /* stop: under registry_lock */
+    _Atomic uint64_t watch_turns;
+    uint64_t seen_turns; /* of the main thread */
     atomic_bool draining;
 };
 
@@ -209,6 +212,7 @@ static void *watch(void *cls)
     pthread_mutex_lock(&server->registry_lock);
     while (!server->stop) {
         uint64_t sleep_ms = expire_all(server);
+        atomic_fetch_add_explicit(&server->watch_turns, 1, memory_order_relaxed);
         limits_tell(server->limits, clock_mono_ms());
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -231,8 +235,10 @@ static unsigned workers(const struct conf *conf)
 {
     if (conf->workers > 0)
         return (unsigned)conf->workers;
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 0 ? (unsigned)online : 1;
+    /* Those that this process may use, which in a container are fewer than there are. Needs no file. */
+    cpu_set_t usable;
+    int n = sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 1;
+    return n > 0 ? (unsigned)n : 1;
 }
 
 static struct listener *find_listener(struct server *server, const struct conf_listener *wanted)
@@ -264,7 +270,8 @@ static void configure_listeners(struct server *server, const struct conf *conf)
 
 /* Binds what `conf` has and the server lacks, at the end of server->listener. On failure those are closed
  * again. */
-static int bind_missing(struct server *server, const struct conf *conf, struct diag *diag)
+static int bind_missing(struct server *server, const struct conf *conf, const int *inherited,
+                        struct diag *diag)
 {
     size_t had = server->n_listeners;
     for (size_t i = 0; i < conf->n_listeners; i++) {
@@ -273,7 +280,8 @@ static int bind_missing(struct server *server, const struct conf *conf, struct d
             continue;
         struct err err = {0};
         int rc = server->n_listeners < MOST_LISTENERS
-                     ? listener_open(server, wanted, &server->listener[server->n_listeners], &err)
+                     ? listener_open(server, wanted, inherited ? inherited[i] : -1,
+                                     &server->listener[server->n_listeners], &err)
                      : err_set(&err, ERR_RANGE, "there may be %d listeners at most", MOST_LISTENERS);
         if (rc != 0) {
             diag_error(diag, wanted->address.src, "listen \"%s\": %s", wanted->name, err.text);
@@ -413,6 +421,11 @@ int server_new(const char *conf_file, struct diag *diag, struct server **out)
     return 0;
 }
 
+int server_bind(struct server *server, const int *inherited, struct diag *diag)
+{
+    return bind_missing(server, server->snapshot->conf, inherited, diag);
+}
+
 int server_start(struct server *server, struct diag *diag)
 {
     blocks_use();
@@ -424,10 +437,19 @@ int server_start(struct server *server, struct diag *diag)
     }
     server->watching = true;
     const struct conf *conf = server->snapshot->conf;
-    rc = bind_missing(server, conf, diag);
     configure_listeners(server, conf);
     shed_start(server->limits);
-    return rc == 0 ? start_from(server, 0, conf, diag) : rc;
+    return start_from(server, 0, conf, diag);
+}
+
+bool server_turns(struct server *server)
+{
+    uint64_t turns = atomic_load_explicit(&server->watch_turns, memory_order_relaxed);
+    bool all = turns != server->seen_turns;
+    server->seen_turns = turns;
+    for (size_t i = 0; i < server->n_listeners; i++)
+        all = listener_turns(server->listener[i]) && all;
+    return all;
 }
 
 void server_free(struct server *server)
@@ -489,7 +511,7 @@ int server_reload(struct server *server, struct diag *diag)
     if (rc == 0)
         conf_warn_restart(server->started_with, snapshot->conf, &inner);
     if (rc == 0)
-        rc = bind_missing(server, snapshot->conf, &inner);
+        rc = bind_missing(server, snapshot->conf, NULL, &inner);
     if (rc == 0) {
         /* Bound, published, then accepting: a new listener's first connection finds its entry. */
         warn_ceiling(server, snapshot->conf, &inner);

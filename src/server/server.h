@@ -11,8 +11,15 @@
 /* Makes a server for a configuration file: reads it (findings go to `diag`), binds nothing yet. 0 and *out.
  */
 MUST_CHECK int server_new(const char *conf_file, struct diag *diag, struct server **out);
-/* Binds every listener. Findings (port in use, no right to bind) go to `diag` with file and line. */
+/* Binds every listener. Findings (port in use, no right to bind) go to `diag` with file and line.
+ * `inherited`, when not NULL, has a listening socket (taken over) or -1 for each listener of the
+ * configuration. */
+MUST_CHECK int server_bind(struct server *server, const int *inherited, struct diag *diag);
+/* Starts the threads and accepts. Before it the process has only the thread that called server_new. */
 MUST_CHECK int server_start(struct server *server, struct diag *diag);
+/* For a watchdog, from the thread that started the server: true when every worker and the thread of deadlines
+ * has done its turn since the call before; asks them for another turn. */
+bool server_turns(struct server *server);
 /* Stops what still runs and frees all. */
 void server_free(struct server *server);
 

@@ -6,7 +6,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "config/option.h"
+#include "config/conf_paths.h"
 
 struct watched {
     int id;     /* inotify's, of the folder */
@@ -51,32 +51,18 @@ static int add(struct watch *watch, const char *path, struct err *err)
     return rc;
 }
 
-static int add_text(struct watch *watch, const struct conf_text *text, struct err *err)
-{
-    if (!text->text || strncmp(text->text, "pkcs11:", 7) == 0)
-        return 0;
-    return add(watch, text->text, err);
-}
+struct adding {
+    struct watch *watch;
+    struct err *err;
+};
 
-/* The files that one section names, found through the table of options. Logs are written by the server
- * itself, and the document root is read anew for each request. */
-static int add_section(struct watch *watch, enum option_section section, const void *base, struct err *err)
+/* Logs are written by the server itself, and what lies in folders is read anew for each request. */
+static int add_path(void *cls, const struct option *option, const struct conf_text *path)
 {
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < OPTION_COUNT; i++) {
-        const struct option *option = &OPTIONS[i];
-        const void *field = (const char *)base + option->offset;
-        if (option->section != section || option->also || strcmp(option->name, "document_root") == 0)
-            continue;
-        if (option->type == OPTION_PATH) {
-            rc = add_text(watch, field, err);
-        } else if (option->type == OPTION_PATHS) {
-            const struct conf_list *list = field;
-            for (size_t j = 0; rc == 0 && j < list->n; j++)
-                rc = add_text(watch, &list->item[j], err);
-        }
-    }
-    return rc;
+    const struct adding *adding = cls;
+    if (option && (option->flags & (OPTION_WRITTEN | OPTION_FOLDER)))
+        return 0;
+    return add(adding->watch, path->text, adding->err);
 }
 
 int watch_new(const struct conf *conf, struct watch **out, struct err *err)
@@ -85,14 +71,9 @@ int watch_new(const struct conf *conf, struct watch **out, struct err *err)
     if (!watch)
         return err_nomem(err);
     watch->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    int rc =
-        watch->fd < 0 ? err_set(err, ERR_IO, "inotify: %s", strerror(errno)) : add(watch, conf->file, err);
-    for (size_t i = 0; rc == 0 && i < conf->n_names; i++)
-        rc = add_text(watch, &conf->names[i], err);
-    if (rc == 0)
-        rc = add_section(watch, SECTION_GLOBAL, conf, err);
-    for (size_t i = 0; rc == 0 && i < conf->n_listeners; i++)
-        rc = add_section(watch, SECTION_LISTEN, &conf->listener[i], err);
+    struct adding adding = {watch, err};
+    int rc = watch->fd < 0 ? err_set(err, ERR_IO, "inotify: %s", strerror(errno))
+                           : conf_paths(conf, add_path, &adding);
     if (rc == 0)
         *out = watch;
     else

@@ -1,0 +1,25 @@
+/* The sandbox: after the start the process keeps what serving needs and nothing else. Of the files those
+ * beneath the configured ones' folders (fence.h), of the system calls a list (filter.h), no capabilities. */
+#ifndef MTLSD_OS_SANDBOX_H
+#define MTLSD_OS_SANDBOX_H
+
+#include "base/diag.h"
+#include "base/err.h"
+#include "config/conf.h"
+
+struct sandbox;
+
+/* Enters it, as conf->sandbox says, for good; before any thread is started, after the listeners are bound and
+ * the tokens opened. `ready_file` may be NULL. What this system cannot do is logged. 0 and *out (also for
+ * sandbox = off); negative: the process must not go on. */
+MUST_CHECK int sandbox_enter(const struct conf *conf, const char *ready_file, struct sandbox **out,
+                             struct err *err);
+void sandbox_free(struct sandbox *sandbox);
+
+/* True when files outside of the sandbox are out of reach. */
+bool sandbox_is_fenced(const struct sandbox *sandbox);
+
+/* After a reload that failed: says which paths of the new configuration lie outside of the sandbox. */
+void sandbox_explain(const struct sandbox *sandbox, const struct conf *conf, struct diag *diag);
+
+#endif
