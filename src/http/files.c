@@ -58,7 +58,8 @@ static bool is_older(const struct timespec *a, const struct timespec *b)
     return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-/* Replaces `source` by the best neighbour that the client accepts and that is not older. ERR_IO, ERR_NOMEM or 0. */
+/* Replaces `source` by the best neighbour that the client accepts and that is not older. ERR_IO, ERR_NOMEM or
+ * 0. */
 static int choose_coding(const struct request *request, const char *name, struct source *source)
 {
     enum coding order[CODINGS];
