@@ -13,7 +13,9 @@ enum { CREDS_MOST_CHAIN = 16, CREDS_KEY_ID = 32 };
 struct part {
     gnutls_x509_crt_t crt;
     gnutls_privkey_t key;
-    unsigned char id[CREDS_KEY_ID]; /* of the public key */
+    unsigned char id[CREDS_KEY_ID];                            /* of the public key */
+    unsigned char subject[CREDS_KEY_ID], issuer[CREDS_KEY_ID]; /* SHA-256 of the names' DER */
+    bool orphan; /* its issuer was looked for, and is not there */
     const struct conf_text *from;
     size_t position;         /* in its file */
     bool in_pem;             /* so that the position was somebody's choice */

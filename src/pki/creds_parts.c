@@ -1,4 +1,5 @@
 /* From files in any order and form to leaves, keys and chains. */
+#include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,17 @@ static int key_id(gnutls_privkey_t key, unsigned char id[static CREDS_KEY_ID])
     return rc;
 }
 
+static int name_id(gnutls_x509_crt_t crt, int (*name)(gnutls_x509_crt_t, gnutls_datum_t *),
+                   unsigned char id[static CREDS_KEY_ID])
+{
+    gnutls_datum_t der = {0};
+    int rc = name(crt, &der);
+    if (rc >= 0)
+        rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, der.data, der.size, id);
+    gnutls_free(der.data);
+    return rc;
+}
+
 /* Chains that share an intermediate come as files that each hold it. */
 static const struct part *find_twin(const struct parts *parts, const struct part *part)
 {
@@ -95,6 +107,10 @@ static int list_file(struct parts *parts, const struct x509file *file, const str
         size_t len = CREDS_KEY_ID;
         *part = (struct part){.crt = file->crt[i], .from = from, .position = i, .in_pem = file->in_pem};
         rc = gnutls_x509_crt_get_key_id(part->crt, GNUTLS_KEYID_USE_SHA256, part->id, &len);
+        if (rc >= 0)
+            rc = name_id(part->crt, gnutls_x509_crt_get_raw_dn, part->subject);
+        if (rc >= 0)
+            rc = name_id(part->crt, gnutls_x509_crt_get_raw_issuer_dn, part->issuer);
         part->twin = rc >= 0 ? find_twin(parts, part) : NULL;
     }
     for (size_t i = 0; rc >= 0 && i < file->n_keys; i++) {
@@ -206,21 +222,39 @@ static bool contains(const struct part_chain *chain, const struct part *part)
     return false;
 }
 
-/* The issuer of the chain's last certificate among what was given; NULL when it is not there or there is
- * none above it. */
-static struct part *find_issuer(struct parts *parts, const struct part_chain *chain)
+/* The best issuer of `crt` that is not in its chain yet; only among those whose name has the same bytes, when
+ * so told. */
+static struct part *best_issuer(struct parts *parts, const struct part_chain *chain, const struct part *crt,
+                                bool same_bytes, bool *circle)
 {
-    const struct part *crt = chain->part[chain->n - 1];
     struct part *best = NULL;
-    if (self_signed(crt))
-        return NULL;
     for (size_t i = 0; i < parts->n_crts; i++) {
         struct part *issuer = &parts->crt[i];
-        if (issuer->twin || !gnutls_x509_crt_check_issuer(crt->crt, issuer->crt) || contains(chain, issuer))
+        if (issuer->twin || (same_bytes && memcmp(crt->issuer, issuer->subject, CREDS_KEY_ID) != 0) ||
+            !gnutls_x509_crt_check_issuer(crt->crt, issuer->crt))
             continue;
-        if (!best || better_issuer(crt, issuer, best))
+        if (contains(chain, issuer))
+            *circle = true;
+        else if (!best || better_issuer(crt, issuer, best))
             best = issuer;
     }
+    return best;
+}
+
+/* The issuer of the chain's last certificate among what was given; NULL when it is not there or there is
+ * none above it. GnuTLS's comparison of names that differ (case, kinds of strings) costs ten microseconds,
+ * which thousands of certificates make minutes: it is asked only when no name is the same byte by byte, and
+ * once for a certificate that has no issuer here. */
+static struct part *find_issuer(struct parts *parts, const struct part_chain *chain)
+{
+    struct part *crt = chain->part[chain->n - 1];
+    if (crt->orphan || self_signed(crt))
+        return NULL;
+    bool circle = false;
+    struct part *best = best_issuer(parts, chain, crt, true, &circle);
+    if (!best || !signed_by(crt, best))
+        best = best_issuer(parts, chain, crt, false, &circle);
+    crt->orphan = !best && !circle;
     return best;
 }
 
