@@ -242,9 +242,9 @@ static struct part *best_issuer(struct parts *parts, const struct part_chain *ch
 }
 
 /* The issuer of the chain's last certificate among what was given; NULL when it is not there or there is
- * none above it. GnuTLS's comparison of names that differ (case, kinds of strings) costs ten microseconds,
- * which thousands of certificates make minutes: it is asked only when no name is the same byte by byte, and
- * once for a certificate that has no issuer here. */
+ * none above it. GnuTLS's comparison of names that differ (it overlooks the kinds of strings) costs ten
+ * microseconds, which thousands of certificates make minutes: it is asked only when no name is the same byte
+ * by byte, and once for a certificate that has no issuer here. */
 static struct part *find_issuer(struct parts *parts, const struct part_chain *chain)
 {
     struct part *crt = chain->part[chain->n - 1];

@@ -114,6 +114,26 @@ START_TEST(which_issuer)
 }
 END_TEST
 
+/* An issuer whose name has other bytes and is the same: a string of another kind. */
+START_TEST(issuer_by_meaning)
+{
+    static const char UTF8_STRING[] =
+        "\x0c\x0cintermediate"; /* GnuTLS makes a PrintableString of it by itself */
+    struct mk_pair other = lf_make("O=creds", MK_CA | MK_NO_SKI, &lf.root, NULL);
+    ck_assert_int_ge(gnutls_x509_crt_set_dn_by_oid(other.crt, GNUTLS_OID_X520_COMMON_NAME, 1, UTF8_STRING,
+                                                   sizeof UTF8_STRING - 1),
+                     0);
+    lf_sign_for(&other, lf.intermediate.key, &lf.root);
+    struct mk_pair bare = lf_make("CN=bare,O=creds", MK_NO_AKI, &lf.intermediate, "localhost");
+    const struct mk_pair *const chain[] = {&bare, &other};
+    lf_add_crts(2, &bare, &other);
+    lf_add_key(&bare);
+    lf_expect_chain(2, chain);
+    mk_free(&other);
+    mk_free(&bare);
+}
+END_TEST
+
 /* Two roots that signed each other: neither is self-signed, and the chain ends all the same. */
 START_TEST(cross_signed)
 {
@@ -444,6 +464,7 @@ Suite *suite_creds_sets(void)
     tcase_add_test(tc, chains);
     tcase_add_test(tc, two_sets_share_an_issuer);
     tcase_add_test(tc, which_issuer);
+    tcase_add_test(tc, issuer_by_meaning);
     tcase_add_test(tc, cross_signed);
     tcase_add_test(tc, unreadable);
     tcase_add_test(tc, unused);
