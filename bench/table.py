@@ -48,6 +48,10 @@ def notes(results, about):
         shares = [f"{name} {one['share']:.0%}" for name, one in result["servers"].items() if "share" in one]
         if shares:
             yield f"{result['title']}: of the work the busiest worker did {', '.join(shares)}"
+    if about["idle"] < 10000:
+        yield f"quick: beside only {about['idle']:,} idle connections, and one round of what takes long"
+    if about["resident"] != "proportional":
+        yield f"resident memory is {about['resident']}: run it as root for the exact one"
     pinned = about["processors"]
     where = f"server on processor {pinned['server']}, client on {pinned['client']}" if pinned["server"] else "not pinned"
     yield f"{about['rounds']} rounds in {about['seconds']} s, {where}, load at the end {about['load']:.1f}"
