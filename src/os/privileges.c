@@ -170,7 +170,9 @@ int privileges_drop_capabilities(struct err *err)
     if (geteuid() == 0) /* without them root could not even read an ordinary user's files */
         return 0;
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}}, has[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &header, has) == 0 && memcmp(has, none, sizeof none) == 0)
+        return 0;
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (syscall(SYS_capset, &header, none) != 0)
         return err_set(err, ERR_DENIED, "cannot give up the capabilities: %s", strerror(errno));

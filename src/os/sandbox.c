@@ -142,12 +142,14 @@ int sandbox_enter(const struct conf *conf, const char *ready_file, struct sandbo
         rc = let_folder_in(sandbox, ready_file, FENCE_READY, err);
 #ifdef MTLSD_INSTRUMENTED
     /* Sanitizers trace their own threads, read /proc and run a symbolizer; coverage is written at the end. */
+    const bool possible = false;
     if (conf->sandbox != SANDBOX_OFF)
         log_info("sandbox: left out of a build with sanitizers or coverage");
 #else
-    if (rc == 0 && conf->sandbox != SANDBOX_OFF)
-        rc = enter(sandbox, conf, err);
+    const bool possible = true;
 #endif
+    if (rc == 0 && possible && conf->sandbox != SANDBOX_OFF)
+        rc = enter(sandbox, conf, err);
     if (rc == 0)
         *out = sandbox;
     else

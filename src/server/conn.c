@@ -131,9 +131,10 @@ void conn_expire(struct conn *conn, enum conn_end why)
 
 void conn_idle(struct conn *conn)
 {
-    set_phase(conn, CONN_IDLE, 0);
+    bool fresh = conn->n_requests == 0, ends = server_draining(conn->server) || conn->orphan;
+    set_phase(conn, fresh ? CONN_FRESH : CONN_IDLE, fresh && ends ? clock_mono_ms() + CONN_FRESH_MS : 0);
     transport_rest(&conn->transport, true, conn->pool_size);
-    if (server_draining(conn->server) || conn->orphan)
+    if (ends && !fresh)
         transport_expire(&conn->transport);
 }
 

@@ -22,7 +22,17 @@ struct listener;
 enum { CONN_REMOTE = LIMITS_REMOTE };
 
 /* What it is doing, for whoever ends its wait from another thread. */
-enum conn_phase { CONN_HANDSHAKE, CONN_IDLE, CONN_HEAD, CONN_BODY, CONN_ANSWER };
+enum conn_phase {
+    CONN_HANDSHAKE,
+    CONN_FRESH /* before its first request */,
+    CONN_IDLE,
+    CONN_HEAD,
+    CONN_BODY,
+    CONN_ANSWER
+};
+/* So long a client that has just connected is waited for when the server drains: it may have sent its request
+ * already, and need not expect that this connection ends without an answer. */
+enum { CONN_FRESH_MS = 1000 };
 /* Where it is among the handshakes in flight: nothing came yet, or its ClientHello did. */
 enum conn_handshaking { CONN_NO_HANDSHAKE, CONN_SILENT, CONN_TALKING };
 enum conn_end { CONN_GOES_ON, CONN_LATE, CONN_DISPLACED };

@@ -51,9 +51,8 @@ struct server {
     size_t n_handshakes;
 
     pthread_t watch;
-    bool watching, stop; /* stop: under registry_lock */
-    _Atomic uint64_t watch_turns;
-    uint64_t seen_turns; /* of the main thread */
+    bool watching, stop;              /* stop: under registry_lock */
+    _Atomic uint64_t watch_turned_ms; /* when it did its last turn */
     atomic_bool draining;
 };
 
@@ -212,7 +211,7 @@ static void *watch(void *cls)
     pthread_mutex_lock(&server->registry_lock);
     while (!server->stop) {
         uint64_t sleep_ms = expire_all(server);
-        atomic_fetch_add_explicit(&server->watch_turns, 1, memory_order_relaxed);
+        atomic_store_explicit(&server->watch_turned_ms, clock_mono_ms(), memory_order_relaxed);
         limits_tell(server->limits, clock_mono_ms());
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -429,6 +428,7 @@ int server_bind(struct server *server, const int *inherited, struct diag *diag)
 int server_start(struct server *server, struct diag *diag)
 {
     blocks_use();
+    atomic_init(&server->watch_turned_ms, clock_mono_ms());
     int rc = pthread_create(&server->watch, NULL, watch, server);
     if (rc != 0) {
         struct src nowhere = {0};
@@ -444,9 +444,8 @@ int server_start(struct server *server, struct diag *diag)
 
 bool server_turns(struct server *server)
 {
-    uint64_t turns = atomic_load_explicit(&server->watch_turns, memory_order_relaxed);
-    bool all = turns != server->seen_turns;
-    server->seen_turns = turns;
+    uint64_t turned = atomic_load_explicit(&server->watch_turned_ms, memory_order_relaxed);
+    bool all = clock_mono_ms() - turned < 5 * MOST_SLEEP_MS;
     for (size_t i = 0; i < server->n_listeners; i++)
         all = listener_turns(server->listener[i]) && all;
     return all;
@@ -550,10 +549,21 @@ bool server_draining(const struct server *server)
     return atomic_load_explicit(&server->draining, memory_order_relaxed);
 }
 
+/* Ends what is in this phase and has no deadline of its own. Under registry_lock. */
+static void end_those_in(struct server *server, enum conn_phase phase)
+{
+    for (struct conn *conn = server->conns; conn; conn = conn->next) {
+        if (atomic_load_explicit(&conn->phase, memory_order_relaxed) == phase &&
+            atomic_load_explicit(&conn->transport.deadline_ms, memory_order_relaxed) == 0)
+            transport_expire(&conn->transport);
+    }
+}
+
 void server_drain(struct server *server)
 {
     struct snapshot *snapshot = server_snapshot(server);
-    uint64_t until_ms = clock_mono_ms() + (uint64_t)snapshot->conf->drain_timeout * 1000;
+    uint64_t now_ms = clock_mono_ms(), fresh_ms = now_ms + CONN_FRESH_MS;
+    uint64_t until_ms = now_ms + (uint64_t)snapshot->conf->drain_timeout * 1000;
     snapshot_unref(snapshot);
     atomic_store(&server->draining, true);
     for (size_t i = 0; i < server->n_listeners; i++)
@@ -562,10 +572,7 @@ void server_drain(struct server *server)
     pthread_mutex_lock(&server->registry_lock);
     /* An idle connection has no deadline; it gets one that has passed, and its worker says goodbye. One with
      * a request under way ends with its response, which carries Connection: close. */
-    for (struct conn *conn = server->conns; conn; conn = conn->next) {
-        if (atomic_load_explicit(&conn->phase, memory_order_relaxed) == CONN_IDLE)
-            transport_expire(&conn->transport);
-    }
+    end_those_in(server, CONN_IDLE);
     while (server->n_conns > 0 && clock_mono_ms() < until_ms) {
         struct timespec next;
         clock_gettime(CLOCK_MONOTONIC, &next);
@@ -575,6 +582,10 @@ void server_drain(struct server *server)
             next.tv_nsec -= 1000000000;
         }
         pthread_cond_timedwait(&server->registry_moved, &server->registry_lock, &next);
+        if (fresh_ms != 0 && clock_mono_ms() >= fresh_ms) {
+            end_those_in(server, CONN_FRESH);
+            fresh_ms = 0;
+        }
     }
     size_t left = server->n_conns;
     pthread_mutex_unlock(&server->registry_lock);

@@ -17,8 +17,8 @@ MUST_CHECK int server_new(const char *conf_file, struct diag *diag, struct serve
 MUST_CHECK int server_bind(struct server *server, const int *inherited, struct diag *diag);
 /* Starts the threads and accepts. Before it the process has only the thread that called server_new. */
 MUST_CHECK int server_start(struct server *server, struct diag *diag);
-/* For a watchdog, from the thread that started the server: true when every worker and the thread of deadlines
- * has done its turn since the call before; asks them for another turn. */
+/* For a watchdog, from the thread that started the server: true when every worker has done a turn since
+ * the call before, and the thread of deadlines one within seconds; asks them for another turn. */
 bool server_turns(struct server *server);
 /* Stops what still runs and frees all. */
 void server_free(struct server *server);

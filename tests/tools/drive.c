@@ -8,6 +8,8 @@
  * connections, "closed" for those that ended load MS PATH PORT [cert=..] ...  -> "load REQUESTS ERRORS":
  * requests in a loop, a new connection every 10 ticket NAME                      -> "ticket NAME yes|no"
  *   close NAME                       -> "close NAME"
+ *   steady MS PATH PORT [cert=..] ...  -> "steady REQUESTS ERRORS RETRIED CONNECTIONS": the same, through
+ * restarts
  *
  * The server's certificate is checked against the file in $DRIVE_CA for the name localhost. */
 #include <arpa/inet.h>
@@ -34,6 +36,7 @@ struct link {
     gnutls_certificate_credentials_t creds;
     gnutls_datum_t ticket;
     bool open;
+    bool closing; /* the last response said Connection: close */
 };
 
 static struct link *links[MOST];
@@ -199,6 +202,8 @@ static int get(struct link *link, const char *path, const char *field, char *bod
             break;
     }
     keep_ticket(link);
+    const char *close = strcasestr(buffer, "\r\nConnection: close\r\n");
+    link->closing = close && close < end;
     snprintf(body, room, "%s", end + 4);
     for (char *p = body; *p; p++) {
         if (*p == '\n' || *p == '\r')
@@ -323,6 +328,40 @@ static void do_load(char **word, size_t n)
     printf("load %lu %lu\n", requests, errors);
 }
 
+/* As a well-behaved client through restarts: it keeps connections, closes when told to, and asks once more,
+ * on a new connection, when a kept one ended under its request (RFC 9112 section 9.3.1 allows that for GET).
+ * Everything else that goes wrong is an error. */
+static void do_steady(char **word, size_t n)
+{
+    static char body[BUFFER];
+    unsigned long requests = 0, errors = 0, retried = 0, connections = 0;
+    long until = now_ms() + atol(word[1]);
+    struct link link = {.open = false};
+    while (now_ms() < until) {
+        bool kept = link.open;
+        int rc = 0;
+        if (!kept) {
+            rc = connect_tls(&link, word[3], word + 4, n - 4);
+            connections++;
+        }
+        int status = rc < 0 ? rc : get(&link, word[2], NULL, body, sizeof body);
+        if (kept && status <= 0) {
+            shut(&link);
+            retried++;
+            continue;
+        }
+        requests++;
+        if (status != 200) {
+            fprintf(stderr, "drive: steady: %s %d\n", rc < 0 ? gnutls_strerror(rc) : "status", status);
+            errors++;
+        }
+        if (status != 200 || link.closing || requests % 10 == 0)
+            shut(&link);
+    }
+    shut(&link);
+    printf("steady %lu %lu %lu %lu\n", requests, errors, retried, connections);
+}
+
 int main(void)
 {
     char line[4096];
@@ -344,6 +383,8 @@ int main(void)
             do_getall(word[1]);
         else if (n >= 4 && strcmp(word[0], "load") == 0)
             do_load(word, n);
+        else if (n >= 4 && strcmp(word[0], "steady") == 0)
+            do_steady(word, n);
         else if (n >= 2 && strcmp(word[0], "ticket") == 0)
             printf("ticket %s %s\n", word[1], find(word[1]) && find(word[1])->ticket.data ? "yes" : "no");
         else if (n >= 2 && strcmp(word[0], "close") == 0) {
