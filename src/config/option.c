@@ -98,6 +98,10 @@ const struct option OPTIONS[] = {
      .help = "Most requests on one connection; the last answer closes it. A small number spreads clients "
              "anew over "
              "the servers behind a balancer, at the price of handshakes."},
+    {GLOBAL(file_cache), .type = OPTION_SIZE, .preset = "8m", .min = 0, .max = 1024 * MIB,
+     .help = "Most bytes of files of up to 256k that each worker keeps ready; a file that changed is read "
+             "again within "
+             "a second. 0: none."},
     {GLOBAL(max_header), .type = OPTION_SIZE, .preset = "16k", .min = 2 * KIB, .max = 256 * KIB,
      .flags = OPTION_RESTART,
      .help = "Most bytes of a request's line and header fields; more is answered 431."},

@@ -21,6 +21,9 @@ struct health_listener {
                                 never */
 };
 
+struct route;
+struct reply;
+
 struct health {
     time_t now;
     uint64_t uptime; /* seconds */
@@ -79,6 +82,10 @@ struct request {
     const struct rejection *rejections; /* newest first; only for the route that shows them */
     size_t n_rejections;
     int document_root; /* descriptor of the folder, -1: none */
+    /* Looks for a finished reply, after the policy allowed one; true: `reply` has it. NULL: there are none.
+     */
+    bool (*kept)(const struct request *request, const struct route *route, struct reply *reply);
+    void *kept_cls;
 };
 
 enum { REPLY_MOST_HEADERS = 16 };
@@ -92,6 +99,8 @@ struct reply {
     } header[REPLY_MOST_HEADERS];
     size_t n_headers;
     bool close;      /* end the connection after it */
+    void *ready;     /* a finished reply of the store's, borrowed, with a body of `length` bytes: the rest is
+                        unused */
     struct buf body; /* used when fd < 0 */
     int fd;          /* >= 0: the body is `length` bytes of this file from `offset`; the reply owns it */
     uint64_t offset, length;

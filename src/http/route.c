@@ -9,9 +9,14 @@
 #include "http/security.h"
 
 const struct route ROUTES[] = {
-    {.path = "/api", .handler = handle_api, .type = "application/json", .help = "the routes"},
+    {.path = "/api",
+     .handler = handle_api,
+     .keep = KEEP_SECOND,
+     .type = "application/json",
+     .help = "the routes"},
     {.path = "/api/tls",
      .handler = handle_tls,
+     .keep = KEEP_CONNECTION,
      .type = "application/json",
      .help = "what was negotiated on this connection, and what the client offered"},
     {.path = "/api/peer",
@@ -33,20 +38,27 @@ const struct route ROUTES[] = {
      .help = "the last refusals, who they were and why"},
     {.path = "/health",
      .handler = handle_health,
+     .needs_health = true,
      .exempt = true,
      .type = "application/health+json",
      .help = "the state of the server: certificates, CRLs, reloads; 503 when it fails"},
     {.path = "/livez",
      .handler = handle_livez,
+     .keep = KEEP_SECOND,
      .exempt = true,
      .type = "text/plain",
      .help = "ok while the process answers"},
     {.path = "/readyz",
      .handler = handle_readyz,
+     .needs_health = true,
      .exempt = true,
      .type = "text/plain",
      .help = "ok, or 503 while the server drains"},
-    {.path = "/", .handler = files_handler, .type = "files", .help = "files under the document root"},
+    {.path = "/",
+     .handler = files_handler,
+     .keep = KEEP_SECOND,
+     .type = "files",
+     .help = "files under the document root"},
 };
 const size_t ROUTE_COUNT = ARRAY_LEN(ROUTES);
 
@@ -146,6 +158,19 @@ static bool is_missing(const struct route *route, const char *path, const struct
     return route->needs_rule && !has_rules(decision->location);
 }
 
+bool route_keeps(const struct route *route, const struct request *request)
+{
+    static const char *const CONDITIONS[] = {
+        "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"};
+    if (route->keep == KEEP_NOT || (request->method != METHOD_GET && request->method != METHOD_HEAD))
+        return false;
+    for (size_t i = 0; route == FILES_ROUTE && i < ARRAY_LEN(CONDITIONS); i++) {
+        if (request->header(request, CONDITIONS[i]))
+            return false;
+    }
+    return true;
+}
+
 static void run(const struct route *route, const struct request *request, struct reply *reply)
 {
     int rc = route->handler(request, reply);
@@ -194,7 +219,8 @@ static void answer(const struct policy *policy, struct request *request, struct 
     switch (request->method) {
     case METHOD_GET:
     case METHOD_HEAD:
-        run(route, request, reply);
+        if (!request->kept || !request->kept(request, route, reply))
+            run(route, request, reply);
         break;
     case METHOD_OPTIONS:
         options_reply(reply);
@@ -209,6 +235,8 @@ static void answer(const struct policy *policy, struct request *request, struct 
 void route_dispatch(const struct policy *policy, struct request *request, struct reply *reply)
 {
     answer(policy, request, reply);
+    if (reply->ready)
+        return;
     if (route_match(request->path) != FILES_ROUTE && !security_has_header(reply, "Cache-Control"))
         (void)reply_header(reply, "Cache-Control", "no-store");
     security_headers(request->conf, reply);

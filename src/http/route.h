@@ -5,10 +5,19 @@
 
 #include "http/message.h"
 
+/* How long the reply to a GET without conditions is the same. */
+enum keep {
+    KEEP_NOT,
+    KEEP_CONNECTION, /* as long as the connection and the snapshot */
+    KEEP_SECOND,     /* for everybody who may see it: it cannot change, or may be a second old */
+};
+
 struct route {
     const char *path;
     int (*handler)(const struct request *request, struct reply *reply); /* 0, or negative: 500 */
-    bool exempt;      /* never asks the policy, never names an identity: /health and its like */
+    bool exempt;       /* never asks the policy, never names an identity: /health and its like */
+    bool needs_health; /* its handler looks at request->health */
+    enum keep keep;
     bool needs_rule;  /* exists only where a location with allow rules or client_cert = verified covers it */
     const char *type; /* what it answers with, for people */
     const char *help; /* one line */
@@ -19,6 +28,10 @@ extern const size_t ROUTE_COUNT;
 
 /* The row for a normalised path; never NULL: the last row is the files under the document root. */
 const struct route *route_match(const char *path);
+
+/* True when what is asked for does not depend on conditions or ranges, and its reply may be given again as
+ * the route says. */
+bool route_keeps(const struct route *route, const struct request *request);
 
 /* Matches, applies the policy, answers OPTIONS, 405, 404 and the rest; always fills `reply` (500 when all
  * else fails). It also adds the headers that every reply has: security headers, Cache-Control for the API. */

@@ -1,5 +1,6 @@
 #include "server/conn.h"
 
+#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -512,6 +513,8 @@ void conn_free(struct conn *conn)
     server_unregister(conn->server, conn);
     limits_release(&conn->place);
     transport_done(&conn->transport);
+    if (conn->kept.response)
+        MHD_destroy_response(conn->kept.response);
     peer_unref(conn->peer);
     creds_unref(conn->creds);
     snapshot_unref(conn->snapshot);

@@ -10,6 +10,7 @@
 
 #include "http/gate.h"
 #include "pki/verdict.h"
+#include "server/kept.h"
 #include "server/limits.h"
 #include "server/snapshot.h"
 #include "tls/facts.h"
@@ -18,6 +19,7 @@
 
 struct server;
 struct listener;
+struct route;
 
 enum { CONN_REMOTE = LIMITS_REMOTE };
 
@@ -60,6 +62,11 @@ struct conn {
     size_t pool_size; /* see transport_rest */
     struct http1_gate gate;
     struct http1_limits limits;
+
+    /* The finished reply of a route with KEEP_CONNECTION; a reference. */
+    struct kept kept;
+    const struct route *kept_route;
+    uint64_t kept_generation;
 
     /* The request under way. */
     uint64_t n_requests;

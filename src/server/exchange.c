@@ -1,5 +1,6 @@
 #include "server/exchange.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +8,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mapping.h"
 #include "base/text.h"
 #include "http/path.h"
 #include "http/problem.h"
 #include "http/route.h"
 #include "report/access.h"
 #include "server/conn.h"
+#include "server/kept.h"
 #include "server/server.h"
 
 static struct conn *conn_of(struct MHD_Connection *connection)
@@ -61,15 +64,100 @@ static enum http_method method_of(const char *method)
                                             : METHOD_OTHER;
 }
 
-/* Takes over the reply's body or file. NULL when memory is short. */
-static struct MHD_Response *response_of(struct reply *reply)
+/* A file that is sent block by block. Read, not mapped: one that is cut short meanwhile ends the connection,
+ * where touching lost pages would end the process. */
+struct file_part {
+    int fd;
+    uint64_t offset;
+};
+
+/* As much as the transport takes for a batch. */
+enum { FILE_BLOCK = 128 * 1024, SMALL_FILE = 256 * 1024 };
+
+static ssize_t read_part(void *cls, uint64_t at, char *out, size_t most)
+{
+    const struct file_part *part = cls;
+    ssize_t n;
+    do
+        n = pread(part->fd, out, most, (off_t)(part->offset + at));
+    while (n < 0 && errno == EINTR);
+    return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void free_part(void *cls)
+{
+    struct file_part *part = cls;
+    close(part->fd);
+    free(part);
+}
+
+static void free_mapping(void *cls)
+{
+    mapping_free(cls);
+}
+
+/* NULL: it cannot be mapped. */
+static struct MHD_Response *mapped_file(const struct reply *reply)
+{
+    const void *bytes;
+    if (reply->length > SIZE_MAX / 2)
+        return NULL;
+    struct mapping *mapping = mapping_new(reply->fd, reply->offset, (size_t)reply->length, &bytes);
+    if (!mapping)
+        return NULL;
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+        (size_t)reply->length, (void *)(uintptr_t)bytes, free_mapping, mapping);
+    if (!response)
+        mapping_free(mapping);
+    return response;
+}
+
+/* *shared becomes false when only one connection at a time can send it. */
+static struct MHD_Response *large_file(struct reply *reply, bool *shared)
+{
+    struct MHD_Response *response = mapped_file(reply);
+    if (response)
+        return response;
+    *shared = false;
+    struct file_part *part = malloc(sizeof *part);
+    if (!part)
+        return NULL;
+    *part = (struct file_part){reply->fd, reply->offset};
+    response = MHD_create_response_from_callback(reply->length, FILE_BLOCK, read_part, part, free_part);
+    if (response)
+        reply->fd = -1;
+    else
+        free(part);
+    return response;
+}
+
+static struct MHD_Response *small_file(const struct reply *reply)
+{
+    size_t len = (size_t)reply->length, have = 0;
+    char *body = malloc(len > 0 ? len : 1);
+    while (body && have < len) {
+        ssize_t n = pread(reply->fd, body + have, len - have, (off_t)(reply->offset + have));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break; /* it was cut short since it was looked at */
+        have += (size_t)n;
+    }
+    struct MHD_Response *response =
+        body && have == len ? MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE) : NULL;
+    if (!response)
+        free(body);
+    return response;
+}
+
+/* Takes over the reply's body or file. NULL when memory is short, or the file. */
+static struct MHD_Response *response_of(struct reply *reply, bool *shared)
 {
     struct MHD_Response *response;
     if (reply->fd >= 0) {
-        response = MHD_create_response_from_fd_at_offset64(reply->length, reply->fd, reply->offset);
+        response = reply->length <= SMALL_FILE ? small_file(reply) : large_file(reply, shared);
         if (!response)
             return NULL;
-        reply->fd = -1;
     } else {
         size_t len = 0;
         char *body = buf_take(&reply->body, &len);
@@ -94,13 +182,72 @@ static struct MHD_Response *response_of(struct reply *reply)
     return response;
 }
 
-static enum MHD_Result queue(struct MHD_Connection *connection, struct reply *reply)
+/* Where the answer to a request may come from, or go to, besides the handlers. */
+struct shelf {
+    struct conn *conn;
+    const struct route *route; /* whose reply may be kept; NULL: this one may not */
+    struct kept_key key;       /* for KEEP_SECOND */
+    uint64_t now_ms;
+};
+
+static bool from_shelf(const struct request *request, const struct route *route, struct reply *reply)
 {
-    struct MHD_Response *response = response_of(reply);
+    struct shelf *shelf = request->kept_cls;
+    if (!route_keeps(route, request))
+        return false;
+    struct conn *conn = shelf->conn;
+    struct kept found = {0};
+    shelf->route = route;
+    if (route->keep == KEEP_CONNECTION) {
+        if (conn->kept_route == route && conn->kept_generation == conn->snapshot->generation)
+            found = conn->kept;
+    } else {
+        shelf->key = (struct kept_key){conn->snapshot->generation, request->path,
+                                       request->header(request, "Accept-Encoding")};
+        (void)kept_find(&shelf->key, shelf->now_ms, &found);
+    }
+    if (!found.response)
+        return false;
+    reply->ready = found.response;
+    reply->length = found.length;
+    reply->status = 200;
+    return true;
+}
+
+/* Takes over the reference, or gives it back. */
+static void to_shelf(const struct shelf *shelf, const struct reply *reply, struct MHD_Response *response,
+                     uint64_t length)
+{
+    struct conn *conn = shelf->conn;
+    /* What is not in memory of its own costs the store none. */
+    const struct kept kept = {response, length, length > SMALL_FILE ? 0 : (size_t)length};
+    if (!shelf->route || reply->status != 200) {
+        MHD_destroy_response(response);
+    } else if (shelf->route->keep == KEEP_CONNECTION) {
+        if (conn->kept.response)
+            MHD_destroy_response(conn->kept.response);
+        conn->kept = kept;
+        conn->kept_route = shelf->route;
+        conn->kept_generation = conn->snapshot->generation;
+    } else if (!kept_add(&shelf->key, shelf->now_ms, (size_t)conn->snapshot->conf->file_cache, &kept)) {
+        MHD_destroy_response(response);
+    }
+}
+
+static enum MHD_Result queue(struct MHD_Connection *connection, const struct shelf *shelf,
+                             struct reply *reply, uint64_t length)
+{
+    if (reply->ready)
+        return MHD_queue_response(connection, reply->status, reply->ready);
+    bool shared = true;
+    struct MHD_Response *response = response_of(reply, &shared);
     if (!response)
         return MHD_NO;
     enum MHD_Result rc = MHD_queue_response(connection, reply->status, response);
-    MHD_destroy_response(response);
+    if (shared)
+        to_shelf(shelf, reply, response, length);
+    else
+        MHD_destroy_response(response);
     return rc;
 }
 
@@ -153,7 +300,8 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
                       reply);
         return;
     }
-    bool exempt = route_match(request->path)->exempt;
+    const struct route *route = route_match(request->path);
+    bool exempt = route->exempt;
     unsigned wait =
         exempt || snapshot->conf->request_rate == 0 ? 0 : limits_request(&conn->place, conn->remote);
     if (wait > 0) {
@@ -162,7 +310,7 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
             log_debug("%s: no room for Retry-After", conn->remote);
         return;
     }
-    if (exempt) {
+    if (route->needs_health) {
         server_health(conn->server, snapshot, &scratch->health);
         request->health = &scratch->health;
     }
@@ -216,23 +364,30 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
         .record = conn->transport.record,
         .document_root = -1,
     };
+    struct shelf shelf = {.conn = conn, .now_ms = clock_mono_ms()};
+    bool enough = conn->n_requests >= (uint64_t)conn->snapshot->conf->keepalive_requests;
+    bool close = enough || conn->orphan || server_draining(conn->server);
+    if (!close) { /* the finished ones do not say so */
+        request.kept = from_shelf;
+        request.kept_cls = &shelf;
+    }
     struct scratch scratch;
     struct reply reply;
     reply_init(&reply);
     answer(conn, &request, &scratch, &reply);
-    if (server_draining(conn->server) || conn->orphan)
-        reply.close = true;
-    if (conn->n_requests >= (uint64_t)conn->snapshot->conf->keepalive_requests) {
+    if (enough)
         limits_hit(conn->place.limits, LIMIT_keepalive_requests, conn->remote, conn->listener_name);
-        reply.close = true;
-    }
+    reply.close = reply.close || close || conn->orphan;
     conn->status = reply.status;
     bool bodiless = request.method == METHOD_HEAD || reply.status == 304 || reply.status == 204;
-    conn->reply_bytes = bodiless ? 0 : reply.fd >= 0 ? reply.length : reply.body.len;
+    uint64_t length = reply.ready || reply.fd >= 0 ? reply.length : reply.body.len;
+    conn->reply_bytes = bodiless ? 0 : length;
     if (conn->reply_bytes > 0)
-        transport_body_follows(&conn->transport);
+        transport_body_follows(&conn->transport, length);
     conn_answering(conn);
-    enum MHD_Result rc = queue(connection, &reply);
+    if (reply.close)
+        shelf.route = NULL;
+    enum MHD_Result rc = queue(connection, &shelf, &reply, length);
     if (rc != MHD_YES)
         log_error("%s: listener %s: a response could not be queued", conn->remote, conn->listener_name);
     reply_done(&reply);

@@ -119,6 +119,12 @@ ssize_t outflow_flush(struct outflow *out, int fd, bool *whole)
     return plain;
 }
 
+void outflow_drop(struct outflow *out)
+{
+    out->collecting = false;
+    out->len = 0;
+}
+
 void outflow_done(struct outflow *out)
 {
     free(out->kept);

@@ -47,6 +47,8 @@ int outflow_hold(struct outflow *out, struct worker *worker);
 /* Sends what waits for room; returns like outflow_end. Nothing, while a batch is collected. */
 ssize_t outflow_flush(struct outflow *out, int fd, bool *whole);
 
+/* Forgets the batch: the connection is over. */
+void outflow_drop(struct outflow *out);
 void outflow_done(struct outflow *out);
 
 #endif

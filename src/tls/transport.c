@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "base/clock.h"
+#include "base/mapping.h"
 #include "tls/library.h"
 #include "tls/names.h"
 
@@ -19,6 +20,7 @@ enum {
     MOST_LINGER = 1024 * 1024,
     /* A response's head up to this length waits for its body. */
     MOST_HEAD = 8192,
+    LONG_BODY_RECORDS = 3,
     /* Room for the longest flight of a server: a CA list of 64 KiB and a chain. */
     FLIGHT_BYTES = 192 * 1024,
 };
@@ -535,11 +537,11 @@ ssize_t transport_recv(struct transport *t, void *data, size_t size)
     return n;
 }
 
-/* Encrypts the head that was held back and as much of `data` as a batch takes. 0, or GnuTLS's error. */
-static int collect(struct transport *t, const uint8_t *data, size_t size)
+/* Encrypts the head that was held back and as much of `data` as `most` records take. 0, or GnuTLS's error. */
+static int collect(struct transport *t, const uint8_t *data, size_t size, unsigned most)
 {
     size_t lead = t->head_len; /* of the head, not yet encrypted */
-    while (size > 0 && outflow_fits(&t->out)) {
+    for (unsigned i = 0; size > 0 && i < most && outflow_fits(&t->out); i++) {
         const uint8_t *from = data;
         size_t len = size < RECORD_PLAIN ? size : RECORD_PLAIN;
         if (lead > 0) {
@@ -568,7 +570,10 @@ static int collect(struct transport *t, const uint8_t *data, size_t size)
     return 0;
 }
 
-static ssize_t send_batch(struct transport *t, const void *data, size_t size)
+/* A body that fits goes out whole. Of a longer one a call takes as much, in smaller sends: under the pacing
+ * of some congestion controls (BBR) a send of 128 KiB costs a third more processor time than three of 48 KiB,
+ * and under the others (CUBIC) a twentieth less. */
+static ssize_t send_batch(struct transport *t, const uint8_t *data, size_t size)
 {
     bool whole;
     ssize_t n = outflow_flush(&t->out, t->fd, &whole);
@@ -578,22 +583,35 @@ static ssize_t send_batch(struct transport *t, const void *data, size_t size)
         return n;
     if (!whole)
         return GNUTLS_E_AGAIN;
-    outflow_begin(&t->out, t->worker);
-    int rc = collect(t, data, size);
-    if (rc < 0)
-        return rc;
-    n = outflow_end(&t->out, t->worker, t->fd, &whole);
-    if (n < 0)
-        return GNUTLS_E_PUSH_ERROR;
-    return n > 0 ? n : GNUTLS_E_AGAIN;
+    unsigned records = size <= BATCH_PLAIN && !t->long_body ? BATCH_RECORDS + 1 : LONG_BODY_RECORDS;
+    size_t sent = 0, most = size < BATCH_PLAIN ? size : BATCH_PLAIN;
+    while (whole && sent < most) {
+        outflow_begin(&t->out, t->worker);
+        int rc = collect(t, data + sent, size - sent, records);
+        if (rc == 0 && mapping_is_broken(data)) {
+            /* The end of the file is gone, what was encrypted is not it: the stream ends here, without a
+             * goodbye that would call it whole. */
+            t->state = TRANSPORT_LINGER;
+            rc = GNUTLS_E_PUSH_ERROR;
+        }
+        if (rc < 0) {
+            outflow_drop(&t->out);
+            return rc;
+        }
+        n = outflow_end(&t->out, t->worker, t->fd, &whole);
+        if (n < 0)
+            return sent > 0 ? (ssize_t)sent : GNUTLS_E_PUSH_ERROR;
+        sent += (size_t)n;
+    }
+    return sent > 0 ? (ssize_t)sent : GNUTLS_E_AGAIN;
 }
 
 ssize_t transport_send(struct transport *t, const void *data, size_t size)
 {
     if (t->state != TRANSPORT_OPEN && t->state != TRANSPORT_POISON)
         return GNUTLS_E_INVALID_SESSION;
-    if (t->body_follows) {
-        t->body_follows = false;
+    if (t->head_next) {
+        t->head_next = false;
         if (size <= MOST_HEAD && (t->head = malloc(size)) != NULL) {
             memcpy(t->head, data, size);
             t->head_len = size;

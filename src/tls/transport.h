@@ -80,10 +80,11 @@ struct transport {
     struct outflow out;
     uint8_t *head; /* of a response, held back until its body comes; owned */
     size_t head_len;
+    bool long_body; /* the response's body is more than one batch */
     enum transport_state state;
     bool inside;          /* the library's function is on the stack: its own calls go straight to it */
     bool begun;           /* the first bytes were looked at */
-    bool body_follows;    /* the next bytes to send are a response's head, and its body follows */
+    bool head_next;       /* the next bytes to send are a response's head */
     bool left;            /* the peer closed its side */
     bool blocked;         /* the socket had no bytes or no room during the library's last call */
     bool flight_grown;    /* the send buffer was enlarged for a long flight */
@@ -121,11 +122,12 @@ static inline void transport_deadline(struct transport *transport, uint64_t at_m
     atomic_store_explicit(&transport->deadline_ms, at_ms, memory_order_relaxed);
 }
 
-/* Before a response with a body, of at least one byte, is given to MHD: its head waits for the body, to share
- * a record with it. */
-static inline void transport_body_follows(struct transport *transport)
+/* Before a response with a body, of `length` > 0 bytes, is given to MHD: its head waits for the body, to
+ * share a record with it. */
+static inline void transport_body_follows(struct transport *transport, uint64_t length)
 {
-    transport->body_follows = true;
+    transport->head_next = true;
+    transport->long_body = length > BATCH_PLAIN;
 }
 
 /* Says whether the connection is between two requests. MHD's pool of `pool_size` bytes is then empty but for

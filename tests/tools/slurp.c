@@ -1,7 +1,7 @@
 /* A client that reads in odd ways, for tests of how responses are sent: it pipelines the requests on its
  * stdin and prints a line for each response.
  *
- *   slurp PORT [chunk=N] [rcvbuf=N] [depth=N] [cut=N] [tls12] [wait]
+ *   slurp PORT [chunk=N] [rcvbuf=N] [depth=N] [cut=N] [stop=N] [tls12] [wait]
  *
  * A request is a line METHOD PATH [HEADER: VALUE]..., the headers separated by "|". A response's line is its
  * status, the length of its body and the body's SHA-256. chunk: the most bytes in one read from the socket.
@@ -27,7 +27,7 @@ enum { MOST_REQUESTS = 4096, BUFFER = 65536, SECONDS = 60 };
 static struct {
     int fd;
     size_t chunk;
-    long long cut; /* -1: never */
+    long long cut, stop; /* -1: never */
     gnutls_session_t session;
     char buffer[BUFFER];
     size_t at, len;
@@ -135,6 +135,10 @@ static void response(bool head)
         link_.bodies += (long long)n;
         if (link_.cut >= 0 && link_.bodies >= link_.cut)
             cut();
+        if (link_.stop >= 0 && link_.bodies >= link_.stop) {
+            link_.stop = -1;
+            raise(SIGSTOP);
+        }
     }
     unsigned char sum[32];
     gnutls_hash_deinit(hash, sum);
@@ -187,6 +191,7 @@ static void open_link(int argc, char **argv)
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     link_.chunk = (size_t)number(argc, argv, "chunk", BUFFER);
     link_.cut = number(argc, argv, "cut", -1);
+    link_.stop = number(argc, argv, "stop", -1);
     link_.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int rcvbuf = (int)number(argc, argv, "rcvbuf", 0), on = 1;
     if (rcvbuf > 0)

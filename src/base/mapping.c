@@ -1,0 +1,101 @@
+#include "base/mapping.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { MOST = 256 };
+
+/* A table of fixed size, because a signal handler looks into it. */
+struct mapping {
+    _Atomic uintptr_t start; /* 0: free; TAKEN: being filled or emptied */
+    size_t size;
+    _Atomic bool broken;
+};
+
+enum { TAKEN = 1 };
+
+static struct mapping table[MOST];
+static atomic_uint n_broken; /* ever */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static uintptr_t page;
+
+static struct mapping *find(uintptr_t at)
+{
+    for (size_t i = 0; i < MOST; i++) {
+        uintptr_t start = atomic_load_explicit(&table[i].start, memory_order_acquire);
+        if (start > TAKEN && at >= start && at - start < table[i].size)
+            return &table[i];
+    }
+    return NULL;
+}
+
+/* On the thread that touched the page, whose mapping cannot go meanwhile. Only mmap is called, a plain system
+ * call. */
+static void on_sigbus(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    uintptr_t at = (uintptr_t)info->si_addr;
+    struct mapping *mapping = info->si_code > 0 ? find(at) : NULL;
+    if (mapping) {
+        uintptr_t start = atomic_load(&mapping->start), from = at & ~(page - 1);
+        void *lost = (char *)info->si_addr - (at - from);
+        atomic_store(&mapping->broken, true);
+        atomic_fetch_add(&n_broken, 1);
+        if (mmap(lost, mapping->size - (from - start), PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                 0) == lost)
+            return;
+    }
+    signal(number, SIG_DFL); /* the instruction is tried again, and ends the process */
+}
+
+static void take_over(void)
+{
+    page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, NULL);
+}
+
+struct mapping *mapping_new(int fd, uint64_t offset, size_t length, const void **bytes)
+{
+    pthread_once(&once, take_over);
+    size_t lead = (size_t)(offset & (page - 1));
+    size_t size = (lead + length + page - 1) & ~(page - 1);
+    for (size_t i = 0; i < MOST; i++) {
+        uintptr_t none = 0;
+        if (!atomic_compare_exchange_strong(&table[i].start, &none, TAKEN))
+            continue;
+        char *start = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, (off_t)(offset - lead));
+        if (start == MAP_FAILED) {
+            atomic_store(&table[i].start, 0);
+            return NULL;
+        }
+        table[i].size = size;
+        atomic_store(&table[i].broken, false);
+        atomic_store_explicit(&table[i].start, (uintptr_t)start, memory_order_release);
+        *bytes = start + lead;
+        return &table[i];
+    }
+    return NULL;
+}
+
+void mapping_free(struct mapping *mapping)
+{
+    uintptr_t start = atomic_exchange(&mapping->start, TAKEN);
+    void *memory;
+    memcpy(&memory, &start, sizeof memory);
+    munmap(memory, mapping->size);
+    atomic_store(&mapping->start, 0);
+}
+
+bool mapping_is_broken(const void *p)
+{
+    if (atomic_load_explicit(&n_broken, memory_order_relaxed) == 0)
+        return false;
+    const struct mapping *mapping = find((uintptr_t)p);
+    return mapping && atomic_load(&mapping->broken);
+}

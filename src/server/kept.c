@@ -1,0 +1,148 @@
+#include "server/kept.h"
+
+#include <gnutls/crypto.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SETS = 256, WAYS = 2, FRESH_MS = 1000 };
+
+struct place {
+    struct kept kept; /* its response NULL: free */
+    uint64_t hash, generation, at_ms;
+    char *name; /* path, NUL, variant, NUL; owned */
+    size_t name_len;
+};
+
+struct store {
+    uint64_t seed; /* so that nobody outside knows which paths share a set */
+    size_t bytes;  /* that all bodies take */
+    size_t hand;   /* the place that gives way next when there are too many */
+    struct place place[SETS * WAYS];
+};
+
+static _Thread_local struct store *self;
+static pthread_key_t thread_key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void clear(struct store *store, struct place *place)
+{
+    if (!place->kept.response)
+        return;
+    MHD_destroy_response(place->kept.response);
+    store->bytes -= place->kept.memory;
+    free(place->name);
+    *place = (struct place){0};
+}
+
+static void free_store(void *cls)
+{
+    struct store *store = cls;
+    for (size_t i = 0; i < ARRAY_LEN(store->place); i++)
+        clear(store, &store->place[i]);
+    free(store);
+}
+
+static void make_key(void)
+{
+    if (pthread_key_create(&thread_key, free_store) != 0)
+        abort();
+}
+
+static struct store *own_store(void)
+{
+    if (self)
+        return self;
+    pthread_once(&once, make_key);
+    struct store *store = calloc(1, sizeof *store);
+    if (!store || gnutls_rnd(GNUTLS_RND_NONCE, &store->seed, sizeof store->seed) < 0 ||
+        pthread_setspecific(thread_key, store) != 0) {
+        free(store);
+        return NULL;
+    }
+    return self = store;
+}
+
+/* FNV-1a over both texts, from a secret start. */
+static uint64_t hash_key(uint64_t seed, const struct kept_key *key)
+{
+    uint64_t hash = seed ^ 0xcbf29ce484222325u;
+    for (const char *p = key->path; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+    hash *= 0x100000001b3u;
+    for (const char *p = key->variant ? key->variant : ""; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+    return hash ^ hash >> 32;
+}
+
+static bool is_named(const struct place *place, const struct kept_key *key)
+{
+    size_t len = strlen(key->path) + 1;
+    const char *variant = key->variant ? key->variant : "";
+    return len < place->name_len && memcmp(place->name, key->path, len) == 0 &&
+           strcmp(place->name + len, variant) == 0;
+}
+
+bool kept_find(const struct kept_key *key, uint64_t now_ms, struct kept *out)
+{
+    struct store *store = self;
+    if (!store)
+        return false;
+    uint64_t hash = hash_key(store->seed, key);
+    struct place *set = &store->place[hash % SETS * WAYS];
+    for (size_t i = 0; i < WAYS; i++) {
+        struct place *place = &set[i];
+        if (!place->kept.response || place->hash != hash || place->generation != key->generation ||
+            now_ms - place->at_ms >= FRESH_MS || !is_named(place, key))
+            continue;
+        *out = place->kept;
+        return true;
+    }
+    return false;
+}
+
+/* The place that a new response gets: its own when it is there, else the older one of the set. */
+static struct place *choose(struct store *store, uint64_t hash, const struct kept_key *key)
+{
+    struct place *set = &store->place[hash % SETS * WAYS], *oldest = set;
+    for (size_t i = 0; i < WAYS; i++) {
+        if (set[i].kept.response && set[i].hash == hash && is_named(&set[i], key))
+            return &set[i];
+        if (set[i].at_ms < oldest->at_ms)
+            oldest = &set[i];
+    }
+    return oldest;
+}
+
+bool kept_add(const struct kept_key *key, uint64_t now_ms, size_t room, const struct kept *what)
+{
+    const char *variant = key->variant ? key->variant : "";
+    size_t path_len = strlen(key->path) + 1, variant_len = strlen(variant) + 1;
+    if (room == 0 || what->memory > room || variant_len > KEPT_MOST_VARIANT)
+        return false;
+    struct store *store = own_store();
+    char *name = store ? malloc(path_len + variant_len) : NULL;
+    if (!name)
+        return false;
+    memcpy(name, key->path, path_len);
+    memcpy(name + path_len, variant, variant_len);
+
+    uint64_t hash = hash_key(store->seed, key);
+    struct place *place = choose(store, hash, key);
+    clear(store, place);
+    while (store->bytes + what->memory > room) {
+        clear(store, &store->place[store->hand]);
+        store->hand = (store->hand + 1) % ARRAY_LEN(store->place);
+    }
+    *place = (struct place){
+        .kept = *what,
+        .hash = hash,
+        .generation = key->generation,
+        .at_ms = now_ms,
+        .name = name,
+        .name_len = path_len + variant_len,
+    };
+    store->bytes += what->memory;
+    return true;
+}

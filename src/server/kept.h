@@ -1,0 +1,35 @@
+/* Finished responses that can be given again: a store for each worker thread, which nobody else touches. What
+ * is in it may be a second old at most, so that a file that was replaced is seen by then; a reload empties
+ * it. MHD counts the references to a response, so one may still be sent while its place goes to another. */
+#ifndef MTLSD_SERVER_KEPT_H
+#define MTLSD_SERVER_KEPT_H
+
+#include "base/base.h"
+
+struct MHD_Response;
+
+enum { KEPT_MOST_VARIANT = 160 }; /* bytes of an Accept-Encoding that is told from others */
+
+/* What was asked for. */
+struct kept_key {
+    uint64_t generation; /* of the snapshot */
+    const char *path;
+    const char *variant; /* Accept-Encoding, NULL: none */
+};
+
+/* A response and what the log wants to know of it. */
+struct kept {
+    struct MHD_Response *response;
+    uint64_t length; /* of its body */
+    size_t memory;   /* that the body takes */
+};
+
+/* The calling thread's response for `key`, not older than a second at `now_ms` (clock_mono_ms()). False:
+ * none. The response stays the store's. */
+bool kept_find(const struct kept_key *key, uint64_t now_ms, struct kept *out);
+
+/* Puts a response into the store, which takes the caller's reference over. The bodies there take `room` bytes
+ * at most; 0: nothing is kept. False: it was not, and the reference is still the caller's. */
+bool kept_add(const struct kept_key *key, uint64_t now_ms, size_t room, const struct kept *what);
+
+#endif
