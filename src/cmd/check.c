@@ -22,11 +22,13 @@ static const char USAGE[] = "Usage: mtlsd check [-c FILE]\n"
 static void check_user(const struct conf *conf, struct diag *diag)
 {
     struct privileges privileges;
-    if (conf->user.text && geteuid() != 0)
-        diag_warning(diag, conf->user.src,
-                     "run this check as root to see whether the user %s may read the files", conf->user.text);
-    else if (privileges_find(conf, diag, &privileges) == 0 && privileges_check(&privileges, conf, diag) != 0)
+    if (privileges_find(conf, false, diag, &privileges) != 0 || !privileges.change)
         return;
+    if (geteuid() != 0)
+        diag_warning(diag, conf->user.src,
+                     "run this check as root to see whether the user %s may read the files", privileges.name);
+    else
+        (void)!privileges_check(&privileges, conf, diag); /* what it could not do is among the findings */
 }
 
 static int check(const char *conf_file)

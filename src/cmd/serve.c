@@ -247,7 +247,7 @@ static int bind_and_drop(struct life *life, const struct conf *conf, struct diag
     struct err err = {0};
     struct privileges privileges;
     int *inherited = calloc(conf->n_listeners, sizeof *inherited);
-    int rc = inherited ? privileges_find(conf, diag, &privileges) : err_nomem(&err);
+    int rc = inherited ? privileges_find(conf, true, diag, &privileges) : err_nomem(&err);
     if (rc == 0)
         rc = activation_match(conf, diag, inherited);
     if (rc == 0)

@@ -77,7 +77,7 @@ static int find_group(const struct conf *conf, struct diag *diag, struct privile
     return 0;
 }
 
-int privileges_find(const struct conf *conf, struct diag *diag, struct privileges *out)
+int privileges_find(const struct conf *conf, bool now, struct diag *diag, struct privileges *out)
 {
     struct privileges wanted = {.change = conf->user.text != NULL};
     if (!wanted.change && conf->group.text) {
@@ -99,15 +99,14 @@ int privileges_find(const struct conf *conf, struct diag *diag, struct privilege
                    PRIVILEGES_GROUPS);
         return ERR_RANGE;
     }
-    if (geteuid() != 0) {
-        if (geteuid() != wanted.uid) {
-            diag_error(diag, conf->user.src,
-                       "user: only root can become %s: start as root, as %s, or leave user out", wanted.name,
-                       wanted.name);
-            return ERR_DENIED;
-        }
-        wanted = (struct privileges){.change = false};
+    uid_t self = geteuid();
+    if (now && self != 0 && self != wanted.uid) {
+        diag_error(diag, conf->user.src,
+                   "user: only root can become %s: start as root, as %s, or leave user out", wanted.name,
+                   wanted.name);
+        return ERR_DENIED;
     }
+    wanted.change = self == 0 || self != wanted.uid;
     *out = wanted;
     return 0;
 }

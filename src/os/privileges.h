@@ -22,7 +22,7 @@ struct privileges {
 /* Looks up whom `conf` wants the process to become. A user or group that is not there, and one that the
  * process cannot become because it is not root, are errors. Opens files of the system (passwd and its like).
  */
-MUST_CHECK int privileges_find(const struct conf *conf, struct diag *diag, struct privileges *out);
+MUST_CHECK int privileges_find(const struct conf *conf, bool now, struct diag *diag, struct privileges *out);
 
 /* Becomes that user, for good: all three ids, all groups; then reads them again and tries to go back, which
  * must fail. Before any thread is started. ERR_DENIED: the process must not go on. */

@@ -204,7 +204,7 @@ static int attempt_one(const struct conf *conf, int (*attempt)(void))
     struct privileges privileges;
     struct sandbox *sandbox = NULL;
     tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (privileges_find(conf, &diag, &privileges) != 0 || privileges_drop(&privileges, &err) != 0 ||
+    if (privileges_find(conf, true, &diag, &privileges) != 0 || privileges_drop(&privileges, &err) != 0 ||
         privileges_harden(&err) != 0 || sandbox_enter(conf, NULL, &sandbox, &err) != 0) {
         fprintf(stderr, "breakout: %s\n", err.text);
         return 255;
@@ -228,8 +228,6 @@ int main(int argc, char **argv)
 {
     struct diag diag = {.emit = diag_print, .cls = stderr};
     struct conf *conf = NULL;
-    if (argc != 6 || conf_load(argv[1], &diag, &conf) != 0)
-        return 2;
 #ifdef MTLSD_INSTRUMENTED
     puts("a build with sanitizers or coverage has no sandbox");
     return 77;
@@ -238,6 +236,8 @@ int main(int argc, char **argv)
         puts("built without libseccomp");
         return 77;
     }
+    if (argc != 6 || conf_load(argv[1], &diag, &conf) != 0)
+        return 2;
     inside = argv[2], outside = argv[3], linked = argv[4], log_file = argv[5];
     setvbuf(stdout, NULL, _IOLBF, 0);
     puts(in_child(conf, NULL) == 0 ? "fenced yes" : "fenced no");
