@@ -111,7 +111,7 @@ static void add(struct rules *rules, uint32_t action, const char *const *name, s
 /* Allows `name` when an argument, of which `mask` is looked at, has this value. */
 static void allow_if(struct rules *rules, const char *name, unsigned argument, uint64_t mask, uint64_t value)
 {
-    struct scmp_arg_cmp is = SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, value);
+    struct scmp_arg_cmp is = {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
     int call = seccomp_syscall_resolve_name(name);
     if (rules->rc == 0 && call != __NR_SCMP_ERROR && call >= 0)
         rules->rc = seccomp_rule_add_array(rules->context, SCMP_ACT_ALLOW, call, 1, &is);
@@ -139,8 +139,9 @@ static void allow_checked(struct rules *rules, bool tokens)
     allow_if(rules, "ioctl", 1, all, 0x541b);
     allow_if(rules, "ioctl", 1, all, 0x5401);
     /* The system's log, and the pairs by which workers are asked whether they turn. Neither can listen. */
-    struct scmp_arg_cmp datagram[] = {SCMP_CMP(0, SCMP_CMP_EQ, AF_UNIX),
-                                      SCMP_CMP(1, SCMP_CMP_MASKED_EQ, type, SOCK_DGRAM)};
+    const struct scmp_arg_cmp datagram[] = {
+        {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_UNIX, .datum_b = 0},
+        {.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = type, .datum_b = SOCK_DGRAM}};
     if (rules->rc == 0)
         rules->rc = seccomp_rule_add_array(rules->context, SCMP_ACT_ALLOW, SCMP_SYS(socket), tokens ? 1 : 2,
                                            datagram);
