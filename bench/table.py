@@ -49,7 +49,7 @@ def notes(results, about):
         if shares:
             yield f"{result['title']}: of the work the busiest worker did {', '.join(shares)}"
     if about["idle"] < 10000:
-        yield f"quick: beside only {about['idle']:,} idle connections, and one round of what takes long"
+        yield f"quick: only rows with a goal, beside only {about['idle']:,} idle connections, and one round of what takes long"
     if about["resident"] != "proportional":
         yield f"resident memory is {about['resident']}: run it as root for the exact one"
     pinned = about["processors"]
