@@ -1,37 +1,34 @@
 #include "report/access.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 
-enum { MOST_LINE = 32768 };
-
-/* --- formats
- * ------------------------------------------------------------------------------------------------------- */
-
 /* As Apache does: quotes and backslashes get a backslash, everything but printable ASCII becomes \xHH. */
+static void put_escaped(struct buf *out, const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        const unsigned char *plain = p;
+        while (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
+            p++;
+        if (p > plain)
+            buf_put(out, plain, (size_t)(p - plain));
+        if (*p == '"' || *p == '\\')
+            buf_printf(out, "\\%c", *p++);
+        else if (*p)
+            buf_printf(out, "\\x%02x", *p++);
+    }
+}
+
 static void put_quoted(struct buf *out, const char *text)
 {
     buf_putc(out, '"');
-    for (const unsigned char *p = (const unsigned char *)(text ? text : "-"); *p; p++) {
-        if (*p == '"' || *p == '\\')
-            buf_putc(out, '\\');
-        if (*p >= 0x20 && *p < 0x7f)
-            buf_putc(out, (char)*p);
-        else
-            buf_printf(out, "\\x%02x", *p);
-    }
+    put_escaped(out, text ? text : "-");
     buf_putc(out, '"');
 }
 
@@ -47,20 +44,32 @@ static void put_host(struct buf *out, const char *remote)
     buf_put(out, remote, len);
 }
 
+/* "[23/Nov/2026:20:00:00 +0000] ", made once a second on each thread. */
+static const char *combined_stamp(time_t at)
+{
+    static _Thread_local time_t made;
+    static _Thread_local char stamp[40];
+    if (at != made || !stamp[0]) {
+        struct tm tm;
+        gmtime_r(&at, &tm);
+        strftime(stamp, sizeof stamp, "[%d/%b/%Y:%H:%M:%S +0000] ", &tm);
+        made = at;
+    }
+    return stamp;
+}
+
 static void put_combined(struct buf *out, const struct access_record *r)
 {
-    struct tm tm;
-    char stamp[40];
-    gmtime_r(&r->at, &tm);
-    strftime(stamp, sizeof stamp, "%d/%b/%Y:%H:%M:%S +0000", &tm);
     put_host(out, r->remote);
-    buf_printf(out, " - - [%s] ", stamp);
-    struct buf line;
-    buf_init(&line, MOST_LINE);
-    buf_printf(&line, "%s %s %s", r->method, r->target, r->protocol);
-    put_quoted(out, buf_failed(&line) ? "-" : line.data);
-    buf_done(&line);
-    buf_printf(out, " %u %" PRIu64 " ", r->status, r->bytes);
+    buf_puts(out, " - - ");
+    buf_puts(out, combined_stamp(r->at));
+    buf_putc(out, '"');
+    put_escaped(out, r->method);
+    buf_putc(out, ' ');
+    put_escaped(out, r->target);
+    buf_putc(out, ' ');
+    put_escaped(out, r->protocol);
+    buf_printf(out, "\" %u %" PRIu64 " ", r->status, r->bytes);
     put_quoted(out, r->referer);
     buf_putc(out, ' ');
     put_quoted(out, r->user_agent);
@@ -117,101 +126,4 @@ void access_format(const struct access_record *record, enum access_format format
     else
         put_combined(out, record);
     buf_putc(out, '\n');
-}
-
-/* --- the sink
- * ------------------------------------------------------------------------------------------------------ */
-
-static struct {
-    pthread_rwlock_t lock;
-    atomic_bool enabled;
-    enum access_format format;
-    int fd; /* -1: none */
-    bool syslog;
-    char *path; /* NULL unless a file */
-} the_log = {.lock = PTHREAD_RWLOCK_INITIALIZER, .fd = -1};
-
-static int open_file(const char *path, struct err *err)
-{
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-    if (fd < 0)
-        return err_set(err, errno == EACCES ? ERR_DENIED : ERR_IO, "cannot open the access log %s: %s", path,
-                       strerror(errno));
-    return fd;
-}
-
-static void replace(int fd, bool to_syslog, char *path, enum access_format format)
-{
-    pthread_rwlock_wrlock(&the_log.lock);
-    int old = the_log.fd;
-    free(the_log.path);
-    the_log.fd = fd;
-    the_log.syslog = to_syslog;
-    the_log.path = path;
-    the_log.format = format;
-    atomic_store(&the_log.enabled, fd >= 0 || to_syslog);
-    pthread_rwlock_unlock(&the_log.lock);
-    if (old > STDERR_FILENO)
-        close(old);
-}
-
-int access_open(const char *target, enum access_format format, struct err *err)
-{
-    if (!target || strcmp(target, "off") == 0) {
-        replace(-1, false, NULL, format);
-    } else if (strcmp(target, "stdout") == 0) {
-        replace(STDOUT_FILENO, false, NULL, format);
-    } else if (strcmp(target, "syslog") == 0) {
-        replace(-1, true, NULL, format);
-    } else {
-        int fd = open_file(target, err);
-        if (fd < 0)
-            return fd;
-        char *path = strdup(target);
-        if (!path) {
-            close(fd);
-            return err_nomem(err);
-        }
-        replace(fd, false, path, format);
-    }
-    return 0;
-}
-
-int access_reopen(struct err *err)
-{
-    pthread_rwlock_rdlock(&the_log.lock);
-    char *path = the_log.path ? strdup(the_log.path) : NULL;
-    enum access_format format = the_log.format;
-    pthread_rwlock_unlock(&the_log.lock);
-    int rc = path ? access_open(path, format, err) : 0;
-    free(path);
-    return rc;
-}
-
-void access_close(void)
-{
-    replace(-1, false, NULL, ACCESS_FORMAT_COMBINED);
-}
-
-bool access_enabled(void)
-{
-    return atomic_load_explicit(&the_log.enabled, memory_order_relaxed);
-}
-
-void access_write(const struct access_record *record)
-{
-    struct buf line;
-    buf_init(&line, MOST_LINE);
-    pthread_rwlock_rdlock(&the_log.lock);
-    access_format(record, the_log.format, &line);
-    if (!buf_failed(&line)) {
-        if (the_log.syslog) {
-            syslog(LOG_DAEMON | LOG_INFO, "%.*s", (int)line.len - 1, line.data);
-        } else if (the_log.fd >= 0) {
-            /* A full disk must not stop the service, and there is nobody to tell per line. */
-            ssize_t ignored UNUSED = write(the_log.fd, line.data, line.len);
-        }
-    }
-    pthread_rwlock_unlock(&the_log.lock);
-    buf_done(&line);
 }

@@ -1,5 +1,6 @@
 /* The access log: one line per answered request, as Apache's combined format or as a JSON object. Formatting
- * is pure; a line reaches the file by one write(2), so that lines are never torn. */
+ * (access.c) is pure. Each thread collects its lines, and writes them whole when it has 64 KiB of them or
+ * access_flush is called (access_sink.c): nothing is shared between workers but the file. */
 #ifndef MTLSD_REPORT_ACCESS_H
 #define MTLSD_REPORT_ACCESS_H
 
@@ -36,5 +37,10 @@ MUST_CHECK int access_reopen(struct err *err);
 void access_close(void);
 bool access_enabled(void);
 void access_write(const struct access_record *record);
+/* Writes what all threads have collected; to be called about once a second, and by access_open, access_reopen
+ * and access_close by themselves. */
+void access_flush(void);
+/* Lines that were lost since the start: the disk was full, or memory short. */
+uint64_t access_dropped(void);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/conf_diff.h"
+#include "report/access.h"
 #include "server/listener.h"
 #include "server/shed.h"
 #include "tls/blocks.h"
@@ -213,6 +214,11 @@ static void *watch(void *cls)
         uint64_t sleep_ms = expire_all(server);
         atomic_store_explicit(&server->watch_turned_ms, clock_mono_ms(), memory_order_relaxed);
         limits_tell(server->limits, clock_mono_ms());
+        pthread_mutex_unlock(&server->registry_lock);
+        access_flush();
+        pthread_mutex_lock(&server->registry_lock);
+        if (server->stop)
+            break;
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += (time_t)(sleep_ms / 1000);

@@ -1,0 +1,267 @@
+#include "report/access.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+enum { FULL = 64 * 1024, MOST_LINE = 32 * 1024 };
+
+/* What a thread has to write. Its lock is the thread's own but for the moments when somebody flushes all. */
+struct lines {
+    pthread_mutex_t lock;
+    struct lines *next, *prev; /* under the_log.list_lock */
+    struct buf text;           /* whole lines */
+    size_t n;
+};
+
+/* Locks are taken in the order list_lock, a lines.lock, target. */
+static struct {
+    pthread_mutex_t list_lock;
+    struct lines *list;
+    pthread_rwlock_t target; /* against its replacement */
+    atomic_bool enabled;
+    atomic_int format; /* enum access_format */
+    int fd;            /* -1: none */
+    bool syslog;
+    char *path; /* NULL unless a file */
+    atomic_bool failing;
+    _Atomic uint64_t dropped;
+} the_log = {.list_lock = PTHREAD_MUTEX_INITIALIZER, .target = PTHREAD_RWLOCK_INITIALIZER, .fd = -1};
+
+static _Thread_local struct lines *own;
+static pthread_key_t key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* --- writing -------------------------------------------------------------------------------------------- */
+
+static void to_syslog(const struct buf *text)
+{
+    for (const char *line = text->data, *end = line + text->len; line < end;) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        size_t len = stop ? (size_t)(stop - line) : (size_t)(end - line);
+        syslog(LOG_DAEMON | LOG_INFO, "%.*s", (int)len, line);
+        line += len + 1;
+    }
+}
+
+static size_t count_lines(const char *text, size_t len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++)
+        n += text[i] == '\n';
+    return n;
+}
+
+/* A full disk must not stop the service. What was not written is counted; half a line at the end of a file is
+ * taken back, so that the next one begins where it should. */
+static void give_up(const struct buf *text, size_t written, int error)
+{
+    size_t torn = 0;
+    while (torn < written && text->data[written - torn - 1] != '\n')
+        torn++;
+    struct stat st;
+    if (torn > 0 && fstat(the_log.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)torn &&
+        ftruncate(the_log.fd, st.st_size - (off_t)torn) != 0)
+        torn = 0; /* so it stays: nothing more can be done */
+    size_t lost = count_lines(text->data + (written - torn), text->len - (written - torn));
+    atomic_fetch_add(&the_log.dropped, lost);
+    if (!atomic_exchange(&the_log.failing, true))
+        log_error("the access log cannot be written, its lines are dropped: %s", strerror(error));
+}
+
+/* Under the lock of `lines`. */
+static void write_out(struct lines *lines)
+{
+    struct buf *text = &lines->text;
+    if (text->len == 0)
+        return;
+    pthread_rwlock_rdlock(&the_log.target);
+    if (the_log.syslog) {
+        to_syslog(text);
+    } else if (the_log.fd >= 0) {
+        size_t written = 0;
+        int error = 0;
+        while (written < text->len && error == 0) {
+            ssize_t n = write(the_log.fd, text->data + written, text->len - written);
+            if (n > 0)
+                written += (size_t)n;
+            else if (n < 0 && errno != EINTR)
+                error = errno;
+        }
+        if (error != 0)
+            give_up(text, written, error);
+        else if (atomic_load_explicit(&the_log.failing, memory_order_relaxed) &&
+                 atomic_exchange(&the_log.failing, false))
+            log_notice("the access log can be written again");
+    }
+    pthread_rwlock_unlock(&the_log.target);
+    text->len = 0;
+}
+
+void access_flush(void)
+{
+    pthread_mutex_lock(&the_log.list_lock);
+    for (struct lines *lines = the_log.list; lines; lines = lines->next) {
+        pthread_mutex_lock(&lines->lock);
+        write_out(lines);
+        pthread_mutex_unlock(&lines->lock);
+    }
+    pthread_mutex_unlock(&the_log.list_lock);
+}
+
+uint64_t access_dropped(void)
+{
+    return atomic_load(&the_log.dropped);
+}
+
+/* --- a thread's lines ------------------------------------------------------------------------------------
+ */
+
+/* The thread ends. */
+static void free_lines(void *cls)
+{
+    struct lines *lines = cls;
+    pthread_mutex_lock(&the_log.list_lock);
+    if (lines->prev)
+        lines->prev->next = lines->next;
+    else
+        the_log.list = lines->next;
+    if (lines->next)
+        lines->next->prev = lines->prev;
+    pthread_mutex_lock(&lines->lock);
+    write_out(lines);
+    pthread_mutex_unlock(&lines->lock);
+    pthread_mutex_unlock(&the_log.list_lock);
+    pthread_mutex_destroy(&lines->lock);
+    buf_done(&lines->text);
+    free(lines);
+    own = NULL;
+}
+
+static void make_key(void)
+{
+    if (pthread_key_create(&key, free_lines) != 0)
+        abort();
+}
+
+static struct lines *own_lines(void)
+{
+    if (own)
+        return own;
+    pthread_once(&once, make_key);
+    struct lines *lines = calloc(1, sizeof *lines);
+    if (!lines || pthread_setspecific(key, lines) != 0) {
+        free(lines);
+        return NULL;
+    }
+    pthread_mutex_init(&lines->lock, NULL);
+    buf_init(&lines->text, FULL + MOST_LINE);
+    pthread_mutex_lock(&the_log.list_lock);
+    lines->next = the_log.list;
+    if (lines->next)
+        lines->next->prev = lines;
+    the_log.list = lines;
+    pthread_mutex_unlock(&the_log.list_lock);
+    return own = lines;
+}
+
+void access_write(const struct access_record *record)
+{
+    struct lines *lines = own_lines();
+    if (!lines) {
+        atomic_fetch_add(&the_log.dropped, 1);
+        return;
+    }
+    pthread_mutex_lock(&lines->lock);
+    size_t before = lines->text.len;
+    access_format(record, (enum access_format)atomic_load_explicit(&the_log.format, memory_order_relaxed),
+                  &lines->text);
+    if (buf_failed(&lines->text)) {
+        lines->text.len = before;
+        lines->text.failed = false;
+        atomic_fetch_add(&the_log.dropped, 1);
+    }
+    if (lines->text.len >= FULL)
+        write_out(lines);
+    pthread_mutex_unlock(&lines->lock);
+}
+
+/* --- the target ------------------------------------------------------------------------------------------
+ */
+
+static int open_file(const char *path, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    if (fd < 0)
+        return err_set(err, errno == EACCES ? ERR_DENIED : ERR_IO, "cannot open the access log %s: %s", path,
+                       strerror(errno));
+    return fd;
+}
+
+/* What was logged before goes to where it was meant for. */
+static void replace(int fd, bool syslog, char *path, enum access_format format)
+{
+    access_flush();
+    pthread_rwlock_wrlock(&the_log.target);
+    int old = the_log.fd;
+    free(the_log.path);
+    the_log.fd = fd;
+    the_log.syslog = syslog;
+    the_log.path = path;
+    atomic_store(&the_log.format, (int)format);
+    atomic_store(&the_log.enabled, fd >= 0 || syslog);
+    pthread_rwlock_unlock(&the_log.target);
+    if (old > STDERR_FILENO)
+        close(old);
+}
+
+int access_open(const char *target, enum access_format format, struct err *err)
+{
+    if (!target || strcmp(target, "off") == 0) {
+        replace(-1, false, NULL, format);
+    } else if (strcmp(target, "stdout") == 0) {
+        replace(STDOUT_FILENO, false, NULL, format);
+    } else if (strcmp(target, "syslog") == 0) {
+        replace(-1, true, NULL, format);
+    } else {
+        int fd = open_file(target, err);
+        if (fd < 0)
+            return fd;
+        char *path = strdup(target);
+        if (!path) {
+            close(fd);
+            return err_nomem(err);
+        }
+        replace(fd, false, path, format);
+    }
+    return 0;
+}
+
+int access_reopen(struct err *err)
+{
+    pthread_rwlock_rdlock(&the_log.target);
+    char *path = the_log.path ? strdup(the_log.path) : NULL;
+    enum access_format format = (enum access_format)atomic_load(&the_log.format);
+    pthread_rwlock_unlock(&the_log.target);
+    int rc = path ? access_open(path, format, err) : 0;
+    free(path);
+    return rc;
+}
+
+void access_close(void)
+{
+    replace(-1, false, NULL, ACCESS_FORMAT_COMBINED);
+}
+
+bool access_enabled(void)
+{
+    return atomic_load_explicit(&the_log.enabled, memory_order_relaxed);
+}
