@@ -9,26 +9,37 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+/* Readers of this format take lines of 4095 bytes (GoAccess breaks longer ones in two): what is longer in a
+ * field is cut, and ends with "...". The JSON format has all of it. */
+enum { MOST_TARGET = 2048, MOST_FIELD = 896 };
+
 /* As Apache does: quotes and backslashes get a backslash, everything but printable ASCII becomes \xHH. */
-static void put_escaped(struct buf *out, const char *text)
+static void put_escaped(struct buf *out, const char *text, size_t most)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+    size_t end = out->len + most;
+    const unsigned char *p = (const unsigned char *)text;
+    while (*p && out->len < end) {
         const unsigned char *plain = p;
-        while (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
+        size_t room = end - out->len;
+        while (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\' && (size_t)(p - plain) < room)
             p++;
         if (p > plain)
             buf_put(out, plain, (size_t)(p - plain));
-        if (*p == '"' || *p == '\\')
+        else if (*p == '"' || *p == '\\')
             buf_printf(out, "\\%c", *p++);
-        else if (*p)
+        else
             buf_printf(out, "\\x%02x", *p++);
+        if (buf_failed(out))
+            return;
     }
+    if (*p)
+        buf_puts(out, "...");
 }
 
 static void put_quoted(struct buf *out, const char *text)
 {
     buf_putc(out, '"');
-    put_escaped(out, text ? text : "-");
+    put_escaped(out, text ? text : "-", MOST_FIELD);
     buf_putc(out, '"');
 }
 
@@ -64,11 +75,11 @@ static void put_combined(struct buf *out, const struct access_record *r)
     buf_puts(out, " - - ");
     buf_puts(out, combined_stamp(r->at));
     buf_putc(out, '"');
-    put_escaped(out, r->method);
+    put_escaped(out, r->method, MOST_FIELD);
     buf_putc(out, ' ');
-    put_escaped(out, r->target);
+    put_escaped(out, r->target, MOST_TARGET);
     buf_putc(out, ' ');
-    put_escaped(out, r->protocol);
+    put_escaped(out, r->protocol, MOST_FIELD);
     buf_printf(out, "\" %u %" PRIu64 " ", r->status, r->bytes);
     put_quoted(out, r->referer);
     buf_putc(out, ' ');

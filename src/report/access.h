@@ -40,6 +40,8 @@ void access_write(const struct access_record *record);
 /* Writes what all threads have collected; to be called about once a second, and by access_open, access_reopen
  * and access_close by themselves. */
 void access_flush(void);
+/* The errno for which lines are being dropped, 0: they are written. */
+int access_error(void);
 /* Lines that were lost since the start: the disk was full, or memory short. */
 uint64_t access_dropped(void);
 

@@ -10,8 +10,6 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "base/log.h"
-
 enum { FULL = 64 * 1024, MOST_LINE = 32 * 1024 };
 
 /* What a thread has to write. Its lock is the thread's own but for the moments when somebody flushes all. */
@@ -31,8 +29,8 @@ static struct {
     atomic_int format; /* enum access_format */
     int fd;            /* -1: none */
     bool syslog;
-    char *path; /* NULL unless a file */
-    atomic_bool failing;
+    char *path;       /* NULL unless a file */
+    atomic_int error; /* of the last write, 0: it was good */
     _Atomic uint64_t dropped;
 } the_log = {.list_lock = PTHREAD_MUTEX_INITIALIZER, .target = PTHREAD_RWLOCK_INITIALIZER, .fd = -1};
 
@@ -73,8 +71,7 @@ static void give_up(const struct buf *text, size_t written, int error)
         torn = 0; /* so it stays: nothing more can be done */
     size_t lost = count_lines(text->data + (written - torn), text->len - (written - torn));
     atomic_fetch_add(&the_log.dropped, lost);
-    if (!atomic_exchange(&the_log.failing, true))
-        log_error("the access log cannot be written, its lines are dropped: %s", strerror(error));
+    atomic_store(&the_log.error, error);
 }
 
 /* Under the lock of `lines`. */
@@ -98,9 +95,8 @@ static void write_out(struct lines *lines)
         }
         if (error != 0)
             give_up(text, written, error);
-        else if (atomic_load_explicit(&the_log.failing, memory_order_relaxed) &&
-                 atomic_exchange(&the_log.failing, false))
-            log_notice("the access log can be written again");
+        else if (atomic_load_explicit(&the_log.error, memory_order_relaxed) != 0)
+            atomic_store(&the_log.error, 0);
     }
     pthread_rwlock_unlock(&the_log.target);
     text->len = 0;
@@ -115,6 +111,11 @@ void access_flush(void)
         pthread_mutex_unlock(&lines->lock);
     }
     pthread_mutex_unlock(&the_log.list_lock);
+}
+
+int access_error(void)
+{
+    return atomic_load(&the_log.error);
 }
 
 uint64_t access_dropped(void)

@@ -55,6 +55,7 @@ struct server {
     bool watching, stop;              /* stop: under registry_lock */
     _Atomic uint64_t watch_turned_ms; /* when it did its last turn */
     atomic_bool draining;
+    bool access_log_fails; /* the watch thread's */
 };
 
 /* --- snapshot
@@ -206,6 +207,18 @@ static uint64_t expire_all(struct server *server)
     return next - now < LEAST_SLEEP_MS ? LEAST_SLEEP_MS : next - now;
 }
 
+/* Once when its lines begin to be lost, once when they are written again. */
+static void tell_of_access_log(struct server *server)
+{
+    int error = access_error();
+    if (error != 0 && !server->access_log_fails)
+        log_error("the access log cannot be written, its lines are dropped: %s", strerror(error));
+    else if (error == 0 && server->access_log_fails)
+        log_notice("the access log is written again, %llu lines were dropped so far",
+                   (unsigned long long)access_dropped());
+    server->access_log_fails = error != 0;
+}
+
 static void *watch(void *cls)
 {
     struct server *server = cls;
@@ -216,6 +229,7 @@ static void *watch(void *cls)
         limits_tell(server->limits, clock_mono_ms());
         pthread_mutex_unlock(&server->registry_lock);
         access_flush();
+        tell_of_access_log(server);
         pthread_mutex_lock(&server->registry_lock);
         if (server->stop)
             break;
