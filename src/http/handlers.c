@@ -76,6 +76,15 @@ int handle_rejections(const struct request *request, struct reply *reply)
                       reply);
 }
 
+int handle_metrics(const struct request *request, struct reply *reply)
+{
+    if (!request->metrics)
+        return ERR_NOMEM;
+    int rc = text_reply(request->metrics, 200, reply);
+    reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return rc;
+}
+
 int handle_health(const struct request *request, struct reply *reply)
 {
     if (!request->health)

@@ -10,6 +10,7 @@ int handle_tls(const struct request *request, struct reply *reply);
 int handle_peer(const struct request *request, struct reply *reply);
 int handle_handshake(const struct request *request, struct reply *reply);
 int handle_connection(const struct request *request, struct reply *reply);
+int handle_metrics(const struct request *request, struct reply *reply);
 int handle_rejections(const struct request *request, struct reply *reply);
 int handle_health(const struct request *request, struct reply *reply);
 int handle_livez(const struct request *request, struct reply *reply);

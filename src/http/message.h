@@ -19,6 +19,7 @@ struct health_listener {
     time_t crl_next_update;       /* 0: no CRL */
     time_t crl_refuses_from; /* from then on the stale CRL refuses every client: nextUpdate and the grace. 0:
                                 never */
+    time_t ticket_key_made;  /* 0: no tickets */
 };
 
 struct route;
@@ -81,6 +82,7 @@ struct request {
     const struct health *health;
     const struct rejection *rejections; /* newest first; only for the route that shows them */
     size_t n_rejections;
+    const char *metrics; /* only for the route that shows them */
     int document_root; /* descriptor of the folder, -1: none */
     /* Looks for a finished reply, after the policy allowed one; true: `reply` has it. NULL: there are none.
      */

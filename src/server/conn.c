@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/plain.h"
+#include "report/metrics.h"
 #include "server/peer_cache.h"
 #include "server/server.h"
 #include "tls/names.h"
@@ -56,6 +57,9 @@ static int judge(struct conn *conn)
     }
     peer_unref(conn->peer);
     conn->peer = peer;
+    metrics_add(METRIC_judgements, peer->verify, 0, 1);
+    for (size_t i = 0; i < peer->n_errors; i++)
+        metrics_add(METRIC_errors, peer->errors[i].code, 0, 1);
     conn->judged_generation = conn->snapshot->generation;
     return 0;
 }
@@ -266,6 +270,9 @@ static void on_established(struct transport *transport)
     if (conn->listener->ticket_key.data && gnutls_protocol_get_version(transport->session) == GNUTLS_TLS1_3)
         transport_tickets(transport, gnutls_session_is_resumed(transport->session) ? 1 : 2);
     finish(conn);
+    metrics_add(METRIC_handshakes, HANDSHAKE_OK, 0, 1);
+    metrics_add(METRIC_handshake_versions, conn->facts.tls13, conn->facts.resumed, 1);
+    metrics_observe(METRIC_handshake_seconds, conn->facts.resumed, clock_mono_us() - conn->born_us);
     conn_idle(conn);
     log_debug("%s: listener %s: %s %s%s", conn->remote, conn->listener_name, conn->facts.version,
               conn->facts.cipher_suite ? conn->facts.cipher_suite : "?",
@@ -332,6 +339,7 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
     /* A client that leaves before its handshake is done, as browsers do before they ask their user, was not
      * refused. */
     bool left = sent < 0 && (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_PULL_ERROR);
+    metrics_add(METRIC_handshakes, left ? HANDSHAKE_LEFT : HANDSHAKE_REFUSED, 0, 1);
     /* One that said nothing at all was a balancer's check of the port, a scan, or one of thousands in an
      * attack. */
     enum log_level level = !left                        ? LOG_LEVEL_WARNING
@@ -478,6 +486,7 @@ struct conn *conn_new(struct server *server, const char *listener_name, gnutls_s
     struct conn *conn = calloc(1, sizeof *conn);
     if (!conn)
         return NULL;
+    conn->born_us = clock_mono_us();
     conn->server = server;
     conn->listener_name = listener_name;
     limits_claim(&conn->place);

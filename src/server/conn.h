@@ -56,6 +56,7 @@ struct conn {
     enum client_auth client_auth; /* what the session was asked with: fixed for its life */
     struct record *record;        /* of the handshake; NULL: memory was short */
     bool established;
+    uint64_t born_us; /* clock_mono_us() when it was accepted */
     struct tls_facts facts;
     struct peer *peer; /* NULL until judged, and with client_auth = off; a reference */
     uint64_t judged_generation;
@@ -73,11 +74,12 @@ struct conn {
     char *target; /* as sent; the memory is used again for the next */
     size_t target_room;
     bool has_target;
-    char method[16];      /* cut where longer */
-    const char *protocol; /* static */
-    unsigned status;      /* of the response, 0: none yet */
-    uint64_t reply_bytes; /* of its body */
-    bool under_way;       /* its head came, its answer is not complete */
+    char method[16];           /* cut where longer */
+    const char *protocol;      /* static */
+    const struct route *route; /* of the request, NULL: it came to none */
+    unsigned status;           /* of the response, 0: none yet */
+    uint64_t reply_bytes;      /* of its body */
+    bool under_way;            /* its head came, its answer is not complete */
     uint64_t began_us;
     bool orphan; /* a reload closed its listener: it ends with the next response */
     _Atomic uint8_t

@@ -14,6 +14,7 @@
 #include "http/problem.h"
 #include "http/route.h"
 #include "report/access.h"
+#include "report/metrics.h"
 #include "server/conn.h"
 #include "server/kept.h"
 #include "server/server.h"
@@ -36,6 +37,7 @@ void *exchange_target(void *cls, const char *uri, struct MHD_Connection *connect
     conn->under_way = false;
     conn->status = 0;
     conn->reply_bytes = 0;
+    conn->route = NULL;
     conn->began_us = clock_mono_us();
     size_t len = strlen(uri);
     if (len + 1 > conn->target_room) {
@@ -301,6 +303,7 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
         return;
     }
     const struct route *route = route_match(request->path);
+    conn->route = route;
     bool exempt = route->exempt;
     unsigned wait =
         exempt || snapshot->conf->request_rate == 0 ? 0 : limits_request(&conn->place, conn->remote);
@@ -318,7 +321,14 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
     if (strcmp(request->path, "/api/rejections") == 0)
         request->rejections = rejections =
             rejections_copy(server_rejections(conn->server), &request->n_rejections);
+    struct buf metrics;
+    buf_init(&metrics, 0);
+    if (strcmp(request->path, "/metrics") == 0) {
+        server_metrics(conn->server, snapshot, &metrics);
+        request->metrics = buf_failed(&metrics) ? NULL : metrics.data;
+    }
     route_dispatch(snapshot->policy, request, reply);
+    buf_done(&metrics);
     rejections_copy_free(rejections, request->n_rejections);
     if (reply->status == 403)
         log_refusal(conn, request);
@@ -394,7 +404,7 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     return rc;
 }
 
-static void log_access(const struct conn *conn, struct MHD_Connection *connection)
+static void log_access(const struct conn *conn, struct MHD_Connection *connection, uint64_t took_us)
 {
     static const char *const VERIFY[] = {"NONE", "SUCCESS", "FAILED"};
     const struct certinfo *leaf = conn->peer && conn->peer->n_chain > 0 ? conn->peer->chain[0] : NULL;
@@ -406,7 +416,7 @@ static void log_access(const struct conn *conn, struct MHD_Connection *connectio
         .protocol = conn->protocol,
         .status = conn->status,
         .bytes = conn->reply_bytes,
-        .duration_us = clock_mono_us() - conn->began_us,
+        .duration_us = took_us,
         .referer = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_REFERER),
         .user_agent = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_USER_AGENT),
         .listener = conn->listener_name,
@@ -429,8 +439,15 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **req
     (void)cls, (void)why;
     struct conn *conn = *request_cls;
     if (conn) {
+        uint64_t took_us = clock_mono_us() - conn->began_us;
+        if (conn->under_way) {
+            metrics_add(METRIC_requests, conn->route ? (size_t)(conn->route - ROUTES) : ROUTE_COUNT,
+                        conn->status / 100, 1);
+            metrics_observe(METRIC_request_seconds, 0, took_us);
+            metrics_add(METRIC_response_bytes, 0, 0, conn->reply_bytes);
+        }
         if (access_enabled() && conn->under_way)
-            log_access(conn, connection);
+            log_access(conn, connection, took_us);
         conn->under_way = false;
         if (http1_gate_idle(&conn->gate))
             conn_idle(conn);

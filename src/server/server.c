@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "server/server.h"
 
 #include <errno.h>
@@ -13,6 +15,7 @@
 #include "base/log.h"
 #include "config/conf_diff.h"
 #include "report/access.h"
+#include "report/metrics.h"
 #include "server/listener.h"
 #include "server/shed.h"
 #include "tls/blocks.h"
@@ -102,6 +105,39 @@ void server_health(struct server *server, const struct snapshot *snapshot, struc
     out->refused_reloads = server->refused_reloads;
     memcpy(out->reload_error, server->reload_error, sizeof out->reload_error);
     pthread_mutex_unlock(&server->lock);
+}
+
+void server_metrics(struct server *server, const struct snapshot *snapshot, struct buf *out)
+{
+    /* A row for each limit, three for each listener, and one for each of the rest. */
+    size_t room = LIMIT_COUNT + 3 * snapshot->n_listeners + METRIC_COUNT, n = 0;
+    struct metrics_sample *samples = calloc(room, sizeof *samples);
+    if (!samples)
+        return;
+#define SAMPLE(id, text, number) samples[n++] = (struct metrics_sample){METRIC_##id, text, (double)(number)}
+    pthread_mutex_lock(&server->registry_lock);
+    SAMPLE(connections, NULL, server->next_id);
+    SAMPLE(connections_open, NULL, server->n_conns);
+    pthread_mutex_unlock(&server->registry_lock);
+    for (size_t i = 0; i < LIMIT_COUNT; i++)
+        SAMPLE(limit_hits, limits_name((enum limit)i), limits_hits(server->limits, (enum limit)i));
+    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+        const struct health_listener *listener = &snapshot->health[i];
+        if (listener->certificate_not_after != 0)
+            SAMPLE(certificate_not_after, listener->name, listener->certificate_not_after);
+        if (listener->crl_next_update != 0)
+            SAMPLE(crl_next_update, listener->name, listener->crl_next_update);
+        if (listener->ticket_key_made != 0)
+            SAMPLE(ticket_key_created, listener->name, listener->ticket_key_made);
+    }
+    SAMPLE(generation, NULL, snapshot->generation);
+    SAMPLE(draining, NULL, server_draining(server));
+    SAMPLE(log_lines_dropped, NULL, access_dropped());
+    SAMPLE(start_time, NULL, clock_now() - (time_t)((clock_mono_ms() - server->started_ms) / 1000));
+    SAMPLE(build_info, PACKAGE_VERSION, 1);
+#undef SAMPLE
+    metrics_write(samples, n, out);
+    free(samples);
 }
 
 /* --- registry and deadlines
@@ -550,6 +586,7 @@ int server_reload(struct server *server, struct diag *diag)
         server->refused_reloads++;
         pthread_mutex_unlock(&server->lock);
     }
+    metrics_add(METRIC_reloads, rc == 0 ? RELOAD_DONE : RELOAD_REFUSED, 0, 1);
     snapshot_unref(snapshot);
     return rc;
 }

@@ -47,6 +47,8 @@ void server_handshake_over(struct server *server, struct conn *conn);
 struct limits *server_limits(struct server *server);
 bool server_draining(const struct server *server);
 struct rejections *server_rejections(struct server *server);
+/* Writes what /metrics tells. */
+void server_metrics(struct server *server, const struct snapshot *snapshot, struct buf *out);
 void server_health(struct server *server, const struct snapshot *snapshot, struct health *out);
 
 #endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/conn.h"
@@ -55,6 +56,16 @@ static time_t refuses_from(const struct conf_listener *listener, const struct tr
     return next_update + (listener->crl_stale_mode == CRL_STALE_GRACE ? (time_t)listener->crl_grace : 0);
 }
 
+static time_t ticket_key_made(const struct conf_listener *listener, const struct ticket_master *master)
+{
+    struct stat st;
+    if (!listener->tickets || !master)
+        return 0;
+    if (!listener->ticket_key_file.text)
+        return master->made;
+    return stat(listener->ticket_key_file.text, &st) == 0 ? st.st_mtime : 0;
+}
+
 int snapshot_build(const char *conf_file, const struct ticket_master *master, struct diag *diag,
                    struct snapshot **out)
 {
@@ -89,6 +100,7 @@ int snapshot_build(const char *conf_file, const struct ticket_master *master, st
                 .certificate_not_after = creds_not_after(listener->creds),
                 .crl_next_update = trust_crl_next_update(listener->trust),
                 .crl_refuses_from = refuses_from(&conf->listener[i], listener->trust),
+                .ticket_key_made = ticket_key_made(&conf->listener[i], master),
             };
         }
     }

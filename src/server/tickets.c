@@ -4,6 +4,7 @@
 #include <gnutls/x509.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "pki/x509file.h"
 
 /* What gnutls_session_ticket_enable_server takes: GnuTLS derives the rotating keys from it by time. */
@@ -11,6 +12,7 @@ enum { TICKET_KEY_BYTES = 64, KEY_FILE_LEAST = 32, KEY_FILE_MOST = 4096 };
 
 int ticket_master_init(struct ticket_master *master, struct err *err)
 {
+    master->made = clock_now();
     int rc = gnutls_rnd(GNUTLS_RND_KEY, master->secret, sizeof master->secret);
     return rc < 0 ? err_set(err, ERR_CRYPTO, "no random numbers: %s", gnutls_strerror(rc)) : 0;
 }

@@ -6,6 +6,7 @@
 #define MTLSD_SERVER_TICKETS_H
 
 #include <gnutls/gnutls.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "config/conf.h"
@@ -15,6 +16,7 @@ enum { TICKET_MASTER_BYTES = 64 };
 
 struct ticket_master {
     unsigned char secret[TICKET_MASTER_BYTES];
+    time_t made;
 };
 
 /* A random one. 0 or ERR_CRYPTO. */

@@ -1,0 +1,52 @@
+/* What /metrics tells, in Prometheus' text format 0.0.4. The one table of metrics is metrics.def. Each thread
+ * counts for itself, in memory that no other writes; the counts are added up when they are read. */
+#ifndef MTLSD_REPORT_METRICS_H
+#define MTLSD_REPORT_METRICS_H
+
+#include "base/buf.h"
+
+enum metric {
+#define METRIC(id, kind, name, label1, label2, help) METRIC_##id,
+#include "report/metrics.def"
+#undef METRIC
+    METRIC_COUNT
+};
+
+enum metric_kind { METRIC_COUNTER, METRIC_SAMPLED, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+/* What the values of a label are called. */
+struct metric_label {
+    const char *name; /* NULL: no label */
+    size_t n;         /* values; 0 of a label that the samples give */
+    const char *(*value)(size_t index);
+};
+
+struct metric_row {
+    const char *name, *help;
+    enum metric_kind kind;
+    struct metric_label label[2];
+};
+
+const struct metric_row *metrics_row(enum metric metric);
+
+/* Values of the closed sets that have no table elsewhere. */
+enum { HANDSHAKE_OK, HANDSHAKE_REFUSED, HANDSHAKE_LEFT };
+enum { RELOAD_DONE, RELOAD_REFUSED };
+
+/* Adds to the counter with the labels' values of these indices; 0 where it has no label. An index beyond the
+ * set is counted as its last. */
+void metrics_add(enum metric metric, size_t first, size_t second, uint64_t n);
+/* An observation of a histogram, in microseconds. */
+void metrics_observe(enum metric metric, size_t first, uint64_t us);
+
+/* A value that is known when the metrics are read. */
+struct metrics_sample {
+    enum metric metric;
+    const char *label; /* the value of its label; NULL: it has none */
+    double value;
+};
+
+/* Writes all: the counts, and the samples where their metric's row is. Any thread. */
+void metrics_write(const struct metrics_sample *samples, size_t n, struct buf *out);
+
+#endif
