@@ -11,7 +11,7 @@ def cells(result, names):
     row = [result["title"], result["unit"]]
     for name in names:
         one = result["servers"].get(name)
-        own = f" x{one['own']:.2f}" if one and "own" in one else ""
+        own = f" ×{one['own']:.2f}" if one and "own" in one else ""
         row.append(f"{amount(one['median'])} ({amount(one['min'])}-{amount(one['max'])}){own}" if one else "-")
     row.append(f"{result['ratio']:.2f}" if result["ratio"] is not None else "-")
     row.append(f"{SIGNS[result['goal_kind']]} {result['goal']:.2f}" if result["goal"] is not None else "-")
