@@ -23,6 +23,7 @@
 #include "server/limits.h"
 #include "server/server.h"
 #include "tls/facts.h"
+#include "tls/pools.h"
 
 enum {
     BACKLOG = 1024,
@@ -231,6 +232,7 @@ static struct MHD_Daemon *start(struct listener *listener, const struct conf *co
 {
     /* Room for the request's head, MHD's records of its fields, and the response's head. */
     size_t pool = (size_t)conf->max_header + (size_t)conf->max_header_fields * FIELD_RECORD + 8192;
+    pool = pools_size(pool);
     if (strcmp(MHD_get_version(), TRANSPORT_KNOWN_MHD) == 0)
         listener->pool = pool;
     /* Never reached, also not by one of the workers, among whom MHD divides it: it would stop to accept, and

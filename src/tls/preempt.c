@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "tls/pools.h"
 #include "tls/transport.h"
 #include "tls/worker.h"
 
@@ -20,6 +22,8 @@ static struct tls_library the_library;
 static int (*real_init)(gnutls_session_t *session, unsigned flags);
 static int (*real_setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
 static int (*real_epoll_wait)(int fd, struct epoll_event *events, int most, int timeout);
+static void *(*real_mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+static int (*real_munmap)(void *at, size_t size);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* ISO C has no conversion from an object pointer to a function pointer; POSIX guarantees the representation.
@@ -43,6 +47,8 @@ static void find_all(void)
     find("gnutls_init", &real_init);
     find("setsockopt", &real_setsockopt);
     find("epoll_wait", &real_epoll_wait);
+    find("mmap", &real_mmap);
+    find("munmap", &real_munmap);
 }
 
 const struct tls_library *tls_library(void)
@@ -110,4 +116,20 @@ int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
     if (!worker_here())
         return real_epoll_wait(fd, events, most, timeout);
     return real_epoll_wait(fd, events, most, worker_before_wait(timeout));
+}
+
+/* MHD's pools. */
+void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    (void)tls_library();
+    bool plain =
+        !at && fd == -1 && flags == (MAP_PRIVATE | MAP_ANONYMOUS) && protection == (PROT_READ | PROT_WRITE);
+    void *pool = plain && worker_here() ? pools_take(size) : NULL;
+    return pool ? pool : real_mmap(at, size, protection, flags, fd, offset);
+}
+
+int munmap(void *at, size_t size)
+{
+    (void)tls_library();
+    return pools_give(at, size) ? 0 : real_munmap(at, size);
 }

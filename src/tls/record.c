@@ -31,10 +31,10 @@ struct record {
     bool covered[2]; /* what that side sends now is encrypted */
     uint16_t version;
     uint16_t detail_len;
-    size_t n;
+    size_t n, room;
     uint64_t begun_us;
     uint64_t duration_us;
-    struct message *message; /* room for n, rounded up to GROW */
+    struct message *message; /* `room` of them */
     uint8_t *detail;         /* exactly detail_len bytes */
     struct hello_pack *hello;
 };
@@ -85,12 +85,13 @@ static bool grow(struct record *record)
 {
     if (record->n == RECORD_MOST_MESSAGES)
         return false;
-    if (record->message && record->n % GROW != 0)
+    if (record->n < record->room)
         return true;
     struct message *message = realloc(record->message, (record->n + GROW) * sizeof *message);
     if (!message)
         return false;
     record->message = message;
+    record->room = record->n + GROW;
     return true;
 }
 
@@ -262,6 +263,12 @@ void record_end(struct record *record)
     if (!record || record->ended)
         return;
     record->ended = true;
+    /* It lives as long as its connection, which may be idle for long. */
+    struct message *exact = record->n > 0 ? realloc(record->message, record->n * sizeof *exact) : NULL;
+    if (exact) {
+        record->message = exact;
+        record->room = record->n;
+    }
     record->duration_us = record->n > 0 ? record->message[record->n - 1].at_us : 0;
 }
 

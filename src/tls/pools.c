@@ -1,0 +1,121 @@
+#include "tls/pools.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+    LEAST = 32 * 1024 + 1, /* MHD asks malloc for smaller ones */
+    MOST = 1024 * 1024,
+    SLAB_POOLS = 128,
+    WARM = 64, /* free pools that stay resident */
+};
+
+struct slab {
+    struct slab *next;
+    uint8_t *memory; /* SLAB_POOLS of them; never unmapped: another connection will come */
+};
+
+/* One thread's. */
+struct pools {
+    size_t size;
+    struct slab *slabs;
+    void **free; /* those that may be taken, the warmest last; room for all there are */
+    size_t n_free, n_all;
+};
+
+static _Thread_local struct pools *self;
+static pthread_key_t key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* The thread ends; MHD closes what is open only then, so the memory itself stays. */
+static void leave(void *cls)
+{
+    struct pools *pools = cls;
+    while (pools->slabs) {
+        struct slab *slab = pools->slabs;
+        pools->slabs = slab->next;
+        free(slab);
+    }
+    free(pools->free);
+    free(pools);
+    self = NULL;
+}
+
+static void make_key(void)
+{
+    if (pthread_key_create(&key, leave) != 0)
+        abort();
+}
+
+size_t pools_size(size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    bytes = bytes < LEAST ? LEAST : bytes;
+    return (bytes + page - 1) / page * page;
+}
+
+static struct pools *own(size_t size)
+{
+    if (self)
+        return self->size == size ? self : NULL;
+    pthread_once(&once, make_key);
+    struct pools *pools = calloc(1, sizeof *pools);
+    if (!pools || pthread_setspecific(key, pools) != 0) {
+        free(pools);
+        return NULL;
+    }
+    pools->size = size;
+    return self = pools;
+}
+
+static bool add_slab(struct pools *pools)
+{
+    struct slab *slab = malloc(sizeof *slab);
+    void **more = realloc(pools->free, (pools->n_all + SLAB_POOLS) * sizeof *more);
+    if (more)
+        pools->free = more;
+    /* Not by mmap(), whose calls come here. */
+    long at = slab && more ? syscall(SYS_mmap, NULL, SLAB_POOLS * pools->size, PROT_READ | PROT_WRITE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                           : -1;
+    if (at == -1) {
+        free(slab);
+        return false;
+    }
+    *slab = (struct slab){pools->slabs, (uint8_t *)at};
+    pools->slabs = slab;
+    pools->n_all += SLAB_POOLS;
+    for (size_t i = SLAB_POOLS; i > 0; i--)
+        pools->free[pools->n_free++] = slab->memory + (i - 1) * pools->size;
+    return true;
+}
+
+void *pools_take(size_t size)
+{
+    if (size < LEAST || size > MOST || size != pools_size(size))
+        return NULL;
+    struct pools *pools = own(size);
+    if (!pools || (pools->n_free == 0 && !add_slab(pools)))
+        return NULL;
+    return pools->free[--pools->n_free];
+}
+
+bool pools_give(void *pool, size_t size)
+{
+    struct pools *pools = self;
+    if (!pools || pools->size != size)
+        return false;
+    uint8_t *at = pool;
+    for (const struct slab *slab = pools->slabs; slab; slab = slab->next) {
+        if (at < slab->memory || at >= slab->memory + SLAB_POOLS * size)
+            continue;
+        if (pools->n_free >= WARM)
+            (void)madvise(pool, size, MADV_DONTNEED);
+        pools->free[pools->n_free++] = pool;
+        return true;
+    }
+    return false;
+}
