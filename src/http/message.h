@@ -83,7 +83,7 @@ struct request {
     const struct rejection *rejections; /* newest first; only for the route that shows them */
     size_t n_rejections;
     const char *metrics; /* only for the route that shows them */
-    int document_root; /* descriptor of the folder, -1: none */
+    int document_root;   /* descriptor of the folder, -1: none */
     /* Looks for a finished reply, after the policy allowed one; true: `reply` has it. NULL: there are none.
      */
     bool (*kept)(const struct request *request, const struct route *route, struct reply *reply);
