@@ -7,6 +7,8 @@
 #include "base/diag.h"
 #include "base/err.h"
 
+/* The values are those of tls/proxy_header.h. */
+enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2, PROXY_PROTOCOL_BOTH };
 enum client_auth { CLIENT_AUTH_OFF, CLIENT_AUTH_REQUEST, CLIENT_AUTH_OPTIONAL, CLIENT_AUTH_REQUIRE };
 enum client_cert { CLIENT_CERT_NONE, CLIENT_CERT_ANY, CLIENT_CERT_VERIFIED };
 enum advertise_ca { ADVERTISE_CA_LIST, ADVERTISE_CA_NONE };
@@ -54,6 +56,8 @@ struct conf_listener {
     struct conf_text password_file; /* for PKCS#12 and encrypted keys: first line */
     struct conf_text pin_file;      /* for pkcs11: URIs */
     long long max_connections;      /* 0: only the limits of all listeners hold */
+    enum proxy_protocol proxy_protocol;
+    struct conf_list trusted_proxies; /* addresses and ranges, as written: see base/cidr.h */
 };
 
 /* location "/PREFIX/" { ... } */

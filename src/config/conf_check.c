@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/cidr.h"
 #include "base/text.h"
 #include "config/conf_value.h"
 
@@ -36,8 +37,24 @@ static void check_trust(const struct conf_listener *l, struct diag *diag)
         diag_warning(diag, l->crl_stale.src, "crl_stale has no effect without crl");
 }
 
+static void check_proxies(const struct conf_listener *l, struct diag *diag)
+{
+    for (size_t i = 0; i < l->trusted_proxies.n; i++) {
+        struct cidr cidr;
+        struct err err = {0};
+        if (cidr_parse(l->trusted_proxies.item[i].text, &cidr, &err) != 0)
+            diag_error(diag, l->trusted_proxies.item[i].src, "trusted_proxies: %s", err.text);
+    }
+    if (l->proxy_protocol != PROXY_PROTOCOL_OFF && l->trusted_proxies.n == 0)
+        diag_error(
+            diag, l->src,
+            "proxy_protocol needs the addresses of the proxies that are believed: write trusted_proxies = { "
+            "\"127.0.0.1\" } with them");
+}
+
 static void check_listener(const struct conf_listener *l, struct diag *diag)
 {
+    check_proxies(l, diag);
     check_trust(l, diag);
     if (!l->tickets && l->ticket_key_file.text)
         diag_warning(diag, l->ticket_key_file.src, "ticket_key_file has no effect while tickets = off");

@@ -180,6 +180,14 @@ const struct option OPTIONS[] = {
      .help = "Most open connections of this listener, so that one of several cannot starve the others. 0: "
              "only the "
              "limit of all listeners holds."},
+    {LISTEN(proxy_protocol), .type = OPTION_WORD, .preset = "off", .example = "v2",
+     .words = WORDS({"off", PROXY_PROTOCOL_OFF}, {"v1", PROXY_PROTOCOL_V1}, {"v2", PROXY_PROTOCOL_V2},
+                    {"both", PROXY_PROTOCOL_BOTH}),
+     .help = "Whether every connection begins with a PROXY protocol header, by which a balancer in front "
+             "says whose it is. "
+             "Without a header, or from an address that is not in trusted_proxies, it is closed."},
+    {LISTEN(trusted_proxies), .type = OPTION_TEXTS, .example = "{ \"127.0.0.1\", \"10.0.0.0/8\", \"::1\" }",
+     .help = "Addresses and ranges of the proxies that are believed."},
 
     {LOCATION(client_cert), .type = OPTION_WORD, .preset = "verified", .flags = OPTION_SAMPLE,
      .words = WORDS({"none", CLIENT_CERT_NONE}, {"any", CLIENT_CERT_ANY}, {"verified", CLIENT_CERT_VERIFIED}),

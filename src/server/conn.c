@@ -433,7 +433,23 @@ static void on_late(struct transport *transport, char *answer, size_t *answer_le
     plain_refusal(408, "the request did not arrive in time", answer, answer_len);
 }
 
+/* From here on the connection is the client's whom the proxy named, for the log, the limits and the rules. */
+static bool on_proxied(struct transport *transport, const struct proxy_header *header, const char *why)
+{
+    struct conn *conn = of_transport(transport);
+    if (!header) {
+        limits_hit(conn->place.limits, LIMIT_proxy_header, conn->remote, conn->listener_name);
+        log_debug("%s: listener %s: %s", conn->remote, conn->listener_name, why);
+        return false;
+    }
+    if (!header->has_source)
+        return true;
+    limits_remote(&header->source.any, conn->remote);
+    return limits_readmit(&conn->place, &header->source.any);
+}
+
 static const struct transport_ops TRANSPORT_OPS = {
+    .proxied = on_proxied,
     .established = on_established,
     .failed = on_failed,
     .inspect = on_plaintext,
@@ -506,6 +522,7 @@ struct conn *conn_new(struct server *server, const char *listener_name, gnutls_s
     http1_gate_init(&conn->gate);
     transport_init(&conn->transport, session, fd, &TRANSPORT_OPS, (uint32_t)conf->handshake_timeout * 1000,
                    LINGER_MS);
+    transport_expect_proxy(&conn->transport, (unsigned)conn->listener->conf->proxy_protocol);
     conn->record = record_new(clock_mono_us(), conn->client_auth != CLIENT_AUTH_OFF, conf->handshake_record);
     if (conf->handshake_record)
         conn->transport.record = conn->record;

@@ -162,7 +162,20 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, sock
     struct listener *listener = cls;
     if (address->sa_family == AF_UNIX) /* listener_turns */
         return MHD_YES;
-    return limits_admit(server_limits(listener->server), &listener->door, address) ? MHD_YES : MHD_NO;
+    struct snapshot *snapshot = server_snapshot(listener->server);
+    const struct snapshot_listener *now = snapshot_listener(snapshot, listener->name);
+    bool trusted = !now || snapshot_trusts(now, address);
+    bool proxied = now && now->conf->proxy_protocol != PROXY_PROTOCOL_OFF;
+    snapshot_unref(snapshot);
+    if (!trusted) {
+        char remote[LIMITS_REMOTE];
+        limits_hit(server_limits(listener->server), LIMIT_proxy_untrusted, limits_remote(address, remote),
+                   listener->name);
+        return MHD_NO;
+    }
+    /* Whose connection a proxy hands on is known when its header came. */
+    return limits_admit(server_limits(listener->server), &listener->door, proxied ? NULL : address) ? MHD_YES
+                                                                                                    : MHD_NO;
 }
 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,

@@ -28,7 +28,12 @@ static int load_listener(const struct conf *conf, const struct conf_listener *li
         return rc;
     }
     out->peers = peer_cache_new();
-    return out->peers ? 0 : ERR_NOMEM;
+    out->proxies = calloc(listener->trusted_proxies.n + 1, sizeof *out->proxies);
+    if (!out->peers || !out->proxies)
+        return ERR_NOMEM;
+    for (size_t i = 0; rc == 0 && i < listener->trusted_proxies.n; i++) /* conf_check has looked at them */
+        rc = cidr_parse(listener->trusted_proxies.item[i].text, &out->proxies[i], &err);
+    return rc;
 }
 
 static int open_root(const struct conf *conf, struct diag *diag, int *out)
@@ -133,6 +138,7 @@ void snapshot_unref(struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->n_listeners; i++) {
         struct snapshot_listener *listener = &snapshot->listener[i];
         peer_cache_free(listener->peers);
+        free(snapshot->listener[i].proxies);
         ticket_key_done(&listener->ticket_key);
         creds_unref(listener->creds);
         trust_unref(listener->trust);
@@ -153,4 +159,15 @@ const struct snapshot_listener *snapshot_listener(const struct snapshot *snapsho
             return &snapshot->listener[i];
     }
     return NULL;
+}
+
+bool snapshot_trusts(const struct snapshot_listener *listener, const struct sockaddr *address)
+{
+    if (listener->conf->proxy_protocol == PROXY_PROTOCOL_OFF)
+        return true;
+    for (size_t i = 0; i < listener->conf->trusted_proxies.n; i++) {
+        if (cidr_has(&listener->proxies[i], address))
+            return true;
+    }
+    return false;
 }

@@ -6,6 +6,7 @@
 #include <gnutls/gnutls.h>
 #include <stdatomic.h>
 
+#include "base/cidr.h"
 #include "base/diag.h"
 #include "config/conf.h"
 #include "http/message.h"
@@ -20,6 +21,7 @@ struct snapshot_listener {
     struct creds *creds;
     struct peer_cache *peers;  /* chains that were judged under this trust */
     gnutls_datum_t ticket_key; /* data NULL: no tickets */
+    struct cidr *proxies;      /* conf->trusted_proxies, read */
 };
 
 struct snapshot {
@@ -43,6 +45,9 @@ void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *dia
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot);
+
+/* True when proxy_protocol is off, or `address` is one of a proxy that is trusted. */
+bool snapshot_trusts(const struct snapshot_listener *listener, const struct sockaddr *address);
 
 /* The listener of that name, NULL when this configuration has none. */
 const struct snapshot_listener *snapshot_listener(const struct snapshot *snapshot, const char *name);

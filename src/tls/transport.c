@@ -369,10 +369,35 @@ static int drive_handshake(struct transport *t)
     }
 }
 
+/* The PROXY header, before everything else. 0: go on with the state as it is now; GNUTLS_E_AGAIN; or an
+ * error. */
+static int read_proxy(struct transport *t)
+{
+    struct proxy_header header;
+    const char *why = "no PROXY header came";
+    int used = -1;
+    while (t->proxy) {
+        ssize_t n = t->in.len < PROXY_MOST ? inflow_more(&t->in, t->fd, PROXY_MOST) : 0;
+        bool waits = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+        if (waits && !expired(t))
+            return GNUTLS_E_AGAIN;
+        used = n > 0 ? proxy_header_parse(t->in.bytes, t->in.len, t->proxy, &header, &why) : -1;
+        if (used != 0)
+            t->proxy = 0;
+    }
+    if (used > 0)
+        inflow_skip(&t->in, (size_t)used);
+    if (!t->ops->proxied(t, used > 0 ? &header : NULL, why)) {
+        inflow_done(&t->in);
+        linger_closed(t);
+    }
+    return 0;
+}
+
 /* Looks at what a peer says first. 0: go on with the state as it is now; GNUTLS_E_AGAIN; or an error. */
 static int begin(struct transport *t)
 {
-    ssize_t n = inflow_more(&t->in, t->fd, MOST_PLAIN);
+    ssize_t n = inflow_waiting(&t->in) > 0 ? 1 : inflow_more(&t->in, t->fd, MOST_PLAIN);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return GNUTLS_E_AGAIN;
     t->begun = true;
@@ -493,7 +518,12 @@ int transport_handshake(struct transport *t)
 
 static ssize_t receive(struct transport *t, void *data, size_t size)
 {
-    if (!t->begun) {
+    if (t->proxy) {
+        int rc = read_proxy(t);
+        if (rc != 0)
+            return rc;
+    }
+    if (!t->begun && t->state == TRANSPORT_HANDSHAKE) {
         int rc = begin(t);
         if (rc != 0)
             return rc;

@@ -25,6 +25,7 @@
 #include "tls/frames.h"
 #include "tls/inflow.h"
 #include "tls/outflow.h"
+#include "tls/proxy_header.h"
 #include "tls/record.h"
 
 struct transport;
@@ -47,6 +48,9 @@ struct transport_ops {
      * may be cut short). */
     void (*plain)(struct transport *transport, const char *head, size_t len, char *answer,
                   size_t *answer_len);
+    /* The proxy said whose connection it is; NULL: what came is no header that is allowed, and `why` says so.
+     * False: the connection shall end. */
+    bool (*proxied)(struct transport *transport, const struct proxy_header *header, const char *why);
     /* A deadline passed while a request was arriving: fills the answer (408). */
     void (*late)(struct transport *transport, char *answer, size_t *answer_len);
 };
@@ -83,6 +87,7 @@ struct transport {
     bool long_body; /* the response's body is more than one batch */
     enum transport_state state;
     bool inside;          /* the library's function is on the stack: its own calls go straight to it */
+    uint8_t proxy;        /* versions of the PROXY header that must come first; 0: none, or it came */
     bool begun;           /* the first bytes were looked at */
     bool head_next;       /* the next bytes to send are a response's head */
     bool left;            /* the peer closed its side */
@@ -106,6 +111,11 @@ bool transport_preempted(void);
  * handshake must end within `handshake_ms`. */
 void transport_init(struct transport *transport, gnutls_session_t session, int fd,
                     const struct transport_ops *ops, uint32_t handshake_ms, uint32_t linger_ms);
+/* Directly after that: each connection begins with a PROXY header of these versions (PROXY_V1 | PROXY_V2). */
+static inline void transport_expect_proxy(struct transport *transport, unsigned versions)
+{
+    transport->proxy = (uint8_t)versions;
+}
 /* Frees what the transport owns; the session and the socket are MHD's. */
 void transport_done(struct transport *transport);
 

@@ -1,0 +1,162 @@
+#include <arpa/inet.h>
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cidr.h"
+#include "suites.h"
+#include "tls/proxy_header.h"
+
+/* C's escapes, as far as the table uses them. Returns the length. */
+static size_t unescape(const char *text, uint8_t *out)
+{
+    size_t n = 0;
+    while (*text) {
+        if (*text != '\\') {
+            out[n++] = (uint8_t)*text++;
+        } else if (text[1] == 'x') {
+            const char hex[] = {text[2], text[3], '\0'};
+            out[n++] = (uint8_t)strtoul(hex, NULL, 16);
+            text += 4;
+        } else {
+            out[n++] = text[1] == 'r' ? '\r' : '\n';
+            text += 2;
+        }
+    }
+    return n;
+}
+
+static void show(int used, const struct proxy_header *header, char out[static 80])
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    if (used <= 0) {
+        snprintf(out, 80, used == 0 ? "-" : "!");
+    } else if (!header->has_source) {
+        snprintf(out, 80, "?");
+    } else if (header->source.any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &header->source.in.sin_addr, host, sizeof host);
+        snprintf(out, 80, "%s:%u", host, ntohs(header->source.in.sin_port));
+    } else {
+        inet_ntop(AF_INET6, &header->source.in6.sin6_addr, host, sizeof host);
+        snprintf(out, 80, "[%s]:%u", host, ntohs(header->source.in6.sin6_port));
+    }
+}
+
+START_TEST(rows)
+{
+    const char *srcdir = getenv("srcdir");
+    char name[4096], line[4096], got[80];
+    snprintf(name, sizeof name, "%s/tests/data/proxy_header.tsv", srcdir ? srcdir : ".");
+    FILE *file = fopen(name, "r");
+    ck_assert_msg(file != NULL, "cannot open %s", name);
+    unsigned n = 0;
+    while (fgets(line, sizeof line, file)) {
+        if (line[0] == '#')
+            continue;
+        char *save, *versions = strtok_r(line, "\t", &save), *text = strtok_r(NULL, "\t", &save),
+                    *want = strtok_r(NULL, "\n", &save);
+        unsigned allowed = strcmp(versions, "v1") == 0   ? PROXY_V1
+                           : strcmp(versions, "v2") == 0 ? PROXY_V2
+                                                         : PROXY_V1 | PROXY_V2;
+        uint8_t bytes[4096];
+        size_t len = unescape(text, bytes);
+        struct proxy_header header;
+        const char *why = NULL;
+        int used = proxy_header_parse(bytes, len, allowed, &header, &why);
+        show(used, &header, got);
+        ck_assert_msg(strcmp(got, want) == 0, "%s: got %s, want %s", text, got, want);
+        ck_assert_msg((used < 0) == (why != NULL), "%s: a reason for what is none", text);
+        if (used > 0) {
+            ck_assert_uint_eq((size_t)used, len);
+            /* What follows does not matter, and every beginning of it needs more. */
+            bytes[len] = 0x16;
+            ck_assert_int_eq(proxy_header_parse(bytes, len + 1, allowed, &header, &why), used);
+            for (size_t cut = 1; cut < len; cut++) {
+                uint8_t *part = malloc(cut); /* exactly as large, for the sanitizer's eyes */
+                memcpy(part, bytes, cut);
+                ck_assert_msg(proxy_header_parse(part, cut, allowed, &header, &why) == 0, "%s: cut at %zu",
+                              text, cut);
+                free(part);
+            }
+        }
+        n++;
+    }
+    fclose(file);
+    ck_assert_uint_ge(n, 40);
+}
+END_TEST
+
+START_TEST(a_socket_of_a_host)
+{
+    uint8_t bytes[16 + 216] = "\r\n\r\n\0\r\nQUIT\n\x21\x31\x00\xd8";
+    struct proxy_header header;
+    const char *why;
+    ck_assert_int_eq(proxy_header_parse(bytes, sizeof bytes, PROXY_V2, &header, &why), (int)sizeof bytes);
+    ck_assert(header.has_source);
+    ck_assert_int_eq(header.source.any.sa_family, AF_UNIX);
+}
+END_TEST
+
+static bool within(const char *range, const char *address)
+{
+    struct cidr cidr;
+    struct err err;
+    ck_assert_msg(cidr_parse(range, &cidr, &err) == 0, "%s", range);
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, address, &in.sin_addr) == 1)
+        return cidr_has(&cidr, (struct sockaddr *)&in);
+    ck_assert_int_eq(inet_pton(AF_INET6, address, &in6.sin6_addr), 1);
+    return cidr_has(&cidr, (struct sockaddr *)&in6);
+}
+
+START_TEST(ranges)
+{
+    ck_assert(within("127.0.0.1", "127.0.0.1"));
+    ck_assert(!within("127.0.0.1", "127.0.0.2"));
+    ck_assert(within("127.0.0.1", "::ffff:127.0.0.1"));
+    ck_assert(within("10.0.0.0/8", "10.255.0.1"));
+    ck_assert(!within("10.0.0.0/8", "11.0.0.1"));
+    ck_assert(within("192.0.2.128/25", "192.0.2.200"));
+    ck_assert(!within("192.0.2.128/25", "192.0.2.127"));
+    ck_assert(within("0.0.0.0/0", "203.0.113.9"));
+    ck_assert(!within("0.0.0.0/0", "2001:db8::1"));
+    ck_assert(within("::/0", "2001:db8::1"));
+    ck_assert(within("2001:db8::/33", "2001:db8:7fff::1"));
+    ck_assert(!within("2001:db8::/33", "2001:db8:8000::1"));
+    ck_assert(within("::1", "::1"));
+    ck_assert(!within("::1", "127.0.0.1"));
+    struct sockaddr other = {.sa_family = AF_UNIX};
+    struct cidr all;
+    ck_assert_int_eq(cidr_parse("::/0", &all, NULL), 0);
+    ck_assert(!cidr_has(&all, &other));
+}
+END_TEST
+
+START_TEST(no_ranges)
+{
+    static const char *const TEXTS[] = {
+        "",       "localhost",  "10.0.0.0/33", "10.0.0.0/",      "10.0.0.0/-1", "10.0.0.0/08",
+        "10.0.0", "10.0.0.1/8", "::1/129",     "2001:db8::1/32", "10.0.0.0/8 ", "1.2.3.4/32/32"};
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++) {
+        struct cidr cidr = {.bits = 77};
+        struct err err = {0};
+        ck_assert_msg(cidr_parse(TEXTS[i], &cidr, &err) == ERR_SYNTAX, "\"%s\" was taken", TEXTS[i]);
+        ck_assert_msg(strstr(err.text, "write ") != NULL, "%s", err.text);
+        ck_assert_uint_eq(cidr.bits, 77);
+    }
+}
+END_TEST
+
+Suite *suite_proxy_header(void)
+{
+    Suite *suite = suite_create("proxy_header");
+    TCase *tcase = tcase_create("proxy_header");
+    tcase_add_test(tcase, rows);
+    tcase_add_test(tcase, a_socket_of_a_host);
+    tcase_add_test(tcase, ranges);
+    tcase_add_test(tcase, no_ranges);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
