@@ -20,7 +20,7 @@
 #include "server/shed.h"
 #include "tls/blocks.h"
 
-enum { MOST_LISTENERS = 64, MOST_SLEEP_MS = 1000, LEAST_SLEEP_MS = 20 };
+enum { MOST_LISTENERS = 64, MOST_SLEEP_MS = 1000, SETTLE_MS = 50, LEAST_SLEEP_MS = 20 };
 
 struct server {
     char *conf_file;
@@ -630,7 +630,10 @@ void server_drain(struct server *server)
     /* An idle connection has no deadline; it gets one that has passed, and its worker says goodbye. One with
      * a request under way ends with its response, which carries Connection: close. */
     end_those_in(server, CONN_IDLE);
-    while (server->n_conns > 0 && clock_mono_ms() < until_ms) {
+    /* A worker may have accepted a connection just now that is not in the registry yet: it is waited for,
+     * too. */
+    const uint64_t settled_ms = now_ms + SETTLE_MS;
+    while (clock_mono_ms() < (server->n_conns > 0 ? until_ms : settled_ms)) {
         struct timespec next;
         clock_gettime(CLOCK_MONOTONIC, &next);
         next.tv_nsec += 50 * 1000000;
