@@ -18,6 +18,12 @@
 #include "tls/transport.h"
 #include "tls/worker.h"
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1 // NOLINT(bugprone-reserved-identifier): gcc's name for it
+#endif
+#endif
+
 static struct tls_library the_library;
 static int (*real_init)(gnutls_session_t *session, unsigned flags);
 static int (*real_setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
@@ -118,7 +124,9 @@ int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
     return real_epoll_wait(fd, events, most, worker_before_wait(timeout));
 }
 
-/* MHD's pools. */
+/* MHD's pools. ThreadSanitizer's runtime maps its memory through here before anything can run; without these
+ * two the pools are the system's. */
+#ifndef __SANITIZE_THREAD__
 void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
 {
     (void)tls_library();
@@ -133,3 +141,4 @@ int munmap(void *at, size_t size)
     (void)tls_library();
     return pools_give(at, size) ? 0 : real_munmap(at, size);
 }
+#endif

@@ -231,7 +231,7 @@ static bool no_detail(struct wire kept, struct detail *out)
 
 static bool read_server_hello(struct wire kept, struct detail *out)
 {
-    uint8_t psk;
+    uint8_t psk = 0;
     bool good = wire_u16(&kept, &out->version) && wire_u16(&kept, &out->cipher_suite) &&
                 wire_u16(&kept, &out->group) && wire_u8(&kept, &psk) && kept.n == 0;
     out->psk_selected = good && psk;
