@@ -190,6 +190,11 @@ log_has() {
     fi
 }
 
+# The program was built with a sanitizer, which keeps freed memory: sizes say nothing then.
+is_sanitized() {
+    grep -qE '__(asan|tsan)_init' "$MTLSD"
+}
+
 # cpu_ms [PID]: processor time that the process has used, in milliseconds (as exact as the kernel's clock ticks).
 cpu_ms() {
     local stat fields
