@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -41,6 +42,17 @@ static int open_file(const char *path, struct err *err)
     return fd;
 }
 
+/* systemd names the device and inode of the stream that it connected: stderr may have been redirected since.
+ */
+static bool stderr_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat st;
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+           st.st_dev == device && st.st_ino == inode;
+}
+
 int log_open(const char *target, enum log_level level, struct err *err)
 {
     bool to_syslog = strcmp(target, "syslog") == 0, to_stderr = strcmp(target, "stderr") == 0;
@@ -65,7 +77,7 @@ int log_open(const char *target, enum log_level level, struct err *err)
     the_log.fd = fd;
     atomic_store_explicit(&the_log.level, (int)level, memory_order_relaxed);
     the_log.syslog = to_syslog;
-    the_log.journal = to_stderr && getenv("JOURNAL_STREAM") != NULL;
+    the_log.journal = to_stderr && stderr_is_journal();
     pthread_rwlock_unlock(&the_log.lock);
     if (old != STDERR_FILENO)
         close(old);
