@@ -57,18 +57,21 @@ static bool turn_away(int listening)
     return client >= 0;
 }
 
-/* The descriptor of this client is the spare one, which another worker had just given up: it goes back.
- * False: it is not needed for that. */
-static bool give_back(int client)
+/* The spare one is gone: another worker had just given it up, and this accept took it, or held its place for
+ * the moment that the kernel needs to see that nobody waits. Whoever comes back from accept sees to it, as
+ * nobody may come after him. Parameters: client, what accept returned. False: its descriptor was the last
+ * one, and became the spare one. */
+static bool restore_spare(int client)
 {
     pthread_mutex_lock(&lock);
-    bool needed = atomic_load(&spare) < 0;
-    if (needed) {
+    take_spare();
+    bool kept = atomic_load(&spare) >= 0;
+    if (!kept && client >= 0) {
         close(client);
         take_spare();
     }
     pthread_mutex_unlock(&lock);
-    return needed;
+    return kept;
 }
 
 /* The C library's accept4, which libmicrohttpd calls. (Its prototype has a parameter of a type of glibc's
@@ -78,18 +81,21 @@ int shed_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
     int client = (int)syscall(SYS_accept4, fd, address, len, flags);
     struct limits *limits = atomic_load_explicit(&the_limits, memory_order_relaxed);
-    if (!limits || (client >= 0 && atomic_load(&spare) >= 0))
+    if (!limits)
         return client;
-    if (client >= 0) {
-        if (!give_back(client))
-            return client;
-        limits_hit(limits, LIMIT_descriptors, NULL, NULL);
-        errno = EAGAIN;
-        return -1;
+    int why = client < 0 ? errno : 0;
+    bool files = why == EMFILE || why == ENFILE, memory = why == ENOBUFS || why == ENOMEM;
+    if (!files && !memory) {
+        bool spared = atomic_load(&spare) >= 0 || restore_spare(client);
+        if (client >= 0 && !spared) {
+            limits_hit(limits, LIMIT_descriptors, NULL, NULL);
+            client = -1;
+            why = EAGAIN;
+        }
+        if (client < 0)
+            errno = why;
+        return client;
     }
-    bool files = errno == EMFILE || errno == ENFILE, memory = errno == ENOBUFS || errno == ENOMEM;
-    if (!files && !memory)
-        return -1;
     limits_hit(limits, files ? LIMIT_descriptors : LIMIT_memory, NULL, NULL);
     if (memory || !turn_away(fd)) {
         /* The client still waits, and epoll says so at once again. */
