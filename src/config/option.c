@@ -169,7 +169,10 @@ const struct option OPTIONS[] = {
     {LISTEN(ticket_lifetime), .type = OPTION_DURATION, .preset = "6h", .min = MINUTE, .max = 7LL * DAY,
      .help = "How long a ticket is good; the key that protects it changes as often."},
     {LISTEN(ticket_key_file), .type = OPTION_PATH, .example = "\"ticket.key\"", .flags = OPTION_SECRET,
-     .help = "Ticket key that several servers share; without it each makes its own."},
+     .help =
+         "Ticket key that several servers share. What protects the tickets is derived from it by time, alike "
+         "on all whose clocks agree; another file ends the tickets made before. Without it each server makes "
+         "its own."},
     {LISTEN(ocsp_response), .type = OPTION_PATHS, .example = "{ \"server.ocsp\" }",
      .help = "OCSP responses (DER) to staple to the server's certificates."},
     {LISTEN(password_file), .type = OPTION_PATH, .example = "\"server.pass\"", .flags = OPTION_SECRET,

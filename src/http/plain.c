@@ -19,11 +19,12 @@ static void answer(unsigned status, const char *field, const char *text, char *o
     *len = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
 }
 
-void plain_refusal(unsigned status, const char *why, char *out, size_t *len)
+size_t plain_refusal(unsigned status, const char *why, char *out, size_t *len)
 {
     char text[256];
     snprintf(text, sizeof text, "%u %s: %s\n", status, problem_title(status), why ? why : "");
     answer(status, "", text, out, len);
+    return strlen(text);
 }
 
 static bool host_byte(unsigned char c)

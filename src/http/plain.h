@@ -6,8 +6,8 @@
 #include "base/base.h"
 
 /* A short text/plain refusal that closes the connection. *len is the room of `out` before and the length
- * after. */
-void plain_refusal(unsigned status, const char *why, char *out, size_t *len);
+ * after. Returns the bytes of its body. */
+size_t plain_refusal(unsigned status, const char *why, char *out, size_t *len);
 
 /* The answer to a plain HTTP request on the HTTPS port: 308 to the https URL for a GET or HEAD with a usable
  * Host, else a 400 that says what happened. `head` need not be whole. */

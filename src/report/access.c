@@ -75,11 +75,15 @@ static void put_combined(struct buf *out, const struct access_record *r)
     buf_puts(out, " - - ");
     buf_puts(out, combined_stamp(r->at));
     buf_putc(out, '"');
-    put_escaped(out, r->method, MOST_FIELD);
-    buf_putc(out, ' ');
-    put_escaped(out, r->target, MOST_TARGET);
-    buf_putc(out, ' ');
-    put_escaped(out, r->protocol, MOST_FIELD);
+    if (r->method) {
+        put_escaped(out, r->method, MOST_FIELD);
+        buf_putc(out, ' ');
+        put_escaped(out, r->target, MOST_TARGET);
+        buf_putc(out, ' ');
+        put_escaped(out, r->protocol, MOST_FIELD);
+    } else {
+        buf_putc(out, '-');
+    }
     buf_printf(out, "\" %u %" PRIu64 " ", r->status, r->bytes);
     put_quoted(out, r->referer);
     buf_putc(out, ' ');

@@ -13,10 +13,10 @@
 /* What is known of an exchange when it is over. Strings are borrowed; NULL where there is nothing. */
 struct access_record {
     time_t at;
-    const char *remote; /* with the port */
-    const char *method, *target, *protocol;
-    unsigned status; /* 0: the connection ended before an answer */
-    uint64_t bytes;  /* of the response's body */
+    const char *remote;                     /* with the port */
+    const char *method, *target, *protocol; /* all NULL: it was refused before they were known */
+    unsigned status;                        /* 0: the connection ended before an answer */
+    uint64_t bytes;                         /* of the response's body */
     uint64_t duration_us;
     const char *referer, *user_agent;
     const char *listener;
@@ -24,7 +24,7 @@ struct access_record {
     bool resumed;
     const char *client_verify; /* "NONE", "SUCCESS", "FAILED" */
     const char *client_subject, *client_serial, *client_fingerprint_sha256;
-    uint64_t connection_id, request_number; /* together the request's id */
+    uint64_t connection_id, request_number; /* together the request's id; 0: refused so */
 };
 
 /* Appends one line with its newline. No byte of a client's leaves it unescaped. */

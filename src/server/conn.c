@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "http/plain.h"
 #include "report/metrics.h"
+#include "server/account.h"
 #include "server/peer_cache.h"
 #include "server/server.h"
 #include "tls/names.h"
@@ -410,7 +411,8 @@ static size_t on_plaintext(struct transport *transport, const char *data, size_t
     else
         log_info("%s: listener %s: request refused with %u: %s", conn->remote, conn->listener_name,
                  conn->gate.status, conn->gate.why);
-    plain_refusal(conn->gate.status, conn->gate.why, answer, answer_len);
+    account_refused(conn, conn->gate.status,
+                    plain_refusal(conn->gate.status, conn->gate.why, answer, answer_len));
     return good;
 }
 
@@ -430,7 +432,7 @@ static void on_late(struct transport *transport, char *answer, size_t *answer_le
     }
     limits_hit(conn->place.limits, http1_gate_in_head(&conn->gate) ? LIMIT_header_time : LIMIT_body_time,
                conn->remote, conn->listener_name);
-    plain_refusal(408, "the request did not arrive in time", answer, answer_len);
+    account_refused(conn, 408, plain_refusal(408, "the request did not arrive in time", answer, answer_len));
 }
 
 /* From here on the connection is the client's whom the proxy named, for the log, the limits and the rules. */

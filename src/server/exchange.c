@@ -13,8 +13,7 @@
 #include "http/path.h"
 #include "http/problem.h"
 #include "http/route.h"
-#include "report/access.h"
-#include "report/metrics.h"
+#include "server/account.h"
 #include "server/conn.h"
 #include "server/kept.h"
 #include "server/server.h"
@@ -404,50 +403,14 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     return rc;
 }
 
-static void log_access(const struct conn *conn, struct MHD_Connection *connection, uint64_t took_us)
-{
-    static const char *const VERIFY[] = {"NONE", "SUCCESS", "FAILED"};
-    const struct certinfo *leaf = conn->peer && conn->peer->n_chain > 0 ? conn->peer->chain[0] : NULL;
-    struct access_record record = {
-        .at = clock_now(),
-        .remote = conn->remote,
-        .method = conn->method,
-        .target = conn->has_target ? conn->target : "-",
-        .protocol = conn->protocol,
-        .status = conn->status,
-        .bytes = conn->reply_bytes,
-        .duration_us = took_us,
-        .referer = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_REFERER),
-        .user_agent = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_USER_AGENT),
-        .listener = conn->listener_name,
-        .tls_version = conn->facts.version,
-        .cipher_suite = conn->facts.cipher_suite,
-        .resumed = conn->facts.resumed,
-        .client_verify = conn->peer ? VERIFY[conn->peer->verify] : "NONE",
-        .client_subject = leaf ? leaf->subject.text : NULL,
-        .client_serial = leaf ? leaf->serial : NULL,
-        .client_fingerprint_sha256 = leaf ? leaf->fingerprint_sha256 : NULL,
-        .connection_id = conn->id,
-        .request_number = conn->n_requests,
-    };
-    access_write(&record);
-}
-
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **request_cls,
                         enum MHD_RequestTerminationCode why)
 {
     (void)cls, (void)why;
     struct conn *conn = *request_cls;
     if (conn) {
-        uint64_t took_us = clock_mono_us() - conn->began_us;
-        if (conn->under_way) {
-            metrics_add(METRIC_requests, conn->route ? (size_t)(conn->route - ROUTES) : ROUTE_COUNT,
-                        conn->status / 100, 1);
-            metrics_observe(METRIC_request_seconds, 0, took_us);
-            metrics_add(METRIC_response_bytes, 0, 0, conn->reply_bytes);
-        }
-        if (access_enabled() && conn->under_way)
-            log_access(conn, connection, took_us);
+        if (conn->under_way)
+            account_answered(conn, connection);
         conn->under_way = false;
         if (http1_gate_idle(&conn->gate))
             conn_idle(conn);

@@ -1,0 +1,65 @@
+#include "server/account.h"
+
+#include "base/clock.h"
+#include "http/route.h"
+#include "report/access.h"
+#include "report/metrics.h"
+
+/* What is the same for all requests of a connection. */
+static struct access_record record_of(const struct conn *conn)
+{
+    static const char *const VERIFY[] = {"NONE", "SUCCESS", "FAILED"};
+    const struct certinfo *leaf = conn->peer && conn->peer->n_chain > 0 ? conn->peer->chain[0] : NULL;
+    return (struct access_record){
+        .at = clock_now(),
+        .remote = conn->remote,
+        .listener = conn->listener_name,
+        .tls_version = conn->facts.version,
+        .cipher_suite = conn->facts.cipher_suite,
+        .resumed = conn->facts.resumed,
+        .client_verify = conn->peer ? VERIFY[conn->peer->verify] : "NONE",
+        .client_subject = leaf ? leaf->subject.text : NULL,
+        .client_serial = leaf ? leaf->serial : NULL,
+        .client_fingerprint_sha256 = leaf ? leaf->fingerprint_sha256 : NULL,
+        .connection_id = conn->id,
+    };
+}
+
+static const char *field(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+void account_answered(const struct conn *conn, struct MHD_Connection *connection)
+{
+    uint64_t took_us = clock_mono_us() - conn->began_us;
+    metrics_add(METRIC_requests, conn->route ? (size_t)(conn->route - ROUTES) : ROUTE_COUNT,
+                conn->status / 100, 1);
+    metrics_observe(METRIC_request_seconds, 0, took_us);
+    metrics_add(METRIC_response_bytes, 0, 0, conn->reply_bytes);
+    if (!access_enabled())
+        return;
+    struct access_record record = record_of(conn);
+    record.method = conn->method;
+    record.target = conn->has_target ? conn->target : "-";
+    record.protocol = conn->protocol;
+    record.status = conn->status;
+    record.bytes = conn->reply_bytes;
+    record.duration_us = took_us;
+    record.referer = field(connection, MHD_HTTP_HEADER_REFERER);
+    record.user_agent = field(connection, MHD_HTTP_HEADER_USER_AGENT);
+    record.request_number = conn->n_requests;
+    access_write(&record);
+}
+
+void account_refused(const struct conn *conn, unsigned status, uint64_t bytes)
+{
+    metrics_add(METRIC_requests, ROUTE_COUNT, status / 100, 1);
+    metrics_add(METRIC_response_bytes, 0, 0, bytes);
+    if (!access_enabled())
+        return;
+    struct access_record record = record_of(conn);
+    record.status = status;
+    record.bytes = bytes;
+    access_write(&record);
+}
