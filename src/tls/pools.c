@@ -22,8 +22,9 @@ struct slab {
 struct pools {
     size_t size;
     struct slab *slabs;
-    void **free; /* those that may be taken, the warmest last; room for all there are */
+    void **free; /* those that may be taken, the resident ones last; room for all there are */
     size_t n_free, n_all;
+    size_t n_warm; /* of `free`: resident, because a connection has used them */
 };
 
 static _Thread_local struct pools *self;
@@ -100,6 +101,8 @@ void *pools_take(size_t size)
     struct pools *pools = own(size);
     if (!pools || (pools->n_free == 0 && !add_slab(pools)))
         return NULL;
+    if (pools->n_warm > 0)
+        pools->n_warm--;
     return pools->free[--pools->n_free];
 }
 
@@ -112,8 +115,16 @@ bool pools_give(void *pool, size_t size)
     for (const struct slab *slab = pools->slabs; slab; slab = slab->next) {
         if (at < slab->memory || at >= slab->memory + SLAB_POOLS * size)
             continue;
-        if (pools->n_free >= WARM)
+        size_t coldest = pools->n_free - pools->n_warm;
+        if (pools->n_warm < WARM) {
+            pools->n_warm++;
+        } else {
+            /* Changes places with the first of the resident ones, behind which it may not stand. */
             (void)madvise(pool, size, MADV_DONTNEED);
+            void *warm = pools->free[coldest];
+            pools->free[coldest] = pool;
+            pool = warm;
+        }
         pools->free[pools->n_free++] = pool;
         return true;
     }
