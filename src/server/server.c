@@ -219,7 +219,7 @@ void server_unregister(struct server *server, struct conn *conn)
         conn->next->prev = conn->prev;
     server->n_conns--;
     leave_handshakes(server, conn);
-    if (server->n_conns == 0 || server_draining(server))
+    if (server_draining(server))
         pthread_cond_broadcast(&server->registry_moved);
     pthread_mutex_unlock(&server->registry_lock);
 }
