@@ -19,6 +19,7 @@ void buf_done(struct buf *buf);
 void buf_put(struct buf *buf, const void *data, size_t len);
 void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);
+void buf_put_uint(struct buf *buf, uint64_t n);
 void buf_printf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
 static inline bool buf_failed(const struct buf *buf)
 {

@@ -13,24 +13,27 @@
  * field is cut, and ends with "...". The JSON format has all of it. */
 enum { MOST_TARGET = 2048, MOST_FIELD = 896 };
 
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 /* As Apache does: quotes and backslashes get a backslash, everything but printable ASCII becomes \xHH. */
 static void put_escaped(struct buf *out, const char *text, size_t most)
 {
     size_t end = out->len + most;
     const unsigned char *p = (const unsigned char *)text;
-    while (*p && out->len < end) {
-        const unsigned char *plain = p;
-        size_t room = end - out->len;
-        while (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\' && (size_t)(p - plain) < room)
-            p++;
-        if (p > plain)
-            buf_put(out, plain, (size_t)(p - plain));
+    while (*p && out->len < end && !buf_failed(out)) {
+        size_t plain = 0, room = end - out->len;
+        while (plain < room && is_plain(p[plain]))
+            plain++;
+        if (plain > 0)
+            buf_put(out, p, plain);
         else if (*p == '"' || *p == '\\')
-            buf_printf(out, "\\%c", *p++);
+            buf_printf(out, "\\%c", *p);
         else
-            buf_printf(out, "\\x%02x", *p++);
-        if (buf_failed(out))
-            return;
+            buf_printf(out, "\\x%02x", *p);
+        p += plain > 0 ? plain : 1;
     }
     if (*p)
         buf_puts(out, "...");
@@ -84,7 +87,11 @@ static void put_combined(struct buf *out, const struct access_record *r)
     } else {
         buf_putc(out, '-');
     }
-    buf_printf(out, "\" %u %" PRIu64 " ", r->status, r->bytes);
+    buf_puts(out, "\" ");
+    buf_put_uint(out, r->status);
+    buf_putc(out, ' ');
+    buf_put_uint(out, r->bytes);
+    buf_putc(out, ' ');
     put_quoted(out, r->referer);
     buf_putc(out, ' ');
     put_quoted(out, r->user_agent);
