@@ -64,9 +64,11 @@ struct conn {
     struct http1_gate gate;
     struct http1_limits limits;
 
-    /* The finished reply of a route with KEEP_CONNECTION; a reference. */
+    /* The finished reply of a route with KEEP_CONNECTION, which holds for a second, as its Date does; a
+     * reference. */
     struct kept kept;
     const struct route *kept_route;
+    time_t kept_at;
     uint64_t kept_generation;
 
     /* The request under way. */

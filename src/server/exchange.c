@@ -151,8 +151,20 @@ static struct MHD_Response *small_file(const struct reply *reply)
     return response;
 }
 
+/* Made once a second on each thread; MHD would make it for each response. */
+static const char *date_of(time_t now)
+{
+    static _Thread_local time_t made;
+    static _Thread_local char date[CLOCK_TEXT];
+    if (now != made || !date[0]) {
+        clock_http_date(now, date);
+        made = now;
+    }
+    return date;
+}
+
 /* Takes over the reply's body or file. NULL when memory is short, or the file. */
-static struct MHD_Response *response_of(struct reply *reply, bool *shared)
+static struct MHD_Response *response_of(struct reply *reply, time_t now, bool *shared)
 {
     struct MHD_Response *response;
     if (reply->fd >= 0) {
@@ -170,8 +182,10 @@ static struct MHD_Response *response_of(struct reply *reply, bool *shared)
             return NULL;
         }
     }
-    bool good = !reply->content_type || MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                                                reply->content_type) == MHD_YES;
+    bool good = MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date_of(now)) == MHD_YES;
+    if (good && reply->content_type)
+        good =
+            MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) == MHD_YES;
     for (size_t i = 0; good && i < reply->n_headers; i++)
         good = MHD_add_response_header(response, reply->header[i].name, reply->header[i].value) == MHD_YES;
     if (good && reply->close)
@@ -189,6 +203,7 @@ struct shelf {
     const struct route *route; /* whose reply may be kept; NULL: this one may not */
     struct kept_key key;       /* for KEEP_SECOND */
     uint64_t now_ms;
+    time_t now;
 };
 
 static bool from_shelf(const struct request *request, const struct route *route, struct reply *reply)
@@ -200,7 +215,8 @@ static bool from_shelf(const struct request *request, const struct route *route,
     struct kept found = {0};
     shelf->route = route;
     if (route->keep == KEEP_CONNECTION) {
-        if (conn->kept_route == route && conn->kept_generation == conn->snapshot->generation)
+        if (conn->kept_route == route && conn->kept_at == shelf->now &&
+            conn->kept_generation == conn->snapshot->generation)
             found = conn->kept;
     } else {
         shelf->key = (struct kept_key){conn->snapshot->generation, request->path,
@@ -229,6 +245,7 @@ static void to_shelf(const struct shelf *shelf, const struct reply *reply, struc
             MHD_destroy_response(conn->kept.response);
         conn->kept = kept;
         conn->kept_route = shelf->route;
+        conn->kept_at = shelf->now;
         conn->kept_generation = conn->snapshot->generation;
     } else if (!kept_add(&shelf->key, shelf->now_ms, (size_t)conn->snapshot->conf->file_cache, &kept)) {
         MHD_destroy_response(response);
@@ -241,7 +258,7 @@ static enum MHD_Result queue(struct MHD_Connection *connection, const struct she
     if (reply->ready)
         return MHD_queue_response(connection, reply->status, reply->ready);
     bool shared = true;
-    struct MHD_Response *response = response_of(reply, &shared);
+    struct MHD_Response *response = response_of(reply, shelf->now, &shared);
     if (!response)
         return MHD_NO;
     enum MHD_Result rc = MHD_queue_response(connection, reply->status, response);
@@ -373,7 +390,7 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
         .record = conn->transport.record,
         .document_root = -1,
     };
-    struct shelf shelf = {.conn = conn, .now_ms = clock_mono_ms()};
+    struct shelf shelf = {.conn = conn, .now_ms = clock_mono_ms(), .now = request.now};
     bool enough = conn->n_requests >= (uint64_t)conn->snapshot->conf->keepalive_requests;
     bool close = enough || conn->orphan || server_draining(conn->server);
     if (!close) { /* the finished ones do not say so */
