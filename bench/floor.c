@@ -1,28 +1,36 @@
-/* The floor of the benchmark's rows: what the cryptography of each costs by itself, in the library that mtlsd
- * uses.
+/* The floor of the benchmark's rows: what the cryptography of each costs by itself, in the libraries that
+ * mtlsd uses.
  *
  *     floor [SECONDS]      for each measurement (default 0.5)
  *
  * Signing, deriving and verifying are timed in loops; the handshakes' sums are those that a server cannot do
  * without: it makes a key and derives a secret (X25519), signs its transcript, and with a client certificate
  * verifies the client's signature and each certificate of its chain. Sealing records is timed with the sizes
- * of the rows' answers. */
+ * of the rows' answers. Two handshakes at once, each in a process that shares nothing with the other, show
+ * how much two of this machine's processors can do. */
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <nettle/curve25519.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "pki/signer.h"
 
 enum { BATCH = 16, RECORD = 16 * 1024, TAG = 16 };
 
 static double patience = 0.5;
 
 static struct {
-    gnutls_privkey_t p256;
+    gnutls_privkey_t key; /* that signs */
+    gnutls_sign_algorithm_t how;
     gnutls_pubkey_t p256_public;
     gnutls_datum_t data, signature;
     gnutls_aead_cipher_hd_t aead;
@@ -64,8 +72,7 @@ static double cost(void (*work)(void))
 static void sign(void)
 {
     gnutls_free(floor_of.signature.data);
-    must(gnutls_privkey_sign_data2(floor_of.p256, GNUTLS_SIGN_ECDSA_SECP256R1_SHA256, 0, &floor_of.data,
-                                   &floor_of.signature),
+    must(gnutls_privkey_sign_data2(floor_of.key, floor_of.how, 0, &floor_of.data, &floor_of.signature),
          "sign");
 }
 
@@ -113,16 +120,65 @@ static void row(const char *what, double microseconds)
     printf("%-58s %10.1f\n", what, microseconds);
 }
 
+static gnutls_privkey_t generate(gnutls_pk_algorithm_t algorithm, unsigned bits)
+{
+    gnutls_privkey_t key;
+    must(gnutls_privkey_init(&key), "key");
+    must(gnutls_privkey_generate(key, algorithm, bits, 0), "key");
+    return key;
+}
+
+/* Prints what a signature costs with GnuTLS and, where mtlsd signs with it, with libcrypto; takes `key`. The
+ * last one is left to verify, and its key to sign with. Returns the cost with what mtlsd uses. */
+static double cost_of_signing(const char *what, gnutls_privkey_t key, gnutls_sign_algorithm_t how)
+{
+    char text[80];
+    gnutls_privkey_t signer = signer_new(key);
+    floor_of.key = key;
+    floor_of.how = how;
+    double microseconds = cost(sign);
+    snprintf(text, sizeof text, "sign, %s, GnuTLS", what);
+    row(text, microseconds);
+    if (signer) {
+        gnutls_privkey_deinit(key);
+        floor_of.key = signer;
+        microseconds = cost(sign);
+        snprintf(text, sizeof text, "sign, %s, OpenSSL %s", what, signer_library());
+        row(text, microseconds);
+    }
+    return microseconds;
+}
+
+static void handshake(void)
+{
+    make_key();
+    derive();
+    sign();
+}
+
+/* How many times the handshakes of one processor two can do. */
+static double two_at_once(void)
+{
+    double alone = cost(handshake);
+    pid_t other = fork();
+    if (other < 0)
+        return 0;
+    if (other == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (double until = processor_seconds() + 120; processor_seconds() < until;)
+            handshake();
+        _exit(EXIT_SUCCESS);
+    }
+    double both = cost(handshake);
+    kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+    return 2 * alone / both;
+}
+
 static void set_up(void)
 {
     static uint8_t transcript[130]; /* what TLS 1.3 signs: 64 spaces, a label, a hash */
     floor_of.data = (gnutls_datum_t){.data = transcript, .size = sizeof transcript};
-    must(gnutls_privkey_init(&floor_of.p256), "key");
-    must(gnutls_privkey_generate(floor_of.p256, GNUTLS_PK_ECDSA,
-                                 GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
-         "key");
-    must(gnutls_pubkey_init(&floor_of.p256_public), "key");
-    must(gnutls_pubkey_import_privkey(floor_of.p256_public, floor_of.p256, 0, 0), "key");
     static uint8_t secret[16];
     const gnutls_datum_t key = {.data = secret, .size = sizeof secret};
     must(gnutls_aead_cipher_init(&floor_of.aead, GNUTLS_CIPHER_AES_128_GCM, &key), "cipher");
@@ -138,8 +194,13 @@ int main(int argc, char **argv)
     }
     set_up();
     printf("GnuTLS %s, microseconds of processor time\n\n", gnutls_check_version(NULL));
-    double s = cost(sign), v = cost(verify), k = cost(make_key), d = cost(derive);
-    row("sign, ECDSA P-256", s);
+    (void)cost_of_signing("RSA 2048, PSS", generate(GNUTLS_PK_RSA, 2048), GNUTLS_SIGN_RSA_PSS_RSAE_SHA256);
+    gnutls_privkey_deinit(floor_of.key);
+    gnutls_privkey_t p256 = generate(GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1));
+    must(gnutls_pubkey_init(&floor_of.p256_public), "key");
+    must(gnutls_pubkey_import_privkey(floor_of.p256_public, p256, 0, 0), "key");
+    double s = cost_of_signing("ECDSA P-256", p256, GNUTLS_SIGN_ECDSA_SECP256R1_SHA256);
+    double v = cost(verify), k = cost(make_key), d = cost(derive);
     row("verify, ECDSA P-256", v);
     row("make a key, X25519", k);
     row("derive a secret, X25519", d);
@@ -148,6 +209,7 @@ int main(int argc, char **argv)
     row("full handshake, mutual, a client known: one verification", k + d + s + v);
     row("full handshake, mutual, a client not seen before: three", k + d + s + 3 * v);
     row("resumed, one-way and mutual: key, secret", k + d);
+    printf("%-58s %10.2f\n", "handshakes of two processors, in proportion to one", two_at_once());
     putchar('\n');
     row("seal 0.5 KiB, AES-128-GCM", cost_of_sealing(512));
     row("seal 1.5 KiB", cost_of_sealing(1536));
@@ -156,6 +218,6 @@ int main(int argc, char **argv)
     gnutls_free(floor_of.signature.data);
     gnutls_aead_cipher_deinit(floor_of.aead);
     gnutls_pubkey_deinit(floor_of.p256_public);
-    gnutls_privkey_deinit(floor_of.p256);
+    gnutls_privkey_deinit(floor_of.key);
     return EXIT_SUCCESS;
 }

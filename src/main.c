@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "pki/signer.h"
 #include "tls/transport.h"
 
 static const struct command {
@@ -42,6 +43,8 @@ static void version(void)
     printf("mtlsd %s\n", PACKAGE_VERSION);
     printf("libmicrohttpd %s, GnuTLS %s, jansson %s\n", MHD_get_version(), gnutls_check_version(NULL),
            jansson_version_str());
+    printf("signatures: %s%s\n", signer_library() ? "OpenSSL " : "GnuTLS",
+           signer_library() ? signer_library() : "");
     printf("transport: %s\n", transport_preempted() ? "own (the TLS functions of libmicrohttpd are preempted)"
                                                     : "libmicrohttpd's (not preempted)");
 }

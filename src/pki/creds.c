@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "pki/creds_impl.h"
+#include "pki/signer.h"
 
 enum { DN_LIST_MOST = 65535, DN_LIST_NEAR = 49152 };
 
@@ -88,14 +89,17 @@ static int add_set(struct creds *creds, struct parts *parts, struct part *leaf, 
     if (rc != 0)
         return rc;
     creds->leaf[creds->n - 1] = set->chain[0];
-    rc = install(creds, set, chain, key->key);
+    gnutls_privkey_t signer = signer_new(key->key);
+    rc = install(creds, set, chain, signer ? signer : key->key);
     if (rc < 0) {
+        if (signer)
+            gnutls_privkey_deinit(signer);
         diag_error(diag, leaf->from->src, "certificate: %s with the key in %s: %s", leaf->from->text,
                    key->from->text, gnutls_strerror(rc));
         return ERR_CRYPTO;
     }
-    set->key = key->key;
-    parts_give_away(parts, key->key);
+    set->key = signer ? signer : key->key;
+    parts_give_away(parts, set->key);
     return 0;
 }
 
