@@ -20,6 +20,15 @@ PATIENCE = 30  # seconds for anything that should happen at once
 OWN_FIELDS = {"date", "connection", "server", "content-length", "etag", "last-modified", "accept-ranges"}
 
 
+def place(cpus, batch=False):
+    """In a new process: where it runs. With `batch` nobody is interrupted by whoever wakes up: each goes on until it has
+    nothing to do, or its turn is over."""
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    if batch:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 class Failure(Exception):
     """Something that the user has to read; no traceback."""
 
@@ -75,10 +84,10 @@ class Server:
     name = program = package = None
     kinds = {"requests", "handshakes", "memory", "beside", "workers", "start", "reload"}  # of rows that it can do
 
-    def __init__(self, setting, workers=1, cpus=None):
+    def __init__(self, setting, workers=1, cpus=None, batch=False):
         self.setting = setting
         self.workers = workers
-        self.cpus = cpus
+        self.cpus, self.batch = cpus, batch
         self.process = self.folder = None
         self.seen = 0  # clients, in rows where they take turns
 
@@ -121,13 +130,11 @@ class Server:
         self.ports = {"oneway": free_port(), "mutual": free_port()}
         command = self.write()
         self.output = open(self.folder / "output", "wb")
-        cpus = self.cpus
 
         def in_child():
             # Whatever ends the benchmark ends the servers.
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-            if cpus:
-                os.sched_setaffinity(0, cpus)
+            place(self.cpus, self.batch)
 
         self.process = subprocess.Popen(
             command,
