@@ -103,8 +103,11 @@ int outflow_hold(struct outflow *out, struct worker *worker)
     if (out->len == 0)
         return 0;
     outflow_mark(out, 0);
-    out->held = true;
-    return (int)keep(out, worker, 0);
+    int rc = (int)keep(out, worker, 0);
+    out->held = rc == 0;
+    if (rc != 0)
+        outflow_drop(out);
+    return rc;
 }
 
 ssize_t outflow_flush(struct outflow *out, int fd, bool *whole)
@@ -123,6 +126,7 @@ void outflow_drop(struct outflow *out)
 {
     out->collecting = false;
     out->len = 0;
+    out->n_records = 0;
 }
 
 void outflow_done(struct outflow *out)
