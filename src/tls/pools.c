@@ -18,8 +18,9 @@ struct slab {
     uint8_t *memory; /* SLAB_POOLS of them; never unmapped: another connection will come */
 };
 
-/* One thread's. */
+/* One thread's at a time. */
 struct pools {
+    struct pools *next; /* of those whose thread has ended */
     size_t size;
     struct slab *slabs;
     void **free; /* those that may be taken, the resident ones last; room for all there are */
@@ -28,20 +29,22 @@ struct pools {
 };
 
 static _Thread_local struct pools *self;
+static struct pools *left; /* by threads that have ended: the next ones take them over; under `lock` */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* The thread ends; MHD closes what is open only then, so the memory itself stays. */
+/* The thread ends. Its listener's last connections have closed, or MHD closes them with the process. */
 static void leave(void *cls)
 {
     struct pools *pools = cls;
-    while (pools->slabs) {
-        struct slab *slab = pools->slabs;
-        pools->slabs = slab->next;
-        free(slab);
-    }
-    free(pools->free);
-    free(pools);
+    for (size_t i = pools->n_free - pools->n_warm; i < pools->n_free; i++)
+        (void)madvise(pools->free[i], pools->size, MADV_DONTNEED);
+    pools->n_warm = 0;
+    pthread_mutex_lock(&lock);
+    pools->next = left;
+    left = pools;
+    pthread_mutex_unlock(&lock);
     self = NULL;
 }
 
@@ -58,17 +61,34 @@ size_t pools_size(size_t bytes)
     return (bytes + page - 1) / page * page;
 }
 
+static struct pools *inherit(size_t size)
+{
+    pthread_mutex_lock(&lock);
+    struct pools **at = &left, *pools;
+    while (*at && (*at)->size != size)
+        at = &(*at)->next;
+    pools = *at;
+    if (pools)
+        *at = pools->next;
+    pthread_mutex_unlock(&lock);
+    return pools;
+}
+
 static struct pools *own(size_t size)
 {
     if (self)
         return self->size == size ? self : NULL;
     pthread_once(&once, make_key);
-    struct pools *pools = calloc(1, sizeof *pools);
-    if (!pools || pthread_setspecific(key, pools) != 0) {
-        free(pools);
+    struct pools *pools = inherit(size);
+    if (!pools)
+        pools = calloc(1, sizeof *pools);
+    if (!pools)
+        return NULL;
+    pools->size = size;
+    if (pthread_setspecific(key, pools) != 0) {
+        leave(pools);
         return NULL;
     }
-    pools->size = size;
     return self = pools;
 }
 
