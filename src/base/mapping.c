@@ -1,10 +1,12 @@
 #include "base/mapping.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MOST = 256 };
@@ -13,13 +15,15 @@ enum { MOST = 256 };
 struct mapping {
     _Atomic uintptr_t start; /* 0: free; TAKEN: being filled or emptied */
     size_t size;
+    int fd;
+    uint64_t end; /* of what is mapped, in the file */
     _Atomic bool broken;
 };
 
 enum { TAKEN = 1 };
 
 static struct mapping table[MOST];
-static atomic_uint n_broken; /* ever */
+static atomic_uint n_mapped;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static uintptr_t page;
 
@@ -44,7 +48,6 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
         uintptr_t start = atomic_load(&mapping->start), from = at & ~(page - 1);
         void *lost = (char *)info->si_addr - (at - from);
         atomic_store(&mapping->broken, true);
-        atomic_fetch_add(&n_broken, 1);
         if (mmap(lost, mapping->size - (from - start), PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
                  0) == lost)
             return;
@@ -69,12 +72,19 @@ struct mapping *mapping_new(int fd, uint64_t offset, size_t length, const void *
         uintptr_t none = 0;
         if (!atomic_compare_exchange_strong(&table[i].start, &none, TAKEN))
             continue;
-        char *start = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, (off_t)(offset - lead));
+        int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        char *start =
+            own >= 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, own, (off_t)(offset - lead)) : MAP_FAILED;
         if (start == MAP_FAILED) {
+            if (own >= 0)
+                close(own);
             atomic_store(&table[i].start, 0);
             return NULL;
         }
+        atomic_fetch_add(&n_mapped, 1);
         table[i].size = size;
+        table[i].fd = own;
+        table[i].end = offset + length;
         atomic_store(&table[i].broken, false);
         atomic_store_explicit(&table[i].start, (uintptr_t)start, memory_order_release);
         *bytes = start + lead;
@@ -89,13 +99,22 @@ void mapping_free(struct mapping *mapping)
     void *memory;
     memcpy(&memory, &start, sizeof memory);
     munmap(memory, mapping->size);
+    close(mapping->fd);
+    atomic_fetch_sub(&n_mapped, 1);
     atomic_store(&mapping->start, 0);
 }
 
-bool mapping_is_broken(const void *p)
+bool mapping_is_broken(const void *p, size_t size)
 {
-    if (atomic_load_explicit(&n_broken, memory_order_relaxed) == 0)
+    if (atomic_load_explicit(&n_mapped, memory_order_relaxed) == 0)
         return false;
-    const struct mapping *mapping = find((uintptr_t)p);
-    return mapping && atomic_load(&mapping->broken);
+    uintptr_t at = (uintptr_t)p;
+    const struct mapping *mapping = find(at);
+    if (!mapping || atomic_load(&mapping->broken))
+        return mapping != NULL;
+    uintptr_t start = atomic_load_explicit(&mapping->start, memory_order_relaxed);
+    if (at - start + size <= mapping->size - page)
+        return false;
+    struct stat st;
+    return fstat(mapping->fd, &st) != 0 || (uint64_t)st.st_size < mapping->end;
 }

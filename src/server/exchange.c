@@ -113,10 +113,10 @@ static struct MHD_Response *mapped_file(const struct reply *reply)
     return response;
 }
 
-/* *shared becomes false when only one connection at a time can send it. */
+/* *shared says whether it would serve several connections, and becomes false when it cannot. */
 static struct MHD_Response *large_file(struct reply *reply, bool *shared)
 {
-    struct MHD_Response *response = mapped_file(reply);
+    struct MHD_Response *response = *shared ? mapped_file(reply) : NULL;
     if (response)
         return response;
     *shared = false;
@@ -257,7 +257,7 @@ static enum MHD_Result queue(struct MHD_Connection *connection, const struct she
 {
     if (reply->ready)
         return MHD_queue_response(connection, reply->status, reply->ready);
-    bool shared = true;
+    bool shared = shelf->conn->reply_bytes > 0; /* without a body there is nothing worth keeping */
     struct MHD_Response *response = response_of(reply, shelf->now, &shared);
     if (!response)
         return MHD_NO;

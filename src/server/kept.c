@@ -6,7 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETS = 256, WAYS = 2, FRESH_MS = 1000 };
+#include "base/clock.h"
+
+enum {
+    SETS = 256,
+    WAYS = 2,
+    FRESH_MS = 1000,
+    MOST_MAPPED = 16, /* there is a limit for the process (base/mapping.c), and one client may ask for many */
+};
 
 struct place {
     struct kept kept; /* its response NULL: free */
@@ -19,6 +26,8 @@ struct store {
     uint64_t seed; /* so that nobody outside knows which paths share a set */
     size_t bytes;  /* that all bodies take */
     size_t hand;   /* the place that gives way next when there are too many */
+    size_t n, n_mapped;
+    uint64_t due_ms; /* when kept_tidy looks again, while n > 0 */
     struct place place[SETS * WAYS];
 };
 
@@ -32,6 +41,8 @@ static void clear(struct store *store, struct place *place)
         return;
     MHD_destroy_response(place->kept.response);
     store->bytes -= place->kept.memory;
+    store->n_mapped -= place->kept.memory == 0;
+    store->n--;
     free(place->name);
     *place = (struct place){0};
 }
@@ -131,6 +142,10 @@ bool kept_add(const struct kept_key *key, uint64_t now_ms, size_t room, const st
     uint64_t hash = hash_key(store->seed, key);
     struct place *place = choose(store, hash, key);
     clear(store, place);
+    if (what->memory == 0 && store->n_mapped == MOST_MAPPED) {
+        free(name);
+        return false;
+    }
     while (store->bytes + what->memory > room) {
         clear(store, &store->place[store->hand]);
         store->hand = (store->hand + 1) % ARRAY_LEN(store->place);
@@ -144,5 +159,27 @@ bool kept_add(const struct kept_key *key, uint64_t now_ms, size_t room, const st
         .name_len = path_len + variant_len,
     };
     store->bytes += what->memory;
+    store->n_mapped += what->memory == 0;
+    if (store->n++ == 0)
+        store->due_ms = now_ms + FRESH_MS;
     return true;
+}
+
+int kept_tidy(int timeout)
+{
+    struct store *store = self;
+    if (!store || store->n == 0)
+        return timeout;
+    uint64_t now_ms = clock_mono_ms();
+    if (now_ms >= store->due_ms) {
+        for (size_t i = 0; i < ARRAY_LEN(store->place); i++) {
+            if (now_ms - store->place[i].at_ms >= FRESH_MS)
+                clear(store, &store->place[i]);
+        }
+        if (store->n == 0)
+            return timeout;
+        store->due_ms = now_ms + FRESH_MS;
+    }
+    int left = (int)(store->due_ms - now_ms);
+    return timeout < 0 || timeout > left ? left : timeout;
 }

@@ -1,6 +1,7 @@
 /* Finished responses that can be given again: a store for each worker thread, which nobody else touches. What
- * is in it may be a second old at most, so that a file that was replaced is seen by then; a reload empties
- * it. MHD counts the references to a response, so one may still be sent while its place goes to another. */
+ * is in it may be a second old at most, so that a file that was replaced is seen by then, and what is older
+ * is let go. MHD counts the references to a response, so one may still be sent while its place goes to
+ * another. */
 #ifndef MTLSD_SERVER_KEPT_H
 #define MTLSD_SERVER_KEPT_H
 
@@ -21,7 +22,7 @@ struct kept_key {
 struct kept {
     struct MHD_Response *response;
     uint64_t length; /* of its body */
-    size_t memory;   /* that the body takes */
+    size_t memory;   /* that the body takes; 0: it is a mapped file */
 };
 
 /* The calling thread's response for `key`, not older than a second at `now_ms` (clock_mono_ms()). False:
@@ -31,5 +32,9 @@ bool kept_find(const struct kept_key *key, uint64_t now_ms, struct kept *out);
 /* Puts a response into the store, which takes the caller's reference over. The bodies there take `room` bytes
  * at most; 0: nothing is kept. False: it was not, and the reference is still the caller's. */
 bool kept_add(const struct kept_key *key, uint64_t now_ms, size_t room, const struct kept *what);
+
+/* Lets go what the calling thread has that is too old. Returns `timeout` (milliseconds, negative: any time),
+ * or less when something will be too old before. */
+int kept_tidy(int timeout);
 
 #endif

@@ -16,9 +16,11 @@
 #include "config/conf_diff.h"
 #include "report/access.h"
 #include "report/metrics.h"
+#include "server/kept.h"
 #include "server/listener.h"
 #include "server/shed.h"
 #include "tls/blocks.h"
+#include "tls/worker.h"
 
 enum { MOST_LISTENERS = 64, MOST_SLEEP_MS = 1000, SETTLE_MS = 50, LEAST_SLEEP_MS = 20 };
 
@@ -484,6 +486,7 @@ int server_bind(struct server *server, const int *inherited, struct diag *diag)
 int server_start(struct server *server, struct diag *diag)
 {
     blocks_use();
+    worker_tidy(kept_tidy);
     atomic_init(&server->watch_turned_ms, clock_mono_ms());
     int rc = pthread_create(&server->watch, NULL, watch, server);
     if (rc != 0) {

@@ -594,9 +594,13 @@ static int collect(struct transport *t, const uint8_t *data, size_t size, unsign
         data += plain;
         size -= plain;
     }
-    free(t->head);
-    t->head = NULL;
-    t->head_len = 0;
+    if (lead > 0) { /* the client takes small records only */
+        memmove(t->head, t->head + t->head_len - lead, lead);
+    } else {
+        free(t->head);
+        t->head = NULL;
+    }
+    t->head_len = lead;
     return 0;
 }
 
@@ -618,7 +622,8 @@ static ssize_t send_batch(struct transport *t, const uint8_t *data, size_t size)
     while (whole && sent < most) {
         outflow_begin(&t->out, t->worker);
         int rc = collect(t, data + sent, size - sent, records);
-        if (rc == 0 && mapping_is_broken(data)) {
+        size_t taken = size - sent < records * RECORD_PLAIN ? size - sent : records * RECORD_PLAIN;
+        if (rc == 0 && t->long_body && mapping_is_broken(data + sent, taken)) {
             /* The end of the file is gone, what was encrypted is not it: the stream ends here, without a
              * goodbye that would call it whole. */
             t->state = TRANSPORT_LINGER;

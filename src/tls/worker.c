@@ -12,6 +12,7 @@
 enum { REST_MS = 1000 };
 
 static _Thread_local struct worker *self;
+static int (*also)(int timeout);
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -77,8 +78,15 @@ static void empty(const struct worker_rest *rest)
         (void)madvise(rest->memory + (from - (uintptr_t)rest->memory), to - from, MADV_DONTNEED);
 }
 
+void worker_tidy(int (*tidy)(int timeout))
+{
+    also = tidy;
+}
+
 int worker_before_wait(int timeout)
 {
+    if (also)
+        timeout = also(timeout);
     struct worker_rest *first = self->resting.next;
     if (first == &self->resting)
         return timeout;

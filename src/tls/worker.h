@@ -51,9 +51,12 @@ static inline void worker_rouse(struct worker_rest *rest)
     rest->next = rest->prev = NULL;
 }
 
-/* On a worker, before it waits for events: empties what has rested long enough. Returns the milliseconds, at
- * most `timeout` (negative: any time), after which there is more of it. */
+/* On a worker, before it waits for events: empties what has rested long enough, and has others tidy up.
+ * Returns the milliseconds, at most `timeout` (negative: any time), after which there is more of it. */
 int worker_before_wait(int timeout);
+/* Before the first worker starts: what else shall be called on each of them then. It gets and returns what
+ * worker_before_wait does. */
+void worker_tidy(int (*tidy)(int timeout));
 
 /* True when the calling thread has one: it is a worker. */
 bool worker_here(void);
