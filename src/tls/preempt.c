@@ -4,6 +4,7 @@
 #include "tls/library.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -28,6 +29,7 @@ static struct tls_library the_library;
 static int (*real_init)(gnutls_session_t *session, unsigned flags);
 static int (*real_setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
 static int (*real_epoll_wait)(int fd, struct epoll_event *events, int most, int timeout);
+static int (*real_epoll_ctl)(int fd, int what, int member, struct epoll_event *event);
 static void *(*real_mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 static int (*real_munmap)(void *at, size_t size);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -53,6 +55,7 @@ static void find_all(void)
     find("gnutls_init", &real_init);
     find("setsockopt", &real_setsockopt);
     find("epoll_wait", &real_epoll_wait);
+    find("epoll_ctl", &real_epoll_ctl);
     find("mmap", &real_mmap);
     find("munmap", &real_munmap);
 }
@@ -115,13 +118,24 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
     return real_setsockopt(fd, level, name, value, len);
 }
 
-/* Between two turns of a worker. A wait that is cut short returns no event, which MHD expects at any time. */
+/* Between two turns of a worker. A wait that is cut short returns no event, which MHD expects at any time.
+ * When its array is full MHD waits for more, as long as when there was nothing to do, before it looks at what
+ * it has: so it never gets as many as it takes. */
 int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
 {
     (void)tls_library();
     if (!worker_here())
         return real_epoll_wait(fd, events, most, timeout);
-    return real_epoll_wait(fd, events, most, worker_before_wait(timeout));
+    return real_epoll_wait(fd, events, most > 1 ? most - 1 : most, worker_before_wait(timeout));
+}
+
+/* When MHD stops to accept, the stopping thread and each worker take the listening socket out of the worker's
+ * set, and whoever comes second would end the process because it is not there. */
+int epoll_ctl(int fd, int what, int member, struct epoll_event *event)
+{
+    (void)tls_library();
+    int rc = real_epoll_ctl(fd, what, member, event);
+    return rc != 0 && what == EPOLL_CTL_DEL && (errno == ENOENT || errno == EBADF) ? 0 : rc;
 }
 
 /* MHD's pools. ThreadSanitizer's runtime maps its memory through here before anything can run; without these

@@ -5,7 +5,8 @@
  *   open NAME PORT [cert=FILE] [key=FILE] [tls12] [resume=NAME] [sni=HOST]   -> "open NAME ok VERSION
  * full|resumed" or "... alert N ..." get NAME PATH [| HEADER: VALUE]  -> "get NAME STATUS BODY" (the body's
  * line ends become spaces) getall PATH                      -> "getall STATUS:COUNT ..."  over all open
- * connections, "closed" for those that ended load MS PATH PORT [cert=..] ...  -> "load REQUESTS ERRORS":
+ * connections, "closed" for those that ended; askall PATH -> "askall COUNT" only asks, and getall without a
+ * path only reads load MS PATH PORT [cert=..] ...  -> "load REQUESTS ERRORS":
  * requests in a loop, a new connection every 10 ticket NAME                      -> "ticket NAME yes|no"
  *   close NAME                       -> "close NAME"
  *   steady MS PATH PORT [cert=..] ...  -> "steady REQUESTS ERRORS RETRIED CONNECTIONS": the same, through
@@ -169,9 +170,8 @@ static void keep_ticket(struct link *link)
     }
 }
 
-/* Sends a GET and reads the whole response. Returns its status, 0: the connection ended, negative: GnuTLS's
- * error. */
-static int get(struct link *link, const char *path, const char *field, char *body, size_t room)
+/* Sends a GET. 0, or GnuTLS's error. */
+static int send_get(struct link *link, const char *path, const char *field)
 {
     static char buffer[BUFFER];
     int n = snprintf(buffer, sizeof buffer, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s%s\r\n", path,
@@ -182,6 +182,14 @@ static int get(struct link *link, const char *path, const char *field, char *bod
         if (rc < 0)
             return (int)rc;
     }
+    return 0;
+}
+
+/* Reads the whole response. Returns its status, 0: the connection ended, negative: GnuTLS's error. */
+static int read_response(struct link *link, char *body, size_t room)
+{
+    static char buffer[BUFFER];
+    ssize_t rc;
     size_t len = 0, want = 0;
     char *end = NULL;
     for (;;) {
@@ -210,6 +218,13 @@ static int get(struct link *link, const char *path, const char *field, char *bod
             *p = ' ';
     }
     return atoi(buffer + 9);
+}
+
+/* Both; returns like read_response. */
+static int get(struct link *link, const char *path, const char *field, char *body, size_t room)
+{
+    int rc = send_get(link, path, field);
+    return rc < 0 ? rc : read_response(link, body, room);
 }
 
 static struct link *add(const char *name)
@@ -269,6 +284,15 @@ static void do_get(char **word, char *field)
     }
 }
 
+static void do_askall(const char *path)
+{
+    unsigned asked = 0;
+    for (size_t i = 0; i < n_links; i++)
+        asked += links[i]->open && send_get(links[i], path, NULL) == 0;
+    printf("askall %u\n", asked);
+}
+
+/* Without a path only reads what askall has asked for. */
 static void do_getall(const char *path)
 {
     static char body[BUFFER];
@@ -276,7 +300,8 @@ static void do_getall(const char *path)
     for (size_t i = 0; i < n_links; i++) {
         if (!links[i]->open)
             continue;
-        int status = get(links[i], path, NULL, body, sizeof body);
+        int status =
+            path ? get(links[i], path, NULL, body, sizeof body) : read_response(links[i], body, sizeof body);
         if (status > 0 && status < 600) {
             count[status]++;
         } else {
@@ -379,8 +404,10 @@ int main(void)
             do_open(word, n);
         else if (n >= 3 && strcmp(word[0], "get") == 0)
             do_get(word, field);
-        else if (n >= 2 && strcmp(word[0], "getall") == 0)
-            do_getall(word[1]);
+        else if (n >= 2 && strcmp(word[0], "askall") == 0)
+            do_askall(word[1]);
+        else if (n >= 1 && strcmp(word[0], "getall") == 0)
+            do_getall(n >= 2 ? word[1] : NULL);
         else if (n >= 4 && strcmp(word[0], "load") == 0)
             do_load(word, n);
         else if (n >= 4 && strcmp(word[0], "steady") == 0)
