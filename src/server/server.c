@@ -22,7 +22,13 @@
 #include "tls/blocks.h"
 #include "tls/worker.h"
 
-enum { MOST_LISTENERS = 64, MOST_SLEEP_MS = 1000, SETTLE_MS = 50, LEAST_SLEEP_MS = 20 };
+enum {
+    MOST_LISTENERS = 64,
+    MOST_SLEEP_MS = 1000,
+    SETTLE_MS = 50,
+    LEAST_SLEEP_MS = 20,
+    BRISK_US = 1000000, /* a handshake that takes longer, with others waiting, is none that gets on */
+};
 
 struct server {
     char *conf_file;
@@ -168,12 +174,16 @@ static void enter_handshakes(struct server *server, struct conn *conn, enum conn
 }
 
 /* An honest client says who it is in the first moment, and is through with its handshake in the next. So
- * those make room that have not said anything, and of them the one that was silent for the longest. */
+ * those make room that have not said anything, and of them the one that was silent for the longest; but
+ * before one that has just come, one that spoke and then stopped. */
 static void limit_handshakes(struct server *server)
 {
     while (server->n_handshakes > limits_max_handshakes(server->limits)) {
         struct conn *silent = server->handshakes[CONN_SILENT].oldest;
-        struct conn *goes = silent ? silent : server->handshakes[CONN_TALKING].oldest;
+        struct conn *talking = server->handshakes[CONN_TALKING].oldest;
+        uint64_t brisk_us = clock_mono_us() - BRISK_US;
+        bool stalls = talking && talking->born_us < brisk_us && (!silent || silent->born_us >= brisk_us);
+        struct conn *goes = silent && !stalls ? silent : talking;
         leave_handshakes(server, goes);
         conn_expire(goes, CONN_DISPLACED);
     }

@@ -1,15 +1,22 @@
 /* Many clients at once, for the tests of limits and attacks. All go to 127.0.0.1.
  *
  *   crowd hold PORT NUMBER SECONDS [FROM]
- *     holds NUMBER connections that begin a TLS handshake and never finish it, for SECONDS or until the input
- * ends; what the server closes is opened again. Prints "held NUMBER" when all are open for the first time,
- * and at the end "closed NUMBER" with how many the server closed. With FROM they come from the address
- * 127.0.0.FROM. crowd count PORT NUMBER [FROM [SPREAD]] opens NUMBER connections, waits until the server has
- * closed some or half a second passed in which it closed none, and prints "open NUMBER closed NUMBER". With
- * SPREAD they come from so many addresses from FROM on, in turn. crowd honest PORT RATE SECONDS asks for
- * /livez RATE times a second, by a clock that waits for nobody: three times of four on a kept connection,
- *     else on a new one. Prints "requests N good N under100 P median MS p99 MS worst MS"; times count from
- * the instant at which the request was due. P is the share of all requests, in percent. */
+ *   crowd stall PORT NUMBER SECONDS [FROM]
+ *   crowd count PORT NUMBER [FROM [SPREAD]]
+ *   crowd honest PORT RATE SECONDS
+ *
+ * hold has NUMBER connections that begin a TLS handshake and never finish it, for SECONDS or until the input
+ * ends; what the server closes is opened again. They send a part of a ClientHello; with stall all of it.
+ * Prints "held NUMBER" when all are open for the first time, and at the end "closed NUMBER" with how many
+ * the server closed. With FROM they come from the address 127.0.0.FROM.
+ *
+ * count opens NUMBER connections, waits until the server has closed some or half a second passed in which it
+ * closed none, and prints "open NUMBER closed NUMBER". With SPREAD they come from so many addresses from FROM
+ * on, in turn.
+ *
+ * honest asks for /livez RATE times a second, by a clock that waits for nobody: three times of four on a kept
+ * connection, else on a new one. Prints "requests N good N under100 P median MS p99 MS worst MS"; times count
+ * from the instant at which the request was due. P is the share of all requests, in percent. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -82,16 +89,52 @@ static int begin(unsigned from)
 
 static struct pollfd held[MOST + 1];
 static bool greeted[MOST];
+static char greeting[4096] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"; /* a ClientHello's beginning */
+static size_t greeting_len = 11;
 
-/* Sends the beginning of a ClientHello once connected. False: the connection is gone. */
+static ssize_t keep_greeting(gnutls_transport_ptr_t ptr, const void *data, size_t size)
+{
+    (void)ptr;
+    if (size > sizeof greeting)
+        return -1;
+    memcpy(greeting, data, size);
+    greeting_len = size;
+    return (ssize_t)size;
+}
+
+static ssize_t nothing_yet(gnutls_transport_ptr_t ptr, void *data, size_t size)
+{
+    (void)data, (void)size;
+    gnutls_transport_set_errno((gnutls_session_t)ptr, EAGAIN);
+    return -1;
+}
+
+/* From now on everybody says all of a ClientHello. */
+static void greet_fully(void)
+{
+    gnutls_session_t session;
+    gnutls_certificate_credentials_t none;
+    if (gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK) < 0 ||
+        gnutls_set_default_priority(session) < 0 || gnutls_certificate_allocate_credentials(&none) < 0 ||
+        gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, none) < 0)
+        die("gnutls");
+    gnutls_transport_set_ptr(session, session);
+    gnutls_transport_set_push_function(session, keep_greeting);
+    gnutls_transport_set_pull_function(session, nothing_yet);
+    if (gnutls_handshake(session) != GNUTLS_E_AGAIN)
+        die("gnutls_handshake");
+    gnutls_deinit(session);
+    gnutls_certificate_free_credentials(none);
+}
+
+/* Sends the greeting once connected. False: the connection is gone. */
 static bool greet_or_drain(size_t i)
 {
-    static const char beginning[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
     char scrap[4096];
     if (held[i].revents & POLLOUT && !greeted[i]) {
         greeted[i] = true;
         held[i].events = POLLIN;
-        return send(held[i].fd, beginning, sizeof beginning - 1, MSG_NOSIGNAL) > 0;
+        return send(held[i].fd, greeting, greeting_len, MSG_NOSIGNAL) > 0;
     }
     ssize_t n = recv(held[i].fd, scrap, sizeof scrap, 0);
     return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
@@ -361,7 +404,10 @@ int main(int argc, char **argv)
     if (argc >= 4) {
         port = (uint16_t)number(argv[2], 65535);
         size_t n = (size_t)number(argv[3], MOST - 1);
-        if (strcmp(argv[1], "hold") == 0 && (argc == 5 || argc == 6))
+        bool stall = strcmp(argv[1], "stall") == 0;
+        if (stall)
+            greet_fully();
+        if ((stall || strcmp(argv[1], "hold") == 0) && (argc == 5 || argc == 6))
             return hold(n, number(argv[4], 3600), argc == 6 ? (unsigned)number(argv[5], 65535) : 0);
         if (strcmp(argv[1], "count") == 0 && argc <= 6)
             return count(n, argc >= 5 ? (unsigned)number(argv[4], 65535) : 0,
@@ -369,7 +415,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], "honest") == 0 && argc == 5)
             return honest((long)n, number(argv[4], 600));
     }
-    fputs("usage: crowd hold PORT NUMBER SECONDS [FROM] | count PORT NUMBER [FROM [SPREAD]] | "
+    fputs("usage: crowd hold|stall PORT NUMBER SECONDS [FROM] | count PORT NUMBER [FROM [SPREAD]] | "
           "honest PORT RATE SECONDS\n",
           stderr);
     return 2;
