@@ -508,7 +508,7 @@ struct conn *conn_new(struct server *server, const char *listener_name, gnutls_s
     conn->server = server;
     conn->listener_name = listener_name;
     limits_claim(&conn->place);
-    conn->snapshot = server_snapshot(server);
+    conn->snapshot = server_snapshot_of(server, listener_name);
     conn->listener = snapshot_listener(conn->snapshot, listener_name);
     if (!conn->listener) {
         limits_release(&conn->place);

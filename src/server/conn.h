@@ -88,8 +88,9 @@ struct conn {
         phase; /* enum conn_phase: read by the server when it drains, and when a deadline passes */
 };
 
-/* Sets the session up from the newest snapshot and takes over its transport. `address` is the client's. NULL
- * when memory is short or the listener is gone: the session then has no certificate and its handshake fails.
+/* Sets the session up from the newest snapshot that has the listener and takes over its transport. `address`
+ * is the client's. NULL when memory is short or the listener is gone: the session then has no certificate and
+ * its handshake fails.
  */
 struct conn *conn_new(struct server *server, const char *listener_name, gnutls_session_t session, int fd,
                       const struct sockaddr *address);

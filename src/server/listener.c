@@ -5,18 +5,22 @@
 #include <fcntl.h>
 #include <gnutls/abstract.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "server/conn.h"
 #include "server/exchange.h"
@@ -29,7 +33,10 @@ enum {
     BACKLOG = 1024,
     ADDRESS_TEXT = 300,
     FIELD_RECORD = 80 /* MHD's, of a header field */,
-    MOST_UNSENT = 256 * 1024
+    MOST_UNSENT = 256 * 1024,
+    LOOK_NS = 1000000,  /* between two looks at the queue of a socket that closes */
+    STILL = 3,          /* looks, one after another, that must find it empty */
+    LAST_CALL_MS = 1000 /* when the workers cannot keep up */
 };
 
 struct listener {
@@ -39,7 +46,8 @@ struct listener {
     char url[ADDRESS_TEXT];
     char bound[ADDRESS_TEXT]; /* the address with the real port */
     int fd;
-    size_t pool; /* bytes of MHD's memory for a connection; 0: an MHD whose use of it is not known */
+    bool inherited; /* others accept on it, too, now or after this process */
+    size_t pool;    /* bytes of MHD's memory for a connection; 0: an MHD whose use of it is not known */
     struct MHD_Daemon *daemon;
     unsigned workers;
     unsigned asked; /* turns that the workers were asked for; of the main thread */
@@ -162,7 +170,7 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, sock
     struct listener *listener = cls;
     if (address->sa_family == AF_UNIX) /* listener_turns */
         return MHD_YES;
-    struct snapshot *snapshot = server_snapshot(listener->server);
+    struct snapshot *snapshot = server_snapshot_of(listener->server, listener->name);
     const struct snapshot_listener *now = snapshot_listener(snapshot, listener->name);
     bool trusted = !now || snapshot_trusts(now, address);
     bool proxied = now && now->conf->proxy_protocol != PROXY_PROTOCOL_OFF;
@@ -279,6 +287,7 @@ int listener_open(struct server *server, const struct conf_listener *of, int inh
     if (!listener)
         return err_nomem(err);
     listener->fd = inherited;
+    listener->inherited = inherited >= 0;
     listener->server = server;
     listener->name = strdup(of->name);
     listener->address = strdup(of->address.text);
@@ -351,9 +360,41 @@ void listener_configure(struct listener *listener, const struct conf_listener *o
     limits_configure_door(server_limits(listener->server), &listener->door, of->max_connections);
 }
 
+/* From now on the kernel overlooks who asks for a connection, and goes on with those whom it has answered
+ * already. Connections inherit the filter, and never get a segment that it drops. */
+static bool turn_deaf(int fd)
+{
+    enum { FLAGS_AT = 13, SYN = 0x02, ACK = 0x10 };
+    static struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),   BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1), BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+}
+
+/* A client whose connect(2) has succeeded is no longer refused by a close, but reset, and nobody asks again
+ * for it. So the workers take all that wait, and those whose last segment is on its way, while no new ones
+ * come. Who asks meanwhile asks again after a second, hence the short time. */
+static void last_call(const struct listener *listener)
+{
+    unsigned still = 0, enough = turn_deaf(listener->fd) ? STILL : 1;
+    for (uint64_t until = clock_mono_ms() + LAST_CALL_MS; clock_mono_ms() < until;) {
+        struct pollfd queue = {.fd = listener->fd, .events = POLLIN};
+        still = poll(&queue, 1, 0) > 0 ? 0 : still + 1;
+        if (still >= enough)
+            return;
+        struct timespec look = {.tv_nsec = LOOK_NS};
+        nanosleep(&look, NULL);
+    }
+}
+
 void listener_quiet(struct listener *listener)
 {
     if (listener->daemon && listener->fd >= 0) {
+        if (!listener->inherited)
+            last_call(listener);
         MHD_quiesce_daemon(listener->daemon);
         close(listener->fd);
         listener->fd = -1;

@@ -16,7 +16,8 @@ MUST_CHECK int listener_open(struct server *server, const struct conf_listener *
 /* Starts to accept with `workers` threads, once the live snapshot has its entry. 0 or ERR_IO. */
 MUST_CHECK int listener_start(struct listener *listener, const struct conf *conf, unsigned workers,
                               struct err *err);
-/* Stops accepting; connections go on. */
+/* Stops accepting, once everybody is in whose connection the kernel had established; connections go on. Takes
+ * some milliseconds. An inherited socket keeps its queue for whoever accepts next. */
 void listener_quiet(struct listener *listener);
 /* Ends every connection and frees it. */
 void listener_close(struct listener *listener);

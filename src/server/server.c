@@ -40,6 +40,7 @@ struct server {
 
     pthread_mutex_t lock; /* the snapshot's pointer and the reload's result */
     struct snapshot *snapshot;
+    struct snapshot *before; /* while a reload closes listeners: what their last connections begin with */
     _Atomic uint64_t generation;
     bool reload_failed;
     uint64_t refused_reloads;
@@ -80,22 +81,40 @@ struct snapshot *server_snapshot(struct server *server)
     return snapshot;
 }
 
+struct snapshot *server_snapshot_of(struct server *server, const char *listener_name)
+{
+    pthread_mutex_lock(&server->lock);
+    bool gone = server->before && !snapshot_listener(server->snapshot, listener_name);
+    struct snapshot *snapshot = snapshot_ref(gone ? server->before : server->snapshot);
+    pthread_mutex_unlock(&server->lock);
+    return snapshot;
+}
+
 uint64_t server_generation(const struct server *server)
 {
     return atomic_load_explicit(&server->generation, memory_order_acquire);
 }
 
+/* The snapshot of before stays at hand until forget_before. */
 static void publish(struct server *server, struct snapshot *snapshot)
 {
     limits_configure(server->limits, snapshot->conf);
     pthread_mutex_lock(&server->lock);
-    struct snapshot *old = server->snapshot;
+    server->before = server->snapshot;
     snapshot->generation = server_generation(server) + 1;
     server->snapshot = snapshot;
     server->reload_failed = false;
     atomic_store_explicit(&server->generation, snapshot->generation, memory_order_release);
     pthread_mutex_unlock(&server->lock);
-    snapshot_unref(old);
+}
+
+static void forget_before(struct server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    struct snapshot *before = server->before;
+    server->before = NULL;
+    pthread_mutex_unlock(&server->lock);
+    snapshot_unref(before);
 }
 
 void server_health(struct server *server, const struct snapshot *snapshot, struct health *out)
@@ -599,6 +618,7 @@ int server_reload(struct server *server, struct diag *diag)
         server->refused_reloads++;
         pthread_mutex_unlock(&server->lock);
     }
+    forget_before(server);
     metrics_add(METRIC_reloads, rc == 0 ? RELOAD_DONE : RELOAD_REFUSED, 0, 1);
     snapshot_unref(snapshot);
     return rc;
@@ -645,7 +665,7 @@ void server_drain(struct server *server)
     end_those_in(server, CONN_IDLE);
     /* A worker may have accepted a connection just now that is not in the registry yet: it is waited for,
      * too. */
-    const uint64_t settled_ms = now_ms + SETTLE_MS;
+    const uint64_t settled_ms = clock_mono_ms() + SETTLE_MS;
     while (clock_mono_ms() < (server->n_conns > 0 ? until_ms : settled_ms)) {
         struct timespec next;
         clock_gettime(CLOCK_MONOTONIC, &next);
