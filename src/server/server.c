@@ -40,7 +40,7 @@ struct server {
 
     pthread_mutex_t lock; /* the snapshot's pointer and the reload's result */
     struct snapshot *snapshot;
-    struct snapshot *before; /* while a reload closes listeners: what their last connections begin with */
+    struct snapshot *before; /* the last reload closed listeners: what their last connections begin with */
     _Atomic uint64_t generation;
     bool reload_failed;
     uint64_t refused_reloads;
@@ -95,19 +95,6 @@ uint64_t server_generation(const struct server *server)
     return atomic_load_explicit(&server->generation, memory_order_acquire);
 }
 
-/* The snapshot of before stays at hand until forget_before. */
-static void publish(struct server *server, struct snapshot *snapshot)
-{
-    limits_configure(server->limits, snapshot->conf);
-    pthread_mutex_lock(&server->lock);
-    server->before = server->snapshot;
-    snapshot->generation = server_generation(server) + 1;
-    server->snapshot = snapshot;
-    server->reload_failed = false;
-    atomic_store_explicit(&server->generation, snapshot->generation, memory_order_release);
-    pthread_mutex_unlock(&server->lock);
-}
-
 static void forget_before(struct server *server)
 {
     pthread_mutex_lock(&server->lock);
@@ -115,6 +102,20 @@ static void forget_before(struct server *server)
     server->before = NULL;
     pthread_mutex_unlock(&server->lock);
     snapshot_unref(before);
+}
+
+/* The snapshot of before stays at hand until forget_before. */
+static void publish(struct server *server, struct snapshot *snapshot)
+{
+    limits_configure(server->limits, snapshot->conf);
+    forget_before(server);
+    pthread_mutex_lock(&server->lock);
+    server->before = server->snapshot;
+    snapshot->generation = server_generation(server) + 1;
+    server->snapshot = snapshot;
+    server->reload_failed = false;
+    atomic_store_explicit(&server->generation, snapshot->generation, memory_order_release);
+    pthread_mutex_unlock(&server->lock);
 }
 
 void server_health(struct server *server, const struct snapshot *snapshot, struct health *out)
@@ -409,12 +410,13 @@ static void reap_retired(struct server *server)
 }
 
 /* Retires what `conf` no longer has: it stops accepting, its idle connections end now and the others with
- * their response. */
+ * their response. A worker may have accepted a connection of theirs that it has not begun yet: only when
+ * there are none may the snapshot of before go. */
 static void retire_superfluous(struct server *server, const struct conf *conf)
 {
     reap_retired(server);
-    size_t kept = 0;
-    for (size_t i = 0; i < server->n_listeners; i++) {
+    size_t kept = 0, had = server->n_listeners;
+    for (size_t i = 0; i < had; i++) {
         struct listener *listener = server->listener[i];
         if (wants(conf, listener)) {
             server->listener[kept++] = listener;
@@ -435,6 +437,8 @@ static void retire_superfluous(struct server *server, const struct conf *conf)
             listener_close(listener);
     }
     server->n_listeners = kept;
+    if (kept == had)
+        forget_before(server);
 }
 
 /* --- life
@@ -555,6 +559,7 @@ void server_free(struct server *server)
         pthread_join(server->watch, NULL);
     }
     snapshot_unref(server->snapshot);
+    snapshot_unref(server->before);
     conf_free(server->started_with);
     rejections_free(server->rejections);
     shed_start(NULL);
@@ -618,7 +623,6 @@ int server_reload(struct server *server, struct diag *diag)
         server->refused_reloads++;
         pthread_mutex_unlock(&server->lock);
     }
-    forget_before(server);
     metrics_add(METRIC_reloads, rc == 0 ? RELOAD_DONE : RELOAD_REFUSED, 0, 1);
     snapshot_unref(snapshot);
     return rc;

@@ -36,7 +36,8 @@ void server_describe(struct server *server, struct buf *out);
 
 /* For connections, any thread. */
 struct snapshot *server_snapshot(struct server *server); /* a reference of the caller's */
-/* The same for a new connection of that listener: while a reload closes the listener, the one before. */
+/* The same for a new connection of that listener: when the last reload closed the listener, the one before.
+ */
 struct snapshot *server_snapshot_of(struct server *server, const char *listener_name);
 uint64_t server_generation(const struct server *server);
 /* Gives it its id. Its handshake is in flight from now on; when there are too many, the oldest ends. */

@@ -1,16 +1,19 @@
 /* A TLS and HTTP client that is driven line by line, for tests which need several connections at once,
  * resumption, or a connection that stays open while the server changes. It takes commands on stdin and prints
- * one line for each:
+ * one line for each; OPTIONS are cert=FILE, key=FILE, tls12, resume=NAME and sni=HOST:
  *
- *   open NAME PORT [cert=FILE] [key=FILE] [tls12] [resume=NAME] [sni=HOST]   -> "open NAME ok VERSION
- * full|resumed" or "... alert N ..." get NAME PATH [| HEADER: VALUE]  -> "get NAME STATUS BODY" (the body's
- * line ends become spaces) getall PATH                      -> "getall STATUS:COUNT ..."  over all open
- * connections, "closed" for those that ended; askall PATH -> "askall COUNT" only asks, and getall without a
- * path only reads load MS PATH PORT [cert=..] ...  -> "load REQUESTS ERRORS":
- * requests in a loop, a new connection every 10 ticket NAME                      -> "ticket NAME yes|no"
- *   close NAME                       -> "close NAME"
- *   steady MS PATH PORT [cert=..] ...  -> "steady REQUESTS ERRORS RETRIED CONNECTIONS": the same, through
- * restarts
+ * - open NAME PORT OPTIONS: "open NAME ok VERSION full|resumed" or "open NAME alert N ..."
+ * - get NAME PATH [| HEADER: VALUE]: "get NAME STATUS BODY"; the body's line ends become spaces
+ * - getall PATH: "getall STATUS:COUNT ..." over all open connections, "closed" for those that ended
+ * - askall PATH: "askall COUNT"; only asks, and getall without a path only reads the answers
+ * - ticket NAME: "ticket NAME yes|no"
+ * - close NAME: "close NAME"
+ * - tcp NAME PORT: "tcp NAME ok" or the reason; connects and says nothing
+ * - tls NAME OPTIONS: as open, on the connection that tcp has made
+ * - load MS PATH PORT OPTIONS: "load REQUESTS ERRORS"; requests in a loop, a new connection every 10
+ * - steady MS PATH PORT OPTIONS: "steady REQUESTS ERRORS RETRIED CONNECTIONS"; the same, through restarts
+ * - knock PATH PORT OPTIONS: "knock ANSWERED LOST REASON"; a new connection for each request, until none
+ *   comes about, for that reason
  *
  * The server's certificate is checked against the file in $DRIVE_CA for the name localhost. */
 #include <arpa/inet.h>
@@ -112,8 +115,8 @@ static int load_pair(gnutls_certificate_credentials_t creds, const char *cert, c
     return rc;
 }
 
-/* 0, or GnuTLS's error. */
-static int connect_tls(struct link *link, const char *port, char **word, size_t n)
+/* 0, or an error of connect(2), negative. */
+static int connect_tcp(struct link *link, const char *port)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -121,8 +124,12 @@ static int connect_tls(struct link *link, const char *port, char **word, size_t 
     int on = 1;
     setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     link->open = true;
-    if (connect(link->fd, (struct sockaddr *)&to, sizeof to) != 0)
-        return GNUTLS_E_PUSH_ERROR;
+    return connect(link->fd, (struct sockaddr *)&to, sizeof to) == 0 ? 0 : -errno;
+}
+
+/* On a connection that is there. 0, or GnuTLS's error. */
+static int begin_tls(struct link *link, char **word, size_t n)
+{
     const char *cert = option(word, n, "cert"), *key = option(word, n, "key"),
                *from = option(word, n, "resume");
     const char *sni = option(word, n, "sni"), *ca = getenv("DRIVE_CA");
@@ -156,6 +163,11 @@ static int connect_tls(struct link *link, const char *port, char **word, size_t 
         rc = gnutls_handshake(link->session);
     while (rc < 0 && !gnutls_error_is_fatal(rc));
     return rc;
+}
+
+static int connect_tls(struct link *link, const char *port, char **word, size_t n)
+{
+    return connect_tcp(link, port) == 0 ? begin_tls(link, word, n) : GNUTLS_E_PUSH_ERROR;
 }
 
 static void keep_ticket(struct link *link)
@@ -253,11 +265,9 @@ static void say_error(const char *what, const char *name, struct link *link, int
         printf("%s %s error %s\n", what, name, rc == 0 ? "closed" : gnutls_strerror(rc));
 }
 
-static void do_open(char **word, size_t n)
+static void say_opened(char **word, struct link *link, int rc)
 {
-    struct link *link = add(word[1]);
-    int rc = link ? connect_tls(link, word[2], word + 3, n - 3) : GNUTLS_E_MEMORY_ERROR;
-    if (rc < 0 && link) {
+    if (rc < 0) {
         say_error("open", word[1], link, rc);
         shut(link);
         return;
@@ -265,6 +275,33 @@ static void do_open(char **word, size_t n)
     printf("open %s ok %s %s\n", word[1],
            gnutls_protocol_get_name(gnutls_protocol_get_version(link->session)),
            gnutls_session_is_resumed(link->session) ? "resumed" : "full");
+}
+
+static void do_open(char **word, size_t n)
+{
+    struct link *link = add(word[1]);
+    if (link)
+        say_opened(word, link, connect_tls(link, word[2], word + 3, n - 3));
+    else
+        printf("open %s error too many\n", word[1]);
+}
+
+static void do_tcp(char **word)
+{
+    struct link *link = add(word[1]);
+    int rc = link ? connect_tcp(link, word[2]) : -ENFILE;
+    if (rc < 0 && link)
+        shut(link);
+    printf("tcp %s %s\n", word[1], rc < 0 ? strerror(-rc) : "ok");
+}
+
+static void do_tls(char **word, size_t n)
+{
+    struct link *link = find(word[1]);
+    if (link && link->open)
+        say_opened(word, link, begin_tls(link, word + 2, n - 2));
+    else
+        printf("open %s error closed\n", word[1]);
 }
 
 static void do_get(char **word, char *field)
@@ -387,6 +424,30 @@ static void do_steady(char **word, size_t n)
     printf("steady %lu %lu %lu %lu\n", requests, errors, retried, connections);
 }
 
+/* Comes again and again, each time on a new connection, until nobody takes it. Who is taken in is to be
+ * answered. */
+static void do_knock(char **word, size_t n)
+{
+    static char body[BUFFER];
+    unsigned long answered = 0, lost = 0;
+    struct link link = {.open = false};
+    int rc;
+    while ((rc = connect_tcp(&link, word[2])) == 0) {
+        rc = begin_tls(&link, word + 3, n - 3);
+        if (rc == 0)
+            rc = get(&link, word[1], "Connection: close", body, sizeof body);
+        if (rc == 200) {
+            answered++;
+        } else {
+            fprintf(stderr, "drive: knock: %s\n", rc < 0 ? gnutls_strerror(rc) : "no answer");
+            lost++;
+        }
+        shut(&link);
+    }
+    shut(&link);
+    printf("knock %lu %lu %s\n", answered, lost, strerror(-rc));
+}
+
 int main(void)
 {
     char line[4096];
@@ -412,6 +473,12 @@ int main(void)
             do_load(word, n);
         else if (n >= 4 && strcmp(word[0], "steady") == 0)
             do_steady(word, n);
+        else if (n >= 3 && strcmp(word[0], "tcp") == 0)
+            do_tcp(word);
+        else if (n >= 2 && strcmp(word[0], "tls") == 0)
+            do_tls(word, n);
+        else if (n >= 3 && strcmp(word[0], "knock") == 0)
+            do_knock(word, n);
         else if (n >= 2 && strcmp(word[0], "ticket") == 0)
             printf("ticket %s %s\n", word[1], find(word[1]) && find(word[1])->ticket.data ? "yes" : "no");
         else if (n >= 2 && strcmp(word[0], "close") == 0) {
