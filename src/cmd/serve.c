@@ -34,12 +34,13 @@ static const char USAGE[] =
     "Serves in the foreground until SIGTERM or SIGINT. SIGHUP reloads, SIGUSR1 reopens the logs.\n"
     "\n"
     "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
-    "      --ready-file F   once all listeners accept, write a line `NAME URL` for each to F\n"
+    "      --ready-file F   once all listeners are bound, write a line `NAME URL` for each to F\n"
     "  -h, --help           this text\n";
 
 /* The main thread's things. */
 struct life {
     const char *conf_file, *ready_file;
+    int ready_fd; /* of the ready file until the start has succeeded, or -1 */
     int signal_fd;
     int timer_fd; /* the service manager's watchdog is to be fed; -1: there is none */
     struct server *server;
@@ -58,7 +59,7 @@ static void log_finding(void *cls, enum diag_severity severity, struct src src, 
         log_line(level, "%s%s%s", src.file ? src.file : "", src.file ? ": " : "", text);
 }
 
-/* Whoever waits for the file must see it whole: it is written aside and renamed. */
+/* Whoever waits for the file must see it whole: it is written aside and renamed. A descriptor, or -1. */
 static int write_ready_file(const char *path, const struct buf *lines)
 {
     char aside[4096];
@@ -67,15 +68,46 @@ static int write_ready_file(const char *path, const struct buf *lines)
         errno = ENAMETOOLONG;
         return -1;
     }
-    FILE *file = fopen(aside, "we");
-    if (!file)
+    int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
         return -1;
-    bool good = fwrite(lines->data, 1, lines->len, file) == lines->len;
-    good = fclose(file) == 0 && good;
-    if (good && rename(aside, path) == 0)
-        return 0;
+    ssize_t written = write(fd, lines->data, lines->len);
+    if (written == (ssize_t)lines->len && rename(aside, path) == 0)
+        return fd;
+    int why = written >= 0 && written < (ssize_t)lines->len ? ENOSPC : errno;
     unlink(aside);
+    close(fd);
+    errno = why;
     return -1;
+}
+
+/* Before the sandbox, which would otherwise have to leave the file's folder writable for good. The listeners
+ * are bound: the kernel takes connections, and the workers will find them. */
+static int tell_ready(struct life *life, struct err *err)
+{
+    if (!life->ready_file)
+        return 0;
+    struct buf lines;
+    buf_init(&lines, 0);
+    server_describe(life->server, &lines);
+    int rc = 0;
+    if (buf_failed(&lines))
+        rc = err_nomem(err);
+    else if ((life->ready_fd = write_ready_file(life->ready_file, &lines)) < 0)
+        rc = err_set(err, ERR_IO, "cannot write the ready file %s: %s", life->ready_file, strerror(errno));
+    buf_done(&lines);
+    return rc;
+}
+
+/* After a start that failed later nobody shall believe the file: empty, it says that nothing listens. */
+static void end_ready(struct life *life, bool started)
+{
+    if (life->ready_fd < 0)
+        return;
+    if (!started && ftruncate(life->ready_fd, 0) != 0)
+        log_error("cannot empty the ready file %s: %s", life->ready_file, strerror(errno));
+    close(life->ready_fd);
+    life->ready_fd = -1;
 }
 
 static int open_logs(struct server *server)
@@ -219,7 +251,6 @@ static void drain(struct life *life, int signal_number)
 /* The main thread's life: everything that comes from outside the connections comes here. */
 static void wait_for_the_end(struct life *life)
 {
-    life->watch = start_watch(life->server);
     int settle = -1; /* milliseconds until changed files are believed to be whole */
     for (;;) {
         int event = wait_for_event(life, settle);
@@ -283,12 +314,18 @@ static int start(struct life *life, struct diag *diag)
     if (rc == 0) {
         struct snapshot *snapshot = server_snapshot(life->server);
         rc = bind_and_drop(life, snapshot->conf, diag);
+        /* Whoever has read the ready file may change a file, and that is to be noticed. */
         if (rc == 0)
-            rc = sandbox_enter(snapshot->conf, life->ready_file, &life->sandbox, &err);
+            life->watch = start_watch(life->server);
+        if (rc == 0)
+            rc = tell_ready(life, &err);
+        if (rc == 0)
+            rc = sandbox_enter(snapshot->conf, &life->sandbox, &err);
         snapshot_unref(snapshot);
     }
     if (rc == 0)
         rc = server_start(life->server, diag);
+    end_ready(life, rc == 0);
     if (err.code)
         log_error("%s", err.text);
     return rc;
@@ -308,11 +345,6 @@ static int announce(struct life *life)
                transport_preempted() ? "own" : "libmicrohttpd's");
     for (char *line = lines.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
         log_notice("listening: %.*s", (int)(end - line), line);
-    if (life->ready_file && write_ready_file(life->ready_file, &lines) != 0) {
-        log_error("cannot write the ready file %s: %s", life->ready_file, strerror(errno));
-        rc = ERR_IO;
-        goto out;
-    }
     say_ready(life, "serving");
     rc = 0;
 out:
@@ -331,7 +363,7 @@ static int serve(const char *conf_file, const char *ready_file)
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
-    struct life life = {.conf_file = conf_file, .ready_file = ready_file, .timer_fd = -1};
+    struct life life = {.conf_file = conf_file, .ready_file = ready_file, .ready_fd = -1, .timer_fd = -1};
     life.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
     if (life.signal_fd < 0) {
         fprintf(stderr, "mtlsd: signalfd: %s\n", strerror(errno));

@@ -7,10 +7,9 @@
 #include "base/err.h"
 
 enum fence_use {
-    FENCE_READ,  /* a folder, or a file: read */
-    FENCE_LOG,   /* a folder: files are created in it and appended to */
-    FENCE_READY, /* a folder: files are created in it, written, renamed and removed */
-    FENCE_ALL    /* a folder or file: everything but execution */
+    FENCE_READ, /* a folder, or a file: read */
+    FENCE_LOG,  /* a folder: files are created in it and appended to */
+    FENCE_ALL   /* a folder or file: everything but execution */
 };
 
 struct fence;

@@ -128,7 +128,7 @@ static int enter(struct sandbox *sandbox, const struct conf *conf, struct err *e
     return rc == 0 ? put_filter(conf, err) : rc;
 }
 
-int sandbox_enter(const struct conf *conf, const char *ready_file, struct sandbox **out, struct err *err)
+int sandbox_enter(const struct conf *conf, struct sandbox **out, struct err *err)
 {
     struct sandbox *sandbox = calloc(1, sizeof *sandbox);
     if (!sandbox)
@@ -138,8 +138,6 @@ int sandbox_enter(const struct conf *conf, const char *ready_file, struct sandbo
     int rc = let_in(sandbox, "/dev/null", FENCE_ALL, err);
     if (rc == 0)
         rc = conf_paths(conf, collect, &to);
-    if (rc == 0 && ready_file)
-        rc = let_folder_in(sandbox, ready_file, FENCE_READY, err);
 #ifdef MTLSD_INSTRUMENTED
     /* Sanitizers trace their own threads, read /proc and run a symbolizer; coverage is written at the end. */
     const bool possible = false;

@@ -10,10 +10,9 @@
 struct sandbox;
 
 /* Enters it, as conf->sandbox says, for good; before any thread is started, after the listeners are bound and
- * the tokens opened. `ready_file` may be NULL. What this system cannot do is logged. 0 and *out (also for
- * sandbox = off); negative: the process must not go on. */
-MUST_CHECK int sandbox_enter(const struct conf *conf, const char *ready_file, struct sandbox **out,
-                             struct err *err);
+ * the tokens opened. What this system cannot do is logged. 0 and *out (also for sandbox = off); negative: the
+ * process must not go on. */
+MUST_CHECK int sandbox_enter(const struct conf *conf, struct sandbox **out, struct err *err);
 void sandbox_free(struct sandbox *sandbox);
 
 /* True when files outside of the sandbox are out of reach. */

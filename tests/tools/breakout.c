@@ -205,7 +205,7 @@ static int attempt_one(const struct conf *conf, int (*attempt)(void))
     struct sandbox *sandbox = NULL;
     tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (privileges_find(conf, true, &diag, &privileges) != 0 || privileges_drop(&privileges, &err) != 0 ||
-        privileges_harden(&err) != 0 || sandbox_enter(conf, NULL, &sandbox, &err) != 0) {
+        privileges_harden(&err) != 0 || sandbox_enter(conf, &sandbox, &err) != 0) {
         fprintf(stderr, "breakout: %s\n", err.text);
         return 255;
     }
