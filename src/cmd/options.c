@@ -9,8 +9,9 @@
 
 static const char USAGE[] =
     "Usage: mtlsd options [--sample | --json | --mdoc]\n"
-    "Prints every option of the configuration file: name, default, values, when a change applies, and what "
-    "it is for.\n"
+    "Prints every option of the configuration file: name, default, values, when a change applies, what it is "
+    "for,\n"
+    "and an example.\n"
     "\n"
     "  --sample  the sample configuration file, with every option and its explanation\n"
     "  --json    the table as JSON\n"
@@ -89,6 +90,7 @@ static void print_table(FILE *out)
                                            : "-",
                 VALUES, values(o, kind), applies(o), indent);
         wrap(out, o->help, indent, NAME, LINE_MOST);
+        fprintf(out, "%sExample: %s = %s\n", indent, o->name, o->example);
     }
 }
 
@@ -115,7 +117,7 @@ static void print_sample_options(FILE *out, enum option_section section, const c
         print_comment(out, indent, o->help);
         /* A word as default says little about a list or file: the example shows the form. */
         fprintf(out, "%s%s%s = %s\n", indent, set ? "" : "#", o->name,
-                (set && o->example) || !o->preset ? o->example : o->preset);
+                set || !o->preset ? o->example : o->preset);
     }
 }
 
@@ -166,7 +168,7 @@ static int print_json(FILE *out)
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &OPTIONS[i];
         char kind[OPTION_KIND_TEXT];
-        json_t *row = json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:b, s:b, s:b, s:s, s:s}", "section",
+        json_t *row = json_pack("{s:s, s:s, s:s, s:s?, s:s, s:b, s:b, s:b, s:s, s:s}", "section",
                                 option_section_name(o->section), "name", o->name, "kind",
                                 option_kind(o, kind), "default", o->preset, "example", o->example, "required",
                                 (o->flags & OPTION_REQUIRED) != 0, "list", is_list(o), "secret",
@@ -239,11 +241,9 @@ static void print_mdoc_option(FILE *out, const struct option *o)
         }
     }
     fprintf(out, "Applies at a %s.\n", applies(o));
-    if (o->example) {
-        fprintf(out, "Example:\n.Dl %s = ", o->name);
-        print_mdoc_quoted(out, o->example);
-        fputc('\n', out);
-    }
+    fprintf(out, "Example:\n.Dl %s = ", o->name);
+    print_mdoc_quoted(out, o->example);
+    fputc('\n', out);
 }
 
 static void print_mdoc(FILE *out)

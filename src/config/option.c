@@ -24,20 +24,20 @@ enum { KIB = 1024, MIB = 1024 * KIB, MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 *
 #define LOCATION(field) SECTION_LOCATION, #field, .offset = offsetof(struct conf_location, field)
 
 const struct option OPTIONS[] = {
-    {GLOBAL(workers), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1024, .flags = OPTION_RESTART,
-     .help = "Worker threads of each listener; 0 means one per processor."},
+    {GLOBAL(workers), .type = OPTION_NUMBER, .preset = "0", .example = "4", .min = 0, .max = 1024,
+     .flags = OPTION_RESTART, .help = "Worker threads of each listener; 0 means one per processor."},
     {GLOBAL(document_root), .type = OPTION_PATH, .example = "\"www\"", .flags = OPTION_FOLDER,
      .help = "Folder with the files to serve; without it only /api and /health answer."},
     {GLOBAL(access_log), .type = OPTION_PATH, .preset = "off", .also = "off | stdout | syslog",
-     .example = "\"access.log\"", .flags = OPTION_WRITTEN,
+     .example = "\"/var/log/mtlsd/access.log\"", .flags = OPTION_WRITTEN,
      .help = "Where one line per request goes: nowhere, to the standard output, to syslog or to a file."},
-    {GLOBAL(access_log_format), .type = OPTION_WORD, .preset = "combined",
+    {GLOBAL(access_log_format), .type = OPTION_WORD, .preset = "combined", .example = "json",
      .words = WORDS({"combined", ACCESS_FORMAT_COMBINED}, {"json", ACCESS_FORMAT_JSON}),
      .help = "Form of these lines: the customary text, or one JSON object each."},
     {GLOBAL(error_log), .type = OPTION_PATH, .preset = "stderr", .also = "stderr | syslog",
-     .example = "\"error.log\"", .flags = OPTION_WRITTEN,
+     .example = "\"/var/log/mtlsd/error.log\"", .flags = OPTION_WRITTEN,
      .help = "Where the server's own messages go; each failed handshake is one, with its reason."},
-    {GLOBAL(log_level), .type = OPTION_WORD, .preset = "info",
+    {GLOBAL(log_level), .type = OPTION_WORD, .preset = "info", .example = "notice",
      .words = WORDS({"error", LOG_LEVEL_ERROR}, {"warning", LOG_LEVEL_WARNING}, {"notice", LOG_LEVEL_NOTICE},
                     {"info", LOG_LEVEL_INFO}, {"debug", LOG_LEVEL_DEBUG}),
      .help = "The least important messages that the error log still takes."},
@@ -47,7 +47,7 @@ const struct option OPTIONS[] = {
              "connection."},
     {GLOBAL(group), .type = OPTION_TEXT, .example = "\"mtlsd\"", .flags = OPTION_RESTART,
      .help = "Group to become; without it that of user. The user's other groups come along."},
-    {GLOBAL(sandbox), .type = OPTION_WORD, .preset = "on", .flags = OPTION_RESTART,
+    {GLOBAL(sandbox), .type = OPTION_WORD, .preset = "on", .example = "log", .flags = OPTION_RESTART,
      .words = WORDS({"on", SANDBOX_ON}, {"log", SANDBOX_LOG}, {"off", SANDBOX_OFF}),
      .help = "Gives up, after the start, all system calls and files that serving does not need; log: only "
              "has the kernel log such calls."},
@@ -55,79 +55,85 @@ const struct option OPTIONS[] = {
      .flags = OPTION_RESTART | OPTION_FOLDER | OPTION_WRITTEN,
      .help = "Folders or files that the sandbox opens besides those that the configuration names, for "
              "reading and writing: what a PKCS#11 module keeps."},
-    {GLOBAL(handshake_timeout), .type = OPTION_DURATION, .preset = "10s", .min = 1, .max = 5 * MINUTE,
-     .help = "A TLS handshake that is not done by then is ended."},
-    {GLOBAL(header_timeout), .type = OPTION_DURATION, .preset = "15s", .min = 1, .max = 10 * MINUTE,
+    {GLOBAL(handshake_timeout), .type = OPTION_DURATION, .preset = "10s", .example = "5s", .min = 1,
+     .max = 5 * MINUTE, .help = "A TLS handshake that is not done by then is ended."},
+    {GLOBAL(header_timeout), .type = OPTION_DURATION, .preset = "15s", .example = "10s", .min = 1,
+     .max = 10 * MINUTE,
      .help = "A request's head that is not whole by then is answered 408, however busily it trickles in."},
-    {GLOBAL(body_timeout), .type = OPTION_DURATION, .preset = "60s", .min = 1, .max = HOUR,
+    {GLOBAL(body_timeout), .type = OPTION_DURATION, .preset = "60s", .example = "2m", .min = 1, .max = HOUR,
      .help =
          "A request's body that is not whole by then, counted from the end of its head, is answered 408."},
-    {GLOBAL(request_timeout), .type = OPTION_DURATION, .preset = "1h", .min = 1, .max = DAY,
+    {GLOBAL(request_timeout), .type = OPTION_DURATION, .preset = "1h", .example = "15m", .min = 1, .max = DAY,
      .help =
          "A response that is not taken whole by then, counted from the request, is cut off: it ends clients "
          "that read a byte now and then, and must leave slow ones time for the largest file."},
-    {GLOBAL(idle_timeout), .type = OPTION_DURATION, .preset = "60s", .min = 1, .max = HOUR,
+    {GLOBAL(idle_timeout), .type = OPTION_DURATION, .preset = "60s", .example = "30s", .min = 1, .max = HOUR,
      .flags = OPTION_RESTART, .help = "A connection on which nothing moves for so long is closed."},
-    {GLOBAL(drain_timeout), .type = OPTION_DURATION, .preset = "30s", .min = 0, .max = HOUR,
+    {GLOBAL(drain_timeout), .type = OPTION_DURATION, .preset = "30s", .example = "1m", .min = 0, .max = HOUR,
      .help = "After SIGTERM, requests in progress may take so long to finish."},
-    {GLOBAL(max_connections), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+    {GLOBAL(max_connections), .type = OPTION_NUMBER, .preset = "0", .example = "10000", .min = 0,
+     .max = 1000000,
      .help = "Most open connections of all listeners; more are closed at once. 0: 32768, or what the limit "
              "of open "
              "files leaves when seven eighths of it are taken."},
-    {GLOBAL(max_connections_per_address), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+    {GLOBAL(max_connections_per_address), .type = OPTION_NUMBER, .preset = "0", .example = "50", .min = 0,
+     .max = 1000000,
      .help = "Most of them from one IPv4 address or IPv6 /64 network. 0: three quarters of max_connections, "
              "so that "
              "no single client takes all, yet a NAT, a load balancer or a load test passes."},
-    {GLOBAL(max_handshakes), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+    {GLOBAL(max_handshakes), .type = OPTION_NUMBER, .preset = "0", .example = "2000", .min = 0,
+     .max = 1000000,
      .help = "Most connections whose TLS handshake is under way; then the one that has been silent for the "
              "longest "
              "makes room for a new one, so that honest clients still come in. 0: half of max_connections."},
-    {GLOBAL(handshake_rate), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+    {GLOBAL(handshake_rate), .type = OPTION_NUMBER, .preset = "0", .example = "10", .min = 0, .max = 1000000,
      .help = "Connections a second from one IPv4 address or IPv6 /64 network; more are closed before any "
              "TLS. 0: no "
              "limit, for a health checker, a load balancer and a NAT are one address each."},
-    {GLOBAL(handshake_burst), .type = OPTION_NUMBER, .preset = "100", .min = 1, .max = 1000000,
+    {GLOBAL(handshake_burst), .type = OPTION_NUMBER, .preset = "100", .example = "50", .min = 1,
+     .max = 1000000,
      .help = "So many connections may come at once after a pause, before handshake_rate holds."},
-    {GLOBAL(request_rate), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+    {GLOBAL(request_rate), .type = OPTION_NUMBER, .preset = "0", .example = "100", .min = 0, .max = 1000000,
      .help = "Requests a second from one IPv4 address or IPv6 /64 network; more are answered 429 with "
              "Retry-After, "
              "but for /health and its like. 0: no limit."},
-    {GLOBAL(request_burst), .type = OPTION_NUMBER, .preset = "100", .min = 1, .max = 1000000,
-     .help = "So many requests may come at once after a pause, before request_rate holds."},
-    {GLOBAL(keepalive_requests), .type = OPTION_NUMBER, .preset = "1000000", .min = 1, .max = 1000000000,
+    {GLOBAL(request_burst), .type = OPTION_NUMBER, .preset = "100", .example = "500", .min = 1,
+     .max = 1000000, .help = "So many requests may come at once after a pause, before request_rate holds."},
+    {GLOBAL(keepalive_requests), .type = OPTION_NUMBER, .preset = "1000000", .example = "10000", .min = 1,
+     .max = 1000000000,
      .help = "Most requests on one connection; the last answer closes it. A small number spreads clients "
              "anew over "
              "the servers behind a balancer, at the price of handshakes."},
-    {GLOBAL(file_cache), .type = OPTION_SIZE, .preset = "8m", .min = 0, .max = 1024 * MIB,
+    {GLOBAL(file_cache), .type = OPTION_SIZE, .preset = "8m", .example = "32m", .min = 0, .max = 1024 * MIB,
      .help = "Most bytes of files of up to 256k that each worker keeps ready; a file that changed is read "
              "again within "
              "a second. 0: none."},
-    {GLOBAL(max_header), .type = OPTION_SIZE, .preset = "16k", .min = 2 * KIB, .max = 256 * KIB,
-     .flags = OPTION_RESTART,
+    {GLOBAL(max_header), .type = OPTION_SIZE, .preset = "16k", .example = "32k", .min = 2 * KIB,
+     .max = 256 * KIB, .flags = OPTION_RESTART,
      .help = "Most bytes of a request's line and header fields; more is answered 431."},
-    {GLOBAL(max_header_fields), .type = OPTION_NUMBER, .preset = "100", .min = 8, .max = 1000,
-     .flags = OPTION_RESTART, .help = "Most header fields of a request; more is answered 431."},
-    {GLOBAL(max_uri), .type = OPTION_SIZE, .preset = "8k", .min = 64, .max = 64 * KIB,
+    {GLOBAL(max_header_fields), .type = OPTION_NUMBER, .preset = "100", .example = "64", .min = 8,
+     .max = 1000, .flags = OPTION_RESTART, .help = "Most header fields of a request; more is answered 431."},
+    {GLOBAL(max_uri), .type = OPTION_SIZE, .preset = "8k", .example = "4k", .min = 64, .max = 64 * KIB,
      .help = "Most bytes of a request's target, path and query; more is answered 414."},
-    {GLOBAL(max_body), .type = OPTION_SIZE, .preset = "64k", .min = 0, .max = 1024LL * MIB,
+    {GLOBAL(max_body), .type = OPTION_SIZE, .preset = "64k", .example = "1m", .min = 0, .max = 1024LL * MIB,
      .help = "Most bytes of a request's body, which is read and dropped; more is answered 413."},
-    {GLOBAL(error_detail), .type = OPTION_WORD, .preset = "full",
+    {GLOBAL(error_detail), .type = OPTION_WORD, .preset = "full", .example = "code",
      .words = WORDS({"full", ERROR_DETAIL_FULL}, {"code", ERROR_DETAIL_CODE}, {"none", ERROR_DETAIL_NONE}),
      .help = "What a refused client is told: every reason with a hint, the codes alone, or nothing. The log "
              "has all."},
-    {GLOBAL(reload), .type = OPTION_WORD, .preset = "signal",
+    {GLOBAL(reload), .type = OPTION_WORD, .preset = "signal", .example = "auto",
      .words = WORDS({"signal", RELOAD_SIGNAL}, {"auto", RELOAD_AUTO}),
      .help = "When configuration, certificates, CAs and CRLs are read again: on SIGHUP, or also when a file "
              "changes."},
-    {GLOBAL(preflight), .type = OPTION_BOOL, .preset = "off",
+    {GLOBAL(preflight), .type = OPTION_BOOL, .preset = "off", .example = "on",
      .help = "Lets a CORS preflight request (OPTIONS) pass without a certificate, and nothing else."},
-    {GLOBAL(hsts), .type = OPTION_BOOL, .preset = "on",
+    {GLOBAL(hsts), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help = "Sends Strict-Transport-Security, so that browsers remember to use https."},
-    {GLOBAL(expires_soon), .type = OPTION_DURATION, .preset = "30d", .min = 0, .max = 3650LL * DAY,
-     .help = "Warns about a client certificate that ends within this time."},
-    {GLOBAL(rejections), .type = OPTION_NUMBER, .preset = "100", .min = 0, .max = 10000,
+    {GLOBAL(expires_soon), .type = OPTION_DURATION, .preset = "30d", .example = "14d", .min = 0,
+     .max = 3650LL * DAY, .help = "Warns about a client certificate that ends within this time."},
+    {GLOBAL(rejections), .type = OPTION_NUMBER, .preset = "100", .example = "1000", .min = 0, .max = 10000,
      .flags = OPTION_RESTART, .help = "How many refused certificates /api/rejections remembers; 0 for none."},
-    {GLOBAL(handshake_record), .type = OPTION_BOOL, .preset = "on",
+    {GLOBAL(handshake_record), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help =
          "Keeps the messages of each connection's TLS handshake for /api/handshake: 1 to 18 KiB of memory."},
 
@@ -151,10 +157,10 @@ const struct option OPTIONS[] = {
      .help = "CAs that are trusted as well, but not named to clients."},
     {LISTEN(crl), .type = OPTION_PATHS, .example = "{ \"root.crl\", \"intermediate.crl\" }",
      .flags = OPTION_SAMPLE, .help = "Certificate revocation lists of these CAs."},
-    {LISTEN(advertise_ca), .type = OPTION_WORD, .preset = "list",
+    {LISTEN(advertise_ca), .type = OPTION_WORD, .preset = "list", .example = "none",
      .words = WORDS({"list", ADVERTISE_CA_LIST}, {"none", ADVERTISE_CA_NONE}),
      .help = "Whether the names of client_ca are sent to clients, which choose their certificate by them."},
-    {LISTEN(crl_check), .type = OPTION_WORD, .preset = "chain",
+    {LISTEN(crl_check), .type = OPTION_WORD, .preset = "chain", .example = "leaf",
      .words = WORDS({"off", CRL_CHECK_OFF}, {"leaf", CRL_CHECK_LEAF}, {"chain", CRL_CHECK_CHAIN}),
      .help = "Which certificates are looked up in the CRLs: none, the client's own, or its whole chain."},
     {LISTEN(crl_stale), .type = OPTION_TEXT, .preset = "refuse", .min = 1, .max = 366LL * DAY,
@@ -162,12 +168,12 @@ const struct option OPTIONS[] = {
      .help = "What happens when a CRL is past its next update: its issuer's certificates are refused, still "
              "accepted "
              "for a time, or accepted."},
-    {LISTEN(verify_depth), .type = OPTION_NUMBER, .preset = "5", .min = 0, .max = 16,
+    {LISTEN(verify_depth), .type = OPTION_NUMBER, .preset = "5", .example = "2", .min = 0, .max = 16,
      .help = "Most intermediate certificates between a client's certificate and a trusted CA."},
-    {LISTEN(tickets), .type = OPTION_BOOL, .preset = "on",
+    {LISTEN(tickets), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help = "Lets clients resume a session by ticket; the certificate in it is judged again each time."},
-    {LISTEN(ticket_lifetime), .type = OPTION_DURATION, .preset = "6h", .min = MINUTE, .max = 7LL * DAY,
-     .help = "How long a ticket is good; the key that protects it changes as often."},
+    {LISTEN(ticket_lifetime), .type = OPTION_DURATION, .preset = "6h", .example = "1h", .min = MINUTE,
+     .max = 7LL * DAY, .help = "How long a ticket is good; the key that protects it changes as often."},
     {LISTEN(ticket_key_file), .type = OPTION_PATH, .example = "\"ticket.key\"", .flags = OPTION_SECRET,
      .help =
          "Ticket key that several servers share. What protects the tickets is derived from it by time, alike "
@@ -179,7 +185,8 @@ const struct option OPTIONS[] = {
      .help = "File whose first line opens a PKCS#12 file or an encrypted key in certificate."},
     {LISTEN(pin_file), .type = OPTION_PATH, .example = "\"token.pin\"", .flags = OPTION_SECRET,
      .help = "File whose first line is the PIN of the pkcs11: URIs in certificate."},
-    {LISTEN(max_connections), .type = OPTION_NUMBER, .preset = "0", .min = 0, .max = 1000000,
+    {LISTEN(max_connections), .type = OPTION_NUMBER, .preset = "0", .example = "1000", .min = 0,
+     .max = 1000000,
      .help = "Most open connections of this listener, so that one of several cannot starve the others. 0: "
              "only the "
              "limit of all listeners holds."},
@@ -192,7 +199,8 @@ const struct option OPTIONS[] = {
     {LISTEN(trusted_proxies), .type = OPTION_TEXTS, .example = "{ \"127.0.0.1\", \"10.0.0.0/8\", \"::1\" }",
      .help = "Addresses and ranges of the proxies that are believed."},
 
-    {LOCATION(client_cert), .type = OPTION_WORD, .preset = "verified", .flags = OPTION_SAMPLE,
+    {LOCATION(client_cert), .type = OPTION_WORD, .preset = "verified", .example = "verified",
+     .flags = OPTION_SAMPLE,
      .words = WORDS({"none", CLIENT_CERT_NONE}, {"any", CLIENT_CERT_ANY}, {"verified", CLIENT_CERT_VERIFIED}),
      .help = "What a request here needs: nothing, any client certificate, or one that was verified."},
     {LOCATION(allow), .type = OPTION_TEXTS,

@@ -42,8 +42,9 @@ struct option {
     const struct option_word *words; /* WORD: ended by {NULL, 0} */
     const char *also; /* PATH, TEXT: words besides a path, for people: "off | stdout | syslog", or NULL */
     unsigned flags;
-    const char *help;    /* one line */
-    const char *example; /* as one would write it in the file, right of `=`; NULL: the default */
+    const char *help; /* one line */
+    const char
+        *example; /* as one would write it in the file, right of `=`; what it is good for, not the default */
 };
 
 enum { OPTION_MOST = 128 }; /* OPTION_COUNT is not more */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/diag.h"
 #include "config/conf.h"
 #include "config/conf_value.h"
 #include "config/option.h"
@@ -22,10 +24,8 @@ START_TEST(texts)
         for (const char *p = o->name; *p; p++)
             ck_assert_msg(islower((unsigned char)*p) || *p == '_', "%s", o->name);
         ck_assert_msg(strlen(option_section_name(o->section)) + strlen(o->name) < 28, "%s", o->name);
-        /* One of the two stands in the sample. */
-        ck_assert_msg(o->preset || o->example, "%s", o->name);
-        ck_assert_msg(!(o->flags & OPTION_REQUIRED) || (o->example && !o->preset && o->flags & OPTION_SAMPLE),
-                      "%s", o->name);
+        ck_assert_msg(!(o->flags & OPTION_REQUIRED) || (!o->preset && o->flags & OPTION_SAMPLE), "%s",
+                      o->name);
         char kind[OPTION_KIND_TEXT];
         ck_assert_msg(strlen(option_kind(o, kind)) > 0 && strlen(kind) < OPTION_KIND_TEXT - 1, "%s", o->name);
     }
@@ -57,12 +57,60 @@ START_TEST(defaults)
             o->type == OPTION_DURATION || o->type == OPTION_WORD) {
             ck_assert_msg(o->preset, "%s", o->name);
             ck_assert_msg(conf_value(o, o->preset, &value, &err) == 0, "%s", err.text);
-            ck_assert_msg(!o->example || conf_value(o, o->example, &value, &err) == 0, "%s", err.text);
         }
         ck_assert_msg((o->type == OPTION_WORD) == (o->words != NULL), "%s", o->name);
         ck_assert_msg(!o->preset || !o->also || option_also(o, o->preset), "%s", o->name);
         bool ranged = o->type == OPTION_NUMBER || o->type == OPTION_SIZE || o->type == OPTION_DURATION;
         ck_assert_msg(!ranged || o->min < o->max, "%s", o->name);
+    }
+}
+END_TEST
+
+static void complain(void *cls, enum diag_severity severity, struct src src, const char *text)
+{
+    (void)severity, (void)src;
+    buf_printf(cls, "%s\n", text);
+}
+
+/* One section: what its block needs, or another option there to have an effect; and the option. */
+static void put_section(struct buf *text, enum option_section section, const struct option *option)
+{
+    static const char *const NEEDED[] = {"address",   "certificate", "client_auth",
+                                         "client_ca", "crl",         "trusted_proxies"};
+    if (section != SECTION_GLOBAL)
+        buf_printf(text, "%s \"%s\" {\n", option_section_name(section),
+                   section == SECTION_LISTEN ? "x" : "/x");
+    for (size_t i = 0; section == SECTION_LISTEN && i < ARRAY_LEN(NEEDED); i++) {
+        const struct option *needed = option_find(section, NEEDED[i]);
+        if (needed != option)
+            buf_printf(text, "%s = %s\n", needed->name, needed->example);
+    }
+    if (option->section == section)
+        buf_printf(text, "%s = %s\n", option->name, option->example);
+    buf_puts(text, section == SECTION_GLOBAL ? "" : "}\n");
+}
+
+/* A file that says an option as its example does is taken without a word. */
+START_TEST(examples)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &OPTIONS[i];
+        ck_assert_msg(o->example && *o->example, "%s has no example", o->name);
+        ck_assert_msg(o->flags & OPTION_SAMPLE || !o->preset || strcmp(o->example, o->preset) != 0,
+                      "%s: the example is the default", o->name);
+        struct buf text, found;
+        buf_init(&text, 0);
+        buf_init(&found, 0);
+        for (enum option_section section = SECTION_GLOBAL; section < SECTION_COUNT; section++)
+            put_section(&text, section, o);
+        struct diag diag = {.emit = complain, .cls = &found};
+        struct conf *conf = NULL;
+        int rc = conf_parse(text.data, "example.conf", "/etc/mtlsd", &diag, &conf);
+        ck_assert_msg(rc == 0 && found.len == 0, "%s = %s: %s", o->name, o->example,
+                      found.data ? found.data : "");
+        conf_free(conf);
+        buf_done(&text);
+        buf_done(&found);
     }
 }
 END_TEST
@@ -168,6 +216,7 @@ Suite *suite_option(void)
     tcase_add_test(tc, texts);
     tcase_add_test(tc, unique);
     tcase_add_test(tc, defaults);
+    tcase_add_test(tc, examples);
     tcase_add_test(tc, ranges);
     tcase_add_test(tc, words);
     tcase_add_test(tc, fields);
