@@ -173,7 +173,8 @@ const struct option OPTIONS[] = {
     {LISTEN(tickets), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help = "Lets clients resume a session by ticket; the certificate in it is judged again each time."},
     {LISTEN(ticket_lifetime), .type = OPTION_DURATION, .preset = "6h", .example = "1h", .min = MINUTE,
-     .max = 7LL * DAY, .help = "How long a ticket is good; the key that protects it changes as often."},
+     .max = 7LL * DAY,
+     .help = "How long a ticket is good; the key that protects it changes after three times as long."},
     {LISTEN(ticket_key_file), .type = OPTION_PATH, .example = "\"ticket.key\"", .flags = OPTION_SECRET,
      .help =
          "Ticket key that several servers share. What protects the tickets is derived from it by time, alike "
