@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "os/privileges.h"
+#include "os/sandbox.h"
 #include "server/snapshot.h"
 
 static const char USAGE[] = "Usage: mtlsd check [-c FILE]\n"
@@ -38,6 +39,7 @@ static int check(const char *conf_file)
     if (snapshot_build(conf_file, NULL, &diag, &snapshot) == 0) {
         snapshot_lint(snapshot, clock_now(), &diag);
         check_user(snapshot->conf, &diag);
+        sandbox_lint(snapshot->conf, &diag);
         snapshot_unref(snapshot);
     }
     if (diag.errors == 0 && diag.warnings == 0)

@@ -220,3 +220,91 @@ void sandbox_explain(const struct sandbox *sandbox, const struct conf *conf, str
     if (sandbox->fenced)
         (void)conf_paths(conf, explain, &to);
 }
+
+struct linting {
+    const struct conf *conf;
+    struct diag *diag;
+    const struct conf_text *written; /* the path that is compared with the others, and the folder */
+    const char *name, *folder;       /* that is opened for it */
+    bool told;                       /* of a wide folder that is read */
+};
+
+/* A folder of many things besides this server's. */
+static bool is_wide(const char *folder)
+{
+    static const char *const WIDE[] = {"", "/", "/etc", "/home", "/root", "/usr", "/var", "/tmp"};
+    for (size_t i = 0; i < ARRAY_LEN(WIDE); i++) {
+        if (strcmp(folder, WIDE[i]) == 0)
+            return true;
+    }
+    const char *home = getenv("HOME");
+    char *real = home ? realpath(home, NULL) : NULL;
+    bool is_home = (real && strcmp(folder, real) == 0) ||
+                   (strncmp(folder, "/home/", 6) == 0 && !strchr(folder + 6, '/'));
+    free(real);
+    return is_home;
+}
+
+static bool is_written(const struct option *option)
+{
+    return option && (option->flags & OPTION_WRITTEN);
+}
+
+/* The folder that the sandbox opens for this path, as it really is; NULL: that cannot be told. */
+static char *opened_folder(const struct option *option, const struct conf_text *path)
+{
+    char *place = realpath(path->text, NULL);
+    if (option && (option->flags & OPTION_FOLDER))
+        return place;
+    free(place);
+    const char *slash = strrchr(path->text, '/');
+    char *folder = slash ? strndup(path->text, (size_t)(slash - path->text) + 1) : strdup(".");
+    place = folder ? realpath(folder, NULL) : NULL;
+    free(folder);
+    return place;
+}
+
+/* One finding for a log is enough: whoever moves it has mended all. */
+static int lint_neighbour(void *cls, const struct option *option, const struct conf_text *path)
+{
+    struct linting *to = cls;
+    char *place = is_written(option) ? NULL : real_place(path->text);
+    bool beneath = place && is_beneath(place, to->folder);
+    free(place);
+    if (beneath)
+        diag_warning(
+            to->diag, to->written->src,
+            "%s: the sandbox leaves the folder %s writable, in which %s lies: give logs a folder of their "
+            "own",
+            to->name, to->folder, path->text);
+    return beneath;
+}
+
+static int lint_path(void *cls, const struct option *option, const struct conf_text *path)
+{
+    struct linting *to = cls;
+    char *folder = opened_folder(option, path);
+    bool wide = folder && is_wide(folder), written = is_written(option);
+    if (wide && (written || !to->told))
+        diag_warning(to->diag, path->src,
+                     "%s%sthe sandbox leaves all of %s %s, because of %s: use a folder that has "
+                     "nothing else in it",
+                     option ? option->name : "", option ? ": " : "", folder,
+                     written ? "writable" : "readable", path->text);
+    to->told = to->told || (wide && !written);
+    if (folder && written && !wide) {
+        to->written = path;
+        to->name = option->name;
+        to->folder = folder;
+        (void)conf_paths(to->conf, lint_neighbour, to);
+    }
+    free(folder);
+    return 0;
+}
+
+void sandbox_lint(const struct conf *conf, struct diag *diag)
+{
+    struct linting to = {.conf = conf, .diag = diag};
+    if (conf->sandbox != SANDBOX_OFF)
+        (void)conf_paths(conf, lint_path, &to);
+}

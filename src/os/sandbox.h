@@ -18,6 +18,10 @@ void sandbox_free(struct sandbox *sandbox);
 /* True when files outside of the sandbox are out of reach. */
 bool sandbox_is_fenced(const struct sandbox *sandbox);
 
+/* For `check`: says of a log whose folder, which stays writable, is one of keys, certificates or the
+ * configuration, and of a folder such as /etc or a home, which the sandbox would open as a whole. */
+void sandbox_lint(const struct conf *conf, struct diag *diag);
+
 /* After a reload that failed: says which paths of the new configuration lie outside of the sandbox. */
 void sandbox_explain(const struct sandbox *sandbox, const struct conf *conf, struct diag *diag);
 
