@@ -138,7 +138,9 @@ void conn_expire(struct conn *conn, enum conn_end why)
 void conn_idle(struct conn *conn)
 {
     bool fresh = conn->n_requests == 0, ends = server_draining(conn->server) || conn->orphan;
-    set_phase(conn, fresh ? CONN_FRESH : CONN_IDLE, fresh && ends ? clock_mono_ms() + CONN_FRESH_MS : 0);
+    uint64_t now_ms = clock_mono_ms();
+    atomic_store_explicit(&conn->idle_ms, now_ms, memory_order_relaxed);
+    set_phase(conn, fresh ? CONN_FRESH : CONN_IDLE, fresh && ends ? now_ms + CONN_FRESH_MS : 0);
     transport_rest(&conn->transport, true, conn->pool_size);
     if (ends && !fresh)
         transport_expire(&conn->transport);
@@ -157,6 +159,8 @@ int conn_refresh(struct conn *conn)
     /* Without the preemption nobody tells when the handshake is over: the first request does. */
     if (!conn->established)
         finish(conn);
+    if (atomic_load_explicit(conn->retired, memory_order_relaxed))
+        conn->orphan = true;
     uint64_t generation = server_generation(conn->server);
     bool moved = generation != conn->snapshot->generation;
     if (moved) {
@@ -168,8 +172,8 @@ int conn_refresh(struct conn *conn)
             conn->listener = listener;
             take_limits(conn);
         } else {
-            /* A reload closed this listener: what it was configured with holds until its last connection
-             * ends. */
+            /* A reload closed this listener, and none has its name: what it was configured with holds until
+             * its last connection ends. */
             conn->orphan = true;
             snapshot_unref(newest);
         }
@@ -498,8 +502,8 @@ static int set_up(struct conn *conn, gnutls_session_t session)
     return 0;
 }
 
-struct conn *conn_new(struct server *server, const char *listener_name, gnutls_session_t session, int fd,
-                      const struct sockaddr *address)
+struct conn *conn_new(struct server *server, const char *listener_name, const atomic_bool *retired,
+                      gnutls_session_t session, int fd, const struct sockaddr *address)
 {
     struct conn *conn = calloc(1, sizeof *conn);
     if (!conn)
@@ -507,6 +511,7 @@ struct conn *conn_new(struct server *server, const char *listener_name, gnutls_s
     conn->born_us = clock_mono_us();
     conn->server = server;
     conn->listener_name = listener_name;
+    conn->retired = retired;
     limits_claim(&conn->place);
     conn->snapshot = server_snapshot_of(server, listener_name);
     conn->listener = snapshot_listener(conn->snapshot, listener_name);

@@ -32,8 +32,9 @@ enum conn_phase {
     CONN_BODY,
     CONN_ANSWER
 };
-/* So long a client that has just connected is waited for when the server drains: it may have sent its request
- * already, and need not expect that this connection ends without an answer. */
+/* So long a client that has just connected, or has just had an answer, is waited for when the server drains:
+ * it may have sent its next request already, and need not expect that this connection ends without an answer.
+ */
 enum { CONN_FRESH_MS = 1000 };
 /* Where it is among the handshakes in flight: nothing came yet, or its ClientHello did. */
 enum conn_handshaking { CONN_NO_HANDSHAKE, CONN_SILENT, CONN_TALKING };
@@ -83,17 +84,19 @@ struct conn {
     uint64_t reply_bytes;      /* of its body */
     bool under_way;            /* its head came, its answer is not complete */
     uint64_t began_us;
-    bool orphan; /* a reload closed its listener: it ends with the next response */
+    bool orphan;                /* a reload closed its listener: it ends with the next response */
+    const atomic_bool *retired; /* that listener's word for it */
     _Atomic uint8_t
         phase; /* enum conn_phase: read by the server when it drains, and when a deadline passes */
+    _Atomic uint64_t idle_ms; /* clock_mono_ms() when it became idle; read by the server when it drains */
 };
 
 /* Sets the session up from the newest snapshot that has the listener and takes over its transport. `address`
  * is the client's. NULL when memory is short or the listener is gone: the session then has no certificate and
- * its handshake fails.
+ * its handshake fails. *retired becomes true when a reload closes the listener; it outlives the connection.
  */
-struct conn *conn_new(struct server *server, const char *listener_name, gnutls_session_t session, int fd,
-                      const struct sockaddr *address);
+struct conn *conn_new(struct server *server, const char *listener_name, const atomic_bool *retired,
+                      gnutls_session_t session, int fd, const struct sockaddr *address);
 void conn_free(struct conn *conn);
 
 /* GnuTLS's certificate function for a listener's credentials: chooses among several by what this client

@@ -52,6 +52,7 @@ struct listener {
     unsigned workers;
     unsigned asked; /* turns that the workers were asked for; of the main thread */
     atomic_uint turned;
+    atomic_bool retired;
 };
 
 static int bind_error(const char *address, int error, struct err *err)
@@ -207,8 +208,8 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         atomic_fetch_add_explicit(&listener->turned, 1, memory_order_relaxed);
         return;
     }
-    *socket_context = conn_new(listener->server, listener->name, session->tls_session, fd->connect_fd,
-                               address->client_addr);
+    *socket_context = conn_new(listener->server, listener->name, &listener->retired, session->tls_session,
+                               fd->connect_fd, address->client_addr);
     if (!*socket_context) {
         /* The session has only MHD's credentials, which hold no certificate. MHD sees the end at once. */
         limits_hit(server_limits(listener->server), LIMIT_memory, NULL, listener->name);
@@ -414,6 +415,11 @@ void listener_close(struct listener *listener)
     free(listener->name);
     free(listener->address);
     free(listener);
+}
+
+void listener_retire(struct listener *listener)
+{
+    atomic_store_explicit(&listener->retired, true, memory_order_relaxed);
 }
 
 unsigned listener_connections(const struct listener *listener)

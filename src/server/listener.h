@@ -28,6 +28,8 @@ bool listener_turns(struct listener *listener);
 /* What the newest configuration says of it. */
 void listener_configure(struct listener *listener, const struct conf_listener *of);
 
+/* Says that a reload has closed it: its connections end with their next response. */
+void listener_retire(struct listener *listener);
 unsigned listener_connections(const struct listener *listener);
 const char *listener_name(const struct listener *listener);
 const char *listener_address(const struct listener *listener); /* as configured */

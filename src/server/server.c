@@ -423,6 +423,7 @@ static void retire_superfluous(struct server *server, const struct conf *conf)
             continue;
         }
         log_notice("listener %s on %s closes", listener_name(listener), listener_address(listener));
+        listener_retire(listener);
         listener_quiet(listener);
         pthread_mutex_lock(&server->registry_lock);
         for (struct conn *conn = server->conns; conn; conn = conn->next) {
@@ -643,11 +644,14 @@ bool server_draining(const struct server *server)
     return atomic_load_explicit(&server->draining, memory_order_relaxed);
 }
 
-/* Ends what is in this phase and has no deadline of its own. Under registry_lock. */
-static void end_those_in(struct server *server, enum conn_phase phase)
+/* Ends what waits for a request since then or longer, and has no deadline of its own: its worker says
+ * goodbye. Under registry_lock. */
+static void end_those_idle_since(struct server *server, uint64_t since_ms)
 {
     for (struct conn *conn = server->conns; conn; conn = conn->next) {
-        if (atomic_load_explicit(&conn->phase, memory_order_relaxed) == phase &&
+        uint8_t phase = atomic_load_explicit(&conn->phase, memory_order_relaxed);
+        if ((phase == CONN_IDLE || phase == CONN_FRESH) &&
+            atomic_load_explicit(&conn->idle_ms, memory_order_relaxed) <= since_ms &&
             atomic_load_explicit(&conn->transport.deadline_ms, memory_order_relaxed) == 0)
             transport_expire(&conn->transport);
     }
@@ -664,9 +668,9 @@ void server_drain(struct server *server)
         listener_quiet(server->listener[i]);
 
     pthread_mutex_lock(&server->registry_lock);
-    /* An idle connection has no deadline; it gets one that has passed, and its worker says goodbye. One with
-     * a request under way ends with its response, which carries Connection: close. */
-    end_those_in(server, CONN_IDLE);
+    /* One with a request under way ends with its response, which carries Connection: close; so does one whose
+     * client asks again within the next moment, as those do that are in the middle of their work. */
+    end_those_idle_since(server, now_ms - CONN_FRESH_MS);
     /* A worker may have accepted a connection just now that is not in the registry yet: it is waited for,
      * too. */
     const uint64_t settled_ms = clock_mono_ms() + SETTLE_MS;
@@ -680,7 +684,7 @@ void server_drain(struct server *server)
         }
         pthread_cond_timedwait(&server->registry_moved, &server->registry_lock, &next);
         if (fresh_ms != 0 && clock_mono_ms() >= fresh_ms) {
-            end_those_in(server, CONN_FRESH);
+            end_those_idle_since(server, UINT64_MAX);
             fresh_ms = 0;
         }
     }
