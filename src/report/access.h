@@ -15,7 +15,7 @@ struct access_record {
     time_t at;
     const char *remote;                     /* with the port */
     const char *method, *target, *protocol; /* all NULL: it was refused before they were known */
-    unsigned status;                        /* 0: the connection ended before an answer */
+    unsigned status;                        /* 499: the connection ended before an answer */
     uint64_t bytes;                         /* of the response's body */
     uint64_t duration_us;
     const char *referer, *user_agent;

@@ -5,6 +5,11 @@
 #include "report/access.h"
 #include "report/metrics.h"
 
+/* nginx's number for a client that left before it had its answer: readers of access logs know it, and take no
+ * 0.
+ */
+enum { CLIENT_LEFT = 499 };
+
 /* What is the same for all requests of a connection. */
 static struct access_record record_of(const struct conn *conn)
 {
@@ -32,9 +37,11 @@ static const char *field(struct MHD_Connection *connection, const char *name)
 
 void account_answered(const struct conn *conn, struct MHD_Connection *connection)
 {
+    if (conn->status == 0 && conn->refused)
+        return; /* its body was: that is its line */
     uint64_t took_us = clock_mono_us() - conn->began_us;
-    metrics_add(METRIC_requests, conn->route ? (size_t)(conn->route - ROUTES) : ROUTE_COUNT,
-                conn->status / 100, 1);
+    unsigned status = conn->status ? conn->status : CLIENT_LEFT;
+    metrics_add(METRIC_requests, conn->route ? (size_t)(conn->route - ROUTES) : ROUTE_COUNT, status / 100, 1);
     metrics_observe(METRIC_request_seconds, 0, took_us);
     metrics_add(METRIC_response_bytes, 0, 0, conn->reply_bytes);
     if (!access_enabled())
@@ -43,7 +50,7 @@ void account_answered(const struct conn *conn, struct MHD_Connection *connection
     record.method = conn->method;
     record.target = conn->has_target ? conn->target : "-";
     record.protocol = conn->protocol;
-    record.status = conn->status;
+    record.status = status;
     record.bytes = conn->reply_bytes;
     record.duration_us = took_us;
     record.referer = field(connection, MHD_HTTP_HEADER_REFERER);
@@ -52,8 +59,9 @@ void account_answered(const struct conn *conn, struct MHD_Connection *connection
     access_write(&record);
 }
 
-void account_refused(const struct conn *conn, unsigned status, uint64_t bytes)
+void account_refused(struct conn *conn, unsigned status, uint64_t bytes)
 {
+    conn->refused = true;
     metrics_add(METRIC_requests, ROUTE_COUNT, status / 100, 1);
     metrics_add(METRIC_response_bytes, 0, 0, bytes);
     if (!access_enabled())

@@ -83,6 +83,7 @@ struct conn {
     unsigned status;           /* of the response, 0: none yet */
     uint64_t reply_bytes;      /* of its body */
     bool under_way;            /* its head came, its answer is not complete */
+    bool refused;              /* the last request of the connection was, and has its line in the log */
     uint64_t began_us;
     bool orphan;                /* a reload closed its listener: it ends with the next response */
     const atomic_bool *retired; /* that listener's word for it */
