@@ -9,9 +9,11 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-/* Readers of this format take lines of 4095 bytes (GoAccess breaks longer ones in two): what is longer in a
- * field is cut, and ends with "...". The JSON format has all of it. */
-enum { MOST_TARGET = 2048, MOST_FIELD = 896 };
+/* Readers of the combined format take lines of 4095 bytes (GoAccess breaks longer ones in two): what is
+ * longer in a field is cut, and ends with "...". The JSON format has all of it, as long as the line is not
+ * over ACCESS_MOST_LINE: then its fields are cut to MOST_CUT, of which escapes make six times as many bytes.
+ */
+enum { MOST_TARGET = 2048, MOST_FIELD = 896, MOST_CUT = 1024 };
 
 static bool is_plain(unsigned char c)
 {
@@ -97,48 +99,70 @@ static void put_combined(struct buf *out, const struct access_record *r)
     put_quoted(out, r->user_agent);
 }
 
+/* The first `most` bytes, which do not end within a character. NULL when they are no UTF-8. */
+static json_t *cut_string(const char *text, size_t most)
+{
+    size_t len = strlen(text);
+    if (len <= most)
+        return json_stringn(text, len);
+    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
+        most--;
+    return json_sprintf("%.*s...", (int)most, text);
+}
+
 /* Any bytes as a JSON string: what is no UTF-8 arrives escaped. */
-static json_t *string(const char *text)
+static json_t *string(const char *text, size_t most)
 {
     if (!text)
         return json_null();
-    json_t *value = json_string(text);
+    json_t *value = cut_string(text, most);
     if (value)
         return value;
     char *escaped = text_escaped(text, strlen(text));
-    value = escaped ? json_string(escaped) : NULL;
+    value = escaped ? cut_string(escaped, most) : NULL;
     free(escaped);
     return value;
 }
 
-static void put_json(struct buf *out, const struct access_record *r)
+/* NULL when memory is short. */
+static char *json_text(const struct access_record *r, size_t most)
 {
     char stamp[CLOCK_TEXT], id[48];
     snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, r->connection_id, r->request_number);
     json_t *line = json_object();
-    json_object_set_new(line, "time", string(clock_rfc3339(r->at, stamp)));
-    json_object_set_new(line, "remote", string(r->remote));
-    json_object_set_new(line, "method", string(r->method));
-    json_object_set_new(line, "path", string(r->target));
-    json_object_set_new(line, "protocol", string(r->protocol));
+    json_object_set_new(line, "time", string(clock_rfc3339(r->at, stamp), most));
+    json_object_set_new(line, "remote", string(r->remote, most));
+    json_object_set_new(line, "method", string(r->method, most));
+    json_object_set_new(line, "path", string(r->target, most));
+    json_object_set_new(line, "protocol", string(r->protocol, most));
     json_object_set_new(line, "status", json_integer((json_int_t)r->status));
     json_object_set_new(line, "bytes", json_integer((json_int_t)r->bytes));
     json_object_set_new(line, "duration_us", json_integer((json_int_t)r->duration_us));
-    json_object_set_new(line, "referer", string(r->referer));
-    json_object_set_new(line, "user_agent", string(r->user_agent));
-    json_object_set_new(line, "listener", string(r->listener));
-    json_object_set_new(line, "tls_version", string(r->tls_version));
-    json_object_set_new(line, "cipher_suite", string(r->cipher_suite));
+    json_object_set_new(line, "referer", string(r->referer, most));
+    json_object_set_new(line, "user_agent", string(r->user_agent, most));
+    json_object_set_new(line, "listener", string(r->listener, most));
+    json_object_set_new(line, "tls_version", string(r->tls_version, most));
+    json_object_set_new(line, "cipher_suite", string(r->cipher_suite, most));
     json_object_set_new(line, "resumed", json_boolean(r->resumed));
-    json_object_set_new(line, "client_verify", string(r->client_verify));
-    json_object_set_new(line, "client_subject", string(r->client_subject));
-    json_object_set_new(line, "client_serial", string(r->client_serial));
-    json_object_set_new(line, "client_fingerprint_sha256", string(r->client_fingerprint_sha256));
-    json_object_set_new(line, "request_id", string(id));
+    json_object_set_new(line, "client_verify", string(r->client_verify, most));
+    json_object_set_new(line, "client_subject", string(r->client_subject, most));
+    json_object_set_new(line, "client_serial", string(r->client_serial, most));
+    json_object_set_new(line, "client_fingerprint_sha256", string(r->client_fingerprint_sha256, most));
+    json_object_set_new(line, "request_id", string(id, most));
     char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+    json_decref(line);
+    return text;
+}
+
+static void put_json(struct buf *out, const struct access_record *r)
+{
+    char *text = json_text(r, SIZE_MAX);
+    if (text && strlen(text) >= ACCESS_MOST_LINE) {
+        free(text);
+        text = json_text(r, MOST_CUT);
+    }
     buf_puts(out, text ? text : "{\"error\":\"out of memory\"}");
     free(text);
-    json_decref(line);
 }
 
 void access_format(const struct access_record *record, enum access_format format, struct buf *out)

@@ -27,6 +27,9 @@ struct access_record {
     uint64_t connection_id, request_number; /* together the request's id; 0: refused so */
 };
 
+/* Most bytes of a line with its newline: of what a client makes longer the ends are left out. */
+enum { ACCESS_MOST_LINE = 32 * 1024 };
+
 /* Appends one line with its newline. No byte of a client's leaves it unescaped. */
 void access_format(const struct access_record *record, enum access_format format, struct buf *out);
 
@@ -40,9 +43,10 @@ void access_write(const struct access_record *record);
 /* Writes what all threads have collected; to be called about once a second, and by access_open, access_reopen
  * and access_close by themselves. */
 void access_flush(void);
-/* The errno for which lines are being dropped, 0: they are written. */
-int access_error(void);
-/* Lines that were lost since the start: the disk was full, or memory short. */
+/* Lines that were lost since the start, and the errno for which the last of them was; true while what is
+ * written fails. */
 uint64_t access_dropped(void);
+int access_error(void);
+bool access_failing(void);
 
 #endif

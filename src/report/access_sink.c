@@ -10,7 +10,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-enum { FULL = 64 * 1024, MOST_LINE = 32 * 1024 };
+enum { FULL = 64 * 1024 };
 
 /* What a thread has to write. Its lock is the thread's own but for the moments when somebody flushes all. */
 struct lines {
@@ -29,8 +29,9 @@ static struct {
     atomic_int format; /* enum access_format */
     int fd;            /* -1: none */
     bool syslog;
-    char *path;       /* NULL unless a file */
-    atomic_int error; /* of the last write, 0: it was good */
+    char *path;          /* NULL unless a file */
+    atomic_bool failing; /* the last write did */
+    atomic_int why;      /* errno of the last line that was dropped */
     _Atomic uint64_t dropped;
 } the_log = {.list_lock = PTHREAD_MUTEX_INITIALIZER, .target = PTHREAD_RWLOCK_INITIALIZER, .fd = -1};
 
@@ -58,6 +59,12 @@ static size_t count_lines(const char *text, size_t len)
     return n;
 }
 
+static void drop(size_t n, int error)
+{
+    atomic_store(&the_log.why, error);
+    atomic_fetch_add(&the_log.dropped, n);
+}
+
 /* A full disk must not stop the service. What was not written is counted; half a line at the end of a file is
  * taken back, so that the next one begins where it should. */
 static void give_up(const struct buf *text, size_t written, int error)
@@ -70,8 +77,8 @@ static void give_up(const struct buf *text, size_t written, int error)
         ftruncate(the_log.fd, st.st_size - (off_t)torn) != 0)
         torn = 0; /* so it stays: nothing more can be done */
     size_t lost = count_lines(text->data + (written - torn), text->len - (written - torn));
-    atomic_fetch_add(&the_log.dropped, lost);
-    atomic_store(&the_log.error, error);
+    drop(lost, error);
+    atomic_store(&the_log.failing, true);
 }
 
 /* Under the lock of `lines`. */
@@ -95,8 +102,8 @@ static void write_out(struct lines *lines)
         }
         if (error != 0)
             give_up(text, written, error);
-        else if (atomic_load_explicit(&the_log.error, memory_order_relaxed) != 0)
-            atomic_store(&the_log.error, 0);
+        else if (atomic_load_explicit(&the_log.failing, memory_order_relaxed))
+            atomic_store(&the_log.failing, false);
     }
     pthread_rwlock_unlock(&the_log.target);
     text->len = 0;
@@ -113,9 +120,14 @@ void access_flush(void)
     pthread_mutex_unlock(&the_log.list_lock);
 }
 
+bool access_failing(void)
+{
+    return atomic_load(&the_log.failing);
+}
+
 int access_error(void)
 {
-    return atomic_load(&the_log.error);
+    return atomic_load(&the_log.why);
 }
 
 uint64_t access_dropped(void)
@@ -164,7 +176,7 @@ static struct lines *own_lines(void)
         return NULL;
     }
     pthread_mutex_init(&lines->lock, NULL);
-    buf_init(&lines->text, FULL + MOST_LINE);
+    buf_init(&lines->text, FULL + ACCESS_MOST_LINE);
     pthread_mutex_lock(&the_log.list_lock);
     lines->next = the_log.list;
     if (lines->next)
@@ -174,22 +186,29 @@ static struct lines *own_lines(void)
     return own = lines;
 }
 
+static bool put_line(struct lines *lines, const struct access_record *record)
+{
+    size_t before = lines->text.len;
+    access_format(record, (enum access_format)atomic_load_explicit(&the_log.format, memory_order_relaxed),
+                  &lines->text);
+    if (!buf_failed(&lines->text))
+        return true;
+    lines->text.len = before;
+    lines->text.failed = false;
+    return false;
+}
+
 void access_write(const struct access_record *record)
 {
     struct lines *lines = own_lines();
     if (!lines) {
-        atomic_fetch_add(&the_log.dropped, 1);
+        drop(1, ENOMEM);
         return;
     }
     pthread_mutex_lock(&lines->lock);
-    size_t before = lines->text.len;
-    access_format(record, (enum access_format)atomic_load_explicit(&the_log.format, memory_order_relaxed),
-                  &lines->text);
-    if (buf_failed(&lines->text)) {
-        lines->text.len = before;
-        lines->text.failed = false;
-        atomic_fetch_add(&the_log.dropped, 1);
-    }
+    /* Memory is short: what came before makes room. */
+    if (!put_line(lines, record) && (write_out(lines), !put_line(lines, record)))
+        drop(1, ENOMEM);
     if (lines->text.len >= FULL)
         write_out(lines);
     pthread_mutex_unlock(&lines->lock);

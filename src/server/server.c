@@ -67,7 +67,8 @@ struct server {
     bool watching, stop;              /* stop: under registry_lock */
     _Atomic uint64_t watch_turned_ms; /* when it did its last turn */
     atomic_bool draining;
-    bool access_log_fails; /* the watch thread's */
+    bool access_log_fails; /* the watch thread's, as the next */
+    uint64_t access_lines_dropped;
 };
 
 /* --- snapshot
@@ -275,16 +276,18 @@ static uint64_t expire_all(struct server *server)
     return next - now < LEAST_SLEEP_MS ? LEAST_SLEEP_MS : next - now;
 }
 
-/* Once when its lines begin to be lost, once when they are written again. */
+/* Once when its lines begin to be lost, once when a second passed in which none was. */
 static void tell_of_access_log(struct server *server)
 {
-    int error = access_error();
-    if (error != 0 && !server->access_log_fails)
-        log_error("the access log cannot be written, its lines are dropped: %s", strerror(error));
-    else if (error == 0 && server->access_log_fails)
+    uint64_t dropped = access_dropped();
+    bool fails = access_failing() || dropped != server->access_lines_dropped;
+    if (fails && !server->access_log_fails)
+        log_error("the access log cannot be written, its lines are dropped: %s", strerror(access_error()));
+    else if (!fails && server->access_log_fails)
         log_notice("the access log is written again, %llu lines were dropped so far",
-                   (unsigned long long)access_dropped());
-    server->access_log_fails = error != 0;
+                   (unsigned long long)dropped);
+    server->access_lines_dropped = dropped;
+    server->access_log_fails = fails;
 }
 
 static void *watch(void *cls)

@@ -54,12 +54,66 @@ START_TEST(json)
 }
 END_TEST
 
+static char *filled(const char *with, size_t len)
+{
+    static char text[5][300 * 1024];
+    static size_t at;
+    char *out = text[at++ % ARRAY_LEN(text)];
+    for (size_t i = 0; i < len; i++)
+        out[i] = with[i % strlen(with)];
+    out[len] = '\0';
+    return out;
+}
+
+/* Whatever a client sends, its line is no longer than a reader and the sink take. */
+START_TEST(bounded)
+{
+    static const char *const BYTES[] = {"x", "\"", "\\", "\xff", "\x01", "\xc3\xa9", "\x01\xff"};
+    for (size_t i = 0; i < ARRAY_LEN(BYTES); i++) {
+        struct access_record record = HOSTILE;
+        record.target = filled(BYTES[i], 65536);
+        record.referer = record.user_agent = filled(BYTES[i], 131072);
+        record.client_subject = filled(BYTES[i], 262144);
+        record.client_serial = filled("a", 65536);
+        struct buf out = {0};
+        access_format(&record, ACCESS_FORMAT_JSON, &out);
+        ck_assert_uint_le(out.len, ACCESS_MOST_LINE);
+        json_t *line = json_loadb(out.data, out.len, 0, NULL);
+        ck_assert_ptr_nonnull(line);
+        const char *agent = json_string_value(json_object_get(line, "user_agent"));
+        ck_assert_uint_ge(strlen(agent), 1024);
+        ck_assert_str_eq(agent + strlen(agent) - 3, "...");
+        json_decref(line);
+        out.len = 0;
+        access_format(&record, ACCESS_FORMAT_COMBINED, &out);
+        ck_assert_uint_le(out.len, 4096);
+        buf_done(&out);
+    }
+}
+END_TEST
+
+/* What fits is there whole. */
+START_TEST(json_has_all_of_it)
+{
+    struct access_record record = HOSTILE;
+    record.user_agent = filled("\xc3\xa9", 16384);
+    struct buf out = {0};
+    access_format(&record, ACCESS_FORMAT_JSON, &out);
+    json_t *line = json_loadb(out.data, out.len, 0, NULL);
+    ck_assert_str_eq(json_string_value(json_object_get(line, "user_agent")), record.user_agent);
+    json_decref(line);
+    buf_done(&out);
+}
+END_TEST
+
 Suite *suite_access(void)
 {
     Suite *suite = suite_create("access");
     TCase *tc = tcase_create("access");
     tcase_add_test(tc, combined);
     tcase_add_test(tc, json);
+    tcase_add_test(tc, bounded);
+    tcase_add_test(tc, json_has_all_of_it);
     suite_add_tcase(suite, tc);
     return suite;
 }
