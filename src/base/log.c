@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -15,14 +17,20 @@
 
 #include "base/clock.h"
 
+/* So long a line waits for a reader that was there before. */
+enum { PATIENCE_MS = 100 };
+
 /* One log per process. The lock guards the target's replacement against a line being written. */
 static struct {
     pthread_rwlock_t lock;
     _Atomic int level; /* read without the lock, for lines that are not wanted */
     int fd;
     bool syslog, journal;
+    bool stream; /* no regular file: somebody reads it, or does not */
+    atomic_bool stalled, torn;
     char *path; /* NULL unless a file */
-} the_log = {.lock = PTHREAD_RWLOCK_INITIALIZER, .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO};
+} the_log = {
+    .lock = PTHREAD_RWLOCK_INITIALIZER, .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO, .stream = true};
 
 static const struct {
     const char *word;
@@ -53,6 +61,12 @@ static bool stderr_is_journal(void)
            st.st_dev == device && st.st_ino == inode;
 }
 
+static bool is_stream(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) != 0 || !S_ISREG(st.st_mode);
+}
+
 int log_open(const char *target, enum log_level level, struct err *err)
 {
     bool to_syslog = strcmp(target, "syslog") == 0, to_stderr = strcmp(target, "stderr") == 0;
@@ -75,6 +89,7 @@ int log_open(const char *target, enum log_level level, struct err *err)
     free(the_log.path);
     the_log.path = path;
     the_log.fd = fd;
+    the_log.stream = is_stream(fd);
     atomic_store_explicit(&the_log.level, (int)level, memory_order_relaxed);
     the_log.syslog = to_syslog;
     the_log.journal = to_stderr && stderr_is_journal();
@@ -93,6 +108,7 @@ int log_reopen(struct err *err)
         if (fd >= 0) {
             close(the_log.fd);
             the_log.fd = fd;
+            the_log.stream = is_stream(fd);
         } else {
             rc = fd;
         }
@@ -111,6 +127,30 @@ void log_close(void)
 bool log_enabled(enum log_level level)
 {
     return (int)level <= atomic_load_explicit(&the_log.level, memory_order_relaxed);
+}
+
+/* A log that cannot be written must not stop the service: there is nobody left to tell. Nor may one that
+ * nobody reads: a pipe has room for PIPE_BUF bytes when poll says so. */
+static void put(const char *line, size_t len)
+{
+    size_t at = 0;
+    while (at < len) {
+        if (the_log.stream) {
+            struct pollfd room = {.fd = the_log.fd, .events = POLLOUT};
+            bool full = poll(&room, 1, atomic_load(&the_log.stalled) ? 0 : PATIENCE_MS) == 0;
+            atomic_store(&the_log.stalled, full);
+            if (full)
+                break;
+            if (at == 0 && atomic_exchange(&the_log.torn, false) && write(the_log.fd, "\n", 1) != 1)
+                break;
+        }
+        ssize_t n = write(the_log.fd, line + at, the_log.stream && len - at > PIPE_BUF ? PIPE_BUF : len - at);
+        if (n <= 0)
+            break;
+        at += (size_t)n;
+    }
+    if (at > 0 && at < len)
+        atomic_store(&the_log.torn, true);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -139,8 +179,7 @@ void log_line(enum log_level level, const char *fmt, ...)
             n = room - 1;
         size_t len = (size_t)at + (size_t)(n < 0 ? 0 : n);
         line[len++] = '\n';
-        /* A log that cannot be written must not stop the service: there is nobody left to tell. */
-        ssize_t ignored UNUSED = write(the_log.fd, line, len);
+        put(line, len);
     }
     pthread_rwlock_unlock(&the_log.lock);
     va_end(ap);

@@ -1,6 +1,7 @@
 /* The access log: one line per answered request, as Apache's combined format or as a JSON object. Formatting
- * (access.c) is pure. Each thread collects its lines, and writes them whole when it has 64 KiB of them or
- * access_flush is called (access_sink.c): nothing is shared between workers but the file. */
+ * (access.c) is pure. Each thread collects its lines, and writes them whole when it has 64 KiB of them (to
+ * what is no regular file: 4 KiB; a reader that takes none stops nobody, its lines are dropped when they are
+ * 64 KiB) or access_flush is called (access_sink.c): nothing is shared between workers but the file. */
 #ifndef MTLSD_REPORT_ACCESS_H
 #define MTLSD_REPORT_ACCESS_H
 

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,17 +12,19 @@
 #include <syslog.h>
 #include <unistd.h>
 
-enum { FULL = 64 * 1024 };
+#include "base/clock.h"
+
+enum { FULL = 64 * 1024, LAST_MS = 500 };
 
 /* What a thread has to write. Its lock is the thread's own but for the moments when somebody flushes all. */
 struct lines {
     pthread_mutex_t lock;
     struct lines *next, *prev; /* under the_log.list_lock */
     struct buf text;           /* whole lines */
-    size_t n;
+    size_t write_at;           /* so many bytes are written at once */
 };
 
-/* Locks are taken in the order list_lock, a lines.lock, target. */
+/* Locks are taken in the order list_lock, a lines.lock, target, stream_lock. */
 static struct {
     pthread_mutex_t list_lock;
     struct lines *list;
@@ -29,11 +33,17 @@ static struct {
     atomic_int format; /* enum access_format */
     int fd;            /* -1: none */
     bool syslog;
-    char *path;          /* NULL unless a file */
-    atomic_bool failing; /* the last write did */
-    atomic_int why;      /* errno of the last line that was dropped */
+    bool stream;                 /* it is no regular file: somebody reads it, or does not */
+    pthread_mutex_t stream_lock; /* of who writes to it */
+    struct buf rest;             /* of a line that is longer than what was read; under stream_lock */
+    char *path;                  /* NULL unless a file */
+    atomic_bool failing;         /* the last write did */
+    atomic_int why;              /* errno of the last line that was dropped */
     _Atomic uint64_t dropped;
-} the_log = {.list_lock = PTHREAD_MUTEX_INITIALIZER, .target = PTHREAD_RWLOCK_INITIALIZER, .fd = -1};
+} the_log = {.list_lock = PTHREAD_MUTEX_INITIALIZER,
+             .target = PTHREAD_RWLOCK_INITIALIZER,
+             .stream_lock = PTHREAD_MUTEX_INITIALIZER,
+             .fd = -1};
 
 static _Thread_local struct lines *own;
 static pthread_key_t key;
@@ -73,51 +83,160 @@ static void give_up(const struct buf *text, size_t written, int error)
     while (torn < written && text->data[written - torn - 1] != '\n')
         torn++;
     struct stat st;
-    if (torn > 0 && fstat(the_log.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)torn &&
-        ftruncate(the_log.fd, st.st_size - (off_t)torn) != 0)
+    if (torn > 0 && (fstat(the_log.fd, &st) != 0 || st.st_size < (off_t)torn ||
+                     ftruncate(the_log.fd, st.st_size - (off_t)torn) != 0))
         torn = 0; /* so it stays: nothing more can be done */
-    size_t lost = count_lines(text->data + (written - torn), text->len - (written - torn));
-    drop(lost, error);
-    atomic_store(&the_log.failing, true);
+    drop(count_lines(text->data + (written - torn), text->len - (written - torn)), error);
 }
 
-/* Under the lock of `lines`. */
-static void write_out(struct lines *lines)
+/* 0, or the errno. */
+static int to_file(struct buf *text)
+{
+    size_t written = 0;
+    int error = 0;
+    while (written < text->len && error == 0) {
+        ssize_t n = write(the_log.fd, text->data + written, text->len - written);
+        if (n > 0)
+            written += (size_t)n;
+        else if (n < 0 && errno != EINTR)
+            error = errno;
+    }
+    if (error != 0)
+        give_up(text, written, error);
+    text->len = 0;
+    return error;
+}
+
+/* --- pipes, sockets, terminals ---------------------------------------------------------------------------
+ *
+ * Their reader may stop reading, and whose descriptor it is (standard output) must not be made non-blocking:
+ * others have it too. When poll says so there is room for PIPE_BUF bytes; so much is written whole, and
+ * without anything between. */
+
+/* How much of it to write at once: whole lines where one fits. */
+static size_t piece(const char *text, size_t len)
+{
+    if (len <= PIPE_BUF)
+        return len;
+    const char *newline = memrchr(text, '\n', PIPE_BUF);
+    return newline ? (size_t)(newline - text) + 1 : PIPE_BUF;
+}
+
+/* 0, or the errno: EAGAIN when nothing is read until `deadline_ms`. *written grows. */
+static int to_reader(const char *text, size_t len, uint64_t deadline_ms, size_t *written)
+{
+    while (*written < len) {
+        uint64_t now = deadline_ms ? clock_mono_ms() : 0;
+        struct pollfd room = {.fd = the_log.fd, .events = POLLOUT};
+        int ready = poll(&room, 1, now < deadline_ms ? (int)(deadline_ms - now) : 0);
+        if (ready == 0)
+            return EAGAIN;
+        ssize_t n =
+            ready > 0 ? write(the_log.fd, text + *written, piece(text + *written, len - *written)) : -1;
+        if (n > 0)
+            *written += (size_t)n;
+        else if (n < 0 && errno != EINTR)
+            return errno;
+    }
+    return 0;
+}
+
+/* A line whose beginning was written, before anything else is. */
+static int end_line(uint64_t deadline_ms)
+{
+    struct buf *rest = &the_log.rest;
+    size_t written = 0;
+    int error = to_reader(rest->data, rest->len, deadline_ms, &written);
+    if (error != 0 && error != EAGAIN) {
+        drop(1, error);
+        written = rest->len;
+    }
+    rest->len -= written;
+    if (rest->len > 0 && written > 0)
+        memmove(rest->data, rest->data + written, rest->len);
+    return error;
+}
+
+/* What cannot be written now stays in `text`, for the next time. */
+static int to_stream(struct buf *text, uint64_t deadline_ms)
+{
+    size_t written = 0;
+    int error = end_line(deadline_ms);
+    if (error == 0)
+        error = to_reader(text->data, text->len, deadline_ms, &written);
+    if (written > 0 && written < text->len && text->data[written - 1] != '\n') {
+        const char *end = memchr(text->data + written, '\n', text->len - written);
+        size_t len = end ? (size_t)(end - (text->data + written)) + 1 : 0;
+        buf_put(&the_log.rest, text->data + written, len);
+        if (buf_failed(&the_log.rest))
+            drop(1, ENOMEM); /* it stays torn */
+        the_log.rest.failed = false;
+        written += len;
+    }
+    text->len -= written;
+    if (text->len > 0 && written > 0)
+        memmove(text->data, text->data + written, text->len);
+    return error;
+}
+
+/* Nobody may read: then only a wait that was not in vain the last time is worth it. */
+static int write_stream(struct buf *text, bool last)
+{
+    pthread_mutex_lock(&the_log.stream_lock);
+    bool waits = last && !atomic_load_explicit(&the_log.failing, memory_order_relaxed);
+    int error = to_stream(text, waits ? clock_mono_ms() + LAST_MS : 0);
+    /* A reader that is slow has until the buffer is full. */
+    if (text->len > 0 && (error != EAGAIN || last || text->len >= FULL)) {
+        drop(count_lines(text->data, text->len), error);
+        text->len = 0;
+    }
+    pthread_mutex_unlock(&the_log.stream_lock);
+    return error;
+}
+
+/* ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Under the lock of `lines`. `last`: the target is about to go, what cannot be written is dropped. */
+static void write_out(struct lines *lines, bool last)
 {
     struct buf *text = &lines->text;
     if (text->len == 0)
         return;
     pthread_rwlock_rdlock(&the_log.target);
-    if (the_log.syslog) {
-        to_syslog(text);
-    } else if (the_log.fd >= 0) {
-        size_t written = 0;
-        int error = 0;
-        while (written < text->len && error == 0) {
-            ssize_t n = write(the_log.fd, text->data + written, text->len - written);
-            if (n > 0)
-                written += (size_t)n;
-            else if (n < 0 && errno != EINTR)
-                error = errno;
-        }
-        if (error != 0)
-            give_up(text, written, error);
-        else if (atomic_load_explicit(&the_log.failing, memory_order_relaxed))
-            atomic_store(&the_log.failing, false);
+    if (the_log.fd >= 0) {
+        bool failed = (the_log.stream ? write_stream(text, last) : to_file(text)) != 0;
+        if (text->len == 0 && failed != atomic_load_explicit(&the_log.failing, memory_order_relaxed))
+            atomic_store(&the_log.failing, failed);
+    } else {
+        if (the_log.syslog)
+            to_syslog(text);
+        text->len = 0;
     }
+    lines->write_at = the_log.stream ? text->len + PIPE_BUF : FULL;
     pthread_rwlock_unlock(&the_log.target);
-    text->len = 0;
+}
+
+static void flush(bool last)
+{
+    pthread_rwlock_rdlock(&the_log.target);
+    pthread_mutex_lock(&the_log.stream_lock);
+    if (the_log.rest.len > 0)
+        (void)end_line(0);
+    pthread_mutex_unlock(&the_log.stream_lock);
+    pthread_rwlock_unlock(&the_log.target);
+    pthread_mutex_lock(&the_log.list_lock);
+    for (struct lines *lines = the_log.list; lines; lines = lines->next) {
+        pthread_mutex_lock(&lines->lock);
+        write_out(lines, last);
+        pthread_mutex_unlock(&lines->lock);
+    }
+    pthread_mutex_unlock(&the_log.list_lock);
 }
 
 void access_flush(void)
 {
-    pthread_mutex_lock(&the_log.list_lock);
-    for (struct lines *lines = the_log.list; lines; lines = lines->next) {
-        pthread_mutex_lock(&lines->lock);
-        write_out(lines);
-        pthread_mutex_unlock(&lines->lock);
-    }
-    pthread_mutex_unlock(&the_log.list_lock);
+    flush(false);
 }
 
 bool access_failing(void)
@@ -150,7 +269,7 @@ static void free_lines(void *cls)
     if (lines->next)
         lines->next->prev = lines->prev;
     pthread_mutex_lock(&lines->lock);
-    write_out(lines);
+    write_out(lines, true);
     pthread_mutex_unlock(&lines->lock);
     pthread_mutex_unlock(&the_log.list_lock);
     pthread_mutex_destroy(&lines->lock);
@@ -176,6 +295,7 @@ static struct lines *own_lines(void)
         return NULL;
     }
     pthread_mutex_init(&lines->lock, NULL);
+    lines->write_at = FULL;
     buf_init(&lines->text, FULL + ACCESS_MOST_LINE);
     pthread_mutex_lock(&the_log.list_lock);
     lines->next = the_log.list;
@@ -207,10 +327,10 @@ void access_write(const struct access_record *record)
     }
     pthread_mutex_lock(&lines->lock);
     /* Memory is short: what came before makes room. */
-    if (!put_line(lines, record) && (write_out(lines), !put_line(lines, record)))
+    if (!put_line(lines, record) && (write_out(lines, false), !put_line(lines, record)))
         drop(1, ENOMEM);
-    if (lines->text.len >= FULL)
-        write_out(lines);
+    if (lines->text.len >= lines->write_at)
+        write_out(lines, false);
     pthread_mutex_unlock(&lines->lock);
 }
 
@@ -219,7 +339,8 @@ void access_write(const struct access_record *record)
 
 static int open_file(const char *path, struct err *err)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    /* O_NONBLOCK: a FIFO that nobody reads is an error, not the end of everything. */
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
     if (fd < 0)
         return err_set(err, errno == EACCES ? ERR_DENIED : ERR_IO, "cannot open the access log %s: %s", path,
                        strerror(errno));
@@ -229,9 +350,16 @@ static int open_file(const char *path, struct err *err)
 /* What was logged before goes to where it was meant for. */
 static void replace(int fd, bool syslog, char *path, enum access_format format)
 {
-    access_flush();
+    struct stat st;
+    bool stream = fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode);
+    flush(true);
     pthread_rwlock_wrlock(&the_log.target);
+    if (the_log.rest.len > 0) {
+        drop(1, EAGAIN);
+        the_log.rest.len = 0;
+    }
     int old = the_log.fd;
+    the_log.stream = stream;
     free(the_log.path);
     the_log.fd = fd;
     the_log.syslog = syslog;

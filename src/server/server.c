@@ -281,8 +281,10 @@ static void tell_of_access_log(struct server *server)
 {
     uint64_t dropped = access_dropped();
     bool fails = access_failing() || dropped != server->access_lines_dropped;
+    int why = access_error();
     if (fails && !server->access_log_fails)
-        log_error("the access log cannot be written, its lines are dropped: %s", strerror(access_error()));
+        log_error("the access log cannot be written, its lines are dropped: %s",
+                  why == EAGAIN ? "its reader does not take them" : strerror(why));
     else if (!fails && server->access_log_fails)
         log_notice("the access log is written again, %llu lines were dropped so far",
                    (unsigned long long)dropped);

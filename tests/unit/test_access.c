@@ -1,7 +1,14 @@
 #include "suites.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "report/access.h"
 
@@ -106,6 +113,125 @@ START_TEST(json_has_all_of_it)
 }
 END_TEST
 
+/* --- what somebody reads
+ * ------------------------------------------------------------------------------------
+ */
+
+enum { EACH = 4000, WRITERS = 4 };
+
+/* A standard output that is a pipe, as big as it always is. Returns the end to read. */
+static int piped_stdout(enum access_format format)
+{
+    int ends[2];
+    struct err err = {0};
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(dup2(ends[1], STDOUT_FILENO), STDOUT_FILENO);
+    close(ends[1]);
+    ck_assert_int_eq(access_open("stdout", format, &err), 0);
+    return ends[0];
+}
+
+/* Every fiftieth is longer than a pipe takes without a break. */
+static void *write_many(void *cls)
+{
+    (void)cls;
+    char *agent = malloc(9000);
+    memset(agent, 'x', 8999);
+    agent[8999] = '\0';
+    for (size_t i = 0; i < EACH; i++) {
+        struct access_record record = HOSTILE;
+        record.user_agent = i % 50 == 0 ? agent : "short";
+        access_write(&record);
+    }
+    free(agent);
+    return NULL;
+}
+
+struct seen {
+    int fd;
+    size_t whole, torn;
+};
+
+static void *read_all(void *cls)
+{
+    struct seen *seen = cls;
+    FILE *file = fdopen(seen->fd, "r");
+    char *line = NULL;
+    size_t room = 0;
+    for (ssize_t n; (n = getline(&line, &room, file)) > 0;) {
+        json_t *object = json_loadb(line, (size_t)n, 0, NULL);
+        ++*(object ? &seen->whole : &seen->torn);
+        json_decref(object);
+    }
+    free(line);
+    fclose(file);
+    return NULL;
+}
+
+static void close_stdout(void)
+{
+    access_close();
+    ck_assert_int_eq(close(STDOUT_FILENO), 0);
+}
+
+/* Threads tear each other's lines nowhere, and lose none that is not counted. */
+START_TEST(pipe_has_whole_lines)
+{
+    struct seen seen = {.fd = piped_stdout(ACCESS_FORMAT_JSON)};
+    pthread_t reader, writer[WRITERS];
+    ck_assert_int_eq(pthread_create(&reader, NULL, read_all, &seen), 0);
+    for (size_t i = 0; i < WRITERS; i++)
+        ck_assert_int_eq(pthread_create(&writer[i], NULL, write_many, NULL), 0);
+    for (size_t i = 0; i < WRITERS; i++)
+        pthread_join(writer[i], NULL);
+    close_stdout();
+    pthread_join(reader, NULL);
+    ck_assert_uint_eq(seen.torn, 0);
+    ck_assert_uint_gt(seen.whole, 0);
+    ck_assert_uint_eq(seen.whole + access_dropped(), (uint64_t)EACH * WRITERS);
+}
+END_TEST
+
+/* Nobody is stopped by a reader that does not read. */
+START_TEST(reader_that_stalls)
+{
+    struct seen seen = {.fd = piped_stdout(ACCESS_FORMAT_JSON)};
+    write_many(NULL);
+    access_flush();
+    ck_assert(access_failing());
+    ck_assert_int_eq(access_error(), EAGAIN);
+    ck_assert_uint_gt(access_dropped(), EACH / 2);
+    access_flush();
+    ck_assert(access_failing()); /* still: nothing was written since */
+
+    pthread_t reader;
+    ck_assert_int_eq(pthread_create(&reader, NULL, read_all, &seen), 0);
+    struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    uint64_t more = 0;
+    for (; access_failing() && poll(&room, 1, 10000) == 1; more++) {
+        access_write(&HOSTILE);
+        access_flush();
+    }
+    ck_assert(!access_failing());
+    close_stdout();
+    pthread_join(reader, NULL);
+    ck_assert_uint_eq(seen.torn, 0);
+    ck_assert_uint_eq(seen.whole + access_dropped(), EACH + more);
+}
+END_TEST
+
+START_TEST(reader_that_left)
+{
+    signal(SIGPIPE, SIG_IGN);
+    close(piped_stdout(ACCESS_FORMAT_COMBINED));
+    access_write(&HOSTILE);
+    access_flush();
+    ck_assert(access_failing());
+    ck_assert_int_eq(access_error(), EPIPE);
+    ck_assert_uint_eq(access_dropped(), 1);
+}
+END_TEST
+
 Suite *suite_access(void)
 {
     Suite *suite = suite_create("access");
@@ -114,6 +240,9 @@ Suite *suite_access(void)
     tcase_add_test(tc, json);
     tcase_add_test(tc, bounded);
     tcase_add_test(tc, json_has_all_of_it);
+    tcase_add_test(tc, pipe_has_whole_lines);
+    tcase_add_test(tc, reader_that_stalls);
+    tcase_add_test(tc, reader_that_left);
     suite_add_tcase(suite, tc);
     return suite;
 }
