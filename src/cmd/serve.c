@@ -110,19 +110,31 @@ static void end_ready(struct life *life, bool started)
     life->ready_fd = -1;
 }
 
+static int told(int rc, const struct err *err)
+{
+    if (rc != 0)
+        log_error("%s", err->text);
+    return rc;
+}
+
+/* Each by itself: one that cannot be opened must not keep the other where it was. */
 static int open_logs(struct server *server)
 {
     struct snapshot *snapshot = server_snapshot(server);
     const struct conf *conf = snapshot->conf;
+    const char *error_log = conf->error_log.text ? conf->error_log.text : "stderr";
     struct err err = {0};
-    int rc = log_open(conf->error_log.text ? conf->error_log.text : "stderr", (enum log_level)conf->log_level,
-                      &err);
-    if (rc == 0)
-        rc = access_open(conf->access_log.text, conf->access_log_format, &err);
-    if (rc != 0)
-        log_error("%s", err.text);
+    int rc = told(log_open(error_log, (enum log_level)conf->log_level, &err), &err);
+    int access = told(access_open(conf->access_log.text, conf->access_log_format, &err), &err);
     snapshot_unref(snapshot);
-    return rc;
+    return rc != 0 ? rc : access;
+}
+
+static void reopen_logs(void)
+{
+    struct err err = {0};
+    (void)told(log_reopen(&err), &err);
+    (void)told(access_reopen(&err), &err);
 }
 
 /* As many connections as the system allows: the soft limit is a default for programs that use select. */
@@ -261,9 +273,7 @@ static void wait_for_the_end(struct life *life)
                 log_notice("a file changed");
             settle = reload(life) ? SETTLE_MS : -1;
         } else if (event == SIGUSR1) {
-            struct err err = {0};
-            if (log_reopen(&err) != 0 || access_reopen(&err) != 0)
-                log_error("%s", err.text);
+            reopen_logs();
         } else {
             drain(life, event);
             break;
