@@ -32,6 +32,68 @@ static void check_user(const struct conf *conf, struct diag *diag)
         (void)!privileges_check(&privileges, conf, diag); /* what it could not do is among the findings */
 }
 
+enum { PORTS = 65536, STATE_LISTEN = 10 };
+
+/* Marks the ports that somebody on this machine listens on, as the kernel lists them. */
+static void mark_listening(const char *list, bool listening[static PORTS])
+{
+    FILE *file = fopen(list, "re");
+    char line[512];
+    while (file && fgets(line, sizeof line, file)) {
+        unsigned port, state;
+        if (sscanf(line, "%*u: %*32[0-9A-Fa-f]:%x %*32[0-9A-Fa-f]:%*x %x", &port, &state) == 2 &&
+            port < PORTS && state == STATE_LISTEN)
+            listening[port] = true;
+    }
+    if (file)
+        fclose(file);
+}
+
+/* The first port that needs no right. */
+static unsigned unprivileged_port(void)
+{
+    unsigned first = 1024;
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+    if (file) {
+        if (fscanf(file, "%u", &first) != 1)
+            first = 1024;
+        fclose(file);
+    }
+    return first;
+}
+
+static unsigned port_of(const struct conf_listener *listener)
+{
+    struct conf_address at;
+    return conf_address(listener->address.text, &at, NULL) == 0 ? at.port : 0;
+}
+
+/* When some listeners of this file are open and others are not, a server runs that is to be given new ones:
+ * by then it may have no right to open any. */
+static void check_new_listeners(const struct conf *conf, struct diag *diag)
+{
+    static bool listening[PORTS];
+    mark_listening("/proc/net/tcp", listening);
+    mark_listening("/proc/net/tcp6", listening);
+    bool runs = false;
+    for (size_t i = 0; i < conf->n_listeners; i++)
+        runs = runs || listening[port_of(&conf->listener[i])];
+    const unsigned unprivileged = unprivileged_port();
+    for (size_t i = 0; runs && i < conf->n_listeners; i++) {
+        const struct conf_listener *listener = &conf->listener[i];
+        const unsigned port = port_of(listener);
+        const bool needs_right = conf->user.text && port < unprivileged;
+        if (port != 0 && !listening[port] && (needs_right || conf->sandbox == SANDBOX_ON))
+            diag_warning(
+                diag, listener->address.src,
+                "listen \"%s\": a server that runs cannot open port %u by a reload, because it %s after the "
+                "start: restart it",
+                listener->name, port,
+                needs_right ? "gives up the right to ports below 1024"
+                            : "forbids itself new listening sockets");
+    }
+}
+
 static int check(const char *conf_file)
 {
     struct diag diag = {.emit = diag_print, .cls = stdout};
@@ -39,6 +101,7 @@ static int check(const char *conf_file)
     if (snapshot_build(conf_file, NULL, &diag, &snapshot) == 0) {
         snapshot_lint(snapshot, clock_now(), &diag);
         check_user(snapshot->conf, &diag);
+        check_new_listeners(snapshot->conf, &diag);
         sandbox_lint(snapshot->conf, &diag);
         snapshot_unref(snapshot);
     }

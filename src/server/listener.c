@@ -62,10 +62,11 @@ static int bind_error(const char *address, int error, struct err *err)
                        "address %s: the port is in use; stop the other program or choose another port",
                        address);
     if (error == EACCES)
-        return err_set(err, ERR_DENIED,
-                       "address %s: a port below 1024 needs a right: start as root, give "
-                       "CAP_NET_BIND_SERVICE, or choose a higher port",
-                       address);
+        return err_set(
+            err, ERR_DENIED,
+            "address %s: a port below 1024 needs a right: start as root, give CAP_NET_BIND_SERVICE, or "
+            "choose a higher port; a server that runs has given the right up: restart it",
+            address);
     if (error == EADDRNOTAVAIL)
         return err_set(err, ERR_IO, "address %s: no interface of this machine has that address", address);
     if (error == EPERM)
