@@ -299,6 +299,23 @@ bool crl_signed_by(struct crl *crl, gnutls_x509_crt_t issuer, const struct cert 
     return true;
 }
 
+/* Without the octet 0 that keeps a number from being negative. Empty in a version 1 CRL. */
+static struct der number_of(const struct crl *crl)
+{
+    bool zero = crl->number.n > 1 && crl->number.p[0] == 0;
+    return der_skip(crl->number, zero ? 1 : 0);
+}
+
+bool crl_is_older(const struct crl *crl, const struct crl *old)
+{
+    if (!der_equal(&crl->issuer, &old->issuer) ||
+        !der_equal(&crl->authority_key_id, &old->authority_key_id) || !der_equal(&crl->point, &old->point) ||
+        crl->only_user != old->only_user || crl->only_ca != old->only_ca)
+        return false;
+    struct der a = number_of(crl), b = number_of(old);
+    return a.n > 0 && b.n > 0 && compare_serials(&a, &b) < 0;
+}
+
 /* Whether one of the certificate's distribution points shares a name with the CRL's. */
 static bool points_meet(const struct crl *crl, const struct cert *cert)
 {

@@ -41,6 +41,9 @@ void crl_free(struct crl *crl);
 /* The entry of a serial number, or NULL. */
 const struct crl_entry *crl_find(const struct crl *crl, const struct der *serial);
 
+/* Whether both are lists of the same issuer, key and scope, and `crl` has the lower number of the two. */
+bool crl_is_older(const struct crl *crl, const struct crl *old);
+
 /* Whether the key of `issuer` signed it, may sign CRLs, and with an algorithm that holds. Positive answers
  * are remembered. Thread-safe. */
 bool crl_signed_by(struct crl *crl, gnutls_x509_crt_t issuer, const struct cert *facts);

@@ -40,6 +40,11 @@ MUST_CHECK int trust_new(struct trust_input *input, struct trust **out, struct e
 MUST_CHECK int trust_load(const struct conf *conf, const struct conf_listener *listener, struct diag *diag,
                           struct trust **out);
 
+/* Warns of each CRL that is older than the one of the same issuer in `old`, by its CRL number: whoever was
+ * revoked between the two is let in again. */
+void trust_warn_older_crls(const struct trust *old, const struct trust *trust, struct src src,
+                           struct diag *diag);
+
 struct trust *trust_ref(struct trust *trust);
 void trust_unref(struct trust *trust);
 

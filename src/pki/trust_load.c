@@ -193,6 +193,32 @@ static void lint_crl(const struct trust *trust, const struct crl *crl, struct sr
     certname_done(&name);
 }
 
+/* The newest list of the same kind is the one that counts. */
+static bool has_newer(const struct trust *trust, const struct crl *crl)
+{
+    for (size_t i = 0; i < trust->n_crls; i++)
+        if (trust->crl[i]->problem == NULL && crl_is_older(crl, trust->crl[i]))
+            return true;
+    return false;
+}
+
+void trust_warn_older_crls(const struct trust *old, const struct trust *trust, struct src src,
+                           struct diag *diag)
+{
+    for (size_t i = 0; i < trust->n_crls; i++) {
+        const struct crl *crl = trust->crl[i];
+        if (crl->problem != NULL || has_newer(trust, crl) || !has_newer(old, crl))
+            continue;
+        char *name = name_of(&crl->issuer);
+        diag_warning(
+            diag, src,
+            "crl: the CRL of %s is older than the one before, its CRL number went backwards: whoever "
+            "was revoked in between is let in again",
+            name != NULL ? name : "an issuer");
+        free(name);
+    }
+}
+
 static void lint(const struct trust *trust, const struct conf_listener *listener, const struct load *load)
 {
     time_t now = clock_now();

@@ -613,6 +613,7 @@ int server_reload(struct server *server, struct diag *diag)
     if (rc == 0) {
         /* Bound, published, then accepting: a new listener's first connection finds its entry. */
         warn_ceiling(server, snapshot->conf, &inner);
+        snapshot_warn_older(server->snapshot, snapshot, &inner);
         publish(server, snapshot_ref(snapshot));
         configure_listeners(server, snapshot->conf);
         rc = start_from(server, had, snapshot->conf, &inner);

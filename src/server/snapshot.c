@@ -125,6 +125,16 @@ void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *dia
         creds_lint(snapshot->listener[i].creds, snapshot->listener[i].conf, now, diag);
 }
 
+void snapshot_warn_older(const struct snapshot *old, const struct snapshot *snapshot, struct diag *diag)
+{
+    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+        const struct snapshot_listener *listener = &snapshot->listener[i];
+        const struct snapshot_listener *before = snapshot_listener(old, listener->conf->name);
+        if (before && listener->conf->crl.n > 0)
+            trust_warn_older_crls(before->trust, listener->trust, listener->conf->crl.item[0].src, diag);
+    }
+}
+
 struct snapshot *snapshot_ref(struct snapshot *snapshot)
 {
     atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);

@@ -43,6 +43,10 @@ MUST_CHECK int snapshot_build(const char *conf_file, const struct ticket_master 
 /* The deeper lints of `mtlsd check`. */
 void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *diag);
 
+/* What a reload to `snapshot` takes back without an error: warns of CRLs that are older than those of `old`.
+ */
+void snapshot_warn_older(const struct snapshot *old, const struct snapshot *snapshot, struct diag *diag);
+
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot);
 
