@@ -84,7 +84,7 @@ int fence_open(struct fence *fence, const char *path, enum fence_use use, struct
 {
     static const uint64_t ACCESS[] = {
         [FENCE_READ] = FS_READ_FILE | FS_READ_DIR,
-        [FENCE_LOG] = FS_WRITE_FILE | FS_MAKE_REG,
+        [FENCE_LOG] = FS_WRITE_FILE | FS_MAKE_REG | FS_TRUNCATE,
         [FENCE_ALL] = ~(uint64_t)FS_EXECUTE,
     };
     int fd = open(path, O_PATH | O_CLOEXEC);
