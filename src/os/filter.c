@@ -135,8 +135,9 @@ static void allow_checked(struct rules *rules, bool tokens)
     /* PR_SET_NAME, which MHD calls in each thread, and PR_SET_VMA, by which libc names its memory */
     allow_if(rules, "prctl", 0, all, 15);
     allow_if(rules, "prctl", 0, all, 0x53564d41);
-    /* FIONREAD, TCGETS (is it a terminal?) */
+    /* FIONREAD, SIOCOUTQ, TCGETS (is it a terminal?) */
     allow_if(rules, "ioctl", 1, all, 0x541b);
+    allow_if(rules, "ioctl", 1, all, 0x5411);
     allow_if(rules, "ioctl", 1, all, 0x5401);
     /* The system's log, and the pairs by which workers are asked whether they turn. Neither can listen. */
     const struct scmp_arg_cmp datagram[] = {

@@ -673,12 +673,15 @@ int transport_bye(struct transport *t, gnutls_close_request_t how)
         return GNUTLS_E_SUCCESS;
     if (!enter(t))
         return GNUTLS_E_MEMORY_ERROR;
+    bool lingers = linger_needed(t->fd);
     /* A body that could not be made: its head was held back. */
     if (t->head)
         (void)tls_library()->record_send(t->session, t->head, t->head_len);
     int rc = tls_library()->bye(t->session, how);
     if (dispatch(t) != 0 && rc == 0)
         rc = GNUTLS_E_PUSH_ERROR;
+    if (lingers)
+        linger_close(&t->worker->linger, t->fd);
     leave(t);
     return rc;
 }

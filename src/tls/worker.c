@@ -22,6 +22,7 @@ static void wipe(void *cls)
     struct worker *worker = cls;
     while (worker->resting.next != &worker->resting)
         worker_rouse(worker->resting.next);
+    linger_done(&worker->linger);
     while (worker->n_blocks > 0)
         free(worker->block[--worker->n_blocks]);
     self = NULL;
@@ -51,6 +52,7 @@ struct worker *worker_self(void)
         return NULL;
     }
     worker->n_blocks = 0;
+    worker->linger.n = 0;
     worker->resting = (struct worker_rest){.next = &worker->resting, .prev = &worker->resting};
     return self = worker;
 }
@@ -87,6 +89,7 @@ int worker_before_wait(int timeout)
 {
     if (also)
         timeout = also(timeout);
+    timeout = linger_turn(&self->linger, timeout);
     struct worker_rest *first = self->resting.next;
     if (first == &self->resting)
         return timeout;

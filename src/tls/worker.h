@@ -4,6 +4,7 @@
 #define MTLSD_TLS_WORKER_H
 
 #include "base/base.h"
+#include "tls/linger.h"
 
 enum {
     WORKER_INPUT = 32 * 1024,
@@ -31,6 +32,7 @@ struct worker {
     struct worker_rest resting; /* anchor of a ring, the longest first */
     void *block[WORKER_BLOCKS]; /* see blocks.h; owned */
     unsigned n_blocks;
+    struct lingerers linger;
     uint8_t input[WORKER_INPUT];   /* what one read took */
     uint8_t joined[RECORD_PLAIN];  /* plaintext of a response's head and body */
     uint8_t output[WORKER_OUTPUT]; /* ciphertext of a batch */

@@ -1,13 +1,13 @@
 /* A client that reads in odd ways, for tests of how responses are sent: it pipelines the requests on its
  * stdin and prints a line for each response.
  *
- *   slurp PORT [chunk=N] [rcvbuf=N] [depth=N] [cut=N] [stop=N] [tls12] [wait]
+ *   slurp PORT [chunk=N] [rcvbuf=N] [depth=N] [cut=N] [stop=N] [tls12] [bye] [wait]
  *
  * A request is a line METHOD PATH [HEADER: VALUE]..., the headers separated by "|". A response's line is its
  * status, the length of its body and the body's SHA-256. chunk: the most bytes in one read from the socket.
  * rcvbuf: the size of the socket's buffer. depth: the requests that may be under way at once. cut: resets the
- * connection after so many bytes of bodies. wait: after the requests were sent prints "sent" and reads
- * nothing until stdin ends. */
+ * connection after so many bytes of bodies. bye: says goodbye (close_notify) when all has been asked for.
+ * wait: after the requests were sent prints "sent" and reads nothing until stdin ends. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/crypto.h>
@@ -245,6 +245,8 @@ int main(int argc, char **argv)
     for (size_t got = 0; got < n; got++) {
         while (sent < n && sent - got < depth)
             request(line[sent++]);
+        if (got == 0 && flag(argc, argv, "bye"))
+            gnutls_bye(link_.session, GNUTLS_SHUT_WR);
         response(head[got]);
     }
     gnutls_bye(link_.session, GNUTLS_SHUT_WR);

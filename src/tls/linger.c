@@ -1,0 +1,81 @@
+#include "tls/linger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum {
+    PATIENCE_MS = 30000, /* nginx's lingering_time */
+    LOOK_MS = 50,
+    MOST_BYTES = 1024 * 1024,
+};
+
+bool linger_needed(int fd)
+{
+    int left = 0;
+    return ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0;
+}
+
+static void forget(struct lingerers *linger, unsigned i)
+{
+    close(linger->socket[i].fd);
+    linger->n--;
+    memmove(&linger->socket[i], &linger->socket[i + 1], (linger->n - i) * sizeof linger->socket[0]);
+}
+
+void linger_close(struct lingerers *linger, int fd)
+{
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own < 0)
+        return; /* out of descriptors: as if there were no lingering */
+    shutdown(own, SHUT_WR);
+    if (linger->n == LINGER_MOST)
+        forget(linger, 0);
+    uint64_t now_ms = clock_mono_ms();
+    if (linger->n == 0)
+        linger->due_ms = now_ms + LOOK_MS;
+    linger->socket[linger->n++] = (struct lingering){own, MOST_BYTES, now_ms + PATIENCE_MS};
+}
+
+/* False: it is over. */
+static bool drain(struct lingering *socket)
+{
+    char scrap[4096];
+    ssize_t n;
+    while ((n = recv(socket->fd, scrap, sizeof scrap, MSG_DONTWAIT)) > 0 && (size_t)n <= socket->left)
+        socket->left -= (uint32_t)n;
+    return n < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+int linger_turn(struct lingerers *linger, int timeout)
+{
+    if (linger->n == 0)
+        return timeout;
+    uint64_t now_ms = clock_mono_ms();
+    if (now_ms >= linger->due_ms) {
+        for (unsigned i = 0; i < linger->n;) {
+            struct lingering *socket = &linger->socket[i];
+            if (drain(socket) && now_ms < socket->until_ms)
+                i++;
+            else
+                forget(linger, i);
+        }
+        linger->due_ms = now_ms + LOOK_MS;
+    }
+    if (linger->n == 0)
+        return timeout;
+    int left = (int)(linger->due_ms - now_ms);
+    return timeout < 0 || timeout > left ? left : timeout;
+}
+
+void linger_done(struct lingerers *linger)
+{
+    while (linger->n > 0)
+        forget(linger, linger->n - 1);
+}
