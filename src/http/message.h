@@ -78,7 +78,8 @@ struct request {
     const struct certname *advertised; /* CA names that were advertised */
     size_t n_advertised;
     const struct conf *conf;
-    const struct policy_decision *decision; /* set for problem pages, else NULL */
+    const struct policy_decision *decision; /* why it was refused with 403, else NULL: `refusal` */
+    struct policy_decision refusal;
     const struct health *health;
     const struct rejection *rejections; /* newest first; only for the route that shows them */
     size_t n_rejections;

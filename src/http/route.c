@@ -136,9 +136,9 @@ static void options_reply(struct reply *reply)
 
 static void refuse(struct request *request, const struct policy_decision *decision, struct reply *reply)
 {
-    request->decision = decision;
+    request->refusal = *decision;
+    request->decision = &request->refusal;
     problem_reply(request, 403, NULL, reply);
-    request->decision = NULL;
 }
 
 /* The listener itself does not take this client any more. */

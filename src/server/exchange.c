@@ -13,6 +13,7 @@
 #include "http/path.h"
 #include "http/problem.h"
 #include "http/route.h"
+#include "report/metrics.h"
 #include "server/account.h"
 #include "server/conn.h"
 #include "server/kept.h"
@@ -269,23 +270,54 @@ static enum MHD_Result queue(struct MHD_Connection *connection, const struct she
     return rc;
 }
 
+/* "policy_denied: location /secure/, deny rule subject:CN=alice": what the verdict knows nothing of. */
+static void put_decision(const struct policy_decision *decision, const struct peer *peer, struct buf *out)
+{
+    const char *before = peer && peer->n_errors > 0 ? ", " : ": ";
+    if (decision->outcome == POLICY_DENIED)
+        buf_printf(out, "%s%s", before, VERDICT_ROWS[VERDICT_POLICY_DENIED].code);
+    else if (decision->outcome == POLICY_NO_CERTIFICATE && (!peer || peer->n_errors == 0))
+        buf_printf(out, "%s%s", before, VERDICT_ROWS[VERDICT_NO_CERTIFICATE].code);
+    if (decision->location)
+        buf_printf(out, ": location %s", decision->location->prefix);
+    if (decision->rule)
+        buf_printf(out, ", deny rule %s", decision->rule);
+    else if (decision->outcome == POLICY_DENIED)
+        buf_puts(out, ", no allow rule matches");
+}
+
+enum { MOST_SHOWN = 1024 };
+
 /* The log has all of it, whatever error_detail lets the client know. */
 static void log_refusal(struct conn *conn, const struct request *request)
 {
     const struct peer *peer = conn->peer;
     const struct certinfo *leaf = peer && peer->n_chain > 0 ? peer->chain[0] : NULL;
-    struct buf text;
-    buf_init(&text, 4096);
-    text_escape(&text, request->path, strlen(request->path));
+    struct buf text, why;
+    buf_init(&why, 1024);
     for (size_t i = 0; peer && i < peer->n_errors; i++)
-        buf_printf(&text, "%s%s", i ? ", " : ": ", VERDICT_ROWS[peer->errors[i].code].code);
+        buf_printf(&why, "%s%s", i ? ", " : ": ", VERDICT_ROWS[peer->errors[i].code].code);
+    if (request->decision)
+        put_decision(request->decision, peer, &why);
+    if (request->decision && request->decision->outcome == POLICY_DENIED)
+        metrics_add(METRIC_errors, VERDICT_POLICY_DENIED, 0, 1);
+    /* A long path must not push out who asked for it. */
+    size_t len = strlen(request->path), shown = len < MOST_SHOWN ? len : MOST_SHOWN;
+    buf_init(&text, 8192);
+    text_escape(&text, request->path, shown);
+    buf_puts(&text, shown < len ? "..." : "");
+    buf_puts(&text, why.data ? why.data : "");
     if (leaf)
         buf_printf(&text, ": subject \"%s\", issuer \"%s\", serial %s, sha256 %s", leaf->subject.text,
                    leaf->issuer.text, leaf->serial, leaf->fingerprint_sha256);
     log_warning("%s: listener %s: 403 for %s", conn->remote, conn->listener_name,
                 text.data ? text.data : "?");
     buf_done(&text);
-    conn_rejected(conn, false, -1, 403, "a request was answered with 403");
+    buf_init(&text, 1024);
+    buf_printf(&text, "a request was answered with 403%s", why.data ? why.data : "");
+    conn_rejected(conn, false, -1, 403, text.data ? text.data : "");
+    buf_done(&text);
+    buf_done(&why);
 }
 
 /* What a request points to while it is answered. */
@@ -348,6 +380,8 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
     rejections_copy_free(rejections, request->n_rejections);
     if (reply->status == 403)
         log_refusal(conn, request);
+    else if (reply->status == 421)
+        limits_hit(conn->place.limits, LIMIT_misdirected, conn->remote, conn->listener_name);
 }
 
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
