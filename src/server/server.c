@@ -27,7 +27,6 @@ enum {
     MOST_SLEEP_MS = 1000,
     SETTLE_MS = 50,
     LEAST_SLEEP_MS = 20,
-    BRISK_US = 1000000, /* a handshake that takes longer, with others waiting, is none that gets on */
 };
 
 struct server {
@@ -60,8 +59,8 @@ struct server {
     uint64_t next_id;
     struct handshakes {
         struct conn *oldest, *newest;
+        size_t n;
     } handshakes[CONN_TALKING + 1]; /* those in flight, by age; [CONN_NO_HANDSHAKE] is empty */
-    size_t n_handshakes;
 
     pthread_t watch;
     bool watching, stop;              /* stop: under registry_lock */
@@ -181,7 +180,7 @@ static void leave_handshakes(struct server *server, struct conn *conn)
     *(conn->newer ? &conn->newer->older : &list->newest) = conn->older;
     conn->older = conn->newer = NULL;
     conn->handshaking = CONN_NO_HANDSHAKE;
-    server->n_handshakes--;
+    list->n--;
 }
 
 static void enter_handshakes(struct server *server, struct conn *conn, enum conn_handshaking how)
@@ -191,20 +190,19 @@ static void enter_handshakes(struct server *server, struct conn *conn, enum conn
     conn->older = list->newest;
     *(conn->older ? &conn->older->newer : &list->oldest) = conn;
     list->newest = conn;
-    server->n_handshakes++;
+    list->n++;
 }
 
 /* An honest client says who it is in the first moment, and is through with its handshake in the next. So
- * those make room that have not said anything, and of them the one that was silent for the longest; but
- * before one that has just come, one that spoke and then stopped. */
+ * those make room that have not said anything, of them the one that was silent for the longest. Those that
+ * have spoken may have half of the places for themselves: beyond it the one that spoke and has been at it for
+ * the longest makes room, or whoever speaks and then stops would keep everybody out. */
 static void limit_handshakes(struct server *server)
 {
-    while (server->n_handshakes > limits_max_handshakes(server->limits)) {
-        struct conn *silent = server->handshakes[CONN_SILENT].oldest;
-        struct conn *talking = server->handshakes[CONN_TALKING].oldest;
-        uint64_t brisk_us = clock_mono_us() - BRISK_US;
-        bool stalls = talking && talking->born_us < brisk_us && (!silent || silent->born_us >= brisk_us);
-        struct conn *goes = silent && !stalls ? silent : talking;
+    const struct handshakes *silent = &server->handshakes[CONN_SILENT];
+    const struct handshakes *talking = &server->handshakes[CONN_TALKING];
+    for (size_t most = limits_max_handshakes(server->limits); silent->n + talking->n > most;) {
+        struct conn *goes = silent->n == 0 || talking->n > most / 2 ? talking->oldest : silent->oldest;
         leave_handshakes(server, goes);
         conn_expire(goes, CONN_DISPLACED);
     }
