@@ -75,6 +75,12 @@ static void drop(size_t n, int error)
     atomic_fetch_add(&the_log.dropped, n);
 }
 
+static void set_failing(bool failing)
+{
+    if (failing != atomic_load_explicit(&the_log.failing, memory_order_relaxed))
+        atomic_store(&the_log.failing, failing);
+}
+
 /* A full disk must not stop the service. What was not written is counted; half a line at the end of a file is
  * taken back, so that the next one begins where it should. */
 static void give_up(const struct buf *text, size_t written, int error)
@@ -89,8 +95,7 @@ static void give_up(const struct buf *text, size_t written, int error)
     drop(count_lines(text->data + (written - torn), text->len - (written - torn)), error);
 }
 
-/* 0, or the errno. */
-static int to_file(struct buf *text)
+static void to_file(struct buf *text)
 {
     size_t written = 0;
     int error = 0;
@@ -103,8 +108,8 @@ static int to_file(struct buf *text)
     }
     if (error != 0)
         give_up(text, written, error);
+    set_failing(error != 0);
     text->len = 0;
-    return error;
 }
 
 /* --- pipes, sockets, terminals ---------------------------------------------------------------------------
@@ -179,19 +184,28 @@ static int to_stream(struct buf *text, uint64_t deadline_ms)
     return error;
 }
 
-/* Nobody may read: then only a wait that was not in vain the last time is worth it. */
-static int write_stream(struct buf *text, bool last)
+/* Nobody may read: then only a wait that was not in vain the last time is worth it. Under the stream's lock.
+ */
+static uint64_t last_deadline(bool last)
+{
+    return last && !atomic_load_explicit(&the_log.failing, memory_order_relaxed) ? clock_mono_ms() + LAST_MS
+                                                                                 : 0;
+}
+
+static void write_stream(struct buf *text, bool last)
 {
     pthread_mutex_lock(&the_log.stream_lock);
-    bool waits = last && !atomic_load_explicit(&the_log.failing, memory_order_relaxed);
-    int error = to_stream(text, waits ? clock_mono_ms() + LAST_MS : 0);
+    int error = to_stream(text, last_deadline(last));
+    bool lost = error != 0 && error != EAGAIN;
     /* A reader that is slow has until the buffer is full. */
-    if (text->len > 0 && (error != EAGAIN || last || text->len >= FULL)) {
+    if (text->len > 0 && (lost || last || text->len >= FULL)) {
         drop(count_lines(text->data, text->len), error);
         text->len = 0;
+        lost = true;
     }
+    if (lost || error == 0)
+        set_failing(lost);
     pthread_mutex_unlock(&the_log.stream_lock);
-    return error;
 }
 
 /* ---------------------------------------------------------------------------------------------------------
@@ -204,10 +218,10 @@ static void write_out(struct lines *lines, bool last)
     if (text->len == 0)
         return;
     pthread_rwlock_rdlock(&the_log.target);
-    if (the_log.fd >= 0) {
-        bool failed = (the_log.stream ? write_stream(text, last) : to_file(text)) != 0;
-        if (text->len == 0 && failed != atomic_load_explicit(&the_log.failing, memory_order_relaxed))
-            atomic_store(&the_log.failing, failed);
+    if (the_log.fd >= 0 && the_log.stream) {
+        write_stream(text, last);
+    } else if (the_log.fd >= 0) {
+        to_file(text);
     } else {
         if (the_log.syslog)
             to_syslog(text);
@@ -222,7 +236,7 @@ static void flush(bool last)
     pthread_rwlock_rdlock(&the_log.target);
     pthread_mutex_lock(&the_log.stream_lock);
     if (the_log.rest.len > 0)
-        (void)end_line(0);
+        (void)end_line(last_deadline(last));
     pthread_mutex_unlock(&the_log.stream_lock);
     pthread_rwlock_unlock(&the_log.target);
     pthread_mutex_lock(&the_log.list_lock);
