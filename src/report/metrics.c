@@ -15,7 +15,8 @@
 static const char *handshake_value(size_t i)
 {
     static const char *const WORDS[] = {
-        [HANDSHAKE_OK] = "ok", [HANDSHAKE_REFUSED] = "refused", [HANDSHAKE_LEFT] = "left"};
+        [HANDSHAKE_OK] = "ok",           [HANDSHAKE_REFUSED] = "refused",     [HANDSHAKE_LEFT] = "left",
+        [HANDSHAKE_TIMEOUT] = "timeout", [HANDSHAKE_DISPLACED] = "displaced", [HANDSHAKE_MEMORY] = "memory"};
     return WORDS[i];
 }
 
@@ -64,7 +65,7 @@ enum { MOST_ROUTES = 32 };
 #define LABEL_GIVEN_limit    {"limit", 0, NULL}
 #define LABEL_GIVEN_listener {"listener", 0, NULL}
 #define LABEL_GIVEN_version  {"version", 0, NULL}
-#define LABEL_HANDSHAKE      {"result", 3, handshake_value}
+#define LABEL_HANDSHAKE      {"result", 6, handshake_value}
 #define LABEL_TLS_VERSION    {"version", 2, version_value}
 #define LABEL_RESUMED        {"resumed", 2, resumed_value}
 #define LABEL_VERIFY         {"verify", 3, verify_value}

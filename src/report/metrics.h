@@ -30,7 +30,14 @@ struct metric_row {
 const struct metric_row *metrics_row(enum metric metric);
 
 /* Values of the closed sets that have no table elsewhere. */
-enum { HANDSHAKE_OK, HANDSHAKE_REFUSED, HANDSHAKE_LEFT };
+enum {
+    HANDSHAKE_OK,
+    HANDSHAKE_REFUSED,
+    HANDSHAKE_LEFT,
+    HANDSHAKE_TIMEOUT,
+    HANDSHAKE_DISPLACED,
+    HANDSHAKE_MEMORY
+};
 enum { RELOAD_DONE, RELOAD_REFUSED };
 
 /* Adds to the counter with the labels' values of these indices; 0 where it has no label. An index beyond the

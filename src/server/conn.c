@@ -303,12 +303,21 @@ static void forget_record(struct conn *conn)
 static bool ended_early(struct conn *conn, int error)
 {
     uint8_t end = atomic_load_explicit(&conn->ended, memory_order_relaxed);
-    enum limit over = end == CONN_LATE                 ? LIMIT_handshake_time
-                      : end == CONN_DISPLACED          ? LIMIT_handshakes
-                      : error == GNUTLS_E_MEMORY_ERROR ? LIMIT_memory
-                                                       : LIMIT_COUNT;
-    if (over == LIMIT_COUNT)
+    enum limit over;
+    size_t result;
+    if (end == CONN_LATE) {
+        over = LIMIT_handshake_time;
+        result = HANDSHAKE_TIMEOUT;
+    } else if (end == CONN_DISPLACED) {
+        over = LIMIT_handshakes;
+        result = HANDSHAKE_DISPLACED;
+    } else if (error == GNUTLS_E_MEMORY_ERROR) {
+        over = LIMIT_memory;
+        result = HANDSHAKE_MEMORY;
+    } else {
         return false;
+    }
+    metrics_add(METRIC_handshakes, result, 0, 1);
     limits_hit(conn->place.limits, over, conn->remote, conn->listener_name);
     log_debug("%s: listener %s: its handshake was ended", conn->remote, conn->listener_name);
     forget_record(conn);

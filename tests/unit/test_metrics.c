@@ -1,5 +1,6 @@
 #include <check.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,20 @@ START_TEST(indices_beyond_a_set)
 }
 END_TEST
 
+/* Each way in which a handshake ends has its word. */
+START_TEST(handshakes_by_result)
+{
+    static const char *const WORDS[] = {"ok", "refused", "left", "timeout", "displaced", "memory"};
+    for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
+        metrics_add(METRIC_handshakes, HANDSHAKE_OK + i, 0, i + 1);
+    for (size_t i = 0; i < ARRAY_LEN(WORDS); i++) {
+        char line[80];
+        snprintf(line, sizeof line, "\nmtlsd_handshakes_total{result=\"%s\"} %zu\n", WORDS[i], i + 1);
+        has(NULL, 0, line);
+    }
+}
+END_TEST
+
 START_TEST(samples_and_their_labels)
 {
     const struct metrics_sample samples[] = {
@@ -109,6 +124,7 @@ Suite *suite_metrics(void)
     tcase_add_test(tcase, adds_up_threads);
     tcase_add_test(tcase, histograms_are_cumulative);
     tcase_add_test(tcase, indices_beyond_a_set);
+    tcase_add_test(tcase, handshakes_by_result);
     tcase_add_test(tcase, samples_and_their_labels);
     tcase_add_test(tcase, rows_keep_the_conventions);
     suite_add_tcase(suite, tcase);
