@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "os/places.h"
 #include "os/privileges.h"
 #include "os/sandbox.h"
 #include "server/snapshot.h"
@@ -18,12 +19,16 @@ static const char USAGE[] = "Usage: mtlsd check [-c FILE]\n"
                             "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
                             "  -h, --help           this text\n";
 
-/* The start reads the files as root, a reload as the user that the process has become: what that one cannot
- * read is found here. */
-static void check_user(const struct conf *conf, struct diag *diag)
+/* The logs, which the user of the server opens. And the start reads the files as root, a reload as that user:
+ * what it cannot read is found here. */
+static void check_places(const struct conf *conf, struct diag *diag)
 {
     struct privileges privileges;
-    if (privileges_find(conf, false, diag, &privileges) != 0 || !privileges.change)
+    if (privileges_find(conf, false, diag, &privileges) != 0)
+        return;
+    places_check_logs(conf, !privileges.change, diag);
+    places_lint(conf, diag);
+    if (!privileges.change)
         return;
     if (geteuid() != 0)
         diag_warning(diag, conf->user.src,
@@ -100,7 +105,7 @@ static int check(const char *conf_file)
     struct snapshot *snapshot = NULL;
     if (snapshot_build(conf_file, NULL, &diag, &snapshot) == 0) {
         snapshot_lint(snapshot, clock_now(), &diag);
-        check_user(snapshot->conf, &diag);
+        check_places(snapshot->conf, &diag);
         check_new_listeners(snapshot->conf, &diag);
         sandbox_lint(snapshot->conf, &diag);
         snapshot_unref(snapshot);

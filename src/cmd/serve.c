@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "os/activation.h"
 #include "os/notify.h"
+#include "os/places.h"
 #include "os/privileges.h"
 #include "os/sandbox.h"
 #include "report/access.h"
@@ -110,31 +111,31 @@ static void end_ready(struct life *life, bool started)
     life->ready_fd = -1;
 }
 
-static int told(int rc, const struct err *err)
+/* Why a log could not be opened, with its place in the configuration and the remedy. */
+static void tell_of_log(const char *option, const struct conf_text *log, const struct err *err,
+                        struct diag *diag)
 {
-    if (rc != 0)
-        log_error("%s", err->text);
-    return rc;
+    unsigned before = diag->errors;
+    places_check_log(option, log, true, diag);
+    if (diag->errors == before)
+        diag_error(diag, log->src, "%s: %s", option, err->text);
 }
 
 /* Each by itself: one that cannot be opened must not keep the other where it was. */
-static int open_logs(struct server *server)
+static int open_logs(struct server *server, struct diag *diag)
 {
     struct snapshot *snapshot = server_snapshot(server);
     const struct conf *conf = snapshot->conf;
     const char *error_log = conf->error_log.text ? conf->error_log.text : "stderr";
     struct err err = {0};
-    int rc = told(log_open(error_log, (enum log_level)conf->log_level, &err), &err);
-    int access = told(access_open(conf->access_log.text, conf->access_log_format, &err), &err);
+    int rc = log_open(error_log, (enum log_level)conf->log_level, &err);
+    if (rc != 0)
+        tell_of_log("error_log", &conf->error_log, &err, diag);
+    int access = access_open(conf->access_log.text, conf->access_log_format, &err);
+    if (access != 0)
+        tell_of_log("access_log", &conf->access_log, &err, diag);
     snapshot_unref(snapshot);
     return rc != 0 ? rc : access;
-}
-
-static void reopen_logs(void)
-{
-    struct err err = {0};
-    (void)told(log_reopen(&err), &err);
-    (void)told(access_reopen(&err), &err);
 }
 
 /* As many connections as the system allows: the soft limit is a default for programs that use select. */
@@ -189,7 +190,7 @@ static bool reload(struct life *life)
         say_ready(life, "serving; the last reload failed");
         return false; /* the old files are still watched, so that mending one reloads again */
     }
-    if (open_logs(life->server) != 0) {
+    if (open_logs(life->server, &diag) != 0) {
         explain(life);
         log_warning("a log stays where it was");
     }
@@ -260,6 +261,20 @@ static void drain(struct life *life, int signal_number)
     server_drain(life->server);
 }
 
+/* Both, whatever becomes of the other. */
+static void reopen_logs(struct life *life)
+{
+    struct snapshot *snapshot = server_snapshot(life->server);
+    const struct conf *conf = snapshot->conf;
+    struct diag diag = {.emit = log_finding};
+    struct err err = {0};
+    if (log_reopen(&err) != 0)
+        tell_of_log("error_log", &conf->error_log, &err, &diag);
+    if (access_reopen(&err) != 0)
+        tell_of_log("access_log", &conf->access_log, &err, &diag);
+    snapshot_unref(snapshot);
+}
+
 /* The main thread's life: everything that comes from outside the connections comes here. */
 static void wait_for_the_end(struct life *life)
 {
@@ -273,7 +288,7 @@ static void wait_for_the_end(struct life *life)
                 log_notice("a file changed");
             settle = reload(life) ? SETTLE_MS : -1;
         } else if (event == SIGUSR1) {
-            reopen_logs();
+            reopen_logs(life);
         } else {
             drain(life, event);
             break;
@@ -303,8 +318,10 @@ static int bind_and_drop(struct life *life, const struct conf *conf, struct diag
             log_error("%s", err.text);
         return rc;
     }
-    rc = open_logs(life->server);
+    rc = open_logs(life->server, diag);
     struct diag to_log = {.emit = log_finding};
+    if (rc == 0)
+        places_lint(conf, &to_log);
     if (rc == 0)
         rc = privileges_check(&privileges, conf, &to_log);
     if (rc == 0 && geteuid() == 0 && !conf->user.text)

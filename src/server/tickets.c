@@ -63,22 +63,22 @@ int ticket_key_init(gnutls_datum_t *key, const struct ticket_master *master,
                     const struct conf_listener *listener, const struct trust *trust, struct err *err)
 {
     *key = (gnutls_datum_t){NULL, 0};
-    if (!listener->tickets || !master)
+    if (!listener->tickets || (!master && !listener->ticket_key_file.text))
         return 0;
-    const void *secret = master->secret;
+    const void *secret = master ? master->secret : NULL;
     size_t secret_len = sizeof master->secret;
     char *file = NULL;
     size_t file_len = 0;
     if (listener->ticket_key_file.text) {
         int rc = x509file_read(listener->ticket_key_file.text, KEY_FILE_MOST, &file, &file_len, err);
         if (rc != 0)
-            return rc;
+            return err_wrap(err, "ticket_key_file");
         if (file_len < KEY_FILE_LEAST) {
             x509file_wipe(file, file_len);
-            return err_set(
-                err, ERR_RANGE,
-                "%s: a ticket key needs at least %d bytes; make one with `openssl rand -out %s 64`",
-                listener->ticket_key_file.text, KEY_FILE_LEAST, listener->ticket_key_file.text);
+            return err_set(err, ERR_RANGE,
+                           "ticket_key_file: %s: a ticket key needs at least %d bytes; make one with "
+                           "`openssl rand -out %s 64`",
+                           listener->ticket_key_file.text, KEY_FILE_LEAST, listener->ticket_key_file.text);
         }
         secret = file;
         secret_len = file_len;

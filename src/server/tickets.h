@@ -24,8 +24,8 @@ MUST_CHECK int ticket_master_init(struct ticket_master *master, struct err *err)
 void ticket_master_wipe(struct ticket_master *master);
 
 /* The key for gnutls_session_ticket_enable_server; wiped and freed by ticket_key_done. With a ticket_key_file
- * its content (at least 32 bytes) takes the master's place. {NULL, 0} when tickets are off. 0 or negative
- * with the reason. */
+ * its content (at least 32 bytes) takes the master's place; without either there is no key. {NULL, 0} when
+ * tickets are off. 0 or negative with the reason. */
 MUST_CHECK int ticket_key_init(gnutls_datum_t *key, const struct ticket_master *master,
                                const struct conf_listener *listener, const struct trust *trust,
                                struct err *err);
