@@ -60,6 +60,22 @@ static void log_finding(void *cls, enum diag_severity severity, struct src src, 
         log_line(level, "%s%s%s", src.file ? src.file : "", src.file ? ": " : "", text);
 }
 
+/* What `check` says of files that load: here never a reason to refuse. */
+static void log_lint(void *cls, enum diag_severity severity, struct src src, const char *text)
+{
+    (void)severity;
+    log_finding(cls, DIAG_WARNING, src, text);
+}
+
+static void lint(const struct life *life)
+{
+    struct snapshot *snapshot = server_snapshot(life->server);
+    struct diag diag = {.emit = log_lint};
+    snapshot_lint(snapshot, clock_now(), &diag);
+    places_lint(snapshot->conf, &diag);
+    snapshot_unref(snapshot);
+}
+
 /* Whoever waits for the file must see it whole: it is written aside and renamed. A descriptor, or -1. */
 static int write_ready_file(const char *path, const struct buf *lines)
 {
@@ -194,6 +210,7 @@ static bool reload(struct life *life)
         explain(life);
         log_warning("a log stays where it was");
     }
+    lint(life);
     struct watch *next = start_watch(life->server);
     bool changed = life->watch && next && watch_read(life->watch);
     watch_free(life->watch);
@@ -321,7 +338,7 @@ static int bind_and_drop(struct life *life, const struct conf *conf, struct diag
     rc = open_logs(life->server, diag);
     struct diag to_log = {.emit = log_finding};
     if (rc == 0)
-        places_lint(conf, &to_log);
+        lint(life);
     if (rc == 0)
         rc = privileges_check(&privileges, conf, &to_log);
     if (rc == 0 && geteuid() == 0 && !conf->user.text)

@@ -1,4 +1,5 @@
-/* What `mtlsd check` says about the own certificates: mistakes that load, and show only when clients come. */
+/* What `mtlsd check`, and the log at the start and after a reload, say about the own certificates: mistakes
+ * that load, and show only when clients come. */
 #include <string.h>
 
 #include "base/clock.h"
