@@ -69,10 +69,11 @@ static bool is_stream(int fd)
 
 int log_open(const char *target, enum log_level level, struct err *err)
 {
-    bool to_syslog = strcmp(target, "syslog") == 0, to_stderr = strcmp(target, "stderr") == 0;
+    bool to_syslog = strcmp(target, "syslog") == 0, to_stderr = strcmp(target, "stderr") == 0,
+         to_stdout = strcmp(target, "stdout") == 0;
     char *path = NULL;
-    int fd = STDERR_FILENO;
-    if (!to_syslog && !to_stderr) {
+    int fd = to_stdout ? STDOUT_FILENO : STDERR_FILENO;
+    if (!to_syslog && !to_stderr && !to_stdout) {
         fd = open_file(target, err);
         if (fd < 0)
             return fd;
@@ -94,7 +95,7 @@ int log_open(const char *target, enum log_level level, struct err *err)
     the_log.syslog = to_syslog;
     the_log.journal = to_stderr && stderr_is_journal();
     pthread_rwlock_unlock(&the_log.lock);
-    if (old != STDERR_FILENO)
+    if (old > STDERR_FILENO)
         close(old);
     return 0;
 }

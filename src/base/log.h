@@ -9,8 +9,8 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* `target`: "stderr", "syslog" or a file's path (appended to, created 0640). Replaces what was open; on
- * failure the old target stays. ERR_IO, ERR_DENIED. */
+/* `target`: "stderr", "stdout", "syslog" or a file's path (appended to, created 0640). Replaces what was
+ * open; on failure the old target stays. ERR_IO, ERR_DENIED. */
 MUST_CHECK int log_open(const char *target, enum log_level level, struct err *err);
 /* Opens the same path again, for log rotation. */
 MUST_CHECK int log_reopen(struct err *err);

@@ -81,10 +81,26 @@ void conf_free(struct conf *conf)
     free(conf);
 }
 
+/* What these name is open already: a log there is written to that descriptor, which no sandbox forbids and no
+ * rotation opens again. */
+static const char *standard_stream(const struct option *option, const char *value)
+{
+    static const char *const NAMES[][2] = {
+        {"/dev/stdout", "stdout"}, {"/dev/stderr", "stderr"},     {"/dev/fd/1", "stdout"},
+        {"/dev/fd/2", "stderr"},   {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        if (strcmp(value, NAMES[i][0]) == 0 && option_also(option, NAMES[i][1]))
+            return NAMES[i][1];
+    }
+    return value;
+}
+
 /* A value as it is kept: a file's name joined to the folder, but for URIs and the option's own words. */
 static char *keep(const struct build *b, const struct option *option, const char *value)
 {
     bool path = option->type == OPTION_PATH || option->type == OPTION_PATHS;
+    value = standard_stream(option, value);
     if (!path || option_also(option, value) || strncasecmp(value, "pkcs11:", 7) == 0)
         return strdup(value);
     return conf_join(b->conf->dir, value);

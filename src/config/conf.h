@@ -73,9 +73,9 @@ struct conf {
     char *dir;  /* folder that relative names are joined to */
     long long workers; /* 0: one per processor */
     struct conf_text document_root;
-    struct conf_text access_log; /* "off", "stdout", "syslog" or a file */
+    struct conf_text access_log; /* "off", "stdout", "stderr", "syslog" or a file */
     enum access_format access_log_format;
-    struct conf_text error_log;   /* "stderr", "syslog" or a file */
+    struct conf_text error_log;   /* "stderr", "stdout", "syslog" or a file */
     int log_level;                /* enum log_level */
     struct conf_text user, group; /* whom to become, names or numbers */
     enum sandbox_mode sandbox;

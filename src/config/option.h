@@ -40,7 +40,8 @@ struct option {
     const char *preset;              /* default as one would write it, NULL: none */
     long long min, max;              /* NUMBER, SIZE, DURATION */
     const struct option_word *words; /* WORD: ended by {NULL, 0} */
-    const char *also; /* PATH, TEXT: words besides a path, for people: "off | stdout | syslog", or NULL */
+    const char
+        *also; /* PATH, TEXT: words besides a path, for people: "off | stdout | stderr | syslog", or NULL */
     unsigned flags;
     const char *help; /* one line */
     const char

@@ -391,6 +391,8 @@ int access_open(const char *target, enum access_format format, struct err *err)
         replace(-1, false, NULL, format);
     } else if (strcmp(target, "stdout") == 0) {
         replace(STDOUT_FILENO, false, NULL, format);
+    } else if (strcmp(target, "stderr") == 0) {
+        replace(STDERR_FILENO, false, NULL, format);
     } else if (strcmp(target, "syslog") == 0) {
         replace(-1, true, NULL, format);
     } else {

@@ -337,10 +337,21 @@ START_TEST(every_option)
     must_parse(LISTEN "log_level = error access_log = syslog error_log = syslog\n");
     ck_assert_int_eq(conf->log_level, LOG_LEVEL_ERROR);
     ck_assert_str_eq(conf->error_log.text, "syslog");
-    /* A word of another option is a file's name. */
     must_parse(LISTEN "error_log = stdout access_log = stderr\n");
-    ck_assert_str_eq(conf->error_log.text, "/etc/x/stdout");
-    ck_assert_str_eq(conf->access_log.text, "/etc/x/stderr");
+    ck_assert_str_eq(conf->error_log.text, "stdout");
+    ck_assert_str_eq(conf->access_log.text, "stderr");
+    /* A word of another option is a file's name. */
+    must_parse(LISTEN "error_log = off\n");
+    ck_assert_str_eq(conf->error_log.text, "/etc/x/off");
+    /* The system's names of what is open already; to other options they are files. */
+    must_parse("document_root = \"/dev/stdout\"\n" LISTEN
+               "access_log = \"/dev/stdout\" error_log = \"/dev/stderr\"\n");
+    ck_assert_str_eq(conf->access_log.text, "stdout");
+    ck_assert_str_eq(conf->error_log.text, "stderr");
+    ck_assert_str_eq(conf->document_root.text, "/dev/stdout");
+    must_parse(LISTEN "access_log = \"/dev/fd/2\" error_log = \"/proc/self/fd/1\"\n");
+    ck_assert_str_eq(conf->access_log.text, "stderr");
+    ck_assert_str_eq(conf->error_log.text, "stdout");
 }
 END_TEST
 

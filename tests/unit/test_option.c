@@ -149,7 +149,7 @@ START_TEST(words)
     ck_assert(option_also(o, "off") && option_also(o, "stdout") && option_also(o, "syslog"));
     ck_assert(!option_also(o, "of") && !option_also(o, "off:") && !option_also(o, "") &&
               !option_also(o, "|"));
-    ck_assert_str_eq(option_kind(o, text), "off | stdout | syslog | file");
+    ck_assert_str_eq(option_kind(o, text), "off | stdout | stderr | syslog | file");
     o = option_find(SECTION_LISTEN, "crl_stale");
     ck_assert(option_also(o, "grace:7d") && !option_also(o, "grace") && !option_also(o, "refuse:"));
     ck_assert_str_eq(option_range(o, text), "1s to 366d");
