@@ -22,8 +22,8 @@ const char *clock_http_date(time_t t, char out[static CLOCK_TEXT]);
 MUST_CHECK int clock_parse_rfc3339(const char *text, time_t *out);
 /* Reads the three date forms of RFC 9110 section 5.6.7. 0, or ERR_SYNTAX. */
 MUST_CHECK int clock_parse_http_date(const char *text, time_t *out);
-/* "3 days", "2 hours", "40 seconds": the largest unit that fits, for people. `seconds` may be negative (its
- * size counts). */
+/* "3 days", "2 hours", "40 seconds": the largest unit of which a whole one fits, for people. `seconds` may be
+ * negative (its size counts). */
 const char *clock_span(long long seconds, char out[static CLOCK_TEXT]);
 
 #endif

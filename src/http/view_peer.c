@@ -61,11 +61,10 @@ static json_t *key_usage(const struct certinfo *info)
     return view_finish(array, good);
 }
 
-/* Whole days, rounded down: 0 on the last day, -1 as soon as it is over. */
+/* Whole days that are left, or, below 0, that have passed since: as clock_span says it in words. */
 static json_int_t days_between(time_t now, time_t end)
 {
-    json_int_t seconds = (json_int_t)end - (json_int_t)now;
-    return seconds >= 0 ? seconds / DAY : -((-seconds + DAY - 1) / DAY);
+    return ((json_int_t)end - (json_int_t)now) / DAY;
 }
 
 /* The fields of a certificate; of none for NULL: the same keys, null or empty. */

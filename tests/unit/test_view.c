@@ -178,8 +178,8 @@ START_TEST(test_days)
     static const struct {
         long long left;
         const char *days;
-    } ROWS[] = {{0, "0"},   {1, "0"},     {DAY - 1, "0"},   {DAY, "1"},          {30 * DAY - 1, "29"},
-                {-1, "-1"}, {-DAY, "-1"}, {-DAY - 1, "-2"}, {-400 * DAY, "-400"}};
+    } ROWS[] = {{0, "0"},  {1, "0"},        {DAY - 1, "0"}, {DAY, "1"},           {30 * DAY - 1, "29"},
+                {-1, "0"}, {-DAY + 1, "0"}, {-DAY, "-1"},   {-2 * DAY + 1, "-1"}, {-400 * DAY, "-400"}};
     struct fixture f;
     fixture_init(&f);
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
@@ -188,6 +188,12 @@ START_TEST(test_days)
         check_keys(json, CERTIFICATE_KEYS);
         AT(json, "days_remaining", ROWS[i].days);
         json_decref(json);
+        /* And the words say the same number. */
+        char span[CLOCK_TEXT], days[CLOCK_TEXT];
+        if (llabs(ROWS[i].left) >= DAY) {
+            snprintf(days, sizeof days, "%s day", ROWS[i].days + (ROWS[i].left < 0));
+            ck_assert_msg(strncmp(clock_span(ROWS[i].left, span), days, strlen(days)) == 0, "%s", span);
+        }
     }
     /* Without a time of its own the view goes by the verdict's. */
     fixture_present(&f, VERIFY_SUCCESS);
