@@ -98,13 +98,13 @@ json_t *view_health(const struct health *health, const char **status)
         view_put(checks, "certificate:expiry", certificates(health, &worst)) &&
         view_put(checks, "crl:expiry", crls(health, &worst)) &&
         view_put(checks, "configuration:generation",
-                 alone(check(health, NULL, json_integer((json_int_t)health->generation), NULL,
+                 alone(check(health, NULL, json_integer((json_int_t)health->generation), NULL, LEVEL_PASS,
+                             NULL, &worst))) &&
+        view_put(checks, "configuration:refused_reloads",
+                 alone(check(health, NULL, json_integer((json_int_t)health->refused_reloads), NULL,
                              health->reload_failed ? LEVEL_WARN : LEVEL_PASS,
                              health->reload_failed ? "the last reload was refused; the log says why" : NULL,
                              &worst))) &&
-        view_put(checks, "configuration:refused_reloads",
-                 alone(check(health, NULL, json_integer((json_int_t)health->refused_reloads), NULL,
-                             LEVEL_PASS, NULL, &worst))) &&
         view_put(checks, "draining",
                  alone(check(health, NULL, json_boolean(health->draining), NULL,
                              health->draining ? LEVEL_FAIL : LEVEL_PASS,
