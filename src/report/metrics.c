@@ -53,6 +53,8 @@ static const char *status_value(size_t i)
     return WORDS[i];
 }
 
+enum { STATUS_5XX = 5 };
+
 static const char *reload_value(size_t i)
 {
     return i == RELOAD_DONE ? "done" : "refused";
@@ -270,8 +272,9 @@ static void write_counts(enum metric metric, struct buf *out)
         }
         for (size_t j = 0; j < row->label[1].n; j++) {
             uint64_t n = total(cell + i * row->label[1].n + j);
-            /* Of a table with two labels only what happened, to keep it readable. */
-            if (n == 0 && row->label[1].value)
+            /* Of a table with two labels only what happened, to keep it readable; but the server's own errors
+             * from the start, for the first one is no increase of a series that was not there. */
+            if (n == 0 && row->label[1].value && !(row->label[1].value == status_value && j == STATUS_5XX))
                 continue;
             bool any = put_series(out, row, "", i, j);
             buf_printf(out, "%s %" PRIu64 "\n", any ? "}" : "", n);
