@@ -69,12 +69,16 @@ int main(int argc, char **argv)
         version();
         return EXIT_SUCCESS;
     }
-    /* `mtlsd`, `mtlsd -c FILE`: serve. */
-    if (argc < 2 || argv[1][0] == '-')
-        return cmd_serve(argc, argv);
-    const struct command *command = find(argv[1]);
-    if (command)
-        return command->run(argc - 1, argv + 1);
+    /* `mtlsd`, `mtlsd -c FILE`: serve. getopt's messages begin with argv[0], as the commands' own do. */
+    static char called[32];
+    bool bare = argc < 2 || argv[1][0] == '-';
+    const struct command *command = bare ? &COMMANDS[0] : find(argv[1]);
+    if (command) {
+        snprintf(called, sizeof called, "mtlsd %s", command->name);
+        int skip = bare ? 0 : 1;
+        argv[skip] = called;
+        return command->run(argc - skip, argv + skip);
+    }
 
     const char *names[ARRAY_LEN(COMMANDS)];
     for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)

@@ -1,5 +1,5 @@
 /* The commands of the program, one file each; src/main.c is their table. Each gets its own argv (argv[0] is
- * the command's name) and returns the exit status. */
+ * "mtlsd COMMAND") and returns the exit status. */
 #ifndef MTLSD_CMD_CMD_H
 #define MTLSD_CMD_CMD_H
 
