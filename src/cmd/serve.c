@@ -47,6 +47,7 @@ struct life {
     struct server *server;
     struct sandbox *sandbox;
     struct watch *watch;
+    struct privileges privileges; /* whom it became */
 };
 
 /* The log's form of a finding, for a reload. */
@@ -128,28 +129,33 @@ static void end_ready(struct life *life, bool started)
 }
 
 /* Why a log could not be opened, with its place in the configuration and the remedy. */
-static void tell_of_log(const char *option, const struct conf_text *log, const struct err *err,
-                        struct diag *diag)
+static void tell_of_log(const struct life *life, const char *option, const struct conf_text *log,
+                        const struct err *err, struct diag *diag)
 {
     unsigned before = diag->errors;
     places_check_log(option, log, true, diag);
+    /* Rights allow it, and yet it was denied: the sandbox, which knows folders and not their names. */
+    bool fenced = err->code == ERR_DENIED && life->sandbox && sandbox_is_fenced(life->sandbox);
     if (diag->errors == before)
-        diag_error(diag, log->src, "%s: %s", option, err->text);
+        diag_error(diag, log->src, "%s: %s%s", option, err->text,
+                   fenced ? "; the sandbox holds the folders that were there at the start, not one that was "
+                            "made anew: restart"
+                          : "");
 }
 
 /* Each by itself: one that cannot be opened must not keep the other where it was. */
-static int open_logs(struct server *server, struct diag *diag)
+static int open_logs(const struct life *life, struct diag *diag)
 {
-    struct snapshot *snapshot = server_snapshot(server);
+    struct snapshot *snapshot = server_snapshot(life->server);
     const struct conf *conf = snapshot->conf;
     const char *error_log = conf->error_log.text ? conf->error_log.text : "stderr";
     struct err err = {0};
     int rc = log_open(error_log, (enum log_level)conf->log_level, &err);
     if (rc != 0)
-        tell_of_log("error_log", &conf->error_log, &err, diag);
+        tell_of_log(life, "error_log", &conf->error_log, &err, diag);
     int access = access_open(conf->access_log.text, conf->access_log_format, &err);
     if (access != 0)
-        tell_of_log("access_log", &conf->access_log, &err, diag);
+        tell_of_log(life, "access_log", &conf->access_log, &err, diag);
     snapshot_unref(snapshot);
     return rc != 0 ? rc : access;
 }
@@ -176,14 +182,15 @@ static struct watch *start_watch(struct server *server)
     return watch;
 }
 
-/* A path outside of the sandbox looks like one without rights: says which it is. */
+/* A path outside of the sandbox looks like one without rights: says which it is, and what to do. */
 static void explain(const struct life *life)
 {
     struct diag silent = {0}, diag = {.emit = log_finding};
     struct conf *conf = NULL;
-    if (!sandbox_is_fenced(life->sandbox) || conf_load(life->conf_file, &silent, &conf) != 0)
+    if (conf_load(life->conf_file, &silent, &conf) != 0)
         return;
     sandbox_explain(life->sandbox, conf, &diag);
+    (void)!privileges_check(&life->privileges, conf, &diag); /* what it could not do is among the findings */
     conf_free(conf);
 }
 
@@ -206,7 +213,7 @@ static bool reload(struct life *life)
         say_ready(life, "serving; the last reload failed");
         return false; /* the old files are still watched, so that mending one reloads again */
     }
-    if (open_logs(life->server, &diag) != 0) {
+    if (open_logs(life, &diag) != 0) {
         explain(life);
         log_warning("a log stays where it was");
     }
@@ -286,9 +293,9 @@ static void reopen_logs(struct life *life)
     struct diag diag = {.emit = log_finding};
     struct err err = {0};
     if (log_reopen(&err) != 0)
-        tell_of_log("error_log", &conf->error_log, &err, &diag);
+        tell_of_log(life, "error_log", &conf->error_log, &err, &diag);
     if (access_reopen(&err) != 0)
-        tell_of_log("access_log", &conf->access_log, &err, &diag);
+        tell_of_log(life, "access_log", &conf->access_log, &err, &diag);
     snapshot_unref(snapshot);
 }
 
@@ -318,16 +325,15 @@ static void wait_for_the_end(struct life *life)
 static int bind_and_drop(struct life *life, const struct conf *conf, struct diag *diag)
 {
     struct err err = {0};
-    struct privileges privileges;
     int *inherited = calloc(conf->n_listeners, sizeof *inherited);
-    int rc = inherited ? privileges_find(conf, true, diag, &privileges) : err_nomem(&err);
+    int rc = inherited ? privileges_find(conf, true, diag, &life->privileges) : err_nomem(&err);
     if (rc == 0)
         rc = activation_match(conf, diag, inherited);
     if (rc == 0)
         rc = server_bind(life->server, inherited, diag);
     free(inherited);
     if (rc == 0)
-        rc = privileges_drop(&privileges, &err);
+        rc = privileges_drop(&life->privileges, &err);
     if (rc == 0)
         rc = privileges_harden(&err); /* again: a change of the user makes dumps possible */
     if (rc != 0) {
@@ -335,12 +341,12 @@ static int bind_and_drop(struct life *life, const struct conf *conf, struct diag
             log_error("%s", err.text);
         return rc;
     }
-    rc = open_logs(life->server, diag);
+    rc = open_logs(life, diag);
     struct diag to_log = {.emit = log_finding};
     if (rc == 0)
         lint(life);
     if (rc == 0)
-        rc = privileges_check(&privileges, conf, &to_log);
+        rc = privileges_check(&life->privileges, conf, &to_log);
     if (rc == 0 && geteuid() == 0 && !conf->user.text)
         log_warning(
             "runs as root: write user = \"NAME\" to become somebody with fewer rights after the start");

@@ -82,6 +82,11 @@ static int lint(void *cls, const struct option *option, const struct conf_text *
                      "%s: %s is not there, so that the sandbox does not open it, also when it comes later: "
                      "make it before the start, or leave it out",
                      option->name, path->text);
+    /* Keys among the certificates are found by what is in the files: creds_lint. */
+    if (option && (option->flags & OPTION_SECRET) && option->type == OPTION_PATH &&
+        stat(path->text, &st) == 0 && (st.st_mode & S_IROTH) != 0)
+        diag_warning(diag, path->src, "%s: the secret in %s can be read by everybody: chmod o-r %s",
+                     option->name, path->text, path->text);
     return 0;
 }
 
