@@ -84,9 +84,9 @@ const struct option OPTIONS[] = {
              "no single client takes all, yet a NAT, a load balancer or a load test passes."},
     {GLOBAL(max_handshakes), .type = OPTION_NUMBER, .preset = "0", .example = "2000", .min = 0,
      .max = 1000000,
-     .help = "Most connections whose TLS handshake is under way; then the one that has been silent for the "
-             "longest makes room for a new one, or the oldest of those that have spoken when they have half "
-             "of the places, so that honest clients still come in. 0: half of max_connections."},
+     .help = "Most connections whose TLS handshake is under way. Then the one that was silent for the "
+             "longest makes room, or, when half of them have spoken, the oldest of those: honest clients "
+             "still come in. 0: half of max_connections."},
     {GLOBAL(handshake_rate), .type = OPTION_NUMBER, .preset = "0", .example = "10", .min = 0, .max = 1000000,
      .help = "Connections a second from one IPv4 address or IPv6 /64 network; more are closed before any "
              "TLS. 0: no "

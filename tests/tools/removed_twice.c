@@ -1,4 +1,5 @@
-/* Preloaded into mtlsd: whoever takes a descriptor out of an epoll set finds that another thread was faster. */
+/* Preloaded into mtlsd: whoever takes a descriptor out of an epoll set finds that another thread was faster.
+ */
 #include <dlfcn.h>
 #include <string.h>
 #include <sys/epoll.h>
