@@ -664,20 +664,20 @@ static void end_those_idle_since(struct server *server, uint64_t since_ms)
 void server_drain(struct server *server)
 {
     struct snapshot *snapshot = server_snapshot(server);
-    uint64_t now_ms = clock_mono_ms(), fresh_ms = now_ms + CONN_FRESH_MS;
-    uint64_t until_ms = now_ms + (uint64_t)snapshot->conf->drain_timeout * 1000;
+    uint64_t until_ms = clock_mono_ms() + (uint64_t)snapshot->conf->drain_timeout * 1000;
     snapshot_unref(snapshot);
     atomic_store(&server->draining, true);
     for (size_t i = 0; i < server->n_listeners; i++)
         listener_quiet(server->listener[i]);
 
+    uint64_t now_ms = clock_mono_ms(), fresh_ms = now_ms + CONN_FRESH_MS;
     pthread_mutex_lock(&server->registry_lock);
     /* One with a request under way ends with its response, which carries Connection: close; so does one whose
      * client asks again within the next moment, as those do that are in the middle of their work. */
     end_those_idle_since(server, now_ms - CONN_FRESH_MS);
     /* A worker may have accepted a connection just now that is not in the registry yet: it is waited for,
      * too. */
-    const uint64_t settled_ms = clock_mono_ms() + SETTLE_MS;
+    const uint64_t settled_ms = now_ms + SETTLE_MS;
     while (clock_mono_ms() < (server->n_conns > 0 ? until_ms : settled_ms)) {
         struct timespec next;
         clock_gettime(CLOCK_MONOTONIC, &next);
