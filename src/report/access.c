@@ -127,8 +127,9 @@ static json_t *string(const char *text, size_t most)
 /* NULL when memory is short. */
 static char *json_text(const struct access_record *r, size_t most)
 {
-    char stamp[CLOCK_TEXT], id[48];
-    snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, r->connection_id, r->request_number);
+    char stamp[CLOCK_TEXT], id[64];
+    snprintf(id, sizeof id, "%08" PRIx32 "-%" PRIu64 "-%" PRIu64, r->run, r->connection_id,
+             r->request_number);
     json_t *line = json_object();
     json_object_set_new(line, "time", string(clock_rfc3339(r->at, stamp), most));
     json_object_set_new(line, "remote", string(r->remote, most));

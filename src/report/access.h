@@ -25,7 +25,8 @@ struct access_record {
     bool resumed;
     const char *client_verify; /* "NONE", "SUCCESS", "FAILED" */
     const char *client_subject, *client_serial, *client_fingerprint_sha256;
-    uint64_t connection_id, request_number; /* together the request's id; 0: refused so */
+    uint32_t run;                           /* of the process */
+    uint64_t connection_id, request_number; /* with it the request's id; 0: refused so */
 };
 
 /* Most bytes of a line with its newline: of what a client makes longer the ends are left out. */

@@ -4,6 +4,7 @@
 #include "http/route.h"
 #include "report/access.h"
 #include "report/metrics.h"
+#include "server/server.h"
 
 /* nginx's number for a client that left before it had its answer: readers of access logs know it, and take no
  * 0.
@@ -26,6 +27,7 @@ static struct access_record record_of(const struct conn *conn)
         .client_subject = leaf ? leaf->subject.text : NULL,
         .client_serial = leaf ? leaf->serial : NULL,
         .client_fingerprint_sha256 = leaf ? leaf->fingerprint_sha256 : NULL,
+        .run = server_run(conn->server),
         .connection_id = conn->id,
     };
 }

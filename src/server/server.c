@@ -3,6 +3,7 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <gnutls/crypto.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ struct server {
     struct limits *limits;
     struct conf *started_with; /* the configuration at the start: parts of it apply until a restart */
     uint64_t started_ms;
+    uint32_t run;
 
     pthread_mutex_t lock; /* the snapshot's pointer and the reload's result */
     struct snapshot *snapshot;
@@ -116,6 +118,11 @@ static void publish(struct server *server, struct snapshot *snapshot)
     server->reload_failed = false;
     atomic_store_explicit(&server->generation, snapshot->generation, memory_order_release);
     pthread_mutex_unlock(&server->lock);
+}
+
+uint32_t server_run(const struct server *server)
+{
+    return server->run;
 }
 
 void server_health(struct server *server, const struct snapshot *snapshot, struct health *out)
@@ -482,6 +489,8 @@ int server_new(const char *conf_file, struct diag *diag, struct server **out)
     pthread_cond_init(&server->registry_moved, &attributes);
     pthread_condattr_destroy(&attributes);
     server->started_ms = clock_mono_ms();
+    if (gnutls_rnd(GNUTLS_RND_NONCE, &server->run, sizeof server->run) < 0)
+        server->run = (uint32_t)clock_now();
     server->conf_file = strdup(conf_file);
 
     struct err err = {0};

@@ -39,6 +39,8 @@ struct snapshot *server_snapshot(struct server *server); /* a reference of the c
 /* The same for a new connection of that listener: when the last reload closed the listener, the one before.
  */
 struct snapshot *server_snapshot_of(struct server *server, const char *listener_name);
+/* A number that this start has and hardly another: with a connection's number it is one of a kind. */
+uint32_t server_run(const struct server *server);
 uint64_t server_generation(const struct server *server);
 /* Gives it its id. Its handshake is in flight from now on; when there are too many, the oldest ends. */
 void server_register(struct server *server, struct conn *conn);

@@ -28,6 +28,7 @@ static const struct access_record HOSTILE = {
     .cipher_suite = "TLS_AES_128_GCM_SHA256",
     .client_verify = "SUCCESS",
     .client_subject = "CN=alice",
+    .run = 0xbeef,
     .connection_id = 3,
     .request_number = 2,
 };
@@ -54,7 +55,7 @@ START_TEST(json)
     ck_assert_str_eq(json_string_value(json_object_get(line, "path")), "/a\"b\\\\c\\01\\FF");
     ck_assert_str_eq(json_string_value(json_object_get(line, "time")), "2026-11-23T16:42:00Z");
     ck_assert_int_eq(json_integer_value(json_object_get(line, "duration_us")), 1234);
-    ck_assert_str_eq(json_string_value(json_object_get(line, "request_id")), "3-2");
+    ck_assert_str_eq(json_string_value(json_object_get(line, "request_id")), "0000beef-3-2");
     ck_assert(json_is_null(json_object_get(line, "client_serial")));
     json_decref(line);
     buf_done(&out);
