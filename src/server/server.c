@@ -19,6 +19,7 @@
 #include "report/metrics.h"
 #include "server/kept.h"
 #include "server/listener.h"
+#include "server/registry.h"
 #include "server/shed.h"
 #include "tls/blocks.h"
 #include "tls/worker.h"
@@ -27,6 +28,7 @@ enum {
     MOST_LISTENERS = 64,
     MOST_SLEEP_MS = 1000,
     SETTLE_MS = 50,
+    LOOK_MS = 50,
     LEAST_SLEEP_MS = 20,
 };
 
@@ -53,19 +55,10 @@ struct server {
     struct listener *retired[MOST_LISTENERS]; /* closed by a reload, with connections that still end */
     size_t n_retired;
 
-    /* Every connection. Workers add and remove theirs; the watch thread walks. */
-    pthread_mutex_t registry_lock;
-    pthread_cond_t registry_moved;
-    struct conn *conns;
-    size_t n_conns;
-    uint64_t next_id;
-    struct handshakes {
-        struct conn *oldest, *newest;
-        size_t n;
-    } handshakes[CONN_TALKING + 1]; /* those in flight, by age; [CONN_NO_HANDSHAKE] is empty */
+    struct registry registry;
 
     pthread_t watch;
-    bool watching, stop;              /* stop: under registry_lock */
+    bool watching;
     _Atomic uint64_t watch_turned_ms; /* when it did its last turn */
     atomic_bool draining;
     bool access_log_fails; /* the watch thread's, as the next */
@@ -150,10 +143,9 @@ void server_metrics(struct server *server, const struct snapshot *snapshot, stru
     if (!samples)
         return;
 #define SAMPLE(id, text, number) samples[n++] = (struct metrics_sample){METRIC_##id, text, (double)(number)}
-    pthread_mutex_lock(&server->registry_lock);
-    SAMPLE(connections, NULL, server->next_id);
-    SAMPLE(connections_open, NULL, server->n_conns);
-    pthread_mutex_unlock(&server->registry_lock);
+    uint64_t connections;
+    SAMPLE(connections_open, NULL, registry_count(&server->registry, &connections));
+    SAMPLE(connections, NULL, connections);
     for (size_t i = 0; i < LIMIT_COUNT; i++)
         SAMPLE(limit_hits, limits_name((enum limit)i), limits_hits(server->limits, (enum limit)i));
     for (size_t i = 0; i < snapshot->n_listeners; i++) {
@@ -178,107 +170,24 @@ void server_metrics(struct server *server, const struct snapshot *snapshot, stru
 /* --- registry and deadlines
  * ---------------------------------------------------------------------------------------- */
 
-static void leave_handshakes(struct server *server, struct conn *conn)
-{
-    if (conn->handshaking == CONN_NO_HANDSHAKE)
-        return;
-    struct handshakes *list = &server->handshakes[conn->handshaking];
-    *(conn->older ? &conn->older->newer : &list->oldest) = conn->newer;
-    *(conn->newer ? &conn->newer->older : &list->newest) = conn->older;
-    conn->older = conn->newer = NULL;
-    conn->handshaking = CONN_NO_HANDSHAKE;
-    list->n--;
-}
-
-static void enter_handshakes(struct server *server, struct conn *conn, enum conn_handshaking how)
-{
-    struct handshakes *list = &server->handshakes[how];
-    conn->handshaking = how;
-    conn->older = list->newest;
-    *(conn->older ? &conn->older->newer : &list->oldest) = conn;
-    list->newest = conn;
-    list->n++;
-}
-
-/* An honest client says who it is in the first moment, and is through with its handshake in the next. So
- * those make room that have not said anything, of them the one that was silent for the longest. Those that
- * have spoken may have half of the places for themselves: beyond it the one that spoke and has been at it for
- * the longest makes room, or whoever speaks and then stops would keep everybody out. */
-static void limit_handshakes(struct server *server)
-{
-    const struct handshakes *silent = &server->handshakes[CONN_SILENT];
-    const struct handshakes *talking = &server->handshakes[CONN_TALKING];
-    for (size_t most = limits_max_handshakes(server->limits); silent->n + talking->n > most;) {
-        struct conn *goes = silent->n == 0 || talking->n > most / 2 ? talking->oldest : silent->oldest;
-        leave_handshakes(server, goes);
-        conn_expire(goes, CONN_DISPLACED);
-    }
-}
-
 void server_handshake_talks(struct server *server, struct conn *conn)
 {
-    pthread_mutex_lock(&server->registry_lock);
-    if (conn->handshaking == CONN_SILENT) {
-        leave_handshakes(server, conn);
-        enter_handshakes(server, conn, CONN_TALKING);
-    }
-    pthread_mutex_unlock(&server->registry_lock);
+    registry_talks(&server->registry, conn);
 }
 
 void server_handshake_over(struct server *server, struct conn *conn)
 {
-    pthread_mutex_lock(&server->registry_lock);
-    leave_handshakes(server, conn);
-    pthread_mutex_unlock(&server->registry_lock);
+    registry_handshake_over(&server->registry, conn);
 }
 
 void server_register(struct server *server, struct conn *conn)
 {
-    pthread_mutex_lock(&server->registry_lock);
-    conn->id = ++server->next_id;
-    conn->next = server->conns;
-    if (conn->next)
-        conn->next->prev = conn;
-    server->conns = conn;
-    server->n_conns++;
-    enter_handshakes(server, conn, CONN_SILENT);
-    limit_handshakes(server);
-    pthread_mutex_unlock(&server->registry_lock);
+    registry_add(&server->registry, conn, limits_max_handshakes(server->limits));
 }
 
 void server_unregister(struct server *server, struct conn *conn)
 {
-    pthread_mutex_lock(&server->registry_lock);
-    if (conn->prev)
-        conn->prev->next = conn->next;
-    else
-        server->conns = conn->next;
-    if (conn->next)
-        conn->next->prev = conn->prev;
-    server->n_conns--;
-    leave_handshakes(server, conn);
-    if (server_draining(server))
-        pthread_cond_broadcast(&server->registry_moved);
-    pthread_mutex_unlock(&server->registry_lock);
-}
-
-/* Wakes every connection whose deadline passed; returns the milliseconds until the next look. A deadline that
- * is set meanwhile is at least a second away (the shortest that the configuration allows), so nobody needs to
- * wake this thread. */
-static uint64_t expire_all(struct server *server)
-{
-    uint64_t now = clock_mono_ms(), next = now + MOST_SLEEP_MS;
-    for (struct conn *conn = server->conns; conn; conn = conn->next) {
-        uint64_t deadline = atomic_load_explicit(&conn->transport.deadline_ms, memory_order_relaxed);
-        if (deadline == 0)
-            continue;
-        if (deadline <= now) {
-            conn_expire(conn, CONN_LATE);
-        } else if (deadline < next) {
-            next = deadline;
-        }
-    }
-    return next - now < LEAST_SLEEP_MS ? LEAST_SLEEP_MS : next - now;
+    registry_remove(&server->registry, conn);
 }
 
 /* Once when its lines begin to be lost, once when a second passed in which none was. */
@@ -297,31 +206,21 @@ static void tell_of_access_log(struct server *server)
     server->access_log_fails = fails;
 }
 
+/* A deadline that is set while this sleeps is at least a second away (the shortest that the configuration
+ * allows), so nobody needs to wake it. */
 static void *watch(void *cls)
 {
     struct server *server = cls;
-    pthread_mutex_lock(&server->registry_lock);
-    while (!server->stop) {
-        uint64_t sleep_ms = expire_all(server);
-        atomic_store_explicit(&server->watch_turned_ms, clock_mono_ms(), memory_order_relaxed);
-        limits_tell(server->limits, clock_mono_ms());
-        pthread_mutex_unlock(&server->registry_lock);
+    while (!registry_stopped(&server->registry)) {
+        uint64_t next_ms = registry_expire(&server->registry), now_ms = clock_mono_ms();
+        atomic_store_explicit(&server->watch_turned_ms, now_ms, memory_order_relaxed);
+        limits_tell(server->limits, now_ms);
         access_flush();
         tell_of_access_log(server);
-        pthread_mutex_lock(&server->registry_lock);
-        if (server->stop)
-            break;
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += (time_t)(sleep_ms / 1000);
-        until.tv_nsec += (long)(sleep_ms % 1000) * 1000000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
-        }
-        pthread_cond_timedwait(&server->registry_moved, &server->registry_lock, &until);
+        uint64_t sleep_ms = next_ms > now_ms ? next_ms - now_ms : 0;
+        sleep_ms = sleep_ms > LEAST_SLEEP_MS ? sleep_ms : LEAST_SLEEP_MS;
+        registry_wait(&server->registry, sleep_ms < MOST_SLEEP_MS ? sleep_ms : MOST_SLEEP_MS);
     }
-    pthread_mutex_unlock(&server->registry_lock);
     return NULL;
 }
 
@@ -435,13 +334,7 @@ static void retire_superfluous(struct server *server, const struct conf *conf)
         log_notice("listener %s on %s closes", listener_name(listener), listener_address(listener));
         listener_retire(listener);
         listener_quiet(listener);
-        pthread_mutex_lock(&server->registry_lock);
-        for (struct conn *conn = server->conns; conn; conn = conn->next) {
-            if (conn->listener_name == listener_name(listener) &&
-                atomic_load_explicit(&conn->phase, memory_order_relaxed) == CONN_IDLE)
-                transport_expire(&conn->transport);
-        }
-        pthread_mutex_unlock(&server->registry_lock);
+        registry_end_idle_of(&server->registry, listener_name(listener));
         if (server->n_retired < MOST_LISTENERS)
             server->retired[server->n_retired++] = listener;
         else
@@ -482,12 +375,7 @@ int server_new(const char *conf_file, struct diag *diag, struct server **out)
     if (!server)
         return ERR_NOMEM;
     pthread_mutex_init(&server->lock, NULL);
-    pthread_mutex_init(&server->registry_lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->registry_moved, &attributes);
-    pthread_condattr_destroy(&attributes);
+    registry_init(&server->registry);
     server->started_ms = clock_mono_ms();
     if (gnutls_rnd(GNUTLS_RND_NONCE, &server->run, sizeof server->run) < 0)
         server->run = (uint32_t)clock_now();
@@ -565,10 +453,7 @@ void server_free(struct server *server)
     for (size_t i = 0; i < server->n_retired; i++)
         listener_close(server->retired[i]);
     if (server->watching) {
-        pthread_mutex_lock(&server->registry_lock);
-        server->stop = true;
-        pthread_cond_broadcast(&server->registry_moved);
-        pthread_mutex_unlock(&server->registry_lock);
+        registry_stop(&server->registry);
         pthread_join(server->watch, NULL);
     }
     snapshot_unref(server->snapshot);
@@ -579,8 +464,7 @@ void server_free(struct server *server)
     limits_free(server->limits);
     ticket_master_wipe(&server->tickets);
     pthread_mutex_destroy(&server->lock);
-    pthread_mutex_destroy(&server->registry_lock);
-    pthread_cond_destroy(&server->registry_moved);
+    registry_done(&server->registry);
     free(server->conf_file);
     free(server);
 }
@@ -657,19 +541,6 @@ bool server_draining(const struct server *server)
     return atomic_load_explicit(&server->draining, memory_order_relaxed);
 }
 
-/* Ends what waits for a request since then or longer, and has no deadline of its own: its worker says
- * goodbye. Under registry_lock. */
-static void end_those_idle_since(struct server *server, uint64_t since_ms)
-{
-    for (struct conn *conn = server->conns; conn; conn = conn->next) {
-        uint8_t phase = atomic_load_explicit(&conn->phase, memory_order_relaxed);
-        if ((phase == CONN_IDLE || phase == CONN_FRESH) &&
-            atomic_load_explicit(&conn->idle_ms, memory_order_relaxed) <= since_ms &&
-            atomic_load_explicit(&conn->transport.deadline_ms, memory_order_relaxed) == 0)
-            transport_expire(&conn->transport);
-    }
-}
-
 void server_drain(struct server *server)
 {
     struct snapshot *snapshot = server_snapshot(server);
@@ -680,29 +551,22 @@ void server_drain(struct server *server)
         listener_quiet(server->listener[i]);
 
     uint64_t now_ms = clock_mono_ms(), fresh_ms = now_ms + CONN_FRESH_MS;
-    pthread_mutex_lock(&server->registry_lock);
+    registry_await(&server->registry);
     /* One with a request under way ends with its response, which carries Connection: close; so does one whose
      * client asks again within the next moment, as those do that are in the middle of their work. */
-    end_those_idle_since(server, now_ms - CONN_FRESH_MS);
+    registry_end_idle(&server->registry, now_ms - CONN_FRESH_MS);
     /* A worker may have accepted a connection just now that is not in the registry yet: it is waited for,
      * too. */
     const uint64_t settled_ms = now_ms + SETTLE_MS;
-    while (clock_mono_ms() < (server->n_conns > 0 ? until_ms : settled_ms)) {
-        struct timespec next;
-        clock_gettime(CLOCK_MONOTONIC, &next);
-        next.tv_nsec += 50 * 1000000;
-        if (next.tv_nsec >= 1000000000) {
-            next.tv_sec++;
-            next.tv_nsec -= 1000000000;
-        }
-        pthread_cond_timedwait(&server->registry_moved, &server->registry_lock, &next);
+    size_t left;
+    while (left = registry_count(&server->registry, NULL),
+           clock_mono_ms() < (left > 0 ? until_ms : settled_ms)) {
+        registry_wait(&server->registry, LOOK_MS);
         if (fresh_ms != 0 && clock_mono_ms() >= fresh_ms) {
-            end_those_idle_since(server, UINT64_MAX);
+            registry_end_idle(&server->registry, UINT64_MAX);
             fresh_ms = 0;
         }
     }
-    size_t left = server->n_conns;
-    pthread_mutex_unlock(&server->registry_lock);
     if (left > 0)
         log_warning("drain_timeout passed: %zu connection%s cut", left, left == 1 ? "" : "s");
 }
