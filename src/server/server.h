@@ -27,8 +27,8 @@ void server_free(struct server *server);
  * any failure the old one keeps serving and `diag` says why. */
 MUST_CHECK int server_reload(struct server *server, struct diag *diag);
 
-/* Stops accepting and lets connections end: idle ones at once, others after their response. Returns when none
- * is left or after the configuration's drain_timeout. */
+/* Stops accepting and lets connections end: those at once that have been idle for a second, others after
+ * their next response. Returns when none is left or after the configuration's drain_timeout. */
 void server_drain(struct server *server);
 
 /* One line per listener, "NAME URL", with the real port. */
