@@ -22,6 +22,7 @@
 #include "server/registry.h"
 #include "server/shed.h"
 #include "tls/blocks.h"
+#include "tls/linger.h"
 #include "tls/worker.h"
 
 enum {
@@ -29,6 +30,7 @@ enum {
     MOST_SLEEP_MS = 1000,
     SETTLE_MS = 50,
     LOOK_MS = 50,
+    LINGER_MS = 1000,
     LEAST_SLEEP_MS = 20,
 };
 
@@ -567,6 +569,10 @@ void server_drain(struct server *server)
             fresh_ms = 0;
         }
     }
+    /* Their last responses may still be on their way. */
+    for (uint64_t lingered_ms = clock_mono_ms() + LINGER_MS;
+         linger_held() > 0 && clock_mono_ms() < lingered_ms;)
+        registry_wait(&server->registry, LOOK_MS);
     if (left > 0)
         log_warning("drain_timeout passed: %zu connection%s cut", left, left == 1 ? "" : "s");
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -16,6 +17,13 @@ enum {
     MOST_BYTES = 1024 * 1024,
 };
 
+static atomic_uint held; /* by all workers */
+
+unsigned linger_held(void)
+{
+    return atomic_load_explicit(&held, memory_order_relaxed);
+}
+
 bool linger_needed(int fd)
 {
     int left = 0;
@@ -25,6 +33,7 @@ bool linger_needed(int fd)
 static void forget(struct lingerers *linger, unsigned i)
 {
     close(linger->socket[i].fd);
+    atomic_fetch_sub_explicit(&held, 1, memory_order_relaxed);
     linger->n--;
     memmove(&linger->socket[i], &linger->socket[i + 1], (linger->n - i) * sizeof linger->socket[0]);
 }
@@ -37,6 +46,7 @@ void linger_close(struct lingerers *linger, int fd)
     shutdown(own, SHUT_WR);
     if (linger->n == LINGER_MOST)
         forget(linger, 0);
+    atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
     uint64_t now_ms = clock_mono_ms();
     if (linger->n == 0)
         linger->due_ms = now_ms + LOOK_MS;

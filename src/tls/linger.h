@@ -30,4 +30,7 @@ void linger_close(struct lingerers *linger, int fd);
 int linger_turn(struct lingerers *linger, int timeout);
 void linger_done(struct lingerers *linger);
 
+/* How many sockets all workers hold. Any thread. */
+unsigned linger_held(void);
+
 #endif
