@@ -445,6 +445,7 @@ static void do_knock(char **word, size_t n)
         shut(&link);
     }
     shut(&link);
+    gnutls_free(link.ticket.data);
     printf("knock %lu %lu %s\n", answered, lost, strerror(-rc));
 }
 
