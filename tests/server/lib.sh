@@ -136,6 +136,12 @@ lib_gone() {
     ! kill -0 "$1" 2>/dev/null
 }
 
+# alone: waits until no other test that says so runs in this build folder. For those that make much load, or measure under it.
+alone() {
+    exec {lib_alone}>"$builddir/tests/alone.lock"
+    flock "$lib_alone"
+}
+
 # start_mtlsd CONF [ARGUMENT...]: returns when every listener listens; bails when the server ends before that.
 # Several may run at once; the variables are those of the last. MTLSD_BIN=... runs another program.
 start_mtlsd() {
