@@ -48,8 +48,9 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
         uintptr_t start = atomic_load(&mapping->start), from = at & ~(page - 1);
         void *lost = (char *)info->si_addr - (at - from);
         atomic_store(&mapping->broken, true);
-        if (mmap(lost, mapping->size - (from - start), PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                 0) == lost)
+        const void *zeros = mmap(lost, mapping->size - (from - start), PROT_READ,
+                                 MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (zeros == lost)
             return;
     }
     signal(number, SIG_DFL); /* the instruction is tried again, and ends the process */

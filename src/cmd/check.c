@@ -46,6 +46,7 @@ static void mark_listening(const char *list, bool listening[static PORTS])
     char line[512];
     while (file && fgets(line, sizeof line, file)) {
         unsigned port, state;
+        // NOLINTNEXTLINE(cert-err34-c): the kernel wrote it, with few digits
         if (sscanf(line, "%*u: %*32[0-9A-Fa-f]:%x %*32[0-9A-Fa-f]:%*x %x", &port, &state) == 2 &&
             port < PORTS && state == STATE_LISTEN)
             listening[port] = true;
@@ -60,6 +61,7 @@ static unsigned unprivileged_port(void)
     unsigned first = 1024;
     FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
     if (file) {
+        // NOLINTNEXTLINE(cert-err34-c): the kernel wrote it, a port
         if (fscanf(file, "%u", &first) != 1)
             first = 1024;
         fclose(file);

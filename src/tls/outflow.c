@@ -9,7 +9,7 @@ void outflow_begin(struct outflow *out, struct worker *worker)
 {
     if (out->collecting || (out->kept && !out->held))
         return;
-    if (out->held) {
+    if (out->held && out->kept) {
         memcpy(worker->output, out->kept, out->len);
         free(out->kept);
         out->kept = NULL;

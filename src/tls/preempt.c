@@ -110,7 +110,8 @@ int gnutls_bye(gnutls_session_t session, gnutls_close_request_t how)
 /* Around each TLS record MHD corks the socket and sets TCP_NODELAY anew, one or two system calls for each
  * response. The transport sends whole responses on sockets that inherited TCP_NODELAY from the listening one:
  * on a worker the two are done without being asked for. */
-int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+int own_setsockopt(int fd, int level, int name, const void *value, socklen_t len) __asm__("setsockopt");
+int own_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
     if (level == IPPROTO_TCP && (name == TCP_NODELAY || name == TCP_CORK) && worker_here())
         return 0;
@@ -121,7 +122,8 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 /* Between two turns of a worker. A wait that is cut short returns no event, which MHD expects at any time.
  * When its array is full MHD waits for more, as long as when there was nothing to do, before it looks at what
  * it has: so it never gets as many as it takes. */
-int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
+int own_epoll_wait(int fd, struct epoll_event *events, int most, int timeout) __asm__("epoll_wait");
+int own_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
 {
     (void)tls_library();
     if (!worker_here())
@@ -131,7 +133,8 @@ int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
 
 /* When MHD stops to accept, the stopping thread and each worker take the listening socket out of the worker's
  * set, and whoever comes second would end the process because it is not there. */
-int epoll_ctl(int fd, int what, int member, struct epoll_event *event)
+int own_epoll_ctl(int fd, int what, int member, struct epoll_event *event) __asm__("epoll_ctl");
+int own_epoll_ctl(int fd, int what, int member, struct epoll_event *event)
 {
     (void)tls_library();
     int rc = real_epoll_ctl(fd, what, member, event);
@@ -141,7 +144,8 @@ int epoll_ctl(int fd, int what, int member, struct epoll_event *event)
 /* MHD's pools. ThreadSanitizer's runtime maps its memory through here before anything can run; without these
  * two the pools are the system's. */
 #ifndef __SANITIZE_THREAD__
-void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+void *own_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset) __asm__("mmap");
+void *own_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
 {
     (void)tls_library();
     bool plain =
@@ -150,7 +154,8 @@ void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offse
     return pool ? pool : real_mmap(at, size, protection, flags, fd, offset);
 }
 
-int munmap(void *at, size_t size)
+int own_munmap(void *at, size_t size) __asm__("munmap");
+int own_munmap(void *at, size_t size)
 {
     (void)tls_library();
     return pools_give(at, size) ? 0 : real_munmap(at, size);

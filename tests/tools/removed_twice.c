@@ -4,7 +4,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-int epoll_ctl(int fd, int what, int member, struct epoll_event *event)
+int removed_twice(int fd, int what, int member, struct epoll_event *event) __asm__("epoll_ctl");
+int removed_twice(int fd, int what, int member, struct epoll_event *event)
 {
     int (*real)(int, int, int, struct epoll_event *);
     void *symbol = dlsym(RTLD_NEXT, "epoll_ctl");
