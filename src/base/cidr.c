@@ -13,7 +13,7 @@ static int bits_of(const char *text, int most)
     size_t n = strspn(text, "0123456789");
     if (n == 0 || n > 3 || text[n] != '\0' || (n > 1 && text[0] == '0'))
         return -1;
-    int bits = atoi(text);
+    int bits = (int)strtol(text, NULL, 10);
     return bits <= most ? bits : -1;
 }
 

@@ -111,7 +111,7 @@ static bool keep_bytes(struct record *record, const uint8_t *bytes, size_t n)
 /* Puts a message at place `at`, those from there on move. */
 static void add(struct record *record, size_t at, struct message message, const struct wire_out *detail)
 {
-    if (!grow(record)) {
+    if (!grow(record) || !record->message) {
         record->truncated = true;
         return;
     }
