@@ -113,7 +113,7 @@ static ssize_t nothing_yet(gnutls_transport_ptr_t ptr, void *data, size_t size)
 static void greet_fully(void)
 {
     gnutls_session_t session;
-    gnutls_certificate_credentials_t none;
+    gnutls_certificate_credentials_t none = NULL;
     if (gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK) < 0 ||
         gnutls_set_default_priority(session) < 0 || gnutls_certificate_allocate_credentials(&none) < 0 ||
         gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, none) < 0)
