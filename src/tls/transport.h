@@ -66,7 +66,7 @@ enum transport_state {
     TRANSPORT_LINGER, /* the last word was sent: incoming bytes are thrown away until the peer closes */
 };
 
-/* Embedded in the connection record; fields are private to transport.c but for `session` and `fd`, which are
+/* Embedded in the connection record; fields are private to transport*.c but for `session` and `fd`, which are
  * borrowed from MHD and valid until its CLOSED notification, and `record`. */
 struct transport {
     gnutls_session_t session;

@@ -1,0 +1,138 @@
+#include "tls/transport_turn.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/clock.h"
+
+/* Room for the longest flight of a server: a CA list of 64 KiB and a chain. */
+enum { FLIGHT_BYTES = 192 * 1024 };
+
+/* Bytes that GnuTLS took or gave, in that order. */
+static void watch(struct transport *t, enum record_side from, const void *data, size_t n)
+{
+    if (t->state == TRANSPORT_HANDSHAKE && frames_feed(&t->frames[from], data, n))
+        record_change_cipher_spec(t->record, from, clock_mono_us());
+}
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
+{
+    struct transport *t = ptr;
+    ssize_t n;
+    if (t->worker) {
+        n = inflow_read(&t->in, t->worker, t->fd, data, size);
+    } else {
+        do
+            n = recv(t->fd, data, size, 0);
+        while (n < 0 && errno == EINTR);
+    }
+    if (n == 0 && turn_expired(t)) {
+        /* This end of input is transport_expire's own. Reported as such it would make GnuTLS give the session
+         * up, and nothing could be said to the peer. */
+        errno = EAGAIN;
+        n = -1;
+    }
+    t->left = t->left || n == 0;
+    if (n > 0)
+        watch(t, RECORD_CLIENT, data, (size_t)n);
+    if (n < 0) {
+        t->blocked = t->blocked || errno == EAGAIN || errno == EWOULDBLOCK;
+        gnutls_transport_set_errno(t->session, errno);
+    }
+    return n;
+}
+
+/* For what does not go in a batch. */
+static ssize_t push_now(struct transport *t, const giovec_t *vector, int count)
+{
+    bool whole;
+    ssize_t n = outflow_flush(&t->out, t->fd, &whole);
+    if (n < 0 || !whole) {
+        errno = n < 0 ? (int)-n : EAGAIN;
+        return -1;
+    }
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)vector, .msg_iovlen = (size_t)count};
+    do
+        n = sendmsg(t->fd, &message, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+static ssize_t push_vector(gnutls_transport_ptr_t ptr, const giovec_t *vector, int count)
+{
+    struct transport *t = ptr;
+    ssize_t n = 0;
+    if (t->out.collecting) {
+        bool room = true;
+        for (int i = 0; room && i < count; i++) {
+            room = outflow_put(&t->out, t->worker, vector[i].iov_base, vector[i].iov_len);
+            n += (ssize_t)vector[i].iov_len;
+        }
+        if (!room) {
+            errno = ENOBUFS;
+            n = -1;
+        }
+    } else {
+        n = push_now(t, vector, count);
+    }
+    size_t left = n > 0 && t->state == TRANSPORT_HANDSHAKE ? (size_t)n : 0;
+    for (int i = 0; left > 0; i++) {
+        size_t part = vector[i].iov_len < left ? vector[i].iov_len : left;
+        watch(t, RECORD_SERVER, vector[i].iov_base, part);
+        left -= part;
+    }
+    if (n < 0) {
+        t->blocked = t->blocked || errno == EAGAIN || errno == EWOULDBLOCK;
+        gnutls_transport_set_errno(t->session, errno);
+    }
+    return n;
+}
+
+void turn_attach(struct transport *t)
+{
+    gnutls_transport_set_ptr(t->session, t);
+    gnutls_transport_set_pull_function(t->session, pull);
+    gnutls_transport_set_vec_push_function(t->session, push_vector);
+}
+
+bool turn_enter(struct transport *t)
+{
+    t->worker = worker_self();
+    if (!t->worker)
+        return false;
+    t->inside = true;
+    worker_rouse(&t->rest);
+    outflow_begin(&t->out, t->worker);
+    return true;
+}
+
+int turn_dispatch(struct transport *t)
+{
+    if (!t->out.collecting)
+        return 0;
+    bool whole;
+    ssize_t n = outflow_end(&t->out, t->worker, t->fd, &whole);
+    if (n >= 0 && !whole && t->state == TRANSPORT_HANDSHAKE && !t->flight_grown) {
+        /* MHD waits for the peer's next bytes during a handshake and would never come back to finish a
+         * flight; the flight's size is the configuration's, so it gets the room. A peer that reads nothing
+         * meets the deadline. */
+        t->flight_grown = true;
+        int room = FLIGHT_BYTES;
+        if (setsockopt(t->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room) == 0)
+            n = outflow_flush(&t->out, t->fd, &whole);
+    }
+    if (n < 0)
+        return GNUTLS_E_PUSH_ERROR;
+    if (whole)
+        outflow_begin(&t->out, t->worker);
+    return 0;
+}
+
+void turn_leave(struct transport *t)
+{
+    if (inflow_settle(&t->in) != 0)
+        shutdown(t->fd, SHUT_RDWR); /* without these bytes the stream makes no sense */
+    t->worker = NULL;
+    t->inside = false;
+}
