@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "pki/signer.h"
+#include "tls/x25519.h"
 
 enum { BATCH = 16, RECORD = 16 * 1024, TAG = 16 };
 
@@ -34,7 +35,7 @@ static struct {
     gnutls_pubkey_t p256_public;
     gnutls_datum_t data, signature;
     gnutls_aead_cipher_hd_t aead;
-    uint8_t scalar[CURVE25519_SIZE];
+    uint8_t scalar[CURVE25519_SIZE], point[CURVE25519_SIZE], shared[CURVE25519_SIZE];
     size_t size; /* of what is sealed */
     uint8_t plain[RECORD], sealed[RECORD + TAG];
 } floor_of;
@@ -83,7 +84,7 @@ static void verify(void)
          "verify");
 }
 
-/* X25519 from nettle, which is where GnuTLS has it from: GnuTLS does not offer the derivation alone. */
+/* X25519 from nettle, which is where GnuTLS has it from: GnuTLS does not offer it alone. */
 static void make_key(void)
 {
     static uint8_t point[CURVE25519_SIZE];
@@ -91,11 +92,18 @@ static void make_key(void)
     memcpy(floor_of.scalar, point, sizeof point);
 }
 
+static void derive_nettle(void)
+{
+    curve25519_mul(floor_of.shared, floor_of.scalar, floor_of.point);
+    memcpy(floor_of.point, floor_of.shared, sizeof floor_of.point);
+}
+
+/* As mtlsd does it. */
 static void derive(void)
 {
-    static uint8_t point[CURVE25519_SIZE] = {9}, secret[CURVE25519_SIZE];
-    curve25519_mul(secret, floor_of.scalar, point);
-    memcpy(point, secret, sizeof point);
+    if (!x25519(floor_of.shared, floor_of.scalar, floor_of.point))
+        curve25519_mul(floor_of.shared, floor_of.scalar, floor_of.point);
+    memcpy(floor_of.point, floor_of.shared, sizeof floor_of.point);
 }
 
 static void seal(void)
@@ -177,6 +185,7 @@ static double two_at_once(void)
 
 static void set_up(void)
 {
+    floor_of.point[0] = 9;          /* the base point, RFC 7748 section 4.1 */
     static uint8_t transcript[130]; /* what TLS 1.3 signs: 64 spaces, a label, a hash */
     floor_of.data = (gnutls_datum_t){.data = transcript, .size = sizeof transcript};
     static uint8_t secret[16];
@@ -203,7 +212,12 @@ int main(int argc, char **argv)
     double v = cost(verify), k = cost(make_key), d = cost(derive);
     row("verify, ECDSA P-256", v);
     row("make a key, X25519", k);
-    row("derive a secret, X25519", d);
+    row("derive a secret, X25519, GnuTLS (nettle)", cost(derive_nettle));
+    if (signer_library()) {
+        char text[80];
+        snprintf(text, sizeof text, "derive a secret, X25519, OpenSSL %s", signer_library());
+        row(text, d);
+    }
     putchar('\n');
     row("full handshake, one-way: key, secret, signature", k + d + s);
     row("full handshake, mutual, a client known: one verification", k + d + s + v);

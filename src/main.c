@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "pki/signer.h"
+#include "tls/library.h"
 #include "tls/transport.h"
 
 static const struct command {
@@ -43,8 +44,10 @@ static void version(void)
     printf("mtlsd %s\n", PACKAGE_VERSION);
     printf("libmicrohttpd %s, GnuTLS %s, jansson %s\n", MHD_get_version(), gnutls_check_version(NULL),
            jansson_version_str());
-    printf("signatures: %s%s\n", signer_library() ? "OpenSSL " : "GnuTLS",
-           signer_library() ? signer_library() : "");
+    const char *faster = signer_library();
+    printf("signatures: %s%s\n", faster ? "OpenSSL " : "GnuTLS", faster ? faster : "");
+    printf("X25519: %s%s\n", tls_library_derives() ? "OpenSSL " : "GnuTLS",
+           tls_library_derives() ? faster : "");
     printf("transport: %s\n", transport_preempted() ? "own (the TLS functions of libmicrohttpd are preempted)"
                                                     : "libmicrohttpd's (not preempted)");
 }

@@ -26,6 +26,7 @@
 #include "server/server.h"
 #include "server/watch.h"
 #include "tls/transport.h"
+#include "tls/x25519.h"
 
 /* Files that belong together (a certificate and its key) are seldom written in the same instant. */
 enum { SETTLE_MS = 500 };
@@ -369,6 +370,7 @@ static int start(struct life *life, struct diag *diag)
             life->watch = start_watch(life->server);
         if (rc == 0)
             rc = tell_ready(life, &err);
+        x25519_prepare();
         if (rc == 0)
             rc = sandbox_enter(snapshot->conf, &life->sandbox, &err);
         snapshot_unref(snapshot);

@@ -1,4 +1,4 @@
-/* The four functions of the GnuTLS library that the executable's own definitions hide (preempt.c). */
+/* The functions of the TLS libraries that the executable's own definitions hide (preempt.c). */
 #ifndef MTLSD_TLS_LIBRARY_H
 #define MTLSD_TLS_LIBRARY_H
 
@@ -18,5 +18,8 @@ const struct tls_library *tls_library(void);
 
 /* True when other libraries' calls reach the executable's definitions. */
 bool tls_library_hidden(void);
+
+/* True when GnuTLS derives X25519 secrets with x25519.h. */
+bool tls_library_derives(void);
 
 #endif

@@ -1,6 +1,8 @@
 /* ELF symbol preemption: libmicrohttpd's calls of these functions bind to the definitions here, because the
  * executable comes first in the lookup order. See transport.h for why. tests/mtlsd-plain is linked without
  * it. */
+#include "config.h"
+
 #include "tls/library.h"
 
 #include <dlfcn.h>
@@ -18,6 +20,12 @@
 #include "tls/pools.h"
 #include "tls/transport.h"
 #include "tls/worker.h"
+#include "tls/x25519.h"
+
+#if defined HAVE_LIBCRYPTO && defined HAVE_NETTLE_CURVE25519_H
+#include <nettle/curve25519.h>
+#define OWN_X25519 1
+#endif
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -71,6 +79,17 @@ bool tls_library_hidden(void)
     void *seen = dlsym(RTLD_DEFAULT, "gnutls_handshake");
     int (*own)(gnutls_session_t) = gnutls_handshake;
     return memcmp(&seen, &own, sizeof seen) == 0;
+}
+
+bool tls_library_derives(void)
+{
+#ifdef OWN_X25519
+    void *seen = dlsym(RTLD_DEFAULT, "nettle_curve25519_mul");
+    void (*own)(uint8_t *, const uint8_t *, const uint8_t *) = nettle_curve25519_mul;
+    return memcmp(&seen, &own, sizeof seen) == 0;
+#else
+    return false;
+#endif
 }
 
 /* The server sends its tickets itself (transport_tickets): two by default are more than a resumed session
@@ -159,5 +178,18 @@ int own_munmap(void *at, size_t size)
 {
     (void)tls_library();
     return pools_give(at, size) ? 0 : real_munmap(at, size);
+}
+#endif
+
+/* GnuTLS derives the secrets of X25519 with nettle. What libcrypto cannot do is nettle's to answer: a result
+ * of zero, too, which GnuTLS refuses (RFC 8446 section 7.4.2). */
+#ifdef OWN_X25519
+void nettle_curve25519_mul(uint8_t *out, const uint8_t *scalar, const uint8_t *point)
+{
+    if (x25519(out, scalar, point))
+        return;
+    void (*real)(uint8_t *, const uint8_t *, const uint8_t *);
+    find("nettle_curve25519_mul", &real);
+    real(out, scalar, point);
 }
 #endif

@@ -1,0 +1,63 @@
+#include "config.h"
+
+#include "tls/x25519.h"
+
+#ifndef HAVE_LIBCRYPTO
+
+bool x25519(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X25519_BYTES],
+            const uint8_t point[static X25519_BYTES])
+{
+    (void)out, (void)scalar, (void)point;
+    return false;
+}
+
+#else
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+/* One key holds both: our scalar, and as if it were ours, the peer's point. A derivation looks at the private
+ * half of its key and at the public half of the peer's, so that this one can be either; and libcrypto, which
+ * computes a public half that is missing, finds one. */
+static EVP_PKEY *make_key(const uint8_t *scalar, const uint8_t *point)
+{
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, (void *)(uintptr_t)scalar, X25519_BYTES),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point, X25519_BYTES),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
+    if (!context || EVP_PKEY_fromdata_init(context) <= 0 ||
+        EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params) <= 0)
+        key = NULL;
+    EVP_PKEY_CTX_free(context);
+    return key;
+}
+
+bool x25519(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X25519_BYTES],
+            const uint8_t point[static X25519_BYTES])
+{
+    size_t len = X25519_BYTES;
+    EVP_PKEY *key = make_key(scalar, point);
+    EVP_PKEY_CTX *context = key ? EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL) : NULL;
+    bool good = context && EVP_PKEY_derive_init(context) > 0 &&
+                EVP_PKEY_derive_set_peer_ex(context, key, 0) > 0 && EVP_PKEY_derive(context, out, &len) > 0 &&
+                len == X25519_BYTES;
+    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_free(key); /* wipes the scalar */
+    if (!good)
+        ERR_clear_error();
+    return good;
+}
+
+#endif
+
+void x25519_prepare(void)
+{
+    static const uint8_t one[X25519_BYTES] = {1}, base[X25519_BYTES] = {9}; /* RFC 7748 section 4.1 */
+    uint8_t out[X25519_BYTES];
+    (void)x25519(out, one, base);
+}

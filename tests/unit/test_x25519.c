@@ -1,0 +1,89 @@
+/* X25519 with libcrypto: the test vectors of RFC 7748 section 5.2, and points of small order. */
+#include "suites.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "pki/signer.h"
+#include "tls/x25519.h"
+
+static const struct {
+    const char *scalar, *point, *secret;
+} VECTORS[] = {
+    {"a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+     "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+     "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552"},
+    /* whose point has the bit set that does not count */
+    {"4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+     "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+     "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957"},
+};
+
+static void expect_bytes(const uint8_t bytes[X25519_BYTES], const char *expected)
+{
+    char text[2 * X25519_BYTES + 1];
+    for (size_t i = 0; i < X25519_BYTES; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    ck_assert_str_eq(text, expected);
+}
+
+static void take_bytes(uint8_t bytes[X25519_BYTES], const char *text)
+{
+    for (size_t i = 0; i < X25519_BYTES; i++) {
+        unsigned byte;
+        ck_assert_int_eq(sscanf(text + 2 * i, "%2x", &byte), 1);
+        bytes[i] = (uint8_t)byte;
+    }
+}
+
+static bool available(void)
+{
+    return signer_library() != NULL;
+}
+
+START_TEST(vectors)
+{
+    uint8_t scalar[X25519_BYTES], point[X25519_BYTES], secret[X25519_BYTES];
+    take_bytes(scalar, VECTORS[_i].scalar);
+    take_bytes(point, VECTORS[_i].point);
+    ck_assert_int_eq(x25519(secret, scalar, point), available());
+    if (available())
+        expect_bytes(secret, VECTORS[_i].secret);
+}
+END_TEST
+
+/* Each result is the next scalar, each scalar the next point. */
+START_TEST(iterated)
+{
+    uint8_t scalar[X25519_BYTES] = {9}, point[X25519_BYTES] = {9}, secret[X25519_BYTES];
+    for (int i = 1; available() && i <= 1000; i++) {
+        ck_assert(x25519(secret, scalar, point));
+        memcpy(point, scalar, sizeof point);
+        memcpy(scalar, secret, sizeof scalar);
+        if (i == 1)
+            expect_bytes(secret, "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079");
+        if (i == 1000)
+            expect_bytes(secret, "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51");
+    }
+}
+END_TEST
+
+START_TEST(small_order)
+{
+    uint8_t scalar[X25519_BYTES], point[X25519_BYTES] = {(uint8_t)_i}, secret[X25519_BYTES];
+    take_bytes(scalar, VECTORS[0].scalar);
+    ck_assert(!x25519(secret, scalar, point));
+}
+END_TEST
+
+Suite *suite_x25519(void)
+{
+    Suite *suite = suite_create("x25519");
+    TCase *tc = tcase_create("x25519");
+    tcase_add_loop_test(tc, vectors, 0, (int)ARRAY_LEN(VECTORS));
+    tcase_add_test(tc, iterated);
+    tcase_add_loop_test(tc, small_order, 0, 2);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
