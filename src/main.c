@@ -46,8 +46,9 @@ static void version(void)
            jansson_version_str());
     const char *faster = signer_library();
     printf("signatures: %s%s\n", faster ? "OpenSSL " : "GnuTLS", faster ? faster : "");
-    printf("X25519: %s%s\n", tls_library_derives() ? "OpenSSL " : "GnuTLS",
-           tls_library_derives() ? faster : "");
+    if (!tls_library_derives())
+        faster = NULL;
+    printf("X25519: %s%s\n", faster ? "OpenSSL " : "GnuTLS", faster ? faster : "");
     printf("transport: %s\n", transport_preempted() ? "own (the TLS functions of libmicrohttpd are preempted)"
                                                     : "libmicrohttpd's (not preempted)");
 }

@@ -74,9 +74,8 @@ const struct option OPTIONS[] = {
      .help = "After SIGTERM, requests in progress may take so long to finish."},
     {GLOBAL(max_connections), .type = OPTION_NUMBER, .preset = "0", .example = "10000", .min = 0,
      .max = 1000000,
-     .help = "Most open connections of all listeners; more are closed at once. 0: 32768, or what the limit "
-             "of open "
-             "files leaves when seven eighths of it are taken."},
+     .help = "Most open connections of all listeners; more are closed at once. 0: 32768, or what fits "
+             "into seven eighths of the limit of open files, less 64, when that is fewer."},
     {GLOBAL(max_connections_per_address), .type = OPTION_NUMBER, .preset = "0", .example = "50", .min = 0,
      .max = 1000000,
      .help = "Most of them from one IPv4 address or IPv6 /64 network. 0: three quarters of max_connections, "

@@ -1,5 +1,5 @@
 /* One client connection: made when MHD accepts it, freed at MHD's CLOSED notification. It belongs to one MHD
- * worker thread; only the registry (server.c) touches its transport's deadline from elsewhere, under the
+ * worker thread; only the registry (registry.c) touches its transport's deadline from elsewhere, under the
  * registry's lock. */
 #ifndef MTLSD_SERVER_CONN_H
 #define MTLSD_SERVER_CONN_H

@@ -42,7 +42,8 @@ struct snapshot *server_snapshot_of(struct server *server, const char *listener_
 /* A number that this start has and hardly another: with a connection's number it is one of a kind. */
 uint32_t server_run(const struct server *server);
 uint64_t server_generation(const struct server *server);
-/* Gives it its id. Its handshake is in flight from now on; when there are too many, the oldest ends. */
+/* Gives it its id. Its handshake is in flight from now on; when there are too many, the one that was silent
+ * for the longest ends, or of those that have spoken the oldest. */
 void server_register(struct server *server, struct conn *conn);
 void server_unregister(struct server *server, struct conn *conn); /* after it no other thread touches it */
 /* The connection's ClientHello came: others make room before it. */

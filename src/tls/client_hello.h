@@ -32,8 +32,8 @@ struct client_hello {
  * (then *out holds nothing of use). */
 MUST_CHECK int client_hello_parse(const uint8_t *body, size_t len, struct client_hello *out, struct err *err);
 
-/* The same in as few bytes as it takes, for keeping with a connection: client_hello_unpack gives back what
- * went in. */
+/* The same in as few bytes as it takes, for keeping with a connection: hello_pack_read gives back what went
+ * in. */
 struct hello_pack {
     uint16_t n;
     uint8_t byte[];

@@ -11,7 +11,7 @@ struct tls_facts {
     bool tls13;
     const char *version;          /* "TLSv1.3" */
     const char *cipher_suite;     /* IANA name */
-    const char *group;            /* "X25519", NULL when none (TLS 1.2 RSA) */
+    const char *group;            /* "x25519", NULL when none is known */
     const char *server_signature; /* "ecdsa_secp256r1_sha256", NULL on resumption */
     const char *client_signature; /* NULL when no certificate came */
     char alpn[33];                /* "" none */

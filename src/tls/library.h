@@ -19,7 +19,7 @@ const struct tls_library *tls_library(void);
 /* True when other libraries' calls reach the executable's definitions. */
 bool tls_library_hidden(void);
 
-/* True when GnuTLS derives X25519 secrets with x25519.h. */
+/* True when GnuTLS derives X25519 secrets with x25519.h. Prepares it. */
 bool tls_library_derives(void);
 
 #endif

@@ -1,6 +1,6 @@
-/* ELF symbol preemption: libmicrohttpd's calls of these functions bind to the definitions here, because the
- * executable comes first in the lookup order. See transport.h for why. tests/mtlsd-plain is linked without
- * it. */
+/* ELF symbol preemption: libmicrohttpd's calls of these functions, and GnuTLS's of nettle's, bind to the
+ * definitions here, because the executable comes first in the lookup order. See transport.h for why.
+ * tests/mtlsd-plain keeps them to itself (tests/plain.map). */
 #include "config.h"
 
 #include "tls/library.h"
@@ -22,9 +22,8 @@
 #include "tls/worker.h"
 #include "tls/x25519.h"
 
-#if defined HAVE_LIBCRYPTO && defined HAVE_NETTLE_CURVE25519_H
+#ifdef HAVE_OWN_X25519
 #include <nettle/curve25519.h>
-#define OWN_X25519 1
 #endif
 
 #if defined(__has_feature)
@@ -40,6 +39,9 @@ static int (*real_epoll_wait)(int fd, struct epoll_event *events, int most, int 
 static int (*real_epoll_ctl)(int fd, int what, int member, struct epoll_event *event);
 static void *(*real_mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 static int (*real_munmap)(void *at, size_t size);
+#ifdef HAVE_OWN_X25519
+static void (*real_mul)(uint8_t *out, const uint8_t *scalar, const uint8_t *point);
+#endif
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* ISO C has no conversion from an object pointer to a function pointer; POSIX guarantees the representation.
@@ -66,6 +68,9 @@ static void find_all(void)
     find("epoll_ctl", &real_epoll_ctl);
     find("mmap", &real_mmap);
     find("munmap", &real_munmap);
+#ifdef HAVE_OWN_X25519
+    find("nettle_curve25519_mul", &real_mul);
+#endif
 }
 
 const struct tls_library *tls_library(void)
@@ -83,10 +88,10 @@ bool tls_library_hidden(void)
 
 bool tls_library_derives(void)
 {
-#ifdef OWN_X25519
+#ifdef HAVE_OWN_X25519
     void *seen = dlsym(RTLD_DEFAULT, "nettle_curve25519_mul");
     void (*own)(uint8_t *, const uint8_t *, const uint8_t *) = nettle_curve25519_mul;
-    return memcmp(&seen, &own, sizeof seen) == 0;
+    return memcmp(&seen, &own, sizeof seen) == 0 && x25519_prepare();
 #else
     return false;
 #endif
@@ -183,13 +188,11 @@ int own_munmap(void *at, size_t size)
 
 /* GnuTLS derives the secrets of X25519 with nettle. What libcrypto cannot do is nettle's to answer: a result
  * of zero, too, which GnuTLS refuses (RFC 8446 section 7.4.2). */
-#ifdef OWN_X25519
+#ifdef HAVE_OWN_X25519
 void nettle_curve25519_mul(uint8_t *out, const uint8_t *scalar, const uint8_t *point)
 {
-    if (x25519(out, scalar, point))
-        return;
-    void (*real)(uint8_t *, const uint8_t *, const uint8_t *);
-    find("nettle_curve25519_mul", &real);
-    real(out, scalar, point);
+    (void)tls_library();
+    if (!x25519(out, scalar, point))
+        real_mul(out, scalar, point);
 }
 #endif

@@ -11,7 +11,8 @@
  *  - one read takes what is there, and one system call sends a response's head and body, or a batch of
  * records;
  *  - a connection that is refused lingers until the peer has read the answer, instead of being reset.
- * Where the preemption is not in force the pull and push functions below still work, with MHD's behaviour.
+ * Where the preemption is not in force the pull and push functions of transport_turn.c still work, with MHD's
+ * behaviour.
  *
  * Threads: a transport belongs to the MHD worker that owns its connection. Only transport_expire may be
  * called from another thread, while the owner of the transport is held alive by the caller. */
@@ -67,7 +68,8 @@ enum transport_state {
 };
 
 /* Embedded in the connection record; fields are private to transport*.c but for `session` and `fd`, which are
- * borrowed from MHD and valid until its CLOSED notification, and `record`. */
+ * borrowed from MHD and valid until its CLOSED notification, `record`, and `deadline_ms`, which any thread
+ * may read. */
 struct transport {
     gnutls_session_t session;
     int fd;

@@ -4,6 +4,11 @@
 
 #ifndef HAVE_LIBCRYPTO
 
+bool x25519_prepare(void)
+{
+    return false;
+}
+
 bool x25519(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X25519_BYTES],
             const uint8_t point[static X25519_BYTES])
 {
@@ -17,6 +22,8 @@ bool x25519(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X25519
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+
+static bool prepared;
 
 /* One key holds both: our scalar, and as if it were ours, the peer's point. A derivation looks at the private
  * half of its key and at the public half of the peer's, so that this one can be either; and libcrypto, which
@@ -37,8 +44,8 @@ static EVP_PKEY *make_key(const uint8_t *scalar, const uint8_t *point)
     return key;
 }
 
-bool x25519(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X25519_BYTES],
-            const uint8_t point[static X25519_BYTES])
+static bool derive(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X25519_BYTES],
+                   const uint8_t point[static X25519_BYTES])
 {
     size_t len = X25519_BYTES;
     EVP_PKEY *key = make_key(scalar, point);
@@ -50,14 +57,24 @@ bool x25519(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X25519
     EVP_PKEY_free(key); /* wipes the scalar */
     if (!good)
         ERR_clear_error();
-    return good;
+    uint8_t bits = 0; /* not every provider refuses zero */
+    for (size_t i = 0; good && i < X25519_BYTES; i++)
+        bits |= out[i];
+    return bits != 0;
 }
 
-#endif
-
-void x25519_prepare(void)
+bool x25519_prepare(void)
 {
     static const uint8_t one[X25519_BYTES] = {1}, base[X25519_BYTES] = {9}; /* RFC 7748 section 4.1 */
     uint8_t out[X25519_BYTES];
-    (void)x25519(out, one, base);
+    prepared = prepared || derive(out, one, base);
+    return prepared;
 }
+
+bool x25519(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X25519_BYTES],
+            const uint8_t point[static X25519_BYTES])
+{
+    return prepared && derive(out, scalar, point);
+}
+
+#endif

@@ -741,18 +741,12 @@ Suite *suite_x509file(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, pem_with_several);
     tcase_add_test(tc, single_objects);
-    tcase_add_test(tc, order);
     tcase_add_test(tc, der_with_pem_in_it);
     tcase_add_test(tc, labels);
     tcase_add_test(tc, trust_settings);
-    tcase_add_test(tc, encrypted_keys);
-    tcase_add_test(tc, pkcs12);
-    tcase_add_test(tc, pkcs12_without_mac);
-    tcase_add_test(tc, pkcs12_among_others);
     tcase_add_test(tc, refused);
     tcase_add_test(tc, text_like_der);
     tcase_add_test(tc, requests);
-    tcase_add_test(tc, cut);
     tcase_add_test(tc, cut_in_the_middle);
     suite_add_tcase(suite, tc);
     tc = tcase_create("files");
@@ -762,6 +756,23 @@ Suite *suite_x509file(void)
     tcase_add_test(tc, reading);
     tcase_add_test(tc, secrets);
     tcase_add_test(tc, uris);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
+
+/* Deriving keys from passwords takes long on purpose: where that hurts, this suite can be left out. */
+Suite *suite_x509file_passwords(void)
+{
+    Suite *suite = suite_create("x509file_passwords");
+    TCase *tc = tcase_create("passwords");
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, order);
+    tcase_add_test(tc, encrypted_keys);
+    tcase_add_test(tc, pkcs12);
+    tcase_add_test(tc, pkcs12_without_mac);
+    tcase_add_test(tc, pkcs12_among_others);
+    tcase_add_test(tc, cut);
     suite_add_tcase(suite, tc);
     return suite;
 }
