@@ -189,9 +189,9 @@ static void run(const struct route *route, const struct request *request, struct
 }
 
 /* Everything but the headers that all replies have. */
-static void answer(const struct policy *policy, struct request *request, struct reply *reply)
+static void answer(const struct route *route, const struct policy *policy, struct request *request,
+                   struct reply *reply)
 {
-    const struct route *route = route_match(request->path);
     struct policy_decision decision = {.outcome = POLICY_ALLOW};
 
     if (!route->exempt) {
@@ -236,12 +236,13 @@ static void answer(const struct policy *policy, struct request *request, struct 
     }
 }
 
-void route_dispatch(const struct policy *policy, struct request *request, struct reply *reply)
+void route_dispatch(const struct route *route, const struct policy *policy, struct request *request,
+                    struct reply *reply)
 {
-    answer(policy, request, reply);
+    answer(route, policy, request, reply);
     if (reply->ready)
         return;
-    if (route_match(request->path) != FILES_ROUTE && !security_has_header(reply, "Cache-Control"))
+    if (route != FILES_ROUTE && !security_has_header(reply, "Cache-Control"))
         (void)reply_header(reply, "Cache-Control", "no-store");
     security_headers(request->conf, reply);
 }

@@ -33,8 +33,10 @@ const struct route *route_match(const char *path);
  * the route says. */
 bool route_keeps(const struct route *route, const struct request *request);
 
-/* Matches, applies the policy, answers OPTIONS, 405, 404 and the rest; always fills `reply` (500 when all
- * else fails). It also adds the headers that every reply has: security headers, Cache-Control for the API. */
-void route_dispatch(const struct policy *policy, struct request *request, struct reply *reply);
+/* `route` is the match of the request's path. Applies the policy, answers OPTIONS, 405, 404 and the rest;
+ * always fills `reply` (500 when all else fails). It also adds the headers that every reply has: security
+ * headers, Cache-Control for the API. */
+void route_dispatch(const struct route *route, const struct policy *policy, struct request *request,
+                    struct reply *reply);
 
 #endif

@@ -375,7 +375,7 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
         server_metrics(conn->server, snapshot, &metrics);
         request->metrics = buf_failed(&metrics) ? NULL : metrics.data;
     }
-    route_dispatch(snapshot->policy, request, reply);
+    route_dispatch(route, snapshot->policy, request, reply);
     buf_done(&metrics);
     rejections_copy_free(rejections, request->n_rejections);
     if (reply->status == 403)
@@ -398,7 +398,8 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     if (!conn->under_way) {
         conn->under_way = true;
         conn->n_requests++;
-        snprintf(conn->method, sizeof conn->method, "%s", method);
+        if (!memccpy(conn->method, method, '\0', sizeof conn->method))
+            conn->method[sizeof conn->method - 1] = '\0';
         conn->protocol = strcmp(version, MHD_HTTP_VERSION_1_0) == 0 ? "HTTP/1.0" : "HTTP/1.1";
         return MHD_YES;
     }

@@ -154,7 +154,7 @@ START_TEST(test_table)
         set_up(&f, ROWS[i].method, ROWS[i].path, ROWS[i].bring);
         if (ROWS[i].accept)
             fixture_header(&f, "Accept", ROWS[i].accept);
-        route_dispatch(policy, &f.request, &f.reply);
+        route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
         const char *type = f.reply.content_type;
         ck_assert_msg(f.reply.status == ROWS[i].status, "row %zu, %s %s: %u", i, ROWS[i].method, ROWS[i].path,
                       f.reply.status);
@@ -212,7 +212,7 @@ START_TEST(test_misdirected)
         fixture_header(&f, "Host", ROWS[i].host);
         f.request.target = ROWS[i].target;
         snprintf(f.tls.server_name, sizeof f.tls.server_name, "%s", ROWS[i].server_name);
-        route_dispatch(policy, &f.request, &f.reply);
+        route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
         ck_assert_msg(f.reply.status == ROWS[i].status, "row %zu, Host %s: %u", i, ROWS[i].host,
                       f.reply.status);
         check_headers(&f);
@@ -222,7 +222,7 @@ START_TEST(test_misdirected)
     struct fixture f;
     set_up(&f, "GET", "/health", GOOD);
     fixture_header(&f, "Host", "other");
-    route_dispatch(policy, &f.request, &f.reply);
+    route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
     ck_assert_uint_eq(f.reply.status, 200);
     fixture_done(&f);
     policy_free(policy);
@@ -252,7 +252,7 @@ START_TEST(test_preflight)
         f.conf.preflight = ROWS[i].preflight;
         fixture_header(&f, "Origin", ROWS[i].origin);
         fixture_header(&f, "Access-Control-Request-Method", ROWS[i].wanted);
-        route_dispatch(policy, &f.request, &f.reply);
+        route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
         ck_assert_msg(f.reply.status == ROWS[i].status, "row %zu: %u", i, f.reply.status);
         ck_assert(ROWS[i].status == 403 || f.reply.body.len == 0);
         fixture_done(&f);
@@ -283,7 +283,7 @@ START_TEST(test_refused)
         f.conf.preflight = true;
         fixture_header(&f, "Origin", "https://a.example");
         fixture_header(&f, "Access-Control-Request-Method", "GET");
-        route_dispatch(policy, &f.request, &f.reply);
+        route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
         ck_assert_msg(f.reply.status == ROWS[i].status, "row %zu: %u", i, f.reply.status);
         if (ROWS[i].code) {
             json_t *json = fixture_reply_json(&f);
@@ -305,21 +305,21 @@ START_TEST(test_health_routes)
     for (size_t i = 0; i < ARRAY_LEN(PATHS); i++) {
         set_up(&f, "GET", PATHS[i], GOOD);
         f.health.draining = true;
-        route_dispatch(policy, &f.request, &f.reply);
+        route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
         ck_assert_msg(f.reply.status == STATUS[i], "%s: %u", PATHS[i], f.reply.status);
         ck_assert_ptr_null(strstr(f.reply.body.data, "alice"));
         ck_assert_str_eq(fixture_reply_header(&f, "Cache-Control"), "no-store");
         fixture_done(&f);
     }
     set_up(&f, "GET", "/livez", NONE);
-    route_dispatch(policy, &f.request, &f.reply);
+    route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
     ck_assert_str_eq(f.reply.body.data, "ok\n");
     fixture_done(&f);
 
     /* A handler that fails becomes a 500. */
     set_up(&f, "GET", "/health", NONE);
     f.request.health = NULL;
-    route_dispatch(policy, &f.request, &f.reply);
+    route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
     ck_assert_uint_eq(f.reply.status, 500);
     check_headers(&f);
     fixture_done(&f);
@@ -327,7 +327,7 @@ START_TEST(test_health_routes)
     /* hsts = off */
     set_up(&f, "GET", "/livez", NONE);
     f.conf.hsts = false;
-    route_dispatch(policy, &f.request, &f.reply);
+    route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
     ck_assert_ptr_null(fixture_reply_header(&f, "Strict-Transport-Security"));
     fixture_done(&f);
     policy_free(policy);
@@ -352,7 +352,7 @@ START_TEST(test_route_table)
     struct policy *policy = make_policy();
     struct fixture f;
     set_up(&f, "GET", "/api", NONE);
-    route_dispatch(policy, &f.request, &f.reply);
+    route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
     json_t *json = fixture_reply_json(&f);
     ck_assert_uint_eq(json_array_size(json_object_get(json, "routes")), ROUTE_COUNT);
     ck_assert_str_eq(fixture_at(json, "routes.1.path"), "/api/tls");
