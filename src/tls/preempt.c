@@ -40,7 +40,7 @@ static int (*real_epoll_ctl)(int fd, int what, int member, struct epoll_event *e
 static void *(*real_mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 static int (*real_munmap)(void *at, size_t size);
 #ifdef HAVE_OWN_X25519
-static void (*real_mul)(uint8_t *out, const uint8_t *scalar, const uint8_t *point);
+static void (*real_mul)(uint8_t *q, const uint8_t *n, const uint8_t *p);
 #endif
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -189,10 +189,10 @@ int own_munmap(void *at, size_t size)
 /* GnuTLS derives the secrets of X25519 with nettle. What libcrypto cannot do is nettle's to answer: a result
  * of zero, too, which GnuTLS refuses (RFC 8446 section 7.4.2). */
 #ifdef HAVE_OWN_X25519
-void nettle_curve25519_mul(uint8_t *out, const uint8_t *scalar, const uint8_t *point)
+void nettle_curve25519_mul(uint8_t *q, const uint8_t *n, const uint8_t *p)
 {
     (void)tls_library();
-    if (!x25519(out, scalar, point))
-        real_mul(out, scalar, point);
+    if (!x25519(q, n, p))
+        real_mul(q, n, p);
 }
 #endif
