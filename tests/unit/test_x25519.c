@@ -45,6 +45,18 @@ static void take_bytes(uint8_t bytes[X25519_BYTES], const char *text)
     }
 }
 
+/* As long as nobody has prepared it, in this process, nettle does it. */
+START_TEST(unprepared)
+{
+    uint8_t scalar[X25519_BYTES], point[X25519_BYTES], secret[X25519_BYTES] = {0};
+    take_bytes(scalar, VECTORS[0].scalar);
+    take_bytes(point, VECTORS[0].point);
+    ck_assert(!x25519(secret, scalar, point));
+    curve25519_mul(secret, scalar, point);
+    expect_bytes(secret, VECTORS[0].secret);
+}
+END_TEST
+
 static void prepare(void)
 {
     ck_assert(x25519_prepare());
@@ -107,6 +119,11 @@ END_TEST
 Suite *suite_x25519(void)
 {
     Suite *suite = suite_create("x25519");
+#ifdef HAVE_OWN_X25519
+    TCase *first = tcase_create("unprepared");
+    tcase_add_test(first, unprepared);
+    suite_add_tcase(suite, first);
+#endif
     TCase *tc = tcase_create("x25519");
 #ifdef HAVE_OWN_X25519
     tcase_add_checked_fixture(tc, prepare, NULL);
