@@ -120,17 +120,16 @@ Suite *suite_x25519(void)
 {
     Suite *suite = suite_create("x25519");
 #ifdef HAVE_OWN_X25519
-    TCase *first = tcase_create("unprepared");
-    tcase_add_test(first, unprepared);
-    suite_add_tcase(suite, first);
-#endif
-    TCase *tc = tcase_create("x25519");
-#ifdef HAVE_OWN_X25519
+    TCase *tc = tcase_create("unprepared"); /* first: without forks what is prepared stays so */
+    tcase_add_test(tc, unprepared);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("prepared");
     tcase_add_checked_fixture(tc, prepare, NULL);
     tcase_add_loop_test(tc, vectors, 0, (int)ARRAY_LEN(VECTORS));
     tcase_add_test(tc, iterated);
     tcase_add_loop_test(tc, small_order, 0, 2);
 #else
+    TCase *tc = tcase_create("absent");
     tcase_add_test(tc, absent);
 #endif
     suite_add_tcase(suite, tc);
