@@ -33,13 +33,16 @@ void cert_parse_key(struct cert *cert, struct der spki)
     case GNUTLS_PK_RSA:
     case GNUTLS_PK_RSA_PSS:
         ok = der_take(&bits, DER_SEQUENCE, &key) && bits.n == 0 && der_take(&key, DER_INTEGER, &modulus) &&
-             der_take(&key, DER_INTEGER, &exponent) && key.n == 0 && modulus.n > 0 &&
-             (modulus.p[0] & 0x80) == 0;
+             der_take(&key, DER_INTEGER, &exponent) && key.n == 0 && modulus.n > 0 && exponent.n > 0;
+        if (!ok)
+            break;
+        cert->modulus_bits = integer_bits(&modulus);
+        cert->exponent_bits = integer_bits(&exponent);
+        ok = (modulus.p[0] & 0x80) == 0;
         if (ok)
-            cert->key_bits = integer_bits(&modulus);
-        if (ok && ((modulus.p[modulus.n - 1] & 1) == 0 || integer_bits(&exponent) < 2 ||
-                   (exponent.p[exponent.n - 1] & 1) == 0))
-            ok = false;
+            cert->key_bits = cert->modulus_bits;
+        ok = ok && (modulus.p[modulus.n - 1] & 1) != 0 && (exponent.p[0] & 0x80) == 0 &&
+             cert->exponent_bits >= 2 && (exponent.p[exponent.n - 1] & 1) != 0;
         break;
     case GNUTLS_PK_ECDSA:
         if (der_next_is(&algorithm, DER_OID) && der_take(&algorithm, DER_OID, &v) && algorithm.n == 0 &&
@@ -62,7 +65,7 @@ void cert_parse_key(struct cert *cert, struct der spki)
         break;
     case GNUTLS_PK_DSA:
         if (der_take(&algorithm, DER_SEQUENCE, &key) && der_take(&key, DER_INTEGER, &modulus))
-            cert->key_bits = integer_bits(&modulus);
+            cert->key_bits = cert->modulus_bits = integer_bits(&modulus);
         break;
     default:
         break;
@@ -73,6 +76,7 @@ void cert_parse_key(struct cert *cert, struct der spki)
         if (cert->curve == GNUTLS_ECC_CURVE_SECP521R1)
             cert->key_bits = 521;
     }
+    cert->key_good = ok;
     if (!ok)
         cert_add_problem(cert, "the public key is malformed", NULL, NULL, false);
 }

@@ -12,31 +12,28 @@ const struct verdict_row VERDICT_ROWS[VERDICT_CODE_COUNT] = {
 
 static int read_one(struct judge *judge, struct peer *peer, unsigned i, struct err *err)
 {
-    const gnutls_datum_t *der = &judge->question->chain[i];
-    gnutls_x509_crt_t crt = NULL;
     struct certinfo *info = NULL;
-    if (!cert_parse(der, &judge->cert[i], &judge->unreadable[i]))
+    if (!cert_parse(&judge->question->chain[i], &judge->cert[i], &judge->unreadable[i]))
         return 0;
-    int rc = gnutls_x509_crt_init(&crt);
-    if (rc < 0)
-        return err_nomem(err);
-    rc = gnutls_x509_crt_import(crt, der, GNUTLS_X509_FMT_DER);
-    if (rc < 0) {
-        judge->unreadable[i] = "GnuTLS cannot read it";
-        gnutls_x509_crt_deinit(crt);
-        return rc == GNUTLS_E_MEMORY_ERROR ? err_nomem(err) : 0;
+    if (!bounds_hold(&judge->cert[i], &judge->excess[i])) {
+        judge->unreadable[i] = "it is out of bounds";
+        return 0;
     }
-    rc = certinfo_from_cert(&judge->cert[i], &info, err);
+    /* Of the certificates above it only those that are computed with are read by GnuTLS, too (path_crt). */
+    if (i == 0 && path_crt(judge, &(struct path){.n = 1}, 0) == NULL) {
+        judge->unreadable[0] = "GnuTLS cannot read it";
+        return judge->nomem ? err_nomem(err) : 0;
+    }
+    /* chain[0] is the client's own certificate or nothing is there: nobody is to be taken for another. */
+    if (judge->unreadable[0] != NULL)
+        return 0;
+    int rc = certinfo_from_cert(&judge->cert[i], &info, err);
     if (rc == ERR_SYNTAX || rc == ERR_RANGE) {
         judge->unreadable[i] = "a name in it cannot be read";
-        gnutls_x509_crt_deinit(crt);
         return 0;
     }
-    if (rc < 0) {
-        gnutls_x509_crt_deinit(crt);
+    if (rc < 0)
         return rc;
-    }
-    judge->crt[i] = crt;
     peer->chain[peer->n_chain++] = info;
     return 0;
 }
@@ -74,6 +71,15 @@ static int read_chain(struct judge *judge, struct peer *peer, struct err *err)
 
 static void add_unreadable(struct judge *judge, unsigned i)
 {
+    const struct bound_excess *excess = &judge->excess[i];
+    if (excess->bound != NULL) {
+        char *most = judge_text(judge, "at most %zu %s", excess->bound->most, excess->bound->what);
+        finding_add(judge, VERDICT_OUT_OF_BOUNDS, (int)i,
+                    judge_text(judge, "%zu %s", excess->found, excess->bound->what), most,
+                    "the certificate has more %s than are looked at: it was not read", excess->bound->what);
+        free(most);
+        return;
+    }
     finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, (int)i, NULL,
                 "a certificate in DER (RFC 5280 section 4.1)", "the certificate cannot be read: %s",
                 judge->unreadable[i]);
@@ -109,16 +115,6 @@ static void keep(struct findings *best, struct findings *candidate)
     *candidate = (struct findings){0};
 }
 
-/* A path that was refused for something else has not had its signatures checked. */
-static void complete_signatures(struct judge *judge, const struct path *path)
-{
-    for (size_t i = 0; i < judge->found->n_errors; i++)
-        if (judge->found->error[i].code == VERDICT_SIGNATURE_INVALID ||
-            judge->found->error[i].code == VERDICT_PATH_REFUSED)
-            return;
-    check_signatures(judge, path);
-}
-
 /* Fills judge->found with what is to be said about the chain. */
 static void judge_chain(struct judge *judge)
 {
@@ -128,11 +124,10 @@ static void judge_chain(struct judge *judge)
     time_t again = judge->again;
 
     if (n == 0) {
-        check_path(judge, &partial);
-        check_signatures(judge, &partial);
+        check_path(judge, &partial, true);
         explain_missing_issuer(judge, &partial);
         for (unsigned i = 1; i < judge->n; i++)
-            if (judge->unreadable[i] != NULL)
+            if (judge->unreadable[i] != NULL && judge->excess[i].bound == NULL)
                 add_unreadable(judge, i);
         return;
     }
@@ -140,9 +135,11 @@ static void judge_chain(struct judge *judge)
      * faults. Every one of them tells when its faults may go away. */
     for (size_t i = 0; i < n && (i == 0 || best.n_errors > 0) && !judge->nomem; i++) {
         size_t before = best.n_errors;
+        if (i > 0 && path_hopeless(judge, &paths[i]))
+            continue;
         judge->found = &trial;
         judge->again = again;
-        check_path(judge, &paths[i]);
+        check_path(judge, &paths[i], i == 0);
         if (i == 0 || trial.n_errors < before) {
             chosen = i;
             keep(&best, &trial);
@@ -153,14 +150,16 @@ static void judge_chain(struct judge *judge)
     }
     *found = best;
     judge->found = found;
-    if (found->n_errors > 0 && !paths[chosen].pinned)
-        complete_signatures(judge, &paths[chosen]);
     warn_about_order(judge, &paths[chosen]);
 }
 
 static void judge_parts(struct judge *judge)
 {
     bool in_bounds = judge->n == judge->question->n_chain;
+    /* One anywhere is enough: TLS itself may have to read it, see verdict_bounded. */
+    for (unsigned i = 1; i < judge->n; i++)
+        if (judge->excess[i].bound != NULL)
+            add_unreadable(judge, i);
     if (judge->n > 0 && judge->unreadable[0] != NULL)
         add_unreadable(judge, 0);
     else if (in_bounds)
@@ -188,8 +187,10 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
     judge->nomem = false;
     judge->again = PEER_NEVER;
     judge->n = 0;
+    judge->n_edges = judge->n_bad_edges = 0;
     memset(judge->crt, 0, sizeof(judge->crt));
     memset(judge->unreadable, 0, sizeof(judge->unreadable));
+    memset(judge->excess, 0, sizeof(judge->excess));
     peer->refs = 1;
     peer->judged_at = question->at;
 
@@ -223,6 +224,17 @@ out:
     findings_done(&found);
     peer_unref(peer);
     return rc;
+}
+
+bool verdict_bounded(const gnutls_datum_t *chain, unsigned n)
+{
+    struct cert cert;
+    struct bound_excess excess;
+    const char *why;
+    for (unsigned i = 0; i < n; i++)
+        if (!cert_parse(&chain[i], &cert, &why) || !bounds_hold(&cert, &excess) || (i == 0 && !cert.key_good))
+            return false;
+    return true;
 }
 
 gnutls_alert_description_t verdict_alert(const struct peer *peer, bool tls13)

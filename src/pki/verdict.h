@@ -12,6 +12,8 @@
 
 /* Bounds on what a peer may send, checked before anything is copied. */
 enum { CHAIN_MAX_CERTS = 16, CHAIN_MAX_BYTES = 32768 };
+/* Of more certificates than so many no handshake reads any: GnuTLS would, in TLS 1.2, all of them. */
+enum { CHAIN_MOST_READ = 2 * CHAIN_MAX_CERTS };
 
 /* X(CODE, "code", alert for TLS, is a warning, "one line for the manual"); rows in order of how much they
  * matter: the alert of a refused handshake is that of the first row among the errors. */
@@ -72,6 +74,11 @@ struct verdict_question {
 
 /* 0 and *out with one reference, or ERR_NOMEM / ERR_CRYPTO when it could not be judged (never a pass). */
 MUST_CHECK int verdict_judge(const struct verdict_question *question, struct peer **out, struct err *err);
+
+/* Whether a TLS library may read the first `n` certificates of a chain and compute with the key of the first:
+ * each keeps the bounds (bounds.h), and that key is one. When not, and n is all of the chain, verdict_judge
+ * says why. */
+bool verdict_bounded(const gnutls_datum_t *chain, unsigned n);
 
 /* The alert for a refused handshake, `tls13` chooses between certificate_required and handshake_failure. */
 gnutls_alert_description_t verdict_alert(const struct peer *peer, bool tls13);

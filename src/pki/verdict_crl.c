@@ -142,13 +142,13 @@ static void check_anchor(struct judge *judge, const struct path *path)
     }
 }
 
-void check_revocation(struct judge *judge, const struct path *path)
+void check_revocation(struct judge *judge, const struct path *path, unsigned proven)
 {
     const struct trust *trust = judge->trust;
     if (trust->crl_check == CRL_CHECK_OFF || trust->n_crls == 0)
         return;
     unsigned length = path_length(path);
-    for (unsigned i = 0; i + 1 < length; i++)
+    for (unsigned i = proven > 0 ? proven - 1 : 0; i + 1 < length; i++)
         if (i == 0 || trust->crl_check == CRL_CHECK_CHAIN)
             check_one(judge, path, i);
     if (path->anchor != NULL && (trust->crl_check == CRL_CHECK_CHAIN || path->pinned))

@@ -2,6 +2,7 @@
 #ifndef MTLSD_PKI_VERDICT_IMPL_H
 #define MTLSD_PKI_VERDICT_IMPL_H
 
+#include "pki/bounds.h"
 #include "pki/cert.h"
 #include "pki/trust_impl.h"
 #include "pki/verdict.h"
@@ -20,14 +21,28 @@ struct findings {
     size_t n_errors, n_warnings;
 };
 
+/* A signature that was checked: that of the certificate sent at `below` by the key of `above`. */
+struct edge {
+    unsigned below;
+    const struct cert *above;
+    bool holds;
+};
+/* A chain in which so many signatures do not hold is nobody's honest one: each costs what a key costs, and a
+ * stranger can send as many as there are certificates. */
+enum { EDGES_MAX = 64, BAD_EDGES_MAX = 4 };
+
 struct judge {
     const struct verdict_question *question;
     const struct trust *trust;
     time_t at;
-    gnutls_x509_crt_t crt[CHAIN_MAX_CERTS];
     struct cert cert[CHAIN_MAX_CERTS];
-    const char *unreadable[CHAIN_MAX_CERTS]; /* why, NULL: crt and cert are filled */
+    const char *unreadable[CHAIN_MAX_CERTS]; /* why, NULL: cert is filled */
+    struct bound_excess
+        excess[CHAIN_MAX_CERTS];            /* of one that is unreadable for its size; .bound NULL: none */
+    gnutls_x509_crt_t crt[CHAIN_MAX_CERTS]; /* path_crt fills it */
     unsigned n;
+    struct edge edge[EDGES_MAX]; /* signatures that were checked */
+    unsigned n_edges, n_bad_edges;
     struct findings *found; /* where findings go now */
     bool nomem;
     time_t again;
@@ -37,7 +52,8 @@ enum cert_role { ROLE_LEAF, ROLE_INTERMEDIATE, ROLE_ANCHOR };
 
 /* The certificate at a depth of a path: 0 the leaf, path->n the trusted CA. */
 const struct cert *path_cert(const struct judge *judge, const struct path *path, unsigned depth);
-gnutls_x509_crt_t path_crt(const struct judge *judge, const struct path *path, unsigned depth);
+/* The same for GnuTLS, which takes its time to read one: only what is computed with. NULL when it cannot. */
+gnutls_x509_crt_t path_crt(struct judge *judge, const struct path *path, unsigned depth);
 /* How many certificates path_cert can be asked for. */
 static inline unsigned path_length(const struct path *path)
 {
@@ -68,25 +84,29 @@ static inline void judge_again_at(struct judge *judge, time_t t)
 /* verdict_cert.c: one certificate by itself. */
 void check_certificate(struct judge *judge, const struct cert *cert, int depth, enum cert_role role,
                        bool pinned);
-/* verdict_names.c: the name constraints of a path. */
-void check_name_constraints(struct judge *judge, const struct path *path);
+/* verdict_names.c: the name constraints of a path. Only a CA whose own signature holds may constrain anybody:
+ * those at depth `proven` and above. */
+void check_name_constraints(struct judge *judge, const struct path *path, unsigned proven);
 /* Why the name constraints extension of a CA is malformed; NULL when it is not. */
 const char *name_constraints_problem(const struct cert *cert);
 /* Whether they constrain a kind of name that GnuTLS does not know. */
 bool name_constraints_uncommon(const struct cert *cert);
 /* verdict_host.c: the host name that a server's certificate must bear. */
 void check_host(struct judge *judge, const struct cert *leaf, gnutls_x509_crt_t crt);
-/* verdict_crl.c: revocation of the certificates of a path. */
-void check_revocation(struct judge *judge, const struct path *path);
+/* verdict_crl.c: revocation of the certificates of a path whose issuers stand at depth `proven` or above. */
+void check_revocation(struct judge *judge, const struct path *path, unsigned proven);
 /* verdict_path.c */
 enum { PATHS_MAX = 16 };
+
 /* The ways from the leaf to a trusted CA through what was sent, best first; when there is none, *partial goes
  * as far up as names and key identifiers lead. */
 size_t find_paths(const struct judge *judge, struct path paths[static PATHS_MAX], struct path *partial);
-/* Everything but the signatures where something else is wrong already: those are for check_signatures to add.
- */
-void check_path(struct judge *judge, const struct path *path);
-void check_signatures(struct judge *judge, const struct path *path);
+/* Everything about a path, in the order of what it costs: each certificate by itself; then, where it reaches
+ * a trusted CA, the signatures from there downwards; then what only a CA that is known to be one may ask for
+ * or say: name constraints, revocation. `lone`: no other path was looked at before. */
+void check_path(struct judge *judge, const struct path *path, bool lone);
+/* Whether a signature of the path is known not to hold, or may not be looked at any more. */
+bool path_hopeless(const struct judge *judge, const struct path *path);
 /* verdict_issuer.c: why nothing trusted stands above the last certificate of a partial path. */
 void explain_missing_issuer(struct judge *judge, const struct path *partial);
 

@@ -8,6 +8,8 @@
 /* Bounds on work that a CA's constraints times a peer's names could make quadratic; GnuTLS alone needs tens
  * of milliseconds. */
 enum { CONSTRAINTS_MAX = 512, COMPARISONS_MAX = 65536 };
+/* For names that nobody vouches for: such a chain is refused anyway, this only says one reason more. */
+enum { COMPARISONS_UNPROVEN = 1024 };
 
 struct constraints {
     struct der permitted, excluded; /* bodies of GeneralSubtrees */
@@ -430,11 +432,11 @@ static void hold_certificate(const struct held *h, const struct cert *cert, bool
     hold_attributes(h, cert, has_email, has_dns, leaf);
 }
 
-void check_name_constraints(struct judge *judge, const struct path *path)
+void check_name_constraints(struct judge *judge, const struct path *path, unsigned proven)
 {
     unsigned length = path_length(path);
     size_t n_constraints = 0, n_comparisons = 0;
-    for (unsigned ca = 1; ca < length; ca++) {
+    for (unsigned ca = proven > 0 ? proven : 1; ca < length; ca++) {
         const struct cert *issuer = path_cert(judge, path, ca);
         struct constraints nc;
         if (!issuer->ext[EXT_NAME_CONSTRAINTS].present || !read_constraints(issuer, &nc))
@@ -443,6 +445,8 @@ void check_name_constraints(struct judge *judge, const struct path *path)
         n_constraints += n;
         for (unsigned i = 0; i < ca; i++)
             n_comparisons += n * count_names(path_cert(judge, path, i));
+        if (proven > 0 && n_comparisons > COMPARISONS_UNPROVEN)
+            return;
         if (n_constraints > CONSTRAINTS_MAX || n_comparisons > COMPARISONS_MAX) {
             finding_add(judge, VERDICT_NAME_CONSTRAINT, (int)ca,
                         judge_text(judge, "%zu constraints", n_constraints),

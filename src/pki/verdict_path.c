@@ -13,9 +13,23 @@ const struct cert *path_cert(const struct judge *judge, const struct path *path,
     return depth < path->n ? &judge->cert[path->sent[depth]] : &path->anchor->cert;
 }
 
-gnutls_x509_crt_t path_crt(const struct judge *judge, const struct path *path, unsigned depth)
+gnutls_x509_crt_t path_crt(struct judge *judge, const struct path *path, unsigned depth)
 {
-    return depth < path->n ? judge->crt[path->sent[depth]] : path->anchor->crt;
+    if (depth >= path->n)
+        return path->anchor->crt;
+    unsigned i = path->sent[depth];
+    gnutls_x509_crt_t *crt = &judge->crt[i];
+    if (*crt != NULL)
+        return *crt;
+    int rc = gnutls_x509_crt_init(crt);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_import(*crt, &judge->question->chain[i], GNUTLS_X509_FMT_DER);
+    if (rc < 0) {
+        judge->nomem = judge->nomem || rc == GNUTLS_E_MEMORY_ERROR;
+        gnutls_x509_crt_deinit(*crt);
+        *crt = NULL;
+    }
+    return *crt;
 }
 
 /* As GnuTLS and RFC 5280 section 6.1.3 (a) (4) relate them, and the key identifiers where both have one. */
@@ -132,16 +146,57 @@ static void check_lengths(struct judge *judge, const struct path *path)
                     "the path has %u intermediates, %u are allowed", below, judge->trust->verify_depth);
 }
 
-void check_signatures(struct judge *judge, const struct path *path)
+static const struct edge *edge_find(const struct judge *judge, const struct path *path, unsigned depth)
+{
+    const struct cert *above = path_cert(judge, path, depth + 1);
+    for (unsigned i = 0; i < judge->n_edges; i++)
+        if (judge->edge[i].below == path->sent[depth] && judge->edge[i].above == above)
+            return &judge->edge[i];
+    return NULL;
+}
+
+bool path_hopeless(const struct judge *judge, const struct path *path)
 {
     unsigned length = path_length(path);
+    if (judge->n_bad_edges >= BAD_EDGES_MAX)
+        return true;
     for (unsigned i = 0; i + 1 < length; i++) {
-        const struct cert *cert = path_cert(judge, path, i);
-        if (!cert_signature_holds(cert->sign, &cert->tbs, &cert->signature, path_crt(judge, path, i + 1)))
-            finding_add(judge, VERDICT_SIGNATURE_INVALID, (int)i, judge_name(judge, &cert->issuer),
-                        "a signature of the issuer's key",
-                        "the signature on it is not that of its issuer's key");
+        const struct edge *known = edge_find(judge, path, i);
+        if (known != NULL && !known->holds)
+            return true;
     }
+    return false;
+}
+
+static bool signature_holds(struct judge *judge, const struct path *path, unsigned depth)
+{
+    const struct edge *known = edge_find(judge, path, depth);
+    if (known != NULL)
+        return known->holds;
+    const struct cert *cert = path_cert(judge, path, depth);
+    gnutls_x509_crt_t issuer = path_crt(judge, path, depth + 1);
+    bool holds = judge->n_edges < EDGES_MAX && issuer != NULL &&
+                 cert_signature_holds(cert->sign, &cert->tbs, &cert->signature, issuer);
+    judge->n_bad_edges += !holds;
+    if (judge->n_edges < EDGES_MAX)
+        judge->edge[judge->n_edges++] =
+            (struct edge){path->sent[depth], path_cert(judge, path, depth + 1), holds};
+    return holds;
+}
+
+/* From the trusted CA downwards, as far as they hold: nothing is ever computed with a key that no CA vouches
+ * for. The result is the depth from which on upwards they do: 0, all of them. */
+static unsigned check_signatures(struct judge *judge, const struct path *path)
+{
+    for (unsigned i = path_length(path) - 1; i-- > 0;) {
+        const struct cert *cert = path_cert(judge, path, i);
+        if (signature_holds(judge, path, i))
+            continue;
+        finding_add(judge, VERDICT_SIGNATURE_INVALID, (int)i, judge_name(judge, &cert->issuer),
+                    "a signature of the issuer's key", "the signature on it is not that of its issuer's key");
+        return i + 1;
+    }
+    return 0;
 }
 
 /* GnuTLS 3.7 refuses two kinds of path that RFC 5280 allows, and that are checked in full here. */
@@ -184,7 +239,9 @@ static enum verdict_code code_of(const struct judge *judge, const struct path *p
     return VERDICT_PATH_REFUSED;
 }
 
-static void validate(struct judge *judge, const struct path *path)
+/* GnuTLS's own word on the path, and the same result. It checks signatures from the trusted CA downwards,
+ * too, and ends with the first that does not hold. */
+static unsigned validate(struct judge *judge, const struct path *path)
 {
     gnutls_x509_crt_t chain[CHAIN_MAX_CERTS];
     /* Time, CRLs and purposes are checked elsewhere: against the question's time, failing closed, and for the
@@ -195,24 +252,28 @@ static void validate(struct judge *judge, const struct path *path)
                      GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM);
     unsigned status = 0;
     struct excess excess = gnutls_excess(judge, path);
-    if (excess.unknown_names) {
-        check_signatures(judge, path);
-        return;
+    if (excess.unknown_names)
+        return check_signatures(judge, path);
+    for (unsigned i = 0; i < path->n; i++) {
+        chain[i] = path_crt(judge, path, i);
+        if (chain[i] == NULL) {
+            finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, (int)i, NULL,
+                        "a certificate in DER (RFC 5280 section 4.1)",
+                        "the certificate cannot be read: GnuTLS cannot read it");
+            return path_length(path);
+        }
     }
-    for (unsigned i = 0; i < path->n; i++)
-        chain[i] = judge->crt[path->sent[i]];
     int rc = gnutls_x509_crt_list_verify(chain, path->n, &path->anchor->crt, 1, NULL, 0, flags, &status);
     if (rc == GNUTLS_E_MEMORY_ERROR)
         judge->nomem = true;
     if (rc == 0 && status == 0)
-        return;
-    size_t before = judge->found->n_errors;
-    check_signatures(judge, path);
-    if (judge->found->n_errors > before)
-        return;
+        return 0;
+    unsigned proven = check_signatures(judge, path);
+    if (proven > 0)
+        return proven;
     if (rc == 0 && status == (GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE) &&
         excess.counted_twice)
-        return;
+        return 0;
     gnutls_datum_t words = {NULL, 0};
     if (rc == 0)
         (void)gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &words, 0);
@@ -220,9 +281,18 @@ static void validate(struct judge *judge, const struct path *path)
                 judge_text(judge, "%s", words.data != NULL ? (const char *)words.data : gnutls_strerror(rc)),
                 NULL, "GnuTLS refuses the path");
     gnutls_free(words.data);
+    return 0;
 }
 
-void check_path(struct judge *judge, const struct path *path)
+static bool constrained(const struct judge *judge, const struct path *path)
+{
+    for (unsigned i = 1; i < path_length(path); i++)
+        if (path_cert(judge, path, i)->ext[EXT_NAME_CONSTRAINTS].present)
+            return true;
+    return false;
+}
+
+void check_path(struct judge *judge, const struct path *path, bool lone)
 {
     for (unsigned i = 0; i < path->n; i++)
         check_certificate(judge, path_cert(judge, path, i), (int)i, i == 0 ? ROLE_LEAF : ROLE_INTERMEDIATE,
@@ -230,10 +300,15 @@ void check_path(struct judge *judge, const struct path *path)
     if (path->anchor != NULL && !path->pinned)
         check_certificate(judge, &path->anchor->cert, (int)path->n, ROLE_ANCHOR, false);
     check_lengths(judge, path);
-    check_name_constraints(judge, path);
-    check_revocation(judge, path);
     if (judge->question->purpose == PURPOSE_SERVER && judge->question->hostname != NULL)
-        check_host(judge, &judge->cert[path->sent[0]], judge->crt[path->sent[0]]);
-    if (path->anchor != NULL && judge->found->n_errors == 0) /* most of the cost, for paths that may hold */
-        validate(judge, path);
+        check_host(judge, &judge->cert[path->sent[0]], path_crt(judge, path, 0));
+    if (path->anchor == NULL)
+        return;
+    /* The usual path is checked by GnuTLS alone, signatures included: once. */
+    bool usual = lone && judge->found->n_errors == 0 && !constrained(judge, path);
+    unsigned proven = usual ? validate(judge, path) : check_signatures(judge, path);
+    check_name_constraints(judge, path, proven);
+    check_revocation(judge, path, proven);
+    if (!usual && judge->found->n_errors == 0)
+        (void)validate(judge, path);
 }

@@ -1,11 +1,12 @@
 #include "server/peer_cache.h"
 
-#include <gnutls/crypto.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 256, WAYS = 4, KEY = 32 };
+#include "pki/chain.h"
+
+enum { BUCKETS = 256, WAYS = 4, KEY = CHAIN_DIGEST };
 
 /* Set-associative: a chain has WAYS places, chosen by its hash; the one that was used longest ago gives way.
  * An attacker who fills it costs others a judgement, no more. */
@@ -39,21 +40,6 @@ void peer_cache_free(struct peer_cache *cache)
     }
     pthread_mutex_destroy(&cache->lock);
     free(cache);
-}
-
-static bool hash_chain(const struct verdict_question *question, unsigned char key[static KEY])
-{
-    gnutls_hash_hd_t hash;
-    if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
-        return false;
-    bool good = true;
-    for (unsigned i = 0; good && i < question->n_chain; i++) {
-        uint32_t len = question->chain[i].size;
-        good =
-            gnutls_hash(hash, &len, sizeof len) >= 0 && gnutls_hash(hash, question->chain[i].data, len) >= 0;
-    }
-    gnutls_hash_deinit(hash, key);
-    return good;
 }
 
 static struct peer *look_up(struct peer_cache *cache, const unsigned char key[static KEY], time_t at)
@@ -98,7 +84,7 @@ int peer_cache_judge(struct peer_cache *cache, const struct verdict_question *qu
     unsigned char key[KEY];
     /* A chain above the bounds is refused before it is walked, so it is not hashed either. */
     bool cacheable = cache && question->n_chain > 0 && question->n_chain <= CHAIN_MAX_CERTS;
-    cacheable = cacheable && hash_chain(question, key);
+    cacheable = cacheable && chain_digest(question->chain, question->n_chain, key);
     if (cacheable) {
         struct peer *known = look_up(cache, key, question->at);
         if (known) {

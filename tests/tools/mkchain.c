@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAY = 24 * 3600, LARGE = 40000 };
+enum { DAY = 24 * 3600, LARGE = 40000, MANY_NAMES = 600 };
 
 static void must(int rc, const char *what)
 {
@@ -76,6 +76,16 @@ static void set_extras(gnutls_x509_crt_t crt, const struct mk_spec *spec)
             must(GNUTLS_E_MEMORY_ERROR, "large extension");
         must(gnutls_x509_crt_set_extension_by_oid(crt, "1.2.3.4.6", large, LARGE, 0), "large extension");
         free(large);
+    }
+    if ((spec->flags & MK_MANY_NAMES) != 0) {
+        /* SEQUENCE { [2] "a", [2] "a", ... } */
+        unsigned char names[4 + 3 * MANY_NAMES] = {0x30, 0x82, 3 * MANY_NAMES >> 8, (3 * MANY_NAMES) & 0xff};
+        for (size_t i = 0; i < MANY_NAMES; i++)
+            memcpy(names + 4 + 3 * i,
+                   "\x82\x01"
+                   "a",
+                   3);
+        must(gnutls_x509_crt_set_extension_by_oid(crt, "2.5.29.17", names, sizeof(names), 0), "names");
     }
     if (spec->permitted_dns != NULL) {
         gnutls_x509_name_constraints_t nc;
@@ -346,6 +356,8 @@ static void add_limits(struct mk_world *w)
     send_leaf(c, make_leaf(w, "CN=alice,O=mtlsd practice", &w->intermediate, 0));
     for (size_t i = 0; i < 16; i++)
         send_more(c, w->intermediate.crt);
+
+    add_simple(w, "out-of-bounds", "out_of_bounds", "", MK_MANY_NAMES);
 
     struct mk_pair ca = make_ca(w, "CN=Constrained CA,O=mtlsd practice", &w->root, 0, -1, "example.org");
     c = add(w, "name-constraint", "FAILED", "name_constraint", "");
