@@ -150,7 +150,7 @@ static int shake_hands(struct attempt *a)
         rc = gnutls_handshake(a->session);
         if (rc == GNUTLS_E_SUCCESS) {
             a->result->handshake = true;
-            tls_facts_read(a->session, NULL, &a->result->tls);
+            tls_facts_read(a->session, NULL, gnutls_session_is_resumed(a->session) != 0, &a->result->tls);
             return 0;
         }
         if (rc == GNUTLS_E_AGAIN && !wait_for_tls(a))

@@ -50,6 +50,7 @@ struct conf_listener {
     long long crl_grace;           /* seconds */
     long long verify_depth;        /* most intermediates between leaf and trust anchor */
     bool tickets;                  /* session resumption by tickets */
+    bool tickets_tls12;            /* in TLS 1.2, too, where clients are asked for certificates */
     long long ticket_lifetime;     /* seconds */
     struct conf_text ticket_key_file;
     struct conf_list ocsp_response; /* DER responses to staple, matched to the certificates */

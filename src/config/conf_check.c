@@ -58,6 +58,8 @@ static void check_listener(const struct conf_listener *l, struct diag *diag)
     check_trust(l, diag);
     if (!l->tickets && l->ticket_key_file.text)
         diag_warning(diag, l->ticket_key_file.src, "ticket_key_file has no effect while tickets = off");
+    if (!l->tickets && l->tickets_tls12)
+        diag_warning(diag, l->src, "tickets_tls12 = on has no effect while tickets = off");
 }
 
 /* True when both name the same socket address: port 0 is another one each time. */

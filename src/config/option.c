@@ -172,6 +172,12 @@ const struct option OPTIONS[] = {
      .help = "Most intermediate certificates between a client's certificate and a trusted CA."},
     {LISTEN(tickets), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help = "Lets clients resume a session by ticket; the certificate in it is judged again each time."},
+    {LISTEN(tickets_tls12), .type = OPTION_BOOL, .preset = "off", .example = "on",
+     .help =
+         "Lets TLS 1.2 resume by ticket, too, where client_auth asks: it sends them in the clear, with the "
+         "certificate in them. Off, its clients make a full handshake each time; those of TLS 1.3 do not "
+         "need "
+         "it."},
     {LISTEN(ticket_lifetime), .type = OPTION_DURATION, .preset = "6h", .example = "1h", .min = MINUTE,
      .max = 7LL * DAY,
      .help = "How long a ticket is good; the key that protects it changes after three times as long."},

@@ -13,11 +13,14 @@
 #include "server/account.h"
 #include "server/peer_cache.h"
 #include "server/server.h"
+#include "tls/certificate_message.h"
 #include "tls/names.h"
 
 enum {
     LINGER_MS = 2000,
     MOST_HANDSHAKE_MESSAGE = 128 * 1024,
+    /* A session ticket carries what came in the Certificate message, the OCSP responses too, and has a length
+     * of 16 bits that GnuTLS does not check: it would write a broken one, and later crash over it. */
     MOST_TICKET_CHAIN = 48 * 1024,
     MOST_REJECTED_DETAIL = 4096, /* of a refused handshake's record: the peer chose how much it says */
 };
@@ -37,14 +40,13 @@ static struct conn *of_session(gnutls_session_t session)
 /* --- judging
  * ------------------------------------------------------------------------------------------------------- */
 
-static int judge(struct conn *conn)
+/* Judges a chain that is the client's: tls/proof.h says which one is. */
+static int judge_chain(struct conn *conn, const gnutls_datum_t *chain, unsigned n)
 {
-    unsigned n = 0;
-    const gnutls_datum_t *chain = gnutls_certificate_get_peers(conn->transport.session, &n);
     struct verdict_question question = {
         .trust = conn->listener->trust,
         .chain = chain,
-        .n_chain = chain ? n : 0,
+        .n_chain = n,
         .at = clock_now(),
         .purpose = PURPOSE_CLIENT,
     };
@@ -63,6 +65,19 @@ static int judge(struct conn *conn)
         metrics_add(METRIC_errors, peer->errors[i].code, 0, 1);
     conn->judged_generation = conn->snapshot->generation;
     return 0;
+}
+
+static int judge(struct conn *conn)
+{
+    const gnutls_datum_t *chain;
+    unsigned n;
+    if (!proof_chain(&conn->trail, conn->transport.session, &chain, &n)) {
+        log_error("%s: listener %s: the session holds a certificate that its client did not prove to be its "
+                  "own",
+                  conn->remote, conn->listener_name);
+        return ERR_DENIED;
+    }
+    return judge_chain(conn, chain, n);
 }
 
 bool conn_refused(const struct conn *conn)
@@ -146,19 +161,23 @@ void conn_idle(struct conn *conn)
         transport_expire(&conn->transport);
 }
 
-static void finish(struct conn *conn)
+/* False: what the session holds was not proved, and nobody may be taken for it. */
+static bool finish(struct conn *conn)
 {
+    gnutls_session_t session = conn->transport.session;
+    bool proved = proof_settle(&conn->trail, session);
     conn->established = true;
     server_handshake_over(conn->server, conn);
     record_end(conn->record);
-    tls_facts_read(conn->transport.session, record_hello(conn->record), &conn->facts);
+    tls_facts_read(session, record_hello(conn->record), proof_resumed(&conn->trail, session), &conn->facts);
+    return proved;
 }
 
 int conn_refresh(struct conn *conn)
 {
     /* Without the preemption nobody tells when the handshake is over: the first request does. */
-    if (!conn->established)
-        finish(conn);
+    if (!conn->established && !finish(conn))
+        return ERR_DENIED;
     if (atomic_load_explicit(conn->retired, memory_order_relaxed))
         conn->orphan = true;
     uint64_t generation = server_generation(conn->server);
@@ -188,37 +207,49 @@ int conn_refresh(struct conn *conn)
     return 0;
 }
 
-static size_t chain_bytes(gnutls_session_t session)
+static int refuse_for(struct conn *conn, gnutls_alert_description_t alert, const char *why)
 {
-    unsigned n = 0;
-    size_t bytes = 0;
-    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
-    for (unsigned i = 0; chain && i < n; i++)
-        bytes += chain[i].size;
-    return bytes;
-}
-
-static int refuse(struct conn *conn, gnutls_session_t session)
-{
-    bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
-    transport_refuse(&conn->transport, verdict_alert(conn->peer, tls13),
-                     "the client's certificate was refused");
+    transport_refuse(&conn->transport, alert, why);
     return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-/* GnuTLS's verify function: the client's proof of possession was checked before (TLS 1.3) or is checked after
- * (TLS 1.2). */
+/* The peer that was judged; it is named in the log. */
+static int refuse(struct conn *conn, gnutls_session_t session)
+{
+    bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
+    conn->names_refused = true;
+    return refuse_for(conn, verdict_alert(conn->peer, tls13), "the client's certificate was refused");
+}
+
+/* Before GnuTLS reads a Certificate message, which it does before anybody is asked, and computes with the key
+ * in it: in TLS 1.3 it reads the client's own certificate, in TLS 1.2 all of them. */
+static int bound(struct conn *conn, gnutls_session_t session, const gnutls_datum_t *message)
+{
+    bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
+    gnutls_datum_t chain[CHAIN_MOST_READ];
+    unsigned n;
+    if (!certificate_chain((struct wire){message->data, message->size}, tls13, chain, ARRAY_LEN(chain), &n))
+        return refuse_for(conn, n == ARRAY_LEN(chain) ? GNUTLS_A_BAD_CERTIFICATE : GNUTLS_A_DECODE_ERROR,
+                          n == ARRAY_LEN(chain) ? "the client sent more than 32 certificates"
+                                                : "the client's Certificate message is malformed");
+    bool fits = message->size <= MOST_TICKET_CHAIN;
+    if (n == 0 || (fits && verdict_bounded(chain, tls13 ? 1 : n)))
+        return 0;
+    if (judge_chain(conn, chain, n) != 0 || conn->peer->verify != VERIFY_FAILED)
+        return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
+                          "a certificate that the client sent cannot be read");
+    return refuse(conn, session);
+}
+
+/* GnuTLS's verify function: in TLS 1.3 the client's key has signed before; in TLS 1.2 it does so afterwards,
+ * and finish sees to it. */
 static int verify(gnutls_session_t session)
 {
     struct conn *conn = of_session(session);
-    if (judge(conn) != 0) {
-        transport_refuse(&conn->transport, GNUTLS_A_INTERNAL_ERROR, "the certificate could not be judged");
-        return GNUTLS_E_CERTIFICATE_ERROR;
-    }
-    /* A session ticket carries the chain and has a length of 16 bits: GnuTLS would send a broken one. */
-    if (conn_refused(conn) || chain_bytes(session) > MOST_TICKET_CHAIN)
-        return refuse(conn, session);
-    return 0;
+    proof_judged(&conn->trail);
+    if (judge(conn) != 0)
+        return refuse_for(conn, GNUTLS_A_INTERNAL_ERROR, "the certificate could not be judged");
+    return conn_refused(conn) ? refuse(conn, session) : 0;
 }
 
 static int on_handshake_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
@@ -230,7 +261,10 @@ static int on_handshake_message(gnutls_session_t session, unsigned type, unsigne
         server_handshake_talks(conn->server, conn);
     record_message(conn->record, incoming ? RECORD_CLIENT : RECORD_SERVER, type, message->data, message->size,
                    clock_mono_us());
-    return 0;
+    int rc = 0;
+    if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && !conn->established)
+        rc = bound(conn, session, message);
+    return rc < 0 ? rc : proof_message(&conn->trail, session, incoming, type, message);
 }
 
 /* What the client offered first also holds after a HelloRetryRequest (RFC 8446 section 4.1.2). */
@@ -268,13 +302,17 @@ int conn_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st 
 /* --- what the transport asks
  * --------------------------------------------------------------------------------------- */
 
-static void on_established(struct transport *transport)
+static bool on_established(struct transport *transport)
 {
     struct conn *conn = of_transport(transport);
+    if (!finish(conn)) {
+        transport_refuse(transport, GNUTLS_A_HANDSHAKE_FAILURE,
+                         "the session holds a certificate that its client did not prove to be its own");
+        return false;
+    }
     /* A full handshake's client may want several connections; a resumed one used up one ticket. */
-    if (conn->listener->ticket_key.data && gnutls_protocol_get_version(transport->session) == GNUTLS_TLS1_3)
-        transport_tickets(transport, gnutls_session_is_resumed(transport->session) ? 1 : 2);
-    finish(conn);
+    if (conn->listener->ticket_key.data && conn->facts.tls13)
+        transport_tickets(transport, conn->facts.resumed ? 1 : 2);
     metrics_add(METRIC_handshakes, HANDSHAKE_OK, 0, 1);
     metrics_add(METRIC_handshake_versions, conn->facts.tls13, conn->facts.resumed, 1);
     metrics_observe(METRIC_handshake_seconds, conn->facts.resumed, clock_mono_us() - conn->born_us);
@@ -282,6 +320,7 @@ static void on_established(struct transport *transport)
     log_debug("%s: listener %s: %s %s%s", conn->remote, conn->listener_name, conn->facts.version,
               conn->facts.cipher_suite ? conn->facts.cipher_suite : "?",
               conn->facts.resumed ? ", resumed" : "");
+    return true;
 }
 
 /* "expired depth=0, revoked depth=1" */
@@ -332,8 +371,16 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
         return;
     /* GnuTLS refuses a key usage without digitalSignature by itself, in TLS 1.3 before the verify function is
      * asked. */
-    if (error == GNUTLS_E_KEY_USAGE_VIOLATION && !conn->peer && judge(conn) != 0)
-        log_debug("%s: the refused certificate could not be judged", conn->remote);
+    if (error == GNUTLS_E_KEY_USAGE_VIOLATION && !conn->peer) {
+        conn->names_refused = judge(conn) == 0;
+        if (!conn->names_refused)
+            log_debug("%s: the refused certificate could not be judged", conn->remote);
+    }
+    /* Who failed otherwise, after a certificate was judged, may not be whom it names. */
+    if (!conn->names_refused) {
+        peer_unref(conn->peer);
+        conn->peer = NULL;
+    }
     struct buf line;
     buf_init(&line, 4096);
     if (sent >= 0)
@@ -481,7 +528,9 @@ static int set_up(struct conn *conn, gnutls_session_t session)
     static const gnutls_datum_t PROTOCOLS[] = {{(unsigned char *)(uintptr_t) "http/1.1", 8},
                                                {(unsigned char *)(uintptr_t) "http/1.0", 8}};
     const struct snapshot_listener *listener = conn->listener;
-    int rc = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, creds_gnutls(conn->creds));
+    int rc = gnutls_priority_set(session, listener->priorities);
+    if (rc >= 0)
+        rc = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, creds_gnutls(conn->creds));
     if (rc >= 0) /* RFC 7301: a client that names only other protocols is refused, not served by guess */
         rc = gnutls_alpn_set_protocols(session, PROTOCOLS, ARRAY_LEN(PROTOCOLS),
                                        GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE);
@@ -495,9 +544,8 @@ static int set_up(struct conn *conn, gnutls_session_t session)
         return rc;
     }
     gnutls_handshake_set_max_packet_length(session, MOST_HANDSHAKE_MESSAGE);
-    gnutls_handshake_set_hook_function(
-        session, conn->transport.record ? GNUTLS_HANDSHAKE_ANY : GNUTLS_HANDSHAKE_CLIENT_HELLO,
-        GNUTLS_HOOK_PRE, on_handshake_message);
+    /* Whatever handshake_record says: the proof hangs on these messages. */
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, on_handshake_message);
     if (conn->client_auth != CLIENT_AUTH_OFF) {
         /* Never GNUTLS_CERT_REQUIRE: it would refuse an absent certificate before the verify function is
          * asked. */
@@ -533,6 +581,7 @@ struct conn *conn_new(struct server *server, const char *listener_name, const at
     const struct conf *conf = conn->snapshot->conf;
     conn->creds = creds_ref(conn->listener->creds);
     conn->client_auth = conn->listener->conf->client_auth;
+    conn->trail.asks = conn->client_auth != CLIENT_AUTH_OFF;
     take_limits(conn);
     limits_remote(address, conn->remote);
     http1_gate_init(&conn->gate);

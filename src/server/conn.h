@@ -14,6 +14,7 @@
 #include "server/limits.h"
 #include "server/snapshot.h"
 #include "tls/facts.h"
+#include "tls/proof.h"
 #include "tls/record.h"
 #include "tls/transport.h"
 
@@ -59,7 +60,9 @@ struct conn {
     bool established;
     uint64_t born_us; /* clock_mono_us() when it was accepted */
     struct tls_facts facts;
-    struct peer *peer; /* NULL until judged, and with client_auth = off; a reference */
+    bool names_refused;       /* its handshake is refused because of `peer` */
+    struct proof_trail trail; /* whose the certificates in the session are */
+    struct peer *peer;        /* NULL until judged, and with client_auth = off; a reference */
     uint64_t judged_generation;
     size_t pool_size; /* see transport_rest */
     struct http1_gate gate;

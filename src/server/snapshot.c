@@ -9,6 +9,7 @@
 
 #include "server/conn.h"
 #include "server/peer_cache.h"
+#include "tls/facts.h"
 
 static int load_listener(const struct conf *conf, const struct conf_listener *listener,
                          const struct ticket_master *master, struct diag *diag, struct snapshot_listener *out)
@@ -26,6 +27,13 @@ static int load_listener(const struct conf *conf, const struct conf_listener *li
         diag_error(diag, listener->ticket_key_file.text ? listener->ticket_key_file.src : listener->src, "%s",
                    err.text);
         return rc;
+    }
+    /* A TLS 1.2 ticket goes over the wire in the clear, and so does the certificate in it (proof.h). */
+    bool only13 = listener->client_auth != CLIENT_AUTH_OFF && !listener->tickets_tls12;
+    if (gnutls_priority_init(&out->priorities, only13 ? TLS_PRIORITIES_TICKETS13 : TLS_PRIORITIES, NULL) <
+        0) {
+        diag_error(diag, listener->src, "GnuTLS does not take the priorities that every listener has");
+        return ERR_CRYPTO;
     }
     out->peers = peer_cache_new();
     out->proxies = calloc(listener->trusted_proxies.n + 1, sizeof *out->proxies);
@@ -150,6 +158,7 @@ void snapshot_unref(struct snapshot *snapshot)
         peer_cache_free(listener->peers);
         free(snapshot->listener[i].proxies);
         ticket_key_done(&listener->ticket_key);
+        gnutls_priority_deinit(listener->priorities);
         creds_unref(listener->creds);
         trust_unref(listener->trust);
     }

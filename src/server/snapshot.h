@@ -21,7 +21,8 @@ struct snapshot_listener {
     struct creds *creds;
     struct peer_cache *peers;  /* chains that were judged under this trust */
     gnutls_datum_t ticket_key; /* data NULL: no tickets */
-    struct cidr *proxies;      /* conf->trusted_proxies, read */
+    gnutls_priority_t priorities;
+    struct cidr *proxies; /* conf->trusted_proxies, read */
 };
 
 struct snapshot {

@@ -46,7 +46,9 @@ static int derive(const void *secret, size_t secret_len, const struct conf_liste
     int rc = gnutls_hmac_init(&hmac, GNUTLS_MAC_SHA512, secret, secret_len);
     if (rc < 0)
         return rc;
-    static const char LABEL[] = "mtlsd session tickets 1";
+    /* Its number: 2, since tickets of 1 may be in the hands of somebody whom their certificate does not name.
+     */
+    static const char LABEL[] = "mtlsd session tickets 2";
     const char *mode = conf_client_auth_word(listener->client_auth);
     rc = absorb(hmac, LABEL, sizeof LABEL);
     if (rc >= 0)

@@ -6,16 +6,20 @@
 
 /* ECDSA P-256 and AES-128-GCM first by %SERVER_PRECEDENCE; Ed448 is left out (slow, unused), as are DHE and
  * static RSA key exchange. */
-const char TLS_PRIORITIES[] =
-    "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM:+AEAD:+SHA256:+SHA384:"
-    "+ECDHE-ECDSA:+ECDHE-RSA:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:"
-    "+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-EDDSA-ED25519:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-"
-    "PSS-SHA256:"
-    "+SIGN-RSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-RSA-PSS-RSAE-SHA384:+SIGN-RSA-"
-    "PSS-SHA384:"
-    "+SIGN-RSA-SHA384:+SIGN-ECDSA-SHA512:+SIGN-ECDSA-SECP521R1-SHA512:+SIGN-RSA-PSS-RSAE-SHA512:+SIGN-RSA-"
-    "PSS-SHA512:"
-    "+SIGN-RSA-SHA512:+COMP-NULL:+CTYPE-X509:%SERVER_PRECEDENCE";
+#define PRIORITIES                                                                                           \
+    "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM:+AEAD:+SHA256:+SHA384:"     \
+    "+ECDHE-ECDSA:+ECDHE-RSA:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:"              \
+    "+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-EDDSA-ED25519:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-"   \
+    "RSA-"                                                                                                   \
+    "PSS-SHA256:"                                                                                            \
+    "+SIGN-RSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-RSA-PSS-RSAE-SHA384:+SIGN-RSA-"  \
+    "PSS-SHA384:"                                                                                            \
+    "+SIGN-RSA-SHA384:+SIGN-ECDSA-SHA512:+SIGN-ECDSA-SECP521R1-SHA512:+SIGN-RSA-PSS-RSAE-SHA512:+SIGN-RSA-"  \
+    "PSS-SHA512:"                                                                                            \
+    "+SIGN-RSA-SHA512:+COMP-NULL:+CTYPE-X509:%SERVER_PRECEDENCE"
+
+const char TLS_PRIORITIES[] = PRIORITIES;
+const char TLS_PRIORITIES_TICKETS13[] = PRIORITIES ":%NO_TICKETS_TLS12";
 
 static const char *group_name(gnutls_group_t group)
 {
@@ -65,7 +69,8 @@ static const char *signature_name(int algorithm)
     return algorithm == GNUTLS_SIGN_UNKNOWN ? NULL : gnutls_sign_get_name((gnutls_sign_algorithm_t)algorithm);
 }
 
-void tls_facts_read(gnutls_session_t session, const struct hello_pack *hello, struct tls_facts *out)
+void tls_facts_read(gnutls_session_t session, const struct hello_pack *hello, bool resumed,
+                    struct tls_facts *out)
 {
     memset(out, 0, sizeof *out);
     gnutls_protocol_t version = gnutls_protocol_get_version(session);
@@ -75,7 +80,7 @@ void tls_facts_read(gnutls_session_t session, const struct hello_pack *hello, st
                                               : gnutls_protocol_get_name(version);
     out->cipher_suite = gnutls_ciphersuite_get(session);
     out->group = group_name(gnutls_group_get(session));
-    out->resumed = gnutls_session_is_resumed(session) != 0;
+    out->resumed = resumed;
     if (!out->resumed) {
         out->server_signature = signature_name(gnutls_sign_algorithm_get(session));
         out->client_signature = signature_name(gnutls_sign_algorithm_get_client(session));

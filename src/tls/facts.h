@@ -21,12 +21,13 @@ struct tls_facts {
     const struct hello_pack *client_hello; /* NULL when it could not be kept. Owned by the connection */
 };
 
-/* Reads them from a session whose handshake is over. `hello` is stored as it is. Strings are static or
- * copied. */
-void tls_facts_read(gnutls_session_t session, const struct hello_pack *hello, struct tls_facts *out);
+/* Reads them from a session whose handshake is over; whether it resumed another one is proof.h's to say.
+ * `hello` is stored as it is. Strings are static or copied. */
+void tls_facts_read(gnutls_session_t session, const struct hello_pack *hello, bool resumed,
+                    struct tls_facts *out);
 
 /* What every session is allowed to negotiate: TLS 1.2 and 1.3, forward secrecy, AEAD only (a GnuTLS priority
- * string). */
-extern const char TLS_PRIORITIES[];
+ * string); and the same with session tickets in TLS 1.3 alone. */
+extern const char TLS_PRIORITIES[], TLS_PRIORITIES_TICKETS13[];
 
 #endif

@@ -1,6 +1,7 @@
 #include "tls/record_detail.h"
 
 #include "pki/der.h"
+#include "tls/certificate_message.h"
 #include "tls/client_hello.h"
 
 enum {
@@ -173,12 +174,12 @@ static bool put_certificate(struct wire_out *out, struct wire certificate)
 
 static bool keep_certificate(struct keep *k)
 {
-    struct wire context, list, certificate, extensions;
+    struct wire list, certificate;
     size_t before = k->out->n;
-    if ((k->tls13 && !wire_vector8(&k->body, &context)) || !wire_vector24(&k->body, &list))
+    if (!certificate_list(k->body, k->tls13, &list))
         return false;
     while (list.n > 0) {
-        if (!wire_vector24(&list, &certificate) || (k->tls13 && !wire_vector16(&list, &extensions)))
+        if (!certificate_next(&list, k->tls13, &certificate))
             return false;
         if (!put_certificate(k->out, certificate))
             return k->out->n > before; /* those before it stay; none at all would look like an empty list */

@@ -206,7 +206,10 @@ static int drive_handshake(struct transport *t)
         if (rc == GNUTLS_E_SUCCESS) {
             t->state = TRANSPORT_OPEN;
             transport_deadline(t, 0);
-            t->ops->established(t);
+            if (t->ops->established(t))
+                return 0;
+            t->state = TRANSPORT_HANDSHAKE;
+            fail(t, GNUTLS_E_CERTIFICATE_ERROR);
             return 0;
         }
         /* GnuTLS also says "again" between the records of a long message. Only when the socket has no more

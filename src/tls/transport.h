@@ -35,8 +35,9 @@ enum { TRANSPORT_ANSWER = 2048, TRANSPORT_WHY = 200 };
 
 /* What the owner of a connection decides; all are called on the worker's thread. None may be NULL. */
 struct transport_ops {
-    /* The handshake ended well: facts can be read from the session. */
-    void (*established)(struct transport *transport);
+    /* The handshake ended well: facts can be read from the session. False, after transport_refuse: it shall
+     * not count, and `failed` is called. */
+    bool (*established)(struct transport *transport);
     /* It ended badly, before `established`. `error` is GnuTLS's, `sent` the alert that was sent (-1: none),
      * `why` a sentence. */
     void (*failed)(struct transport *transport, int error, int sent, const char *why);
@@ -124,8 +125,8 @@ void transport_done(struct transport *transport);
 /* The transport of a session, NULL when it has none. */
 struct transport *transport_of(gnutls_session_t session);
 
-/* Within the verify function: the alert to send and a static reason, for the refusal that it is about to
- * return. */
+/* Within the verify function, the handshake hook or `established`: the alert to send and a static reason, for
+ * the refusal that it is about to return. */
 void transport_refuse(struct transport *transport, gnutls_alert_description_t alert, const char *why);
 
 /* Sets the instant by which the peer must have got further, 0: none. */

@@ -22,7 +22,8 @@ START_TEST(texts)
         ck_assert_msg(!strchr(o->help, '\\') && !strstr(o->help, " .") && !strstr(o->help, " '"), "%s",
                       o->name);
         for (const char *p = o->name; *p; p++)
-            ck_assert_msg(islower((unsigned char)*p) || *p == '_', "%s", o->name);
+            ck_assert_msg(islower((unsigned char)*p) || isdigit((unsigned char)*p) || *p == '_', "%s",
+                          o->name);
         ck_assert_msg(strlen(option_section_name(o->section)) + strlen(o->name) < 28, "%s", o->name);
         ck_assert_msg(!(o->flags & OPTION_REQUIRED) || (!o->preset && o->flags & OPTION_SAMPLE), "%s",
                       o->name);

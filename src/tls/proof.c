@@ -1,0 +1,136 @@
+#include "tls/proof.h"
+
+#include <string.h>
+
+#include "pki/verdict.h"
+#include "tls/certificate_message.h"
+
+/* Out of what lies in the session nothing is this client's. gnutls_session_set_data begins with clearing
+ * what the session has, and a single byte is no session: nothing else comes of the call. That is GnuTLS's
+ * inside: when it does not do so any more, honest clients whose ticket is not good are refused, and nobody is
+ * let in. What gnutls_certificate_get_peers says is no reason to leave it out: it says nothing at this point
+ * of a session that GnuTLS wrongly calls resumed. Not to be called later than where it is: GnuTLS keeps
+ * pointers to the chain while it reads a CertificateVerify. */
+static void sweep(gnutls_session_t session)
+{
+    (void)gnutls_session_set_data(session, "\1", 1);
+}
+
+static bool is_tls13(gnutls_session_t session)
+{
+    return gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
+}
+
+static int on_certificate(struct proof_trail *trail, gnutls_session_t session, const gnutls_datum_t *body)
+{
+    gnutls_datum_t chain[CHAIN_MOST_READ];
+    unsigned n;
+    trail->presented = trail->verified = false;
+    if (!certificate_chain((struct wire){body->data, body->size}, is_tls13(session), chain, ARRAY_LEN(chain),
+                           &n))
+        return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
+    if (n == 0)
+        return 0;
+    trail->presented = chain_digest(chain, n, trail->chain);
+    return trail->presented ? 0 : GNUTLS_E_MEMORY_ERROR;
+}
+
+/* True when the session's chain is the one of this handshake's Certificate message. */
+static bool is_presented(const struct proof_trail *trail, const gnutls_datum_t *chain, unsigned n)
+{
+    unsigned char digest[CHAIN_DIGEST];
+    return trail->presented && chain_digest(chain, n, digest) &&
+           memcmp(digest, trail->chain, sizeof digest) == 0;
+}
+
+bool proof_resumed(const struct proof_trail *trail, gnutls_session_t session)
+{
+    return gnutls_session_is_resumed(session) && !trail->full;
+}
+
+/* What the session's chain is worth as far as the handshake has come. The pointer tells whether there is one:
+ * GnuTLS may count certificates that it could not read. */
+static enum proof weigh(const struct proof_trail *trail, gnutls_session_t session, bool *empty)
+{
+    unsigned n = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
+    *empty = !chain || n == 0;
+    if (*empty || !trail->asks)
+        return PROOF_NONE;
+    if (trail->verified && is_presented(trail, chain, n))
+        return PROOF_SIGNED;
+    return proof_resumed(trail, session) ? PROOF_RESUMED : PROOF_NONE;
+}
+
+/* A ticket carries the session's chain, and whoever knows its secret is that client from then on. TLS 1.2
+ * writes it before the handshake is complete. */
+static int before_ticket(const struct proof_trail *trail, gnutls_session_t session)
+{
+    bool empty;
+    enum proof proof = weigh(trail, session, &empty);
+    return empty || proof != PROOF_NONE ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/* The errors are chosen so that GnuTLS ends the handshake over them: it goes on after some others. */
+int proof_message(struct proof_trail *trail, gnutls_session_t session, bool incoming, unsigned type,
+                  const gnutls_datum_t *body)
+{
+    if (!incoming && type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET)
+        return before_ticket(trail, session);
+    if (trail->settled)
+        return 0;
+    switch (type) {
+    case GNUTLS_HANDSHAKE_CLIENT_HELLO_V2: /* GnuTLS does not call the verify function after it */
+        return GNUTLS_E_UNSUPPORTED_VERSION_PACKET;
+    case GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST:
+        trail->full = true;
+        sweep(session);
+        return 0;
+    case GNUTLS_HANDSHAKE_CERTIFICATE_PKT:
+        trail->full = true;
+        if (!incoming)
+            return 0;
+        sweep(session);
+        return on_certificate(trail, session, body);
+    case GNUTLS_HANDSHAKE_COMPRESSED_CERTIFICATE_PKT: /* nobody was offered to send one (RFC 8879) */
+        return incoming ? GNUTLS_E_UNEXPECTED_PACKET : 0;
+    case GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY:
+        trail->full = true;
+        if (incoming)
+            trail->verified = trail->presented;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+bool proof_chain(const struct proof_trail *trail, gnutls_session_t session, const gnutls_datum_t **chain,
+                 unsigned *n)
+{
+    *n = 0;
+    *chain = gnutls_certificate_get_peers(session, n);
+    if (!*chain || *n == 0) {
+        *n = 0;
+        return true;
+    }
+    bool whose = trail->settled ? trail->proof != PROOF_NONE
+                                : is_presented(trail, *chain, *n) && (trail->verified || !is_tls13(session));
+    if (!whose) {
+        *chain = NULL;
+        *n = 0;
+    }
+    return whose;
+}
+
+bool proof_settle(struct proof_trail *trail, gnutls_session_t session)
+{
+    bool empty, resumed = proof_resumed(trail, session);
+    enum proof proof = weigh(trail, session, &empty);
+    trail->settled = true;
+    if (trail->asks && !resumed && !trail->judged)
+        return false;
+    if (empty)
+        return !trail->presented;
+    trail->proof = proof;
+    return proof != PROOF_NONE;
+}

@@ -1,0 +1,65 @@
+/* What the client of a connection has proved: the one place that says whether the certificates in a session
+ * are those of its client.
+ *
+ * GnuTLS hands out certificates (gnutls_certificate_get_peers) that came with a session ticket as soon as the
+ * ticket could be decrypted, whether or not the client has shown that it knows the ticket's secret, and keeps
+ * them when the session is not resumed; and it may call a session resumed for which no secret was asked. A
+ * ticket is public: TLS 1.2 sends it in the clear, and so does a resuming client of TLS 1.3. What GnuTLS does
+ * keep to: it calls the verify function in every handshake in which no ticket's secret was proved, and
+ * finishes no handshake whose CertificateVerify does not fit its Certificate. So, where clients are asked,
+ *  - a chain is SIGNED only when it is byte for byte that of the Certificate message of this very handshake,
+ * and a CertificateVerify came after it;
+ *  - it is RESUMED only when GnuTLS says resumed, the verify function was not called, and no message of a
+ * full handshake went by;
+ *  - whatever else lies in the session is nobody's, and ends the handshake before a ticket is made of it; so
+ * does a full handshake in which the verify function was not asked.
+ * When the client is asked for its certificate, and again when it comes, what a ticket left in the session is
+ * swept out (proof_message): for honest clients whose ticket was not good any more. Nothing depends on that.
+ *
+ * A trail belongs to its connection's thread. */
+#ifndef MTLSD_TLS_PROOF_H
+#define MTLSD_TLS_PROOF_H
+
+#include <gnutls/gnutls.h>
+
+#include "base/base.h"
+#include "pki/chain.h"
+
+enum proof { PROOF_NONE, PROOF_SIGNED, PROOF_RESUMED };
+
+/* All zero at the start but for `asks`; fields are private to proof.c but for these two. */
+struct proof_trail {
+    enum proof proof; /* NONE until proof_settle */
+    bool asks;        /* the client is asked for a certificate; otherwise there is nothing to prove */
+    bool judged;      /* GnuTLS called the verify function */
+    bool full;        /* a message went by, or that call came, which a resumed handshake has not */
+    bool presented;   /* the Certificate message had certificates: `chain` is their digest */
+    bool verified;    /* a CertificateVerify came after it */
+    bool settled;
+    unsigned char chain[CHAIN_DIGEST];
+};
+
+/* GnuTLS's handshake hook, before it reads or writes a message of `type`. 0, or the error with which the
+ * handshake shall end. */
+MUST_CHECK int proof_message(struct proof_trail *trail, gnutls_session_t session, bool incoming,
+                             unsigned type, const gnutls_datum_t *body);
+
+/* GnuTLS called the verify function. */
+static inline void proof_judged(struct proof_trail *trail)
+{
+    trail->judged = trail->full = true;
+}
+
+/* The chain that may be judged as the client's, borrowed from the session until its next call: during the
+ * handshake what it presented (in TLS 1.2 its proof is still to come), afterwards what it proved. *n = 0:
+ * none. False: the session holds a chain that is not this client's. */
+MUST_CHECK bool proof_chain(const struct proof_trail *trail, gnutls_session_t session,
+                            const gnutls_datum_t **chain, unsigned *n);
+
+/* The handshake is complete: sets trail->proof, once. False: as for proof_chain, the connection must end. */
+MUST_CHECK bool proof_settle(struct proof_trail *trail, gnutls_session_t session);
+
+/* Whether the handshake was an abbreviated one. GnuTLS's own word for it is not enough. */
+bool proof_resumed(const struct proof_trail *trail, gnutls_session_t session);
+
+#endif
