@@ -17,6 +17,7 @@ static int read_one(struct judge *judge, struct peer *peer, unsigned i, struct e
         return 0;
     if (!bounds_hold(&judge->cert[i], &judge->excess[i])) {
         judge->unreadable[i] = "it is out of bounds";
+        judge->any_excess = true;
         return 0;
     }
     /* Of the certificates above it only those that are computed with are read by GnuTLS, too (path_crt). */
@@ -125,7 +126,8 @@ static void judge_chain(struct judge *judge)
 
     if (n == 0) {
         check_path(judge, &partial, true);
-        explain_missing_issuer(judge, &partial);
+        if (!judge->any_excess) /* the issuer may be among those */
+            explain_missing_issuer(judge, &partial);
         for (unsigned i = 1; i < judge->n; i++)
             if (judge->unreadable[i] != NULL && judge->excess[i].bound == NULL)
                 add_unreadable(judge, i);
@@ -184,7 +186,7 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
     judge->trust = question->trust;
     judge->at = question->at;
     judge->found = &found;
-    judge->nomem = false;
+    judge->nomem = judge->any_excess = false;
     judge->again = PEER_NEVER;
     judge->n = 0;
     judge->n_edges = judge->n_bad_edges = 0;

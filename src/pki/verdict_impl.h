@@ -36,10 +36,11 @@ struct judge {
     const struct trust *trust;
     time_t at;
     struct cert cert[CHAIN_MAX_CERTS];
+    gnutls_x509_crt_t crt[CHAIN_MAX_CERTS];  /* path_crt fills it */
     const char *unreadable[CHAIN_MAX_CERTS]; /* why, NULL: cert is filled */
-    struct bound_excess
-        excess[CHAIN_MAX_CERTS];            /* of one that is unreadable for its size; .bound NULL: none */
-    gnutls_x509_crt_t crt[CHAIN_MAX_CERTS]; /* path_crt fills it */
+    /* Of one that is unreadable because it is too large; .bound NULL: it is not. */
+    struct bound_excess excess[CHAIN_MAX_CERTS];
+    bool any_excess;
     unsigned n;
     struct edge edge[EDGES_MAX]; /* signatures that were checked */
     unsigned n_edges, n_bad_edges;

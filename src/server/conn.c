@@ -161,22 +161,23 @@ void conn_idle(struct conn *conn)
         transport_expire(&conn->transport);
 }
 
-/* False: what the session holds was not proved, and nobody may be taken for it. */
-static bool finish(struct conn *conn)
+static void finish(struct conn *conn)
 {
     gnutls_session_t session = conn->transport.session;
-    bool proved = proof_settle(&conn->trail, session);
     conn->established = true;
     server_handshake_over(conn->server, conn);
     record_end(conn->record);
     tls_facts_read(session, record_hello(conn->record), proof_resumed(&conn->trail, session), &conn->facts);
-    return proved;
 }
 
 int conn_refresh(struct conn *conn)
 {
     /* Without the preemption nobody tells when the handshake is over: the first request does. */
-    if (!conn->established && !finish(conn))
+    if (!conn->established) {
+        conn->unproved = !proof_settle(&conn->trail, conn->transport.session);
+        finish(conn);
+    }
+    if (conn->unproved)
         return ERR_DENIED;
     if (atomic_load_explicit(conn->retired, memory_order_relaxed))
         conn->orphan = true;
@@ -305,14 +306,16 @@ int conn_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st 
 static bool on_established(struct transport *transport)
 {
     struct conn *conn = of_transport(transport);
-    if (!finish(conn)) {
+    gnutls_session_t session = transport->session;
+    if (!proof_settle(&conn->trail, session)) {
         transport_refuse(transport, GNUTLS_A_HANDSHAKE_FAILURE,
                          "the session holds a certificate that its client did not prove to be its own");
         return false;
     }
     /* A full handshake's client may want several connections; a resumed one used up one ticket. */
-    if (conn->listener->ticket_key.data && conn->facts.tls13)
-        transport_tickets(transport, conn->facts.resumed ? 1 : 2);
+    if (conn->listener->ticket_key.data && gnutls_protocol_get_version(session) == GNUTLS_TLS1_3)
+        transport_tickets(transport, proof_resumed(&conn->trail, session) ? 1 : 2);
+    finish(conn);
     metrics_add(METRIC_handshakes, HANDSHAKE_OK, 0, 1);
     metrics_add(METRIC_handshake_versions, conn->facts.tls13, conn->facts.resumed, 1);
     metrics_observe(METRIC_handshake_seconds, conn->facts.resumed, clock_mono_us() - conn->born_us);

@@ -60,6 +60,7 @@ struct conn {
     bool established;
     uint64_t born_us; /* clock_mono_us() when it was accepted */
     struct tls_facts facts;
+    bool unproved;            /* it has no proof of what its session holds: nothing is answered but 500 */
     bool names_refused;       /* its handshake is refused because of `peer` */
     struct proof_trail trail; /* whose the certificates in the session are */
     struct peer *peer;        /* NULL until judged, and with client_auth = off; a reference */
