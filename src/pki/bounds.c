@@ -3,87 +3,103 @@
 enum {
     ELEMENTS,
     LEVELS,
-    SERIAL,
+    OID_OCTETS,
+    SERIAL_OCTETS,
     NAME_OCTETS,
     NAME_ATTRIBUTES,
     ALT_NAMES,
-    MODULUS,
-    EXPONENT,
+    DIRECTORY_NAMES,
+    MODULUS_BITS,
+    EXPONENT_BITS,
 };
 
 static const struct bound BOUNDS[] = {
-    [ELEMENTS] = {4096, "ASN.1 elements"},
+    [ELEMENTS] = {2048, "ASN.1 elements in the chain"},
     [LEVELS] = {32, "levels of ASN.1"},
-    [SERIAL] = {64, "octets in a serial number"},
+    [OID_OCTETS] = {128, "octets in an object identifier"},
+    [SERIAL_OCTETS] = {64, "octets in a serial number"},
     [NAME_OCTETS] = {4096, "octets in a name"},
     [NAME_ATTRIBUTES] = {64, "attributes in a name"},
-    [ALT_NAMES] = {512, "subject alternative names"},
-    [MODULUS] = {8192, "bits in the modulus of a key"},
-    [EXPONENT] = {32, "bits in a public exponent"},
+    [ALT_NAMES] = {256, "alternative names in the chain"},
+    [DIRECTORY_NAMES] = {16, "directory names among the alternative names"},
+    [MODULUS_BITS] = {8192, "bits in the modulus of a key"},
+    [EXPONENT_BITS] = {32, "bits in a public exponent"},
 };
 
-const struct bound *bounds_table(size_t *n)
-{
-    *n = ARRAY_LEN(BOUNDS);
-    return BOUNDS;
-}
+struct count {
+    struct bound_sum *sum;
+    struct bound_excess *excess;
+};
 
-static bool within(unsigned which, size_t found, struct bound_excess *excess)
+static bool at_most(const struct count *c, unsigned which, size_t times, size_t found)
 {
-    if (found <= BOUNDS[which].most)
+    size_t most = BOUNDS[which].most * times;
+    if (found <= most)
         return true;
-    *excess = (struct bound_excess){&BOUNDS[which], found};
+    *c->excess = (struct bound_excess){&BOUNDS[which], most, found};
     return false;
 }
 
+static bool within(const struct count *c, unsigned which, size_t found)
+{
+    return at_most(c, which, 1, found);
+}
+
 /* Elements at this level and below; an extension's value counts as what it holds. */
-static bool count_elements(struct der in, unsigned level, size_t *n, struct bound_excess *excess)
+static bool elements_hold(const struct count *c, struct der in, unsigned level)
 {
     struct der value;
     unsigned tag;
-    if (!within(LEVELS, level, excess))
+    if (!within(c, LEVELS, level))
         return false;
     while (der_any(&in, &tag, &value, NULL)) {
-        if (!within(ELEMENTS, ++*n, excess))
+        if (!at_most(c, ELEMENTS, c->sum->times, ++c->sum->elements) ||
+            (tag == DER_OID && !within(c, OID_OCTETS, value.n)))
             return false;
         bool wraps = tag == DER_OCTET_STRING && der_next_is(&value, DER_SEQUENCE);
-        if (((tag & 0x20) != 0 || wraps) && !count_elements(value, level + 1, n, excess))
+        if (((tag & 0x20) != 0 || wraps) && !elements_hold(c, value, level + 1))
             return false;
     }
     return true;
 }
 
-static bool name_holds(const struct der *name, struct bound_excess *excess)
+static bool name_holds(const struct count *c, const struct der *name)
 {
     struct der in = *name, rdns, rdn, attribute;
     size_t n = 0;
-    if (!within(NAME_OCTETS, name->n, excess))
+    if (!within(c, NAME_OCTETS, name->n))
         return false;
     if (!der_take(&in, DER_SEQUENCE, &rdns))
         return true;
     while (der_take(&rdns, DER_SET, &rdn))
         while (der_take(&rdn, DER_SEQUENCE, &attribute))
             n++;
-    return within(NAME_ATTRIBUTES, n, excess);
+    return within(c, NAME_ATTRIBUTES, n);
 }
 
-static bool alt_names_hold(const struct cert *cert, struct bound_excess *excess)
+/* Of the subject or the issuer: GnuTLS reads both with the certificate. */
+static bool alt_names_hold(const struct count *c, const struct cert *cert, enum cert_ext_id id)
 {
-    struct der names = cert_alt_names(cert), value;
+    struct der in = cert->ext[id].value, names, value;
     unsigned type;
-    for (size_t n = 1; cert_general_name(&names, &type, &value); n++) {
-        if (!within(ALT_NAMES, n, excess) || !within(NAME_OCTETS, value.n, excess) ||
-            (type == NAME_DIRECTORY && !name_holds(&value, excess)))
+    size_t directories = 0;
+    if (!cert->ext[id].present || !der_take(&in, DER_SEQUENCE, &names))
+        return true;
+    while (cert_general_name(&names, &type, &value)) {
+        directories += type == NAME_DIRECTORY;
+        if (!at_most(c, ALT_NAMES, c->sum->times, ++c->sum->alt_names) ||
+            !within(c, DIRECTORY_NAMES, directories) || !within(c, NAME_OCTETS, value.n) ||
+            (type == NAME_DIRECTORY && !name_holds(c, &value)))
             return false;
     }
     return true;
 }
 
-bool bounds_hold(const struct cert *cert, struct bound_excess *excess)
+bool bounds_hold(const struct cert *cert, struct bound_sum *sum, struct bound_excess *excess)
 {
-    size_t n = 0;
-    return count_elements(cert->whole, 0, &n, excess) && within(SERIAL, cert->serial.n, excess) &&
-           name_holds(&cert->issuer, excess) && name_holds(&cert->subject, excess) &&
-           alt_names_hold(cert, excess) && within(MODULUS, cert->modulus_bits, excess) &&
-           within(EXPONENT, cert->exponent_bits, excess);
+    const struct count c = {sum, excess};
+    return elements_hold(&c, cert->whole, 0) && within(&c, SERIAL_OCTETS, cert->serial.n) &&
+           name_holds(&c, &cert->issuer) && name_holds(&c, &cert->subject) &&
+           alt_names_hold(&c, cert, EXT_SUBJECT_ALT_NAME) && alt_names_hold(&c, cert, EXT_ISSUER_ALT_NAME) &&
+           within(&c, MODULUS_BITS, cert->modulus_bits) && within(&c, EXPONENT_BITS, cert->exponent_bits);
 }

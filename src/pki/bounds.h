@@ -13,13 +13,18 @@ struct bound {
 
 struct bound_excess {
     const struct bound *bound;
-    size_t found; /* at least so many */
+    size_t most, found; /* at least so many */
 };
 
-/* True when `cert`, which cert_parse has read, keeps all bounds. Otherwise *excess says which it does not. */
-MUST_CHECK bool bounds_hold(const struct cert *cert, struct bound_excess *excess);
+/* What the certificates of a chain have together; begins as {.times = N}: a chain of somebody whom one has
+ * chosen to talk to, a server, may have N times as many names and elements. */
+struct bound_sum {
+    size_t times;
+    size_t elements, alt_names;
+};
 
-/* The table, for the manual. */
-const struct bound *bounds_table(size_t *n);
+/* True when `cert`, which cert_parse has read, keeps all bounds, and the chain with it: `sum` grows by it.
+ * Otherwise *excess says which one it does not keep. */
+MUST_CHECK bool bounds_hold(const struct cert *cert, struct bound_sum *sum, struct bound_excess *excess);
 
 #endif

@@ -66,7 +66,7 @@ struct cert {
     unsigned key_bits;
     unsigned modulus_bits, exponent_bits; /* as written, of RSA; of DSA its prime; also of a malformed key */
     bool key_good;                        /* the key is well-formed as far as one can see without computing */
-    gnutls_ecc_curve_t curve; /* EC keys; GNUTLS_ECC_CURVE_INVALID for others */
+    gnutls_ecc_curve_t curve;             /* EC keys; GNUTLS_ECC_CURVE_INVALID for others */
     struct cert_ext ext[EXT_COUNT];
     struct der unknown_critical[CERT_MAX_UNKNOWN]; /* OIDs */
     size_t n_unknown_critical;

@@ -127,7 +127,7 @@ void check_host(struct judge *judge, const struct cert *leaf, gnutls_x509_crt_t 
     if (found && address_len == 0) {
         char text[256];
         snprintf(text, sizeof(text), "%.*s", (int)host.n, hostname);
-        found = host.n < sizeof(text) && gnutls_x509_crt_check_hostname2(crt, text, 0) != 0;
+        found = host.n < sizeof(text) && crt != NULL && gnutls_x509_crt_check_hostname2(crt, text, 0) != 0;
     }
     if (!found)
         finding_add(judge, VERDICT_WRONG_HOST, 0, names_borne(judge, leaf), hostname,

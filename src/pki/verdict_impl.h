@@ -29,7 +29,7 @@ struct edge {
 };
 /* A chain in which so many signatures do not hold is nobody's honest one: each costs what a key costs, and a
  * stranger can send as many as there are certificates. */
-enum { EDGES_MAX = 64, BAD_EDGES_MAX = 4 };
+enum { EDGES_MAX = 64, BAD_EDGES_MAX = 2 };
 
 struct judge {
     const struct verdict_question *question;
@@ -41,6 +41,7 @@ struct judge {
     /* Of one that is unreadable because it is too large; .bound NULL: it is not. */
     struct bound_excess excess[CHAIN_MAX_CERTS];
     bool any_excess;
+    struct bound_sum sum; /* of those that were read */
     unsigned n;
     struct edge edge[EDGES_MAX]; /* signatures that were checked */
     unsigned n_edges, n_bad_edges;

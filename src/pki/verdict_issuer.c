@@ -76,8 +76,8 @@ void explain_missing_issuer(struct judge *judge, const struct path *partial)
     bool own_key = der_equal(&top->issuer, &top->subject) &&
                    (top->authority_key_id.n == 0 || top->subject_key_id.n == 0 ||
                     der_equal(&top->authority_key_id, &top->subject_key_id));
-    /* Whether its own key made the signature is not asked: no trusted CA vouches for that key, and computing with
-     * it may cost whatever its maker chose. */
+    /* Whether its own key made the signature is not asked: no trusted CA vouches for that key, and computing
+     * with it may cost whatever its maker chose. */
     if (own_key) {
         if (partial->n == 1) {
             finding_add(judge, VERDICT_SELF_SIGNED, 0, judge_name(judge, &top->subject),

@@ -7,6 +7,9 @@
 /* Chains with several certificates of one name offer several ways; more steps than this are nobody's honest
  * chain. */
 enum { STEPS_MAX = 256 };
+/* Most certificates that were sent of a path, and what they hold, for which a refusal may cost as much as if
+ * they were good. */
+enum { USUAL_CERTS = 4, USUAL_ELEMENTS = 640 };
 
 const struct cert *path_cert(const struct judge *judge, const struct path *path, unsigned depth)
 {
@@ -304,8 +307,10 @@ void check_path(struct judge *judge, const struct path *path, bool lone)
         check_host(judge, &judge->cert[path->sent[0]], path_crt(judge, path, 0));
     if (path->anchor == NULL)
         return;
-    /* The usual path is checked by GnuTLS alone, signatures included: once. */
-    bool usual = lone && judge->found->n_errors == 0 && !constrained(judge, path);
+    /* The usual path is checked by GnuTLS alone, signatures included: once. Before it can say anything it
+     * reads all of it. */
+    bool usual = lone && judge->found->n_errors == 0 && path->n <= USUAL_CERTS &&
+                 judge->sum.elements <= USUAL_ELEMENTS && !constrained(judge, path);
     unsigned proven = usual ? validate(judge, path) : check_signatures(judge, path);
     check_name_constraints(judge, path, proven);
     check_revocation(judge, path, proven);

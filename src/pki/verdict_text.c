@@ -19,11 +19,12 @@ static const struct {
     [VERDICT_CHAIN_TOO_LARGE] =
         {"send only your certificate and its intermediates; count them: grep -c BEGIN client.crt",
          "send only the server's certificate and its intermediates"},
-    [VERDICT_OUT_OF_BOUNDS] =
-        {"have it issued with a usual key (RSA of 2048 to 4096 bits, P-256) and without long lists; look at it: "
-         "openssl x509 -in client.crt -noout -text",
-         "have it issued with a usual key and without long lists; look at it: openssl x509 -in server.crt -noout "
-         "-text"},
+    [VERDICT_OUT_OF_BOUNDS] = {"have it issued with a usual key (RSA of 2048 to 4096 bits, P-256) and "
+                               "without long lists; look at it: "
+                               "openssl x509 -in client.crt -noout -text",
+                               "have it issued with a usual key and without long lists; look at it: openssl "
+                               "x509 -in server.crt -noout "
+                               "-text"},
     [VERDICT_MALFORMED_CERTIFICATE] =
         {"have it issued again; look at it: openssl x509 -in client.crt -noout -text",
          "have it issued again; look at it: openssl x509 -in server.crt -noout -text"},

@@ -20,7 +20,7 @@ enum {
     LINGER_MS = 2000,
     MOST_HANDSHAKE_MESSAGE = 128 * 1024,
     /* A session ticket carries what came in the Certificate message, the OCSP responses too, and has a length
-     * of 16 bits that GnuTLS does not check: it would write a broken one, and later crash over it. */
+     * of 16 bits that GnuTLS does not check: of more than that it would make a broken one. */
     MOST_TICKET_CHAIN = 48 * 1024,
     MOST_REJECTED_DETAIL = 4096, /* of a refused handshake's record: the peer chose how much it says */
 };
