@@ -637,6 +637,64 @@ def nobody(name):
                c13(extra=extension(tls.X_TICKET, ticket)), "NONE", alert=denied)  # fmt: skip
 
 
+# ---- what a ticket cannot hold ---------------------------------------------------------------------------------------
+
+
+def stapled(size):
+    """An entry of a Certificate message: a stranger's certificate with an OCSP response of so many bytes."""
+    response = extension(5, b"\1" + tls.vector(3, bytes(size)))
+    return tls.vector(3, STRANGER.chain[0]) + tls.vector(2, response)
+
+
+def with_responses(port, size, n, psks=()):
+    c = new13(port)
+    c.hello(extra=extension(5, b"\1\0\0\0\0"), psks=psks)
+    c.server()
+    if c.requested:
+        c.certificate(body=tls.vector(1, b"") + tls.vector(3, stapled(size) * n))
+        c.certificate_verify(STRANGER.key)
+    c.finished()
+    return c
+
+
+def large():
+    """A ticket has a length of 16 bits, and all of a Certificate message goes into it: nobody gets one that is cut short."""
+    port, why = PORTS["request"], None
+    try:
+        c = with_responses(port, 20000, 2)
+        first = json.loads(c.get("/api/peer").body)
+        d = with_responses(port, 20000, 2, [psk_of(c.tickets[0])])
+        again = json.loads(d.get("/api/peer").body)
+        if (again["resumed"], again.get("subject"), first["verify"]) != (True, STRANGER_NAME, "FAILED"):
+            why = json.dumps(again)
+    except (TlsError, IndexError) as e:
+        why = str(e)
+    end_all()
+    state("OCSP responses of 40 KB: served, and resumed", why)
+    try:
+        c = with_responses(port, 40000, 2)
+        c.get("/livez")
+        with_responses(port, 0, 1, [psk_of(c.tickets[0])]).get("/livez")
+        why = "served"
+    except TlsError as e:
+        why = None if str(e) == "alert bad_certificate" else str(e)
+    end_all()
+    state("OCSP responses of 80 KB: refused", why)
+
+
+def old_hello(name):
+    """The hello of SSLv2 (RFC 5246 appendix E.2), with the version and a suite of TLS 1.2."""
+    c, why = new12(PORTS[name]), "served"
+    body = b"\1\3\3" + b"\0\3" + b"\0\0" + b"\0\40" + b"\0\xc0\x2b" + os.urandom(32)
+    try:
+        c.send_bytes(bytes([0x80 | len(body) >> 8, len(body) & 0xFF]) + body)
+        c.read_message()
+    except TlsError as e:
+        why = None if str(e) == "alert protocol_version" else str(e)
+    end_all()
+    state("a hello of SSLv2 at %s: refused" % name, why)
+
+
 # ---- all of it -------------------------------------------------------------------------------------------------------
 
 
@@ -644,6 +702,9 @@ def main():
     for name in PORTS:
         honest(name)
         nobody(name)
+    large()
+    old_hello("request")
+    old_hello("require")
     loots = {name: Loot(name) for name in PORTS}
     gives = [name for name in PORTS if name.endswith("12")]
     if any(loots[name].ticket12 is None for name in gives):

@@ -34,6 +34,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 PATIENCE = 10.0  # seconds that a connection and each request may take
 MOST = 4 << 20  # bytes that a connection may receive
 MOST_MESSAGE = 1 << 18  # bytes of one handshake message
+MOST_RECORD = 1 << 14  # bytes of it in one record (RFC 8446 section 5.1)
 
 # Content types and handshake types (RFC 8446 sections 5.1 and 4, RFC 5246 section 7.4)
 CCS, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23
@@ -455,7 +456,8 @@ class Tls:
         message = number(kind, 1) + vector(3, body)
         if count:
             self.transcript += message
-        self.send_record(HANDSHAKE, message)
+        for at in range(0, len(message), MOST_RECORD):
+            self.send_record(HANDSHAKE, message[at : at + MOST_RECORD])
         return message
 
     def hello_bytes(self, suites, extensions):
