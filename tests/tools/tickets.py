@@ -3,9 +3,9 @@
 
     tickets.py LAB LOG WALKS all|few NAME=PORT...
 
-LAB is a folder of `mtlsd lab`, LOG what the server writes, WALKS how many random orders to try; few: not each kind of
-certificate with each way. Each NAME is the listener's
-client_auth, with 12 behind it when it gives tickets of TLS 1.2; "/secure/" wants a verified certificate.
+LAB is a folder of `mtlsd lab`, LOG what the server writes, WALKS how many random orders to try; few: not every kind of
+Certificate with each way. Each NAME is the listener's client_auth, with 12 behind it when it gives tickets of TLS 1.2;
+"/secure/" wants a verified certificate.
 
 The victim is the lab's good client. The attacker has what of it went over the wire, and the victim's certificate, which is
 public: no key. However he offers the ticket and whatever he sends for a certificate, he must end with an alert, or as somebody
@@ -594,6 +594,11 @@ def honest(name):
     expect(name + ": TLS 1.3, the same after a retry", c13(retry=True, psks=[good._replace(age=good.age + HALF, secret=None)]))
     expect(name + ": TLS 1.3, noise for a ticket", c13(psks=[Psk(b"x" * 90, 0)]))
     expect(name + ": TLS 1.3, an unknown mode", c13(psks=[good], modes=(7,)))
+    # Who leaves his certificate out this time is nobody, and is not held for somebody else.
+    late = [good._replace(age=good.age + HALF, secret=None)]
+    denied = "certificate_required" if name.startswith("require") else None
+    expect(name + ": TLS 1.3, a ticket that is too old, no certificate any more", c13(None, psks=late), "NONE", alert=denied)
+    expect(name + ": TLS 1.3, the same after a retry", c13(None, retry=True, psks=late), "NONE", alert=denied)
 
     expect(name + ": TLS 1.2", c12(), keep=t12)
     expect(name + ": TLS 1.2, without extended master secret", c12(ems=False))
@@ -606,6 +611,9 @@ def honest(name):
     expect(name + ": TLS 1.2, the ticket with another server name", c12(ticket=t12[0].ticket, sni=b"elsewhere"))
     expect(name + ": TLS 1.2, the ticket without extended master secret", c12(ticket=t12[0].ticket, ems=False))
     expect(name + ": TLS 1.2, noise for a ticket", c12(ticket=b"x" * 90))
+    denied = denied and "handshake_failure"
+    lost = c12(None, ticket=t12[0].ticket, sni=b"elsewhere")
+    expect(name + ": TLS 1.2, another server name, no certificate any more", lost, "NONE", alert=denied)
     expect(name + ": TLS 1.3, a ticket of TLS 1.2 beside it", c13(extra=extension(tls.X_TICKET, t12[0].ticket)))
     expect(name + ": TLS 1.3, the same after a retry", c13(retry=True, extra=extension(tls.X_TICKET, t12[0].ticket)))
 
@@ -683,16 +691,14 @@ def large():
 
 
 def old_hello(name):
-    """The hello of SSLv2 (RFC 5246 appendix E.2), with the version and a suite of TLS 1.2."""
     c, why = new12(PORTS[name]), "served"
-    body = b"\1\3\3" + b"\0\3" + b"\0\0" + b"\0\40" + b"\0\xc0\x2b" + os.urandom(32)
     try:
-        c.send_bytes(bytes([0x80 | len(body) >> 8, len(body) & 0xFF]) + body)
-        c.read_message()
+        c.hello_v2()
+        c.server()
     except TlsError as e:
         why = None if str(e) == "alert protocol_version" else str(e)
     end_all()
-    state("a hello of SSLv2 at %s: refused" % name, why)
+    state("the hello of SSL 2.0 at %s: refused" % name, why)
 
 
 # ---- all of it -------------------------------------------------------------------------------------------------------

@@ -749,6 +749,13 @@ class Tls12(Tls):
         self.transcript = b""
         return self.message(CLIENT_HELLO, self.hello_bytes(suites, out + extra))
 
+    def hello_v2(self, suites=(ECDHE_ECDSA, ECDHE_RSA)):
+        """Sends the hello of SSL 2.0 that asks for TLS 1.2 (RFC 5246 appendix E.2): it has no extensions."""
+        listed = b"".join(number(suite, 3) for suite in suites)
+        body = b"\1\3\3" + number(len(listed), 2) + b"\0\0\0\40" + listed + self.random
+        self.transcript = body
+        self.send_bytes(number(0x8000 | len(body), 2) + body)
+
     def server(self, master=None):
         """Reads the server's flight: True for a full handshake, False for one that the ticket abbreviates.
 
