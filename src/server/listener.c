@@ -197,24 +197,25 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         *socket_context = NULL;
         return;
     }
-    const union MHD_ConnectionInfo *session =
+    /* From libmicrohttpd 1.0 on each answer overwrites the one before. */
+    const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    const union MHD_ConnectionInfo *fd =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *address =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (!session || !fd || !address)
+    void *session = info ? info->tls_session : NULL;
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    int fd = info ? info->connect_fd : -1;
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    if (!session || fd < 0 || !address)
         return;
-    if (address->client_addr->sa_family == AF_UNIX) { /* listener_turns */
+    if (address->sa_family == AF_UNIX) { /* listener_turns */
         atomic_fetch_add_explicit(&listener->turned, 1, memory_order_relaxed);
         return;
     }
-    *socket_context = conn_new(listener->server, listener->name, &listener->retired, session->tls_session,
-                               fd->connect_fd, address->client_addr);
+    *socket_context = conn_new(listener->server, listener->name, &listener->retired, session, fd, address);
     if (!*socket_context) {
         /* The session has only MHD's credentials, which hold no certificate. MHD sees the end at once. */
         limits_hit(server_limits(listener->server), LIMIT_memory, NULL, listener->name);
-        shutdown(fd->connect_fd, SHUT_RDWR);
+        shutdown(fd, SHUT_RDWR);
         return;
     }
     struct conn *conn = *socket_context;
