@@ -187,6 +187,22 @@ static void forget_since(struct x509file *out, const struct x509file *before)
         gnutls_privkey_deinit(out->key[--out->n_keys]);
 }
 
+/* GnuTLS from 3.8.6 on counts the octets of the password for a PBMAC1, without asking whether there is one.
+ * Its key (PBKDF2) is the same without a password as with an empty one. Of a MAC that GnuTLS does not know it
+ * tells the OID, too. */
+static int verify_mac(gnutls_pkcs12_t pkcs12, const char *password)
+{
+    static const char PBMAC1[] = "1.2.840.113549.1.5.14"; /* RFC 9579 */
+    char *oid = NULL;
+    if (!password) {
+        (void)gnutls_pkcs12_mac_info(pkcs12, NULL, NULL, NULL, NULL, &oid);
+        if (oid && strcmp(oid, PBMAC1) == 0)
+            password = "";
+        gnutls_free(oid);
+    }
+    return gnutls_pkcs12_verify_mac(pkcs12, password);
+}
+
 static int try_pkcs12(const gnutls_datum_t *data, const char *password, struct x509file *out, struct err *err)
 {
     /* A file that the empty password opens is nobody's secret, so that is tried too: other files of the same
@@ -205,7 +221,7 @@ static int try_pkcs12(const gnutls_datum_t *data, const char *password, struct x
     for (size_t i = password ? 0 : 1; rc == ERR_CRYPTO && i < ARRAY_LEN(tries); i++) {
         /* A file without a MAC, or with one of a kind that GnuTLS does not know, is legal: decrypting shows
          * whether the password is right. */
-        int mac = gnutls_pkcs12_verify_mac(pkcs12, tries[i]);
+        int mac = verify_mac(pkcs12, tries[i]);
         if (is_password_error(mac))
             continue;
         rc = take_bags(pkcs12, tries[i], password, out, err);

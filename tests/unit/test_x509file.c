@@ -117,7 +117,7 @@ static void drop_mac(gnutls_datum_t *pfx)
 
 enum encrypted { ALL_BAGS, KEY_ONLY, OPEN_MAC };
 
-/* Leaf, key, CA and CRL; `password` NULL is PKCS#12's "none". */
+/* Leaf, key, CA and CRL; `password` NULL is PKCS#12's "none", of which later GnuTLS makes no MAC. */
 static void put_pkcs12_parts(struct buf *out, gnutls_x509_crt_fmt_t form, const char *password,
                              unsigned cipher, bool mac, enum encrypted bags)
 {
@@ -141,7 +141,7 @@ static void put_pkcs12_parts(struct buf *out, gnutls_x509_crt_fmt_t form, const 
         0);
     gnutls_free(key.data);
     add_bag(p12, bag, NULL, GNUTLS_PKCS_PLAIN);
-    ck_assert_int_ge(gnutls_pkcs12_generate_mac(p12, bags == OPEN_MAC ? "" : password), 0);
+    ck_assert_int_ge(gnutls_pkcs12_generate_mac(p12, bags == OPEN_MAC || !mac ? "" : password), 0);
     ck_assert_int_ge(gnutls_pkcs12_export2(p12, GNUTLS_X509_FMT_DER, &data), 0);
     gnutls_pkcs12_deinit(p12);
     if (!mac)
@@ -387,6 +387,57 @@ START_TEST(encrypted_keys)
 }
 END_TEST
 
+/* Keys by other programs, in forms that GnuTLS makes in some versions only: `certtool --to-p12
+ * --null-password` of 3.7, and `openssl pkcs12 -export -pbmac1_pbkdf2` with the password "right" and with an
+ * empty one. */
+static const char PKCS12_NULL[] = //
+    "-----BEGIN PKCS12-----\n"
+    "MIIBhgIBAzCCAT0GCSqGSIb3DQEHAaCCAS4EggEqMIIBJjCCASIGCSqGSIb3DQEHAaCCARMEggEP\n"
+    "MIIBCzCCAQcGCyqGSIb3DQEMCgECoIG9MIG6MB0GCiqGSIb3DQEMAQMwDwQI3BGk8b8C+/wCAwkn\n"
+    "wASBmJD4xUo3sn4vQQgzMS5PRfSCIG0Hl1U+W60XfudZzK+lfR+/gKTsl4RjR3nSOdBB95TVD9Aq\n"
+    "3VVfkp9xhOTfwJlBLK7mTNNeAX5pxCo8PB1RifKdxU+xNIoSAv1RyujzMtH1qYx4JtUvvZZ10Ecy\n"
+    "FafzIkqETyAnKEcG3MyMQzQQBEmeT8XsI4IxK4y0JnhChBu6us2qXu3bMTgwEQYJKoZIhvcNAQkU\n"
+    "MQQeAgBrMCMGCSqGSIb3DQEJFTEWBBRcThYMBuq3ZZEI+VtVk0Zhj6V06zBAMC8wCwYJYIZIAWUD\n"
+    "BAIBBCA87O0FgUSBKv4HF6Z6ESomO4oPFz14AdQNPK9TF9WXRgQIG+AJAdO2LXkCAwknwA==\n"
+    "-----END PKCS12-----\n";
+static const char PKCS12_PBMAC1[] = //
+    "-----BEGIN PKCS12-----\n"
+    "MIIBwwIBAzCCAT0GCSqGSIb3DQEHAaCCAS4EggEqMIIBJjCCASIGCSqGSIb3DQEHAaCCARMEggEP\n"
+    "MIIBCzCCAQcGCyqGSIb3DQEMCgECoIH3MIH0MF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAk\n"
+    "BBDnZpmHTWnHNSrZtnO8+OPpAgIIADAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQe3uAaRgG\n"
+    "6kaGPv7mKXHEQwSBkKWGJa8ttL3Z+7y0Kii0nL1j6hAFF2SLrcQ+/i8qxnaZh1sFciMo/xa+uUvC\n"
+    "sve0CN6XklVt5nenTKdkvJvPpGOjMAqMWKQhmB1u/V3Xg8rrP5L8h9rcpXIETv1LPwHCZ/eWhMMd\n"
+    "3A2xF/I6Qv8fmnfhK0UFM+1WGSMIcSIO9xyTbu3YNsnExxfpRx7DZmI0gzB9MG0wSQYJKoZIhvcN\n"
+    "AQUOMDwwLAYJKoZIhvcNAQUMMB8ECCn5IY3k+yzaAgIIAAIBIDAMBggqhkiG9w0CCQUAMAwGCCqG\n"
+    "SIb3DQIJBQAEIFChf+9VchZP4DOuCsBdbVFNVDOvZ/uQPH0Rw3tXVVu7BAgp+SGN5Pss2gICCAA=\n"
+    "-----END PKCS12-----\n";
+static const char PKCS12_PBMAC1_EMPTY[] = //
+    "-----BEGIN PKCS12-----\n"
+    "MIIBdwIBAzCB8gYJKoZIhvcNAQcBoIHkBIHhMIHeMIHbBgkqhkiG9w0BBwGggc0EgcowgccwgcQG\n"
+    "CyqGSIb3DQEMCgECoIG0MIGxMBwGCiqGSIb3DQEMAQMwDgQI0AvqkXQnZcsCAggABIGQbZSEeLIE\n"
+    "g9RXva9EFBjM0NCNTh/zneuUPGyOsVyKpnRV7Ya/nX2E3neRBLjYp8qFGIMfwWgTCKiv9yfUVS3w\n"
+    "MsoseOlVFLhe3vXVsYwUNkwf6LEgNk1J8qjWrP7prEnWZEex68ZJ8NcauBUN5qM3N7ffSdDM/3XN\n"
+    "GwXW8FXBtzbpGi2ZKwQEwWYLjsDOC/LpMH0wbTBJBgkqhkiG9w0BBQ4wPDAsBgkqhkiG9w0BBQww\n"
+    "HwQIN6J8r+ohJ/8CAggAAgEgMAwGCCqGSIb3DQIJBQAwDAYIKoZIhvcNAgkFAAQgdMsxkfQ6KWkL\n"
+    "eZHArX066JtJyrixPo/yQL1X98/mRagECDeifK/qISf/AgIIAA==\n"
+    "-----END PKCS12-----\n";
+
+START_TEST(pkcs12_by_others)
+{
+    struct buf data = {0};
+    buf_puts(&data, PKCS12_NULL);
+    expect(&data, NULL, "0 0 1");
+    buf_puts(&data, PKCS12_NULL);
+    expect(&data, "for another file", "0 0 1");
+    buf_puts(&data, PKCS12_PBMAC1);
+    expect_secret(&data, "right", "0 0 1");
+    buf_puts(&data, PKCS12_PBMAC1_EMPTY);
+    expect(&data, NULL, "0 0 1");
+    buf_puts(&data, PKCS12_PBMAC1_EMPTY);
+    expect(&data, "for another file", "0 0 1");
+}
+END_TEST
+
 START_TEST(pkcs12)
 {
     struct buf data = {0};
@@ -394,8 +445,6 @@ START_TEST(pkcs12)
     expect_secret(&data, "right", "2 1 1");
     put_pkcs12(&data, GNUTLS_X509_FMT_PEM, "right", GNUTLS_PKCS_PKCS12_RC2_40, true);
     expect(&data, "right", "2 1 1");
-    put_pkcs12(&data, GNUTLS_X509_FMT_DER, NULL, GNUTLS_PKCS_PKCS12_3DES, true);
-    expect(&data, NULL, "2 1 1");
     put_pkcs12(&data, GNUTLS_X509_FMT_DER, "", GNUTLS_PKCS_PKCS12_3DES, true);
     struct buf copy = copy_of(&data);
     expect(&data, NULL, "2 1 1");
@@ -769,6 +818,7 @@ Suite *suite_x509file_passwords(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, order);
     tcase_add_test(tc, encrypted_keys);
+    tcase_add_test(tc, pkcs12_by_others);
     tcase_add_test(tc, pkcs12);
     tcase_add_test(tc, pkcs12_without_mac);
     tcase_add_test(tc, pkcs12_among_others);
