@@ -47,6 +47,7 @@ struct rejection {
     unsigned status;       /* of the answer, 0: none */
     char why[200];         /* a sentence */
     struct peer *peer;     /* a reference, NULL: no certificate was judged */
+    bool proved;           /* its key had signed by then; before that anybody may have sent it */
     struct record *record; /* a reference to an ended one, NULL: none was kept, or no handshake was refused */
 };
 

@@ -17,6 +17,7 @@ static json_t *one(const struct rejection *r)
         view_put(object, "alert", view_text(r->alert >= 0 ? tls_alert_name((uint8_t)r->alert) : NULL)) &&
         view_put(object, "status", r->status ? json_integer(r->status) : json_null()) &&
         view_put(object, "verify", view_text(peer ? VERIFY[peer->verify] : NULL)) &&
+        view_put(object, "proved", json_boolean(r->proved)) &&
         view_put(object, "subject", view_text(leaf ? leaf->subject.text : NULL)) &&
         view_put(object, "issuer", view_text(leaf ? leaf->issuer.text : NULL)) &&
         view_put(object, "serial", view_text(leaf ? leaf->serial : NULL)) &&

@@ -395,8 +395,9 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
     }
     if (peer && peer->n_chain > 0) {
         const struct certinfo *leaf = peer->chain[0];
-        buf_printf(&line, ": subject \"%s\", issuer \"%s\", serial %s, sha256 %s", leaf->subject.text,
-                   leaf->issuer.text, leaf->serial, leaf->fingerprint_sha256);
+        buf_printf(&line, ": subject \"%s\", issuer \"%s\", serial %s, sha256 %s%s", leaf->subject.text,
+                   leaf->issuer.text, leaf->serial, leaf->fingerprint_sha256,
+                   proof_shown(&conn->trail) ? "" : ", not proved");
     }
     for (size_t i = 0; peer && i < peer->n_errors; i++)
         buf_printf(&line, "; %s", peer->errors[i].reason ? peer->errors[i].reason : "");
@@ -430,8 +431,12 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
 
 void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status, const char *why)
 {
-    struct rejection rejection = {
-        .at = clock_now(), .handshake = handshake, .alert = alert, .status = status, .peer = conn->peer};
+    struct rejection rejection = {.at = clock_now(),
+                                  .handshake = handshake,
+                                  .alert = alert,
+                                  .status = status,
+                                  .peer = conn->peer,
+                                  .proved = proof_shown(&conn->trail)};
     if (handshake && record_count(conn->transport.record) > 0)
         rejection.record = conn->transport.record;
     snprintf(rejection.remote, sizeof rejection.remote, "%s", conn->remote);

@@ -35,6 +35,7 @@ struct proof_trail {
     bool full;        /* a message went by, or that call came, which a resumed handshake has not */
     bool presented;   /* the Certificate message had certificates: `chain` is their digest */
     bool verified;    /* a CertificateVerify came after it */
+    bool shown;       /* and had been found good when the verify function was called */
     bool settled;
     unsigned char chain[CHAIN_DIGEST];
 };
@@ -48,6 +49,7 @@ MUST_CHECK int proof_message(struct proof_trail *trail, gnutls_session_t session
 static inline void proof_judged(struct proof_trail *trail)
 {
     trail->judged = trail->full = true;
+    trail->shown = trail->verified;
 }
 
 /* The chain that may be judged as the client's, borrowed from the session until its next call: during the
@@ -55,6 +57,9 @@ static inline void proof_judged(struct proof_trail *trail)
  * none. False: the session holds a chain that is not this client's. */
 MUST_CHECK bool proof_chain(const struct proof_trail *trail, gnutls_session_t session,
                             const gnutls_datum_t **chain, unsigned *n);
+
+/* Whether that chain is proved by now: a refusal may come before. */
+bool proof_shown(const struct proof_trail *trail);
 
 /* The handshake is complete: sets trail->proof, once. False: as for proof_chain, the connection must end. */
 MUST_CHECK bool proof_settle(struct proof_trail *trail, gnutls_session_t session);

@@ -447,6 +447,40 @@ START_TEST(garbage_among_the_certificates)
 }
 END_TEST
 
+/* As many attributes in a name as are looked at, and one more. */
+START_TEST(attributes_of_a_name)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    for (int n = 64; n <= 65; n++) {
+        char dn[1024] = "CN=alice";
+        for (int i = 1; i < n; i++)
+            strcat(dn, ",OU=x");
+        struct mk_spec spec = {
+            .dn = dn, .path_len = -1, .not_before = NOW - 10 * DAY, .not_after = NOW + 50 * DAY};
+        struct mk_pair leaf = mk_make(&spec, &world.root);
+        const gnutls_x509_crt_t chain[] = {leaf.crt};
+        gnutls_datum_t der = mk_der(leaf.crt);
+        expect(trust, chain, 1, NOW, n == 64 ? "" : "out_of_bounds");
+        ck_assert(verdict_bounded(&der, 1) == (n == 64));
+        gnutls_free(der.data);
+        mk_free(&leaf);
+    }
+    trust_unref(trust);
+}
+END_TEST
+
+/* One certificate that is too large refuses the chain, also where no path needs it. */
+START_TEST(excess_behind_a_good_path)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    const struct mk_case *good = mk_find(&world, "good"), *large = mk_find(&world, "out-of-bounds");
+    const gnutls_x509_crt_t chain[] = {good->chain[0], good->chain[1], large->chain[0]};
+    expect(trust, chain, 3, NOW, "out_of_bounds");
+    expect(trust, chain, 2, NOW, "");
+    trust_unref(trust);
+}
+END_TEST
+
 /* ---- servers
  * -------------------------------------------------------------------------------------------------------- */
 
@@ -753,6 +787,8 @@ Suite *suite_verdict(void)
     tcase_add_test(tcase, nothing_trusted);
     tcase_add_test(tcase, alternative_ways_up);
     tcase_add_test(tcase, garbage_among_the_certificates);
+    tcase_add_test(tcase, attributes_of_a_name);
+    tcase_add_test(tcase, excess_behind_a_good_path);
     tcase_add_test(tcase, host_names);
     tcase_add_test(tcase, client_certificate_is_no_servers);
     tcase_add_test(tcase, crl_check_says_what_is_looked_up);

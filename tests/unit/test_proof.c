@@ -1,0 +1,256 @@
+/* Whose the certificates in a session are. A handshake over a socket pair, TLS 1.2 and 1.3, in which the
+ * trail is kept from seeing one thing at a time: each thing that it asks for has to be missed. What others
+ * than honest clients send is for tests/server/tickets.test. */
+#include "suites.h"
+
+#include <gnutls/x509.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tls/proof.h"
+
+enum { NOTHING = -1, VERIFY_FUNCTION = -2, HANDSHAKES_MOST = 100 };
+
+static struct {
+    gnutls_certificate_credentials_t server, alice, nobody;
+    gnutls_datum_t key;
+} world;
+
+/* One handshake, as the server sees it. */
+static struct proof_trail trail;
+static int deaf; /* a message's type, or VERIFY_FUNCTION */
+static bool known, any;
+
+static int on_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                      const gnutls_datum_t *message)
+{
+    (void)when;
+    bool unheard = deaf == (int)type && (incoming || type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST);
+    return unheard ? 0 : proof_message(&trail, session, incoming, type, message);
+}
+
+static int on_verify(gnutls_session_t session)
+{
+    const gnutls_datum_t *chain;
+    unsigned n;
+    if (deaf != VERIFY_FUNCTION)
+        proof_judged(&trail);
+    known = proof_chain(&trail, session, &chain, &n);
+    any = n > 0;
+    ck_assert(any == (chain != NULL));
+    return 0; /* what a caller does that does not ask */
+}
+
+static gnutls_certificate_credentials_t make_credentials(const char *name)
+{
+    gnutls_certificate_credentials_t credentials;
+    gnutls_x509_crt_t crt;
+    gnutls_x509_privkey_t key;
+    gnutls_x509_crt_init(&crt);
+    gnutls_x509_privkey_init(&key);
+    ck_assert_int_eq(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+                                                  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
+                     0);
+    gnutls_x509_crt_set_version(crt, 3);
+    gnutls_x509_crt_set_serial(crt, "\x01", 1);
+    gnutls_x509_crt_set_activation_time(crt, 1700000000);
+    gnutls_x509_crt_set_expiration_time(crt, 2100000000);
+    gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned)strlen(name));
+    gnutls_x509_crt_set_key(crt, key);
+    ck_assert_int_eq(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
+    gnutls_certificate_allocate_credentials(&credentials);
+    ck_assert_int_eq(gnutls_certificate_set_x509_key(credentials, &crt, 1, key), 0);
+    gnutls_x509_crt_deinit(crt);
+    gnutls_x509_privkey_deinit(key);
+    return credentials;
+}
+
+static void make_world(void)
+{
+    world.server = make_credentials("localhost");
+    world.alice = make_credentials("alice");
+    gnutls_certificate_allocate_credentials(&world.nobody);
+    ck_assert_int_eq(gnutls_session_ticket_key_generate(&world.key), 0);
+}
+
+static void end_world(void)
+{
+    gnutls_certificate_free_credentials(world.server);
+    gnutls_certificate_free_credentials(world.alice);
+    gnutls_certificate_free_credentials(world.nobody);
+    gnutls_free(world.key.data);
+}
+
+struct ends {
+    gnutls_session_t server, client;
+    int fd[2];
+};
+
+static const char *const VERSIONS[] = {"NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3"};
+
+static int shake(struct ends *ends, int version, gnutls_certificate_credentials_t client,
+                 const gnutls_datum_t *ticket)
+{
+    trail = (struct proof_trail){.asks = true};
+    known = any = false;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends->fd), 0);
+    gnutls_init(&ends->server, GNUTLS_SERVER | GNUTLS_NONBLOCK);
+    gnutls_init(&ends->client, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
+    gnutls_credentials_set(ends->server, GNUTLS_CRD_CERTIFICATE, world.server);
+    gnutls_credentials_set(ends->client, GNUTLS_CRD_CERTIFICATE, client);
+    gnutls_priority_set_direct(ends->server, VERSIONS[version], NULL);
+    gnutls_priority_set_direct(ends->client, VERSIONS[version], NULL);
+    gnutls_transport_set_int(ends->server, ends->fd[0]);
+    gnutls_transport_set_int(ends->client, ends->fd[1]);
+    ck_assert_int_eq(gnutls_session_ticket_enable_server(ends->server, &world.key), 0);
+    gnutls_certificate_server_set_request(ends->server, GNUTLS_CERT_REQUEST);
+    gnutls_session_set_verify_function(ends->server, on_verify);
+    gnutls_handshake_set_hook_function(ends->server, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, on_message);
+    if (ticket)
+        ck_assert_int_eq(gnutls_session_set_data(ends->client, ticket->data, ticket->size), 0);
+    int server = GNUTLS_E_AGAIN, client_rc = GNUTLS_E_AGAIN;
+    for (int i = 0; i < HANDSHAKES_MOST && server == GNUTLS_E_AGAIN; i++) {
+        if (client_rc == GNUTLS_E_AGAIN)
+            client_rc = gnutls_handshake(ends->client);
+        server = gnutls_handshake(ends->server);
+    }
+    while (server == 0 && client_rc == GNUTLS_E_AGAIN)
+        client_rc = gnutls_handshake(ends->client);
+    return server;
+}
+
+static void part(struct ends *ends)
+{
+    gnutls_deinit(ends->server);
+    gnutls_deinit(ends->client);
+    close(ends->fd[0]);
+    close(ends->fd[1]);
+}
+
+/* What a client keeps of a session that was settled. */
+static gnutls_datum_t take_ticket(struct ends *ends, int version)
+{
+    gnutls_datum_t ticket = {NULL, 0};
+    char nothing;
+    if (version == 1) {
+        ck_assert_int_eq(gnutls_session_ticket_send(ends->server, 1, 0), 0);
+        ck_assert_int_eq(gnutls_record_recv(ends->client, &nothing, 1), GNUTLS_E_AGAIN);
+    }
+    ck_assert_int_eq(gnutls_session_get_data2(ends->client, &ticket), 0);
+    return ticket;
+}
+
+START_TEST(honest)
+{
+    struct ends ends;
+    const gnutls_datum_t *chain;
+    unsigned n;
+    deaf = NOTHING;
+    ck_assert_int_eq(shake(&ends, _i, world.nobody, NULL), 0);
+    ck_assert(known && !any);
+    ck_assert(proof_settle(&trail, ends.server) && trail.proof == PROOF_NONE);
+    ck_assert(!proof_resumed(&trail, ends.server) && !proof_shown(&trail));
+    part(&ends);
+
+    ck_assert_int_eq(shake(&ends, _i, world.alice, NULL), 0);
+    ck_assert(known && any);
+    ck_assert(trail.shown == (_i == 1)); /* in TLS 1.2 the verify function comes before the proof */
+    ck_assert(proof_settle(&trail, ends.server) && trail.proof == PROOF_SIGNED);
+    ck_assert(proof_chain(&trail, ends.server, &chain, &n) && n == 1 && proof_shown(&trail));
+    gnutls_datum_t ticket = take_ticket(&ends, _i);
+    part(&ends);
+
+    ck_assert_int_eq(shake(&ends, _i, world.alice, &ticket), 0);
+    ck_assert(proof_settle(&trail, ends.server) && trail.proof == PROOF_RESUMED);
+    ck_assert(proof_chain(&trail, ends.server, &chain, &n) && n == 1 && proof_shown(&trail));
+    ck_assert(proof_resumed(&trail, ends.server));
+    part(&ends);
+
+    /* The same, but something of a full handshake went by. */
+    ck_assert_int_eq(shake(&ends, _i, world.alice, &ticket), 0);
+    trail.full = true;
+    ck_assert(!proof_settle(&trail, ends.server) && trail.proof == PROOF_NONE);
+    ck_assert(!proof_chain(&trail, ends.server, &chain, &n) && n == 0 && !chain);
+    part(&ends);
+    gnutls_free(ticket.data);
+}
+END_TEST
+
+static void expect_no_proof(struct ends *ends)
+{
+    const gnutls_datum_t *chain;
+    unsigned n;
+    ck_assert(!proof_settle(&trail, ends->server));
+    ck_assert_int_eq(trail.proof, PROOF_NONE);
+    ck_assert(!proof_chain(&trail, ends->server, &chain, &n) && n == 0 && chain == NULL);
+    ck_assert(!proof_shown(&trail));
+    part(ends);
+}
+
+START_TEST(each_witness_is_needed)
+{
+    struct ends ends;
+    deaf = GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY;
+    int rc = shake(&ends, _i, world.alice, NULL);
+    if (_i == 0) { /* the ticket of TLS 1.2 is part of the handshake */
+        ck_assert_int_eq(rc, GNUTLS_E_CERTIFICATE_ERROR);
+        part(&ends);
+    } else {
+        ck_assert(rc == 0 && !known && !any);
+        expect_no_proof(&ends);
+    }
+
+    deaf = GNUTLS_HANDSHAKE_CERTIFICATE_PKT;
+    rc = shake(&ends, _i, world.alice, NULL);
+    ck_assert(!known && !any);
+    if (_i == 0) {
+        ck_assert_int_eq(rc, GNUTLS_E_CERTIFICATE_ERROR);
+        part(&ends);
+    } else {
+        ck_assert_int_eq(rc, 0);
+        expect_no_proof(&ends);
+    }
+
+    deaf = VERIFY_FUNCTION;
+    ck_assert_int_eq(shake(&ends, _i, world.nobody, NULL), 0);
+    ck_assert(!proof_settle(&trail, ends.server)); /* client_auth = require is asked there */
+    part(&ends);
+
+    deaf = NOTHING;
+    ck_assert_int_eq(shake(&ends, _i, world.alice, NULL), 0);
+    trail.chain[CHAIN_DIGEST - 1] ^= 1; /* another chain than the one that was presented */
+    expect_no_proof(&ends);
+
+    ck_assert_int_eq(shake(&ends, _i, world.alice, NULL), 0);
+    trail.asks = false;
+    expect_no_proof(&ends);
+}
+END_TEST
+
+START_TEST(messages_that_nobody_may_send)
+{
+    struct ends ends;
+    gnutls_datum_t empty = {(unsigned char *)(uintptr_t) "", 0};
+    deaf = NOTHING;
+    ck_assert_int_eq(shake(&ends, 1, world.nobody, NULL), 0);
+    trail = (struct proof_trail){.asks = true};
+    ck_assert_int_lt(
+        proof_message(&trail, ends.server, true, GNUTLS_HANDSHAKE_COMPRESSED_CERTIFICATE_PKT, &empty), 0);
+    ck_assert_int_lt(proof_message(&trail, ends.server, true, GNUTLS_HANDSHAKE_CLIENT_HELLO_V2, &empty), 0);
+    ck_assert_int_lt(proof_message(&trail, ends.server, true, GNUTLS_HANDSHAKE_CERTIFICATE_PKT, &empty), 0);
+    part(&ends);
+}
+END_TEST
+
+Suite *suite_proof(void)
+{
+    Suite *suite = suite_create("proof");
+    TCase *tc = tcase_create("proof");
+    tcase_add_unchecked_fixture(tc, make_world, end_world);
+    tcase_add_loop_test(tc, honest, 0, 2);
+    tcase_add_loop_test(tc, each_witness_is_needed, 0, 2);
+    tcase_add_test(tc, messages_that_nobody_may_send);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
