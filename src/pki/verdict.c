@@ -156,16 +156,16 @@ static void judge_chain(struct judge *judge)
 static void judge_parts(struct judge *judge)
 {
     bool in_bounds = judge->n == judge->question->n_chain;
-    /* One anywhere is enough: TLS itself may have to read it, see verdict_bounded. */
-    for (unsigned i = 1; i < judge->n; i++)
-        if (judge->excess[i].bound != NULL)
-            add_unreadable(judge, i);
     if (judge->n > 0 && judge->unreadable[0] != NULL)
         add_unreadable(judge, 0);
     else if (in_bounds)
         judge_chain(judge);
     else if (judge->n > 0)
         check_certificate(judge, &judge->cert[0], 0, ROLE_LEAF, false);
+    /* One anywhere is enough: TLS itself may have to read it, see verdict_bounded. */
+    for (unsigned i = 1; i < judge->n; i++)
+        if (judge->excess[i].bound != NULL)
+            add_unreadable(judge, i);
 }
 
 int verdict_judge(const struct verdict_question *question, struct peer **out, struct err *err)

@@ -33,7 +33,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST = 20000, KEPT = 32, GIVE_UP_MS = 5000, GOOD_MS = 100, SOON_MS = 50, REOPEN_MS = 20, AT_ONCE = 50 };
+enum {
+    MOST = 20000,
+    KEPT = 32,
+    GIVE_UP_MS = 5000,
+    GOOD_MS = 100,
+    SOON_MS = 50,
+    REOPEN_MS = 20,
+    AT_ONCE = 50
+};
 
 static uint16_t port;
 
@@ -393,8 +401,8 @@ static int honest(long rate, long seconds)
         under++;
     while (soon < under && took[soon] < SOON_MS)
         soon++;
-    printf("requests %zu good %zu under%d %.2f median %.2f p99 %.2f worst %.2f under%d %.2f\n", all, n_took, GOOD_MS,
-           100.0 * (double)under / (double)all, n_took ? took[n_took / 2] : 0,
+    printf("requests %zu good %zu under%d %.2f median %.2f p99 %.2f worst %.2f under%d %.2f\n", all, n_took,
+           GOOD_MS, 100.0 * (double)under / (double)all, n_took ? took[n_took / 2] : 0,
            n_took ? took[n_took * 99 / 100] : 0, n_took ? took[n_took - 1] : 0, SOON_MS,
            100.0 * (double)soon / (double)all);
     return 0;

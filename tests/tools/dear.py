@@ -5,8 +5,8 @@
 
 Writes DIR/root.pem and DIR/root.key, the CA that is trusted; DIR/chains.tsv, a row for each chain: NAME, of which layer
 (honest, key, issuer, path, name, constraint, extension, size), WHAT; DIR/NAME.pem, leaf first; DIR/NAME.key when the leaf has a key that
-can sign; and for what the root really leads to, DIR/NAME.leaves: N (64) leaves that differ in the serial number alone, so that no
-server knows the next one. In the others the serial number of the leaf begins with the bytes "DEAR"; whoever sends them
+can sign; and for what the root really leads to, DIR/NAME.leaves: N (16) leaves that differ in the serial number alone, so that no
+server knows the next one (64 N of the honest ones). In the others the serial number of the leaf begins with the bytes "DEAR"; whoever sends them
 changes the eight bytes that follow.
 
 All DER is written here, so that any structure and any size is possible. Chains have up to 32 KiB, those of the layer "size"
@@ -379,7 +379,7 @@ class World:
         if key is not None and key.real:
             self.write(title + ".key", key.pem)
         if leaves is not None:
-            self.write(title + ".leaves", pem(*(leaves() for _ in range(self.copies if layer != "honest" else 32 * self.copies))))
+            self.write(title + ".leaves", pem(*(leaves() for _ in range(self.copies if layer != "honest" else 64 * self.copies))))
         self.rows.append(f"{title}\t{layer}\t{what}\n")
 
     def leaf(self, issuer, key=None, **more):
@@ -832,7 +832,7 @@ def sizes(w):
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    w = World(sys.argv[1], int(sys.argv[2]) if len(sys.argv) == 3 else 64)
+    w = World(sys.argv[1], int(sys.argv[2]) if len(sys.argv) == 3 else 16)
     honest(w)
     big = keys(w)
     issuers(w, big)
