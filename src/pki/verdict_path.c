@@ -19,7 +19,7 @@ const struct cert *path_cert(const struct judge *judge, const struct path *path,
 gnutls_x509_crt_t path_crt(struct judge *judge, const struct path *path, unsigned depth)
 {
     if (depth >= path->n)
-        return path->anchor->crt;
+        return path->anchor != NULL ? path->anchor->crt : NULL;
     unsigned i = path->sent[depth];
     gnutls_x509_crt_t *crt = &judge->crt[i];
     if (*crt != NULL)
