@@ -90,7 +90,7 @@ export function ladder({ chain, errors, verify, accepted_issuers: accepted }) {
 const CODES = {
   possession: [],
   trusted: ['issuer_unknown', 'intermediate_missing', 'self_signed', 'signature_invalid', 'ca_not_a_ca', 'path_length',
-    'name_constraint', 'chain_too_long', 'chain_too_large', 'path_refused'],
+    'name_constraint', 'chain_too_long', 'chain_too_large', 'out_of_bounds', 'path_refused'],
   expired: ['expired', 'not_yet_valid'],
   revoked: ['revoked', 'crl_stale', 'crl_missing'],
 };

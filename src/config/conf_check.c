@@ -60,6 +60,10 @@ static void check_listener(const struct conf_listener *l, struct diag *diag)
         diag_warning(diag, l->ticket_key_file.src, "ticket_key_file has no effect while tickets = off");
     if (!l->tickets && l->tickets_tls12)
         diag_warning(diag, l->src, "tickets_tls12 = on has no effect while tickets = off");
+    else if (l->tickets_tls12 && l->client_auth == CLIENT_AUTH_OFF)
+        diag_warning(
+            diag, l->src,
+            "tickets_tls12 = on has no effect where client_auth is off: TLS 1.2 clients get tickets there");
 }
 
 /* True when both name the same socket address: port 0 is another one each time. */

@@ -171,13 +171,15 @@ const struct option OPTIONS[] = {
     {LISTEN(verify_depth), .type = OPTION_NUMBER, .preset = "5", .example = "2", .min = 0, .max = 16,
      .help = "Most intermediate certificates between a client's certificate and a trusted CA."},
     {LISTEN(tickets), .type = OPTION_BOOL, .preset = "on", .example = "off",
-     .help = "Lets clients resume a session by ticket; the certificate in it is judged again each time."},
-    {LISTEN(tickets_tls12), .type = OPTION_BOOL, .preset = "off", .example = "on",
      .help =
-         "Lets TLS 1.2 resume by ticket, too, where client_auth asks: it sends them in the clear, with the "
-         "certificate in them. Off, its clients make a full handshake each time; those of TLS 1.3 do not "
-         "need "
-         "it."},
+         "Lets clients resume a session by ticket (in TLS 1.2 see tickets_tls12); the certificate in it is "
+         "judged again each time."},
+    {LISTEN(tickets_tls12), .type = OPTION_BOOL, .preset = "off", .example = "on",
+     .help = "Gives tickets to TLS 1.2 clients also where client_auth asks. They go over the wire "
+             "unencrypted by TLS: "
+             "useless without the session's secret, but in anybody's hands. Off, each such connection costs "
+             "a full "
+             "handshake."},
     {LISTEN(ticket_lifetime), .type = OPTION_DURATION, .preset = "6h", .example = "1h", .min = MINUTE,
      .max = 7LL * DAY,
      .help = "How long a ticket is good; the key that protects it changes after three times as long."},

@@ -14,16 +14,16 @@ enum {
 };
 
 static const struct bound BOUNDS[] = {
-    [ELEMENTS] = {2048, "ASN.1 elements in the chain"},
-    [LEVELS] = {32, "levels of ASN.1"},
-    [OID_OCTETS] = {128, "octets in an object identifier"},
-    [SERIAL_OCTETS] = {64, "octets in a serial number"},
-    [NAME_OCTETS] = {4096, "octets in a name"},
-    [NAME_ATTRIBUTES] = {64, "attributes in a name"},
-    [ALT_NAMES] = {256, "alternative names in the chain"},
-    [DIRECTORY_NAMES] = {16, "directory names among the alternative names"},
-    [MODULUS_BITS] = {8192, "bits in the modulus of a key"},
-    [EXPONENT_BITS] = {32, "bits in a public exponent"},
+    [ELEMENTS] = {2048, "ASN.1 elements in the chain", true},
+    [LEVELS] = {32, "levels of ASN.1", true},
+    [OID_OCTETS] = {128, "octets in an object identifier", false},
+    [SERIAL_OCTETS] = {64, "octets in a serial number", false},
+    [NAME_OCTETS] = {4096, "octets in a name", false},
+    [NAME_ATTRIBUTES] = {64, "attributes in a name", false},
+    [ALT_NAMES] = {256, "alternative names in the chain", true},
+    [DIRECTORY_NAMES] = {16, "directory names among the alternative names", true},
+    [MODULUS_BITS] = {8192, "bits in the modulus of a key", false},
+    [EXPONENT_BITS] = {32, "bits in a public exponent", false},
 };
 
 struct count {
@@ -95,11 +95,22 @@ static bool alt_names_hold(const struct count *c, const struct cert *cert, enum 
     return true;
 }
 
+static bool key_holds(const struct count *c, const struct cert *cert)
+{
+    return within(c, MODULUS_BITS, cert->modulus_bits) && within(c, EXPONENT_BITS, cert->exponent_bits);
+}
+
+bool bounds_key_holds(const struct cert *cert, struct bound_excess *excess)
+{
+    struct bound_sum sum = {.times = 1};
+    return key_holds(&(struct count){&sum, excess}, cert);
+}
+
 bool bounds_hold(const struct cert *cert, struct bound_sum *sum, struct bound_excess *excess)
 {
     const struct count c = {sum, excess};
     return elements_hold(&c, cert->whole, 0) && within(&c, SERIAL_OCTETS, cert->serial.n) &&
            name_holds(&c, &cert->issuer) && name_holds(&c, &cert->subject) &&
            alt_names_hold(&c, cert, EXT_SUBJECT_ALT_NAME) && alt_names_hold(&c, cert, EXT_ISSUER_ALT_NAME) &&
-           within(&c, MODULUS_BITS, cert->modulus_bits) && within(&c, EXPONENT_BITS, cert->exponent_bits);
+           key_holds(&c, cert);
 }

@@ -8,12 +8,13 @@
 
 struct bound {
     size_t most;
-    const char *what; /* "bits in an RSA modulus" */
+    const char *what; /* "bits in the modulus of a key" */
+    bool counted;     /* counting stops where there are too many; else the excess is known */
 };
 
 struct bound_excess {
     const struct bound *bound;
-    size_t most, found; /* at least so many */
+    size_t most, found;
 };
 
 /* What the certificates of a chain have together; begins as {.times = N}: a chain of somebody whom one has
@@ -26,5 +27,8 @@ struct bound_sum {
 /* True when `cert`, which cert_parse has read, keeps all bounds, and the chain with it: `sum` grows by it.
  * Otherwise *excess says which one it does not keep. */
 MUST_CHECK bool bounds_hold(const struct cert *cert, struct bound_sum *sum, struct bound_excess *excess);
+
+/* Whether the key alone keeps them: of a CA that somebody trusts the rest is his own affair. */
+MUST_CHECK bool bounds_key_holds(const struct cert *cert, struct bound_excess *excess);
 
 #endif

@@ -38,6 +38,17 @@ size_t trust_find(const struct trust *trust, const struct der *subject, size_t *
     return n;
 }
 
+const struct anchor *trust_holds(const struct trust *trust, const struct cert *cert)
+{
+    size_t first, n = trust_find(trust, &cert->subject, &first);
+    for (size_t i = 0; i < n; i++) {
+        const struct anchor *anchor = &trust->anchor[trust->by_subject[first + i]];
+        if (der_equal(&anchor->cert.whole, &cert->whole))
+            return anchor;
+    }
+    return NULL;
+}
+
 const struct certname_attr *trust_attribute(const struct certname *name, const char *label)
 {
     for (size_t i = 0; i < name->n; i++)

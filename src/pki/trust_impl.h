@@ -35,6 +35,9 @@ struct trust {
 /* The anchors with this subject: positions [*first, *first + result) of by_subject. */
 size_t trust_find(const struct trust *trust, const struct der *subject, size_t *first);
 
+/* The anchor that is this certificate, or NULL. */
+const struct anchor *trust_holds(const struct trust *trust, const struct cert *cert);
+
 /* The first attribute with this label, or NULL. */
 const struct certname_attr *trust_attribute(const struct certname *name, const char *label);
 /* A configured CA of the same organization (or, without one, of the same domain components), or NULL. */

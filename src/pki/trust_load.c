@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "pki/bounds.h"
 #include "pki/trust.h"
 #include "pki/trust_impl.h"
 #include "pki/x509file.h"
@@ -101,6 +102,13 @@ static void lint_ca(struct load *load, const struct conf_text *file, gnutls_x509
     else if (now < cert.not_before)
         diag_warning(load->diag, file->src, "%s: %s is valid only from %s", file->text, who,
                      clock_rfc3339(cert.not_before, date));
+    struct bound_excess excess;
+    if (!bounds_key_holds(&cert, &excess))
+        diag_warning(
+            load->diag, file->src,
+            "%s: the key of %s has %zu %s, more than %zu: each certificate that bears its name, also a "
+            "stranger's, costs more to check than a handshake",
+            file->text, who, excess.found, excess.bound->what, excess.most);
     free(name);
     gnutls_free(der.data);
 }

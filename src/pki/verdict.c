@@ -13,12 +13,27 @@ const struct verdict_row VERDICT_ROWS[VERDICT_CODE_COUNT] = {
 /* A server that one asks oneself is no stranger; some have thousands of names. */
 enum { SERVER_TIMES = 16 };
 
+/* Whether a chain may grow by a certificate. A trusted CA that is sent along is as its operator wants it, and
+ * counts for nothing. */
+static bool fits(const struct trust *trust, const struct cert *cert, struct bound_sum *sum,
+                 struct bound_excess *excess)
+{
+    struct bound_sum before = *sum;
+    if (bounds_hold(cert, sum, excess))
+        return true;
+    if (trust_holds(trust, cert) == NULL)
+        return false;
+    *sum = before;
+    *excess = (struct bound_excess){0};
+    return true;
+}
+
 static int read_one(struct judge *judge, struct peer *peer, unsigned i, struct err *err)
 {
     struct certinfo *info = NULL;
     if (!cert_parse(&judge->question->chain[i], &judge->cert[i], &judge->unreadable[i]))
         return 0;
-    if (!bounds_hold(&judge->cert[i], &judge->sum, &judge->excess[i])) {
+    if (!fits(judge->trust, &judge->cert[i], &judge->sum, &judge->excess[i])) {
         judge->unreadable[i] = "it is out of bounds";
         judge->any_excess = true;
         return 0;
@@ -72,11 +87,16 @@ static void add_unreadable(struct judge *judge, unsigned i)
 {
     const struct bound_excess *excess = &judge->excess[i];
     if (excess->bound != NULL) {
-        char *most = judge_text(judge, "at most %zu %s", excess->most, excess->bound->what);
-        finding_add(judge, VERDICT_OUT_OF_BOUNDS, (int)i,
-                    judge_text(judge, "%zu %s", excess->found, excess->bound->what), most,
-                    "the certificate has more %s than are looked at: it was not read", excess->bound->what);
+        const char *what = excess->bound->what, *more = excess->bound->counted ? "more than " : "";
+        size_t found = excess->bound->counted ? excess->most : excess->found;
+        char *most = judge_text(judge, "at most %zu %s", excess->most, what);
+        /* It is not named, but somebody may look for it. */
+        char *mark = judge_fingerprint(judge, &judge->question->chain[i]);
+        finding_add(judge, VERDICT_OUT_OF_BOUNDS, (int)i, judge_text(judge, "%s%zu", more, found), most,
+                    "the certificate was not read: %s%zu %s, where at most %zu are read (its SHA-256 is %s)",
+                    more, found, what, excess->most, mark != NULL ? mark : "not known");
         free(most);
+        free(mark);
         return;
     }
     finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, (int)i, NULL,
@@ -227,14 +247,14 @@ out:
     return rc;
 }
 
-bool verdict_bounded(const gnutls_datum_t *chain, unsigned n)
+bool verdict_bounded(const struct trust *trust, const gnutls_datum_t *chain, unsigned n)
 {
     struct cert cert;
     struct bound_sum sum = {.times = 1};
     struct bound_excess excess;
     const char *why;
     for (unsigned i = 0; i < n; i++)
-        if (!cert_parse(&chain[i], &cert, &why) || !bounds_hold(&cert, &sum, &excess) ||
+        if (!cert_parse(&chain[i], &cert, &why) || !fits(trust, &cert, &sum, &excess) ||
             (i == 0 && !cert.key_good))
             return false;
     return true;

@@ -76,9 +76,9 @@ struct verdict_question {
 MUST_CHECK int verdict_judge(const struct verdict_question *question, struct peer **out, struct err *err);
 
 /* Whether a TLS library may read the first `n` certificates of a chain and compute with the key of the first:
- * each keeps the bounds (bounds.h), and that key is one. When not, and n is all of the chain, verdict_judge
- * says why. */
-bool verdict_bounded(const gnutls_datum_t *chain, unsigned n);
+ * each keeps the bounds (bounds.h) or is trusted, and that key is one. When not, and n is all of the chain,
+ * verdict_judge says why. */
+bool verdict_bounded(const struct trust *trust, const gnutls_datum_t *chain, unsigned n);
 
 /* The alert for a refused handshake, `tls13` chooses between certificate_required and handshake_failure. */
 gnutls_alert_description_t verdict_alert(const struct peer *peer, bool tls13);

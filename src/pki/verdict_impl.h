@@ -75,6 +75,7 @@ char *judge_name(struct judge *judge, const struct der *name);
 char *judge_escaped(struct judge *judge, const struct der *bytes);
 char *judge_hex(struct judge *judge, const struct der *bytes);
 char *judge_date(struct judge *judge, time_t t);
+char *judge_fingerprint(struct judge *judge, const gnutls_datum_t *der);
 
 /* The verdict may differ from `t` on. */
 static inline void judge_again_at(struct judge *judge, time_t t)

@@ -48,19 +48,6 @@ static bool valid_at(const struct cert *cert, time_t at)
     return at >= cert->not_before && at <= cert->not_after;
 }
 
-static bool is_anchor(const struct judge *judge, const struct cert *cert, const struct anchor **which)
-{
-    size_t first, n = trust_find(judge->trust, &cert->subject, &first);
-    for (size_t i = 0; i < n; i++) {
-        const struct anchor *a = &judge->trust->anchor[judge->trust->by_subject[first + i]];
-        if (der_equal(&a->cert.whole, &cert->whole)) {
-            *which = a;
-            return true;
-        }
-    }
-    return false;
-}
-
 struct walk {
     const struct judge *judge;
     struct path *paths;
@@ -118,14 +105,14 @@ static void climb(struct walk *w)
 size_t find_paths(const struct judge *judge, struct path paths[static PATHS_MAX], struct path *partial)
 {
     struct walk w = {.judge = judge, .paths = paths, .now = {.n = 1}, .partial = partial};
-    const struct anchor *anchor;
+    const struct anchor *anchor = trust_holds(judge->trust, &judge->cert[0]);
     *partial = (struct path){.n = 0};
-    if (is_anchor(judge, &judge->cert[0], &anchor)) {
+    if (anchor != NULL) {
         paths[0] = (struct path){.n = 1, .anchor = anchor, .pinned = true};
         return 1;
     }
     for (unsigned i = 1; i < judge->n; i++)
-        w.anchored[i] = judge->unreadable[i] == NULL && is_anchor(judge, &judge->cert[i], &anchor);
+        w.anchored[i] = judge->unreadable[i] == NULL && trust_holds(judge->trust, &judge->cert[i]) != NULL;
     climb(&w);
     return w.n_paths;
 }

@@ -1,4 +1,5 @@
 /* Findings: their words, hints and memory. */
+#include <gnutls/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +20,11 @@ static const struct {
     [VERDICT_CHAIN_TOO_LARGE] =
         {"send only your certificate and its intermediates; count them: grep -c BEGIN client.crt",
          "send only the server's certificate and its intermediates"},
-    [VERDICT_OUT_OF_BOUNDS] = {"have it issued with a usual key (RSA of 2048 to 4096 bits, P-256) and "
-                               "without long lists; look at it: "
-                               "openssl x509 -in client.crt -noout -text",
-                               "have it issued with a usual key and without long lists; look at it: openssl "
-                               "x509 -in server.crt -noout "
-                               "-text"},
+    [VERDICT_OUT_OF_BOUNDS] =
+        {"have it issued within the bound; for keys: RSA of 2048 to 8192 bits with the exponent 65537, or "
+         "P-256; "
+         "look at it: openssl x509 -in FILE -noout -text",
+         "have it issued within the bound; look at it: openssl x509 -in FILE -noout -text"},
     [VERDICT_MALFORMED_CERTIFICATE] =
         {"have it issued again; look at it: openssl x509 -in client.crt -noout -text",
          "have it issued again; look at it: openssl x509 -in server.crt -noout -text"},
@@ -170,6 +170,14 @@ char *judge_date(struct judge *judge, time_t t)
 {
     char text[CLOCK_TEXT];
     return noted(judge, strdup(clock_rfc3339(t, text)));
+}
+
+char *judge_fingerprint(struct judge *judge, const gnutls_datum_t *der)
+{
+    unsigned char hash[32];
+    struct der bytes = {hash, sizeof(hash)};
+    return gnutls_hash_fast(GNUTLS_DIG_SHA256, der->data, der->size, hash) < 0 ? NULL
+                                                                               : judge_hex(judge, &bytes);
 }
 
 static void finding_free(struct verdict_finding *finding)

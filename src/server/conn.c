@@ -234,7 +234,7 @@ static int bound(struct conn *conn, gnutls_session_t session, const gnutls_datum
                           n == ARRAY_LEN(chain) ? "the client sent more than 32 certificates"
                                                 : "the client's Certificate message is malformed");
     bool fits = message->size <= MOST_TICKET_CHAIN;
-    if (n == 0 || (fits && verdict_bounded(chain, tls13 ? 1 : n)))
+    if (n == 0 || (fits && verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n)))
         return 0;
     if (judge_chain(conn, chain, n) != 0 || conn->peer->verify != VERIFY_FAILED)
         return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,

@@ -461,7 +461,7 @@ START_TEST(attributes_of_a_name)
         const gnutls_x509_crt_t chain[] = {leaf.crt};
         gnutls_datum_t der = mk_der(leaf.crt);
         expect(trust, chain, 1, NOW, n == 64 ? "" : "out_of_bounds");
-        ck_assert(verdict_bounded(&der, 1) == (n == 64));
+        ck_assert(verdict_bounded(trust, &der, 1) == (n == 64));
         gnutls_free(der.data);
         mk_free(&leaf);
     }

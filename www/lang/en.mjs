@@ -51,7 +51,7 @@ export default {
   found: 'Found', expected: 'Expected',
   above: 'certificate {n} above yours',
   code: {
-    no_certificate: 'No certificate', chain_too_large: 'Chain too large',
+    no_certificate: 'No certificate', chain_too_large: 'Chain too large', out_of_bounds: 'Larger than is read',
     malformed_certificate: 'Malformed certificate', revoked: 'Revoked', self_signed: 'Self-signed',
     intermediate_missing: 'Intermediate missing', issuer_unknown: 'Issuer unknown',
     signature_invalid: 'Signature invalid', ca_not_a_ca: 'Issuer is no CA', wrong_purpose: 'Wrong purpose',
