@@ -238,7 +238,8 @@ static int bound(struct conn *conn, gnutls_session_t session, const gnutls_datum
         return 0;
     if (judge_chain(conn, chain, n) != 0 || conn->peer->verify != VERIFY_FAILED)
         return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
-                          "a certificate that the client sent cannot be read");
+                          fits ? "a certificate that the client sent cannot be read"
+                               : "the client's Certificate message is larger than 48 KiB");
     return refuse(conn, session);
 }
 

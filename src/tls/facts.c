@@ -7,16 +7,17 @@
 /* ECDSA P-256 and AES-128-GCM first by %SERVER_PRECEDENCE; Ed448 is left out (slow, unused), as are DHE and
  * static RSA key exchange. */
 #define PRIORITIES                                                                                           \
-    "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM:+AEAD:+SHA256:+SHA384:"     \
-    "+ECDHE-ECDSA:+ECDHE-RSA:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:"              \
-    "+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-EDDSA-ED25519:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-"   \
-    "RSA-"                                                                                                   \
-    "PSS-SHA256:"                                                                                            \
-    "+SIGN-RSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-RSA-PSS-RSAE-SHA384:+SIGN-RSA-"  \
-    "PSS-SHA384:"                                                                                            \
-    "+SIGN-RSA-SHA384:+SIGN-ECDSA-SHA512:+SIGN-ECDSA-SECP521R1-SHA512:+SIGN-RSA-PSS-RSAE-SHA512:+SIGN-RSA-"  \
-    "PSS-SHA512:"                                                                                            \
-    "+SIGN-RSA-SHA512:+COMP-NULL:+CTYPE-X509:%SERVER_PRECEDENCE"
+    "NONE:+VERS-TLS1.3:+VERS-TLS1.2:"                                                                        \
+    "+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM:+AEAD:+SHA256:+SHA384:"                                    \
+    "+ECDHE-ECDSA:+ECDHE-RSA:"                                                                               \
+    "+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:"                                      \
+    "+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-EDDSA-ED25519:"                                   \
+    "+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-SHA256:+SIGN-RSA-SHA256:"                                       \
+    "+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SECP384R1-SHA384:"                                                       \
+    "+SIGN-RSA-PSS-RSAE-SHA384:+SIGN-RSA-PSS-SHA384:+SIGN-RSA-SHA384:"                                       \
+    "+SIGN-ECDSA-SHA512:+SIGN-ECDSA-SECP521R1-SHA512:"                                                       \
+    "+SIGN-RSA-PSS-RSAE-SHA512:+SIGN-RSA-PSS-SHA512:+SIGN-RSA-SHA512:"                                       \
+    "+COMP-NULL:+CTYPE-X509:%SERVER_PRECEDENCE"
 
 const char TLS_PRIORITIES[] = PRIORITIES;
 const char TLS_PRIORITIES_TICKETS13[] = PRIORITIES ":%NO_TICKETS_TLS12";
