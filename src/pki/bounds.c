@@ -3,9 +3,11 @@
 enum {
     ELEMENTS,
     LEVELS,
+    UNREADABLE,
     OID_OCTETS,
     SERIAL_OCTETS,
     NAME_OCTETS,
+    NAMES_OCTETS,
     NAME_ATTRIBUTES,
     ALT_NAMES,
     DIRECTORY_NAMES,
@@ -16,9 +18,11 @@ enum {
 static const struct bound BOUNDS[] = {
     [ELEMENTS] = {2048, "ASN.1 elements in the chain", true},
     [LEVELS] = {32, "levels of ASN.1", true},
+    [UNREADABLE] = {0, "octets that are no DER", false},
     [OID_OCTETS] = {128, "octets in an object identifier", false},
     [SERIAL_OCTETS] = {64, "octets in a serial number", false},
     [NAME_OCTETS] = {4096, "octets in a name", false},
+    [NAMES_OCTETS] = {8192, "octets in the subjects and issuers of the chain", false},
     [NAME_ATTRIBUTES] = {64, "attributes in a name", false},
     [ALT_NAMES] = {256, "alternative names in the chain", true},
     [DIRECTORY_NAMES] = {16, "directory names among the alternative names", true},
@@ -45,8 +49,13 @@ static bool within(const struct count *c, unsigned which, size_t found)
     return at_most(c, which, 1, found);
 }
 
-/* Elements at this level and below; an extension's value counts as what it holds. */
-static bool elements_hold(const struct count *c, struct der in, unsigned level)
+/* Of an OCTET STRING directly in an Extension: Certificate, TBSCertificate, [3], Extensions, Extension. */
+enum { EXTENSION_VALUE = 5 };
+
+/* Elements at this level and below; an OCTET STRING counts as what it holds. What cannot be read cannot be
+ * counted, but a library that takes more than DER may read on: only within an OCTET STRING that is no
+ * extension's value may be anything. */
+static bool elements_hold(const struct count *c, struct der in, unsigned level, bool strict)
 {
     struct der value;
     unsigned tag;
@@ -57,10 +66,12 @@ static bool elements_hold(const struct count *c, struct der in, unsigned level)
             (tag == DER_OID && !within(c, OID_OCTETS, value.n)))
             return false;
         bool wraps = tag == DER_OCTET_STRING && der_next_is(&value, DER_SEQUENCE);
-        if (((tag & 0x20) != 0 || wraps) && !elements_hold(c, value, level + 1))
+        if ((tag & 0x20) != 0 && !elements_hold(c, value, level + 1, strict))
+            return false;
+        if (wraps && !elements_hold(c, value, level + 1, strict && level == EXTENSION_VALUE))
             return false;
     }
-    return true;
+    return !strict || within(c, UNREADABLE, in.n);
 }
 
 static bool name_holds(const struct count *c, const struct der *name)
@@ -109,8 +120,10 @@ bool bounds_key_holds(const struct cert *cert, struct bound_excess *excess)
 bool bounds_hold(const struct cert *cert, struct bound_sum *sum, struct bound_excess *excess)
 {
     const struct count c = {sum, excess};
-    return elements_hold(&c, cert->whole, 0) && within(&c, SERIAL_OCTETS, cert->serial.n) &&
+    sum->names += cert->issuer.n + cert->subject.n;
+    return elements_hold(&c, cert->whole, 0, true) && within(&c, SERIAL_OCTETS, cert->serial.n) &&
            name_holds(&c, &cert->issuer) && name_holds(&c, &cert->subject) &&
+           at_most(&c, NAMES_OCTETS, sum->times, sum->names) &&
            alt_names_hold(&c, cert, EXT_SUBJECT_ALT_NAME) && alt_names_hold(&c, cert, EXT_ISSUER_ALT_NAME) &&
            key_holds(&c, cert);
 }

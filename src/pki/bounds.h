@@ -21,7 +21,7 @@ struct bound_excess {
  * chosen to talk to, a server, may have N times as many names and elements. */
 struct bound_sum {
     size_t times;
-    size_t elements, alt_names;
+    size_t elements, alt_names, names;
 };
 
 /* True when `cert`, which cert_parse has read, keeps all bounds, and the chain with it: `sum` grows by it.

@@ -282,3 +282,26 @@ void certinfo_free(struct certinfo *info)
     free(info->authority_key_id);
     free(info);
 }
+
+static size_t name_bytes(const struct certname *name)
+{
+    size_t n = name->der_len + (name->text != NULL ? strlen(name->text) : 0);
+    for (size_t i = 0; i < name->n; i++)
+        n += sizeof(name->attr[i]) + name->attr[i].len;
+    return n;
+}
+
+static size_t values_bytes(const struct certvalues *values)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < values->n; i++)
+        n += sizeof(values->v[i]) + strlen(values->v[i].text) + values->v[i].len;
+    return n;
+}
+
+size_t certinfo_bytes(const struct certinfo *info)
+{
+    return sizeof(*info) + name_bytes(&info->subject) + name_bytes(&info->issuer) + strlen(info->serial) +
+           values_bytes(&info->dns_names) + values_bytes(&info->emails) + values_bytes(&info->ips) +
+           values_bytes(&info->uris) + values_bytes(&info->extended_key_usage);
+}

@@ -69,6 +69,8 @@ struct certinfo {
  * that is malformed by itself (a SAN, say) is left out rather than failing the whole. */
 MUST_CHECK int certinfo_new(gnutls_x509_crt_t crt, struct certinfo **out, struct err *err);
 void certinfo_free(struct certinfo *info);
+/* The memory that it takes, about. */
+size_t certinfo_bytes(const struct certinfo *info);
 
 /* Parses a DER name, e.g. one of the CA names that were advertised. 0 or ERR_SYNTAX/ERR_NOMEM. */
 MUST_CHECK int certname_init(struct certname *name, const gnutls_datum_t *der, struct err *err);

@@ -121,6 +121,13 @@ static bool string_to_utf8(unsigned tag, const struct der *value, struct buf *ou
     }
 }
 
+static void put_octet(struct buf *out, unsigned char octet)
+{
+    static const char digit[] = "0123456789ABCDEF";
+    const char text[] = {'\\', digit[octet >> 4], digit[octet & 15]};
+    buf_put(out, text, sizeof(text));
+}
+
 /* RFC 4514 section 2.4, and every unsafe or invalid octet as \XX besides. */
 static void put_value(struct buf *out, const unsigned char *s, size_t n)
 {
@@ -129,7 +136,7 @@ static void put_value(struct buf *out, const unsigned char *s, size_t n)
         size_t len = text_utf8_char(s + i, n - i, &cp);
         if (len == 0 || text_is_unsafe(cp)) {
             for (size_t k = 0; k < (len == 0 ? 1 : len); k++)
-                buf_printf(out, "\\%02X", s[i + k]);
+                put_octet(out, s[i + k]);
             i += len == 0 ? 1 : len;
             continue;
         }

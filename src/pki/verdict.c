@@ -273,6 +273,27 @@ gnutls_alert_description_t verdict_alert(const struct peer *peer, bool tls13)
     return alert == GNUTLS_A_CERTIFICATE_REQUIRED && !tls13 ? GNUTLS_A_HANDSHAKE_FAILURE : alert;
 }
 
+static size_t findings_bytes(const struct verdict_finding *finding, size_t n)
+{
+    size_t bytes = n * sizeof(*finding);
+    for (size_t i = 0; i < n; i++) {
+        const char *const text[] = {finding[i].reason, finding[i].hint, finding[i].value,
+                                    finding[i].expected};
+        for (size_t k = 0; k < ARRAY_LEN(text); k++)
+            bytes += text[k] != NULL ? strlen(text[k]) : 0;
+    }
+    return bytes;
+}
+
+size_t peer_bytes(const struct peer *peer)
+{
+    size_t bytes = sizeof(*peer) + findings_bytes(peer->errors, peer->n_errors) +
+                   findings_bytes(peer->warnings, peer->n_warnings);
+    for (size_t i = 0; i < peer->n_chain; i++)
+        bytes += certinfo_bytes(peer->chain[i]);
+    return bytes;
+}
+
 struct peer *peer_ref(struct peer *peer)
 {
     if (peer != NULL)

@@ -83,6 +83,9 @@ bool verdict_bounded(const struct trust *trust, const gnutls_datum_t *chain, uns
 /* The alert for a refused handshake, `tls13` chooses between certificate_required and handshake_failure. */
 gnutls_alert_description_t verdict_alert(const struct peer *peer, bool tls13);
 
+/* The memory that it takes, about: a stranger chooses how long names and reasons are. */
+size_t peer_bytes(const struct peer *peer);
+
 struct peer *peer_ref(struct peer *peer);
 void peer_unref(struct peer *peer);
 

@@ -229,17 +229,26 @@ static int bound(struct conn *conn, gnutls_session_t session, const gnutls_datum
     bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
     gnutls_datum_t chain[CHAIN_MOST_READ];
     unsigned n;
-    if (!certificate_chain((struct wire){message->data, message->size}, tls13, chain, ARRAY_LEN(chain), &n))
-        return refuse_for(conn, n == ARRAY_LEN(chain) ? GNUTLS_A_BAD_CERTIFICATE : GNUTLS_A_DECODE_ERROR,
-                          n == ARRAY_LEN(chain) ? "the client sent more than 32 certificates"
-                                                : "the client's Certificate message is malformed");
-    bool fits = message->size <= MOST_TICKET_CHAIN;
-    if (n == 0 || (fits && verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n)))
+    switch (
+        certificate_chain((struct wire){message->data, message->size}, tls13, chain, ARRAY_LEN(chain), &n)) {
+    case CERTIFICATE_FINE:
+        break;
+    case CERTIFICATE_MALFORMED:
+        return refuse_for(conn, GNUTLS_A_DECODE_ERROR, "the client's Certificate message is malformed");
+    case CERTIFICATE_MANY:
+        return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE, "the client sent more than 32 certificates");
+    case CERTIFICATE_EXTENSION:
+        return refuse_for(conn, GNUTLS_A_UNSUPPORTED_EXTENSION,
+                          "the client's Certificate message has extensions that were not asked for");
+    }
+    if (message->size > MOST_TICKET_CHAIN)
+        return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
+                          "the client's Certificate message is larger than 48 KiB");
+    if (n == 0 || verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n))
         return 0;
     if (judge_chain(conn, chain, n) != 0 || conn->peer->verify != VERIFY_FAILED)
         return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
-                          fits ? "a certificate that the client sent cannot be read"
-                               : "the client's Certificate message is larger than 48 KiB");
+                          "a certificate that the client sent cannot be read");
     return refuse(conn, session);
 }
 
@@ -259,8 +268,11 @@ static int on_handshake_message(gnutls_session_t session, unsigned type, unsigne
 {
     (void)when;
     struct conn *conn = of_session(session);
-    if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
+    if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO) {
         server_handshake_talks(conn->server, conn);
+        if (!client_hello_affordable(message->data, message->size, &conn->hello_items))
+            return refuse_for(conn, GNUTLS_A_HANDSHAKE_FAILURE, "the ClientHello lists more than is read");
+    }
     record_message(conn->record, incoming ? RECORD_CLIENT : RECORD_SERVER, type, message->data, message->size,
                    clock_mono_us());
     int rc = 0;

@@ -7,6 +7,9 @@
 #include "pki/chain.h"
 
 enum { BUCKETS = 256, WAYS = 4, KEY = CHAIN_DIGEST };
+/* Most bytes of a verdict that is kept, 16 MiB in all; an ordinary one has 4 KiB. Of longer ones a stranger
+ * could make it keep hundreds of megabytes. */
+enum { PEER_BYTES = 16 * 1024 };
 
 /* Set-associative: a chain has WAYS places, chosen by its hash; the one that was used longest ago gives way.
  * An attacker who fills it costs others a judgement, no more. */
@@ -93,7 +96,7 @@ int peer_cache_judge(struct peer_cache *cache, const struct verdict_question *qu
         }
     }
     int rc = verdict_judge(question, out, err);
-    if (rc == 0 && cacheable)
+    if (rc == 0 && cacheable && peer_bytes(*out) <= PEER_BYTES)
         store(cache, key, *out);
     return rc;
 }

@@ -120,6 +120,36 @@ static bool read_key_share(struct wire data, struct client_hello *out)
     return true;
 }
 
+static unsigned count_identities(struct wire data)
+{
+    struct wire identities, item, age;
+    unsigned n = 0;
+    if (!wire_vector16(&data, &identities))
+        return 0;
+    while (wire_vector16(&identities, &item) && wire_bytes(&identities, 4, &age))
+        n++;
+    return n;
+}
+
+bool client_hello_affordable(const uint8_t *body, size_t len, unsigned *items)
+{
+    enum { SUITE = 1, EXTENSION = 2, IDENTITY = 16 };
+    struct wire in = {body, len}, random, part, data;
+    uint16_t version, type;
+    if (!wire_u16(&in, &version) || !wire_bytes(&in, RANDOM_BYTES, &random) || !wire_vector8(&in, &part) ||
+        !wire_vector16(&in, &part))
+        return true;
+    *items += SUITE * (unsigned)(part.n / 2);
+    if (!wire_vector8(&in, &part) || !wire_vector16(&in, &part))
+        return *items <= HELLO_MOST_ITEMS;
+    while (*items <= HELLO_MOST_ITEMS && wire_u16(&part, &type) && wire_vector16(&part, &data)) {
+        *items += EXTENSION;
+        if (type == EXT_PRE_SHARED_KEY)
+            *items += IDENTITY * count_identities(data);
+    }
+    return *items <= HELLO_MOST_ITEMS;
+}
+
 static bool read_pre_shared_key(struct wire data, struct client_hello *out)
 {
     struct wire identities, binders, item, age;

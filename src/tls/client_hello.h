@@ -32,6 +32,12 @@ struct client_hello {
  * (then *out holds nothing of use). */
 MUST_CHECK int client_hello_parse(const uint8_t *body, size_t len, struct client_hello *out, struct err *err);
 
+/* What it costs to read, before anybody reads it: each suite is one item, an extension two, a PSK identity,
+ * for which GnuTLS may derive a ticket key, sixteen. *items grows by them, over the hellos of a handshake.
+ * False: there are more than HELLO_MOST_ITEMS. A malformed one is for others to refuse. */
+enum { HELLO_MOST_ITEMS = 8192 };
+MUST_CHECK bool client_hello_affordable(const uint8_t *body, size_t len, unsigned *items);
+
 /* The same in as few bytes as it takes, for keeping with a connection: hello_pack_read gives back what went
  * in. */
 struct hello_pack {

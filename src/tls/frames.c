@@ -8,6 +8,7 @@ static void begin(struct frames *f)
 {
     f->have = f->n_body = 0;
     f->type = f->header[0];
+    f->n++;
     f->left = (uint16_t)(f->header[3] << 8 | f->header[4]);
 }
 

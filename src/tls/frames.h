@@ -22,6 +22,7 @@ struct frames {
     uint8_t body[2]; /* the first bytes of that frame's content: an alert's level and description */
     uint8_t n_body;
     uint16_t left; /* bytes of that frame that did not come yet */
+    uint32_t n;    /* frames that began */
 };
 
 /* Takes the next bytes of the stream. True when a ChangeCipherSpec went by among them. */

@@ -26,8 +26,8 @@ static int on_certificate(struct proof_trail *trail, gnutls_session_t session, c
     gnutls_datum_t chain[CHAIN_MOST_READ];
     unsigned n;
     trail->presented = trail->verified = false;
-    if (!certificate_chain((struct wire){body->data, body->size}, is_tls13(session), chain, ARRAY_LEN(chain),
-                           &n))
+    if (certificate_chain((struct wire){body->data, body->size}, is_tls13(session), chain, ARRAY_LEN(chain),
+                          &n) != CERTIFICATE_FINE)
         return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
     if (n == 0)
         return 0;

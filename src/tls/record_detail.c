@@ -174,12 +174,12 @@ static bool put_certificate(struct wire_out *out, struct wire certificate)
 
 static bool keep_certificate(struct keep *k)
 {
-    struct wire list, certificate;
+    struct wire list, certificate, extensions;
     size_t before = k->out->n;
     if (!certificate_list(k->body, k->tls13, &list))
         return false;
     while (list.n > 0) {
-        if (!certificate_next(&list, k->tls13, &certificate))
+        if (!certificate_next(&list, k->tls13, &certificate, &extensions))
             return false;
         if (!put_certificate(k->out, certificate))
             return k->out->n > before; /* those before it stay; none at all would look like an empty list */

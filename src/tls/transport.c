@@ -214,6 +214,12 @@ static int drive_handshake(struct transport *t)
         }
         /* GnuTLS also says "again" between the records of a long message. Only when the socket has no more
          * may MHD sleep: its epoll tells of new bytes, not of those that still lie there. */
+        if (rc == GNUTLS_E_AGAIN && t->flooded) {
+            transport_refuse(t, GNUTLS_A_UNEXPECTED_MESSAGE,
+                             "the client's handshake has too many records or bytes");
+            fail(t, GNUTLS_E_UNEXPECTED_PACKET);
+            return 0;
+        }
         if (rc == GNUTLS_E_AGAIN && !turn_expired(t)) {
             if (t->blocked)
                 return GNUTLS_E_AGAIN;

@@ -95,7 +95,9 @@ struct transport {
     bool head_next;       /* the next bytes to send are a response's head */
     bool left;            /* the peer closed its side */
     bool blocked;         /* the socket had no bytes or no room during the library's last call */
+    bool flooded;         /* the peer's side of the handshake is longer than any is */
     bool flight_grown;    /* the send buffer was enlarged for a long flight */
+    uint32_t n_shaken;    /* bytes of the handshake that came */
     uint8_t n_warnings;   /* warning alerts and renegotiation requests so far */
     int alert;            /* the alert that the verify function wants, -1: none */
     uint32_t linger_left; /* bytes that will still be thrown away */

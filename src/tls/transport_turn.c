@@ -8,6 +8,9 @@
 
 /* Room for the longest flight of a server: a CA list of 64 KiB and a chain. */
 enum { FLIGHT_BYTES = 192 * 1024 };
+/* The longest handshake of a peer: two hellos with tickets, a chain, all in small records. Each record costs
+ * by itself, however little it holds, and GnuTLS reads on as long as there are some. */
+enum { MOST_SHAKEN = 256 * 1024, MOST_RECORDS = 256 };
 
 /* Bytes that GnuTLS took or gave, in that order. */
 static void watch(struct transport *t, enum record_side from, const void *data, size_t n)
@@ -20,6 +23,12 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
 {
     struct transport *t = ptr;
     ssize_t n;
+    if (t->flooded) {
+        /* No error, after which nothing could be said to the peer: drive_handshake ends it. */
+        t->blocked = true;
+        gnutls_transport_set_errno(t->session, EAGAIN);
+        return -1;
+    }
     if (t->worker) {
         n = inflow_read(&t->in, t->worker, t->fd, data, size);
     } else {
@@ -34,8 +43,11 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
         n = -1;
     }
     t->left = t->left || n == 0;
-    if (n > 0)
+    if (n > 0 && t->state == TRANSPORT_HANDSHAKE) {
         watch(t, RECORD_CLIENT, data, (size_t)n);
+        t->n_shaken += (uint32_t)n;
+        t->flooded = t->n_shaken > MOST_SHAKEN || t->frames[RECORD_CLIENT].n > MOST_RECORDS;
+    }
     if (n < 0) {
         t->blocked = t->blocked || errno == EAGAIN || errno == EWOULDBLOCK;
         gnutls_transport_set_errno(t->session, errno);

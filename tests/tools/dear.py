@@ -36,6 +36,12 @@ def tlv(tag, *parts):
     return bytes((tag, 0x80 | len(size))) + size + body
 
 
+def long_form(tag, *parts):
+    """With a length that is longer than it needs to be: BER, which some readers take."""
+    body = b"".join(parts)
+    return bytes((tag, 0x84)) + len(body).to_bytes(4, "big") + body
+
+
 def seq(*parts):
     return tlv(0x30, *parts)
 
@@ -640,6 +646,12 @@ def names(w):
         half = certificate(name("Half"), p256(), who, True)
         w.chain(f"issuer-name-{title}-1", "name", f"issuer of the issuer: {what}",
                 [w.leaf(Name(name("Half"), p256())), half], w.key)
+    # As long as a name may be, and written in many more characters; named in every reason.
+    for title, size, n in (("teletex-13", 1000, 13), ("teletex-6", 2250, 6), ("teletex-3", 4060, 3)):
+        who = Name(seq(set_(seq(oid(CN), tlv(20, b"\x80" * size)))), p256())
+        made = [certificate(who.subject, who.key, who if i % 2 else w.root, ids=False, signature=ecdsa_junk()) for i in range(n)]
+        w.chain(f"names-{title}", "name", f"{n} CAs of one name of {size} control characters",
+                [w.leaf(who, subject=who.subject, ids=False)] + made, w.key)
     rdns = fill(lambda i: set_(attribute(CN, "")), 1800)
     who = Name(seq(*rdns), p256())
     made = [certificate(who.subject, who.key, who, True, serial=None) for _ in range(7)]
@@ -675,6 +687,21 @@ def alternative_names(w):
         w.good(f"good-san-{title}", "name", what + "; really issued", w.root, exts=[san(*many)])
     one = explicit(4, seq(*fill(lambda i: set_(attribute(CN, "")), 30000)))
     w.good("good-san-dirname-one", "name", "one directory name with thousands of RDNs in the SAN", w.root, exts=[san(one)])
+    for title, make in many_names():
+        if title not in ("dns-short", "dns-empty", "dirname", "ip", "othername"):
+            continue
+        many = fill(make, ROOM)
+        for what, ext in (
+            ("san", extension("2.5.29.17", long_form(0x30, *many))),
+            ("ian", extension("2.5.29.18", long_form(0x30, *many))),
+            ("first", extension("2.5.29.17", seq(long_form(0x82, b"a"), *many))),
+        ):
+            ders = [w.leaf(w.nobody, exts=[ext])]
+            w.chain(f"ber-{what}-{title}", "name", f"{len(many)} names of the kind {title}, {what} not in DER", ders, w.key)
+    who = Name(name("BER"), p256())
+    many = extension("2.5.29.17", long_form(0x30, *fill(lambda i: dns(""), ROOM)))
+    above = certificate(who.subject, who.key, w.root, True, signature=ecdsa_junk(), exts=[many])
+    w.chain("ber-issuer", "name", "an issuer with thousands of names, not in DER", [w.leaf(who), above], w.key)
     w.good("good-san-value", "name", "one DNS name of 30,000 octets", w.root, exts=[san(dns("a." * 15000 + "a"))])
 
 

@@ -690,6 +690,84 @@ def large():
     state("OCSP responses of 80 KB: refused", why)
 
 
+def ends(what, alert, act):
+    """An attempt that has to end with the alert."""
+    why = "served"
+    try:
+        c = new13(PORTS["request"])
+        act(c)
+        c.get("/livez")
+    except TlsError as e:
+        why = None if str(e) == "alert " + alert else str(e)
+    end_all()
+    state(what, why)
+
+
+def entry(*extensions):
+    def act(c):
+        c.hello(extra=extension(5, b"\1\0\0\0\0"))
+        c.server()
+        one = tls.vector(3, STRANGER.chain[0]) + tls.vector(2, b"".join(extensions))
+        c.certificate(body=tls.vector(1, b"") + tls.vector(3, one))
+        c.certificate_verify(STRANGER.key)
+        c.finished()
+
+    return act
+
+
+def small_records(size):
+    """Each handshake message of the client behind its hello in records of so many bytes."""
+
+    def act(c):
+        c.hello()
+        c.server()
+        send = c.send_record
+
+        def split(kind, data):
+            for at in range(0, len(data), size):
+                send(kind, data[at : at + size])
+
+        c.send_record = split
+        c.certificate(STRANGER.chain)
+        c.send_record = send
+        c.certificate_verify(STRANGER.key)
+        c.finished()
+
+    return act
+
+
+def crowded(**hello):
+    def act(c):
+        c.hello(**hello)
+        c.server()
+
+    return act
+
+
+def costly():
+    """What makes the library lose memory, or read on and on, before anybody has proved anything."""
+    response = extension(5, b"\1" + tls.vector(3, bytes(100)))
+    ends("two responses in an entry", "unsupported_extension", entry(response, response))
+    ends("an extension behind the response", "unsupported_extension", entry(response, extension(77, b"")))
+    ends("an extension that was not asked for", "unsupported_extension", entry(extension(18, b"")))
+    ends("bytes behind the response", "unsupported_extension", entry(response, b"\0\5\0"))
+    ends("a Certificate in records of one byte", "unexpected_message", small_records(1))
+    why = None
+    try:
+        c = new13(PORTS["request"])
+        small_records(5)(c)
+        c.get("/livez")
+    except TlsError as e:
+        why = str(e)
+    end_all()
+    state("a Certificate in records of five bytes: served", why)
+    noise = [Psk(os.urandom(16), 0) for _ in range(600)]
+    ends("six hundred PSK identities", "handshake_failure", crowded(psks=noise))
+    ends("nine thousand suites", "handshake_failure", crowded(suites=[0x1301] + [0xFF00] * 9000))
+    ends("five thousand extensions", "handshake_failure",
+         crowded(extra=b"".join(extension(0x4000 + i) for i in range(5000))))  # fmt: skip
+
+
 def old_hello(name):
     c, why = new12(PORTS[name]), "served"
     try:
@@ -709,6 +787,7 @@ def main():
         honest(name)
         nobody(name)
     large()
+    costly()
     old_hello("request")
     old_hello("require")
     loots = {name: Loot(name) for name in PORTS}
