@@ -207,7 +207,7 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
     judge->nomem = judge->any_excess = false;
     judge->again = PEER_NEVER;
     judge->n = 0;
-    judge->n_edges = judge->n_bad_edges = 0;
+    judge->n_edges = judge->n_bad = 0;
     judge->sum = (struct bound_sum){.times = question->purpose == PURPOSE_SERVER ? SERVER_TIMES : 1};
     memset(judge->crt, 0, sizeof(judge->crt));
     memset(judge->unreadable, 0, sizeof(judge->unreadable));

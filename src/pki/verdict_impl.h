@@ -27,9 +27,10 @@ struct edge {
     const struct cert *above;
     bool holds;
 };
-/* A chain in which so many signatures do not hold is nobody's honest one: each costs what a key costs, and a
- * stranger can send as many as there are certificates. */
-enum { EDGES_MAX = 64, BAD_EDGES_MAX = 2 };
+/* A chain in which so many certificates have a signature that does not hold is nobody's honest one: each
+ * costs what a key costs, and a stranger can send as many as there are certificates. One that several CAs of
+ * its issuer's name could have signed counts once. */
+enum { EDGES_MAX = 64, BAD_MAX = 2 };
 
 struct judge {
     const struct verdict_question *question;
@@ -44,7 +45,7 @@ struct judge {
     struct bound_sum sum; /* of those that were read */
     unsigned n;
     struct edge edge[EDGES_MAX]; /* signatures that were checked */
-    unsigned n_edges, n_bad_edges;
+    unsigned n_edges, n_bad;
     struct findings *found; /* where findings go now */
     bool nomem;
     time_t again;

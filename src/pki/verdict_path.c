@@ -148,13 +148,21 @@ static const struct edge *edge_find(const struct judge *judge, const struct path
 bool path_hopeless(const struct judge *judge, const struct path *path)
 {
     unsigned length = path_length(path);
-    if (judge->n_bad_edges >= BAD_EDGES_MAX)
+    if (judge->n_bad >= BAD_MAX)
         return true;
     for (unsigned i = 0; i + 1 < length; i++) {
         const struct edge *known = edge_find(judge, path, i);
         if (known != NULL && !known->holds)
             return true;
     }
+    return false;
+}
+
+static bool failed_before(const struct judge *judge, unsigned below)
+{
+    for (unsigned i = 0; i < judge->n_edges; i++)
+        if (judge->edge[i].below == below && !judge->edge[i].holds)
+            return true;
     return false;
 }
 
@@ -167,7 +175,8 @@ static bool signature_holds(struct judge *judge, const struct path *path, unsign
     gnutls_x509_crt_t issuer = path_crt(judge, path, depth + 1);
     bool holds = judge->n_edges < EDGES_MAX && issuer != NULL &&
                  cert_signature_holds(cert->sign, &cert->tbs, &cert->signature, issuer);
-    judge->n_bad_edges += !holds;
+    if (!holds && !failed_before(judge, path->sent[depth]))
+        judge->n_bad++;
     if (judge->n_edges < EDGES_MAX)
         judge->edge[judge->n_edges++] =
             (struct edge){path->sent[depth], path_cert(judge, path, depth + 1), holds};

@@ -447,6 +447,43 @@ START_TEST(garbage_among_the_certificates)
 }
 END_TEST
 
+/* A CA that has had several keys under one name, before there were key identifiers: any of them may have
+ * signed. */
+START_TEST(keys_of_one_name)
+{
+    struct mk_spec spec = {.dn = "CN=Often renewed,O=mtlsd practice",
+                           .flags = MK_CA | MK_NO_SKI | MK_NO_AKI,
+                           .path_len = -1,
+                           .not_before = NOW - 100 * DAY,
+                           .not_after = NOW + 100 * DAY};
+    enum { KEYS = 5 };
+    struct mk_pair ca[KEYS];
+    gnutls_x509_crt_t cas[KEYS + 1] = {NULL};
+    for (size_t i = 0; i < KEYS; i++) {
+        ca[i] = mk_make(&spec, NULL);
+        cas[i] = ca[i].crt;
+    }
+    struct trust *trust = make_trust(&DEFAULTS, cas, NULL, 0);
+    struct mk_spec leaf_spec = {.dn = "CN=alice",
+                                .flags = MK_NO_AKI,
+                                .path_len = -1,
+                                .not_before = NOW - 10 * DAY,
+                                .not_after = NOW + 50 * DAY};
+    for (size_t i = 0; i < KEYS; i++) {
+        struct mk_pair leaf = mk_make(&leaf_spec, &ca[i]);
+        const gnutls_x509_crt_t chain[] = {leaf.crt};
+        struct peer *peer = judge(trust, chain, 1, NOW);
+        for (size_t k = 0; k < peer->n_errors; k++) /* it has no key identifiers, and nothing else */
+            ck_assert_int_eq(peer->errors[k].code, VERDICT_MALFORMED_CERTIFICATE);
+        peer_unref(peer);
+        mk_free(&leaf);
+    }
+    trust_unref(trust);
+    for (size_t i = 0; i < KEYS; i++)
+        mk_free(&ca[i]);
+}
+END_TEST
+
 /* As many attributes in a name as are looked at, and one more. */
 START_TEST(attributes_of_a_name)
 {
@@ -787,6 +824,7 @@ Suite *suite_verdict(void)
     tcase_add_test(tcase, nothing_trusted);
     tcase_add_test(tcase, alternative_ways_up);
     tcase_add_test(tcase, garbage_among_the_certificates);
+    tcase_add_test(tcase, keys_of_one_name);
     tcase_add_test(tcase, attributes_of_a_name);
     tcase_add_test(tcase, excess_behind_a_good_path);
     tcase_add_test(tcase, host_names);
