@@ -18,7 +18,7 @@ enum {
 static const struct bound BOUNDS[] = {
     [ELEMENTS] = {2048, "ASN.1 elements in the chain", true},
     [LEVELS] = {32, "levels of ASN.1", true},
-    [UNREADABLE] = {0, "octets that are no DER", false},
+    [UNREADABLE] = {0, "octets of alternative names that are no DER", false},
     [OID_OCTETS] = {128, "octets in an object identifier", false},
     [SERIAL_OCTETS] = {64, "octets in a serial number", false},
     [NAME_OCTETS] = {4096, "octets in a name", false},
@@ -49,13 +49,8 @@ static bool within(const struct count *c, unsigned which, size_t found)
     return at_most(c, which, 1, found);
 }
 
-/* Of an OCTET STRING directly in an Extension: Certificate, TBSCertificate, [3], Extensions, Extension. */
-enum { EXTENSION_VALUE = 5 };
-
-/* Elements at this level and below; an OCTET STRING counts as what it holds. What cannot be read cannot be
- * counted, but a library that takes more than DER may read on: only within an OCTET STRING that is no
- * extension's value may be anything. */
-static bool elements_hold(const struct count *c, struct der in, unsigned level, bool strict)
+/* Elements at this level and below; an OCTET STRING counts as what it holds, as far as that can be read. */
+static bool elements_hold(const struct count *c, struct der in, unsigned level)
 {
     struct der value;
     unsigned tag;
@@ -66,12 +61,22 @@ static bool elements_hold(const struct count *c, struct der in, unsigned level, 
             (tag == DER_OID && !within(c, OID_OCTETS, value.n)))
             return false;
         bool wraps = tag == DER_OCTET_STRING && der_next_is(&value, DER_SEQUENCE);
-        if ((tag & 0x20) != 0 && !elements_hold(c, value, level + 1, strict))
-            return false;
-        if (wraps && !elements_hold(c, value, level + 1, strict && level == EXTENSION_VALUE))
+        if (((tag & 0x20) != 0 || wraps) && !elements_hold(c, value, level + 1))
             return false;
     }
-    return !strict || within(c, UNREADABLE, in.n);
+    return true;
+}
+
+/* What cannot be read cannot be counted, but a library that takes more than DER may read on. LEVELS has
+ * bounded how deep this goes. */
+static bool is_der(const struct count *c, struct der in)
+{
+    struct der value;
+    unsigned tag;
+    while (der_any(&in, &tag, &value, NULL))
+        if ((tag & 0x20) != 0 && !is_der(c, value))
+            return false;
+    return within(c, UNREADABLE, in.n);
 }
 
 static bool name_holds(const struct count *c, const struct der *name)
@@ -94,7 +99,11 @@ static bool alt_names_hold(const struct count *c, const struct cert *cert, enum 
     struct der in = cert->ext[id].value, names, value;
     unsigned type;
     size_t directories = 0;
-    if (!cert->ext[id].present || !der_take(&in, DER_SEQUENCE, &names))
+    if (!cert->ext[id].present)
+        return true;
+    if (!is_der(c, in))
+        return false;
+    if (!der_take(&in, DER_SEQUENCE, &names))
         return true;
     while (cert_general_name(&names, &type, &value)) {
         directories += type == NAME_DIRECTORY;
@@ -121,7 +130,7 @@ bool bounds_hold(const struct cert *cert, struct bound_sum *sum, struct bound_ex
 {
     const struct count c = {sum, excess};
     sum->names += cert->issuer.n + cert->subject.n;
-    return elements_hold(&c, cert->whole, 0, true) && within(&c, SERIAL_OCTETS, cert->serial.n) &&
+    return elements_hold(&c, cert->whole, 0) && within(&c, SERIAL_OCTETS, cert->serial.n) &&
            name_holds(&c, &cert->issuer) && name_holds(&c, &cert->subject) &&
            at_most(&c, NAMES_OCTETS, sum->times, sum->names) &&
            alt_names_hold(&c, cert, EXT_SUBJECT_ALT_NAME) && alt_names_hold(&c, cert, EXT_ISSUER_ALT_NAME) &&

@@ -14,18 +14,15 @@ const struct verdict_row VERDICT_ROWS[VERDICT_CODE_COUNT] = {
 enum { SERVER_TIMES = 16 };
 
 /* Whether a chain may grow by a certificate. A trusted CA that is sent along is as its operator wants it, and
- * counts for nothing. */
+ * counts for nothing; so does one that is too large, for those behind it. */
 static bool fits(const struct trust *trust, const struct cert *cert, struct bound_sum *sum,
                  struct bound_excess *excess)
 {
     struct bound_sum before = *sum;
-    if (bounds_hold(cert, sum, excess))
+    if (trust_holds(trust, cert) != NULL || bounds_hold(cert, sum, excess))
         return true;
-    if (trust_holds(trust, cert) == NULL)
-        return false;
     *sum = before;
-    *excess = (struct bound_excess){0};
-    return true;
+    return false;
 }
 
 static int read_one(struct judge *judge, struct peer *peer, unsigned i, struct err *err)
@@ -92,9 +89,10 @@ static void add_unreadable(struct judge *judge, unsigned i)
         char *most = judge_text(judge, "at most %zu %s", excess->most, what);
         /* It is not named, but somebody may look for it. */
         char *mark = judge_fingerprint(judge, &judge->question->chain[i]);
-        finding_add(judge, VERDICT_OUT_OF_BOUNDS, (int)i, judge_text(judge, "%s%zu", more, found), most,
-                    "the certificate was not read: %s%zu %s, where at most %zu are read (its SHA-256 is %s)",
-                    more, found, what, excess->most, mark != NULL ? mark : "not known");
+        finding_add(
+            judge, VERDICT_OUT_OF_BOUNDS, (int)i, judge_text(judge, "%s%zu", more, found), most,
+            "the certificate was not read: it has %s%zu %s, and at most %zu are read (its SHA-256 is %s)",
+            more, found, what, excess->most, mark != NULL ? mark : "not known");
         free(most);
         free(mark);
         return;
@@ -155,10 +153,12 @@ static void judge_chain(struct judge *judge)
      * faults. Every one of them tells when its faults may go away. */
     for (size_t i = 0; i < n && (i == 0 || best.n_errors > 0) && !judge->nomem; i++) {
         size_t before = best.n_errors;
-        if (i > 0 && path_hopeless(judge, &paths[i]))
-            continue;
         judge->found = &trial;
         judge->again = again;
+        if (i > 0 && path_hopeless(judge, &paths[i])) {
+            again = judge->again;
+            continue;
+        }
         check_path(judge, &paths[i], i == 0);
         if (i == 0 || trial.n_errors < before) {
             chosen = i;

@@ -27,9 +27,9 @@ struct edge {
     const struct cert *above;
     bool holds;
 };
-/* A chain in which so many certificates have a signature that does not hold is nobody's honest one: each
- * costs what a key costs, and a stranger can send as many as there are certificates. One that several CAs of
- * its issuer's name could have signed counts once. */
+/* A chain in which so many signatures do not hold is nobody's honest one: each costs what a key costs, and a
+ * stranger can send as many as there are certificates. Of those by trusted CAs of one name only the first
+ * counts. */
 enum { EDGES_MAX = 64, BAD_MAX = 2 };
 
 struct judge {
@@ -110,7 +110,7 @@ size_t find_paths(const struct judge *judge, struct path paths[static PATHS_MAX]
  * or say: name constraints, revocation. `lone`: no other path was looked at before. */
 void check_path(struct judge *judge, const struct path *path, bool lone);
 /* Whether a signature of the path is known not to hold, or may not be looked at any more. */
-bool path_hopeless(const struct judge *judge, const struct path *path);
+bool path_hopeless(struct judge *judge, const struct path *path);
 /* verdict_issuer.c: why nothing trusted stands above the last certificate of a partial path. */
 void explain_missing_issuer(struct judge *judge, const struct path *partial);
 

@@ -82,7 +82,7 @@ void explain_missing_issuer(struct judge *judge, const struct path *partial)
         if (partial->n == 1) {
             finding_add(judge, VERDICT_SELF_SIGNED, 0, judge_name(judge, &top->subject),
                         "a certificate signed by a configured CA",
-                        "the certificate is self-signed: it names itself as its issuer");
+                        "the certificate names itself as its issuer");
             return;
         }
         finding_add(judge, VERDICT_ISSUER_UNKNOWN, depth, judge_name(judge, &top->subject),

@@ -1,5 +1,6 @@
-/* From the leaf to a trusted CA. Which certificates hang together follows from names and key identifiers;
- * whether the path holds is GnuTLS's to say, after the checks that it does not make. */
+/* From the leaf to a trusted CA. Which certificates hang together follows from names and key identifiers.
+ * What is said of a path begins with what is cheap; GnuTLS has its say where nothing else speaks against it.
+ */
 #include <stdlib.h>
 
 #include "pki/verdict_impl.h"
@@ -145,17 +146,22 @@ static const struct edge *edge_find(const struct judge *judge, const struct path
     return NULL;
 }
 
-bool path_hopeless(const struct judge *judge, const struct path *path)
+bool path_hopeless(struct judge *judge, const struct path *path)
 {
     unsigned length = path_length(path);
-    if (judge->n_bad >= BAD_MAX)
-        return true;
     for (unsigned i = 0; i + 1 < length; i++) {
         const struct edge *known = edge_find(judge, path, i);
         if (known != NULL && !known->holds)
             return true;
     }
-    return false;
+    if (judge->n_bad < BAD_MAX)
+        return false;
+    /* It would come first when the dates of its certificates change their order. */
+    for (unsigned i = 0; i < length; i++) {
+        judge_again_at(judge, path_cert(judge, path, i)->not_before);
+        judge_again_at(judge, path_cert(judge, path, i)->not_after + 1);
+    }
+    return true;
 }
 
 static bool failed_before(const struct judge *judge, unsigned below)
@@ -175,7 +181,9 @@ static bool signature_holds(struct judge *judge, const struct path *path, unsign
     gnutls_x509_crt_t issuer = path_crt(judge, path, depth + 1);
     bool holds = judge->n_edges < EDGES_MAX && issuer != NULL &&
                  cert_signature_holds(cert->sign, &cert->tbs, &cert->signature, issuer);
-    if (!holds && !failed_before(judge, path->sent[depth]))
+    /* The operator's own CAs of one name are tried all: their number is not a stranger's to choose. */
+    bool own = depth + 1 == path->n;
+    if (!holds && !(own && failed_before(judge, path->sent[depth])))
         judge->n_bad++;
     if (judge->n_edges < EDGES_MAX)
         judge->edge[judge->n_edges++] =

@@ -21,7 +21,7 @@ enum {
     MOST_HANDSHAKE_MESSAGE = 128 * 1024,
     /* A session ticket carries what came in the Certificate message, the OCSP responses too, and has a length
      * of 16 bits that GnuTLS does not check: of more than that it would make a broken one. */
-    MOST_TICKET_CHAIN = 48 * 1024,
+    MOST_CERTIFICATE_MESSAGE = 48 * 1024,
     MOST_REJECTED_DETAIL = 4096, /* of a refused handshake's record: the peer chose how much it says */
 };
 
@@ -177,8 +177,11 @@ int conn_refresh(struct conn *conn)
         conn->unproved = !proof_settle(&conn->trail, conn->transport.session);
         finish(conn);
     }
-    if (conn->unproved)
+    if (conn->unproved) {
+        peer_unref(conn->peer);
+        conn->peer = NULL;
         return ERR_DENIED;
+    }
     if (atomic_load_explicit(conn->retired, memory_order_relaxed))
         conn->orphan = true;
     uint64_t generation = server_generation(conn->server);
@@ -224,7 +227,8 @@ static int refuse(struct conn *conn, gnutls_session_t session)
 
 /* Before GnuTLS reads a Certificate message, which it does before anybody is asked, and computes with the key
  * in it: in TLS 1.3 it reads the client's own certificate, in TLS 1.2 all of them. */
-static int bound(struct conn *conn, gnutls_session_t session, const gnutls_datum_t *message)
+static int check_certificate_message(struct conn *conn, gnutls_session_t session,
+                                     const gnutls_datum_t *message)
 {
     bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
     gnutls_datum_t chain[CHAIN_MOST_READ];
@@ -241,7 +245,7 @@ static int bound(struct conn *conn, gnutls_session_t session, const gnutls_datum
         return refuse_for(conn, GNUTLS_A_UNSUPPORTED_EXTENSION,
                           "the client's Certificate message has extensions that were not asked for");
     }
-    if (message->size > MOST_TICKET_CHAIN)
+    if (message->size > MOST_CERTIFICATE_MESSAGE)
         return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
                           "the client's Certificate message is larger than 48 KiB");
     if (n == 0 || verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n))
@@ -253,7 +257,7 @@ static int bound(struct conn *conn, gnutls_session_t session, const gnutls_datum
 }
 
 /* GnuTLS's verify function: in TLS 1.3 the client's key has signed before; in TLS 1.2 it does so afterwards,
- * and finish sees to it. */
+ * and proof_settle sees to it. */
 static int verify(gnutls_session_t session)
 {
     struct conn *conn = of_session(session);
@@ -277,7 +281,7 @@ static int on_handshake_message(gnutls_session_t session, unsigned type, unsigne
                    clock_mono_us());
     int rc = 0;
     if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && !conn->established)
-        rc = bound(conn, session, message);
+        rc = check_certificate_message(conn, session, message);
     return rc < 0 ? rc : proof_message(&conn->trail, session, incoming, type, message);
 }
 
@@ -387,8 +391,8 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
         return;
     /* GnuTLS refuses a key usage without digitalSignature by itself, in TLS 1.3 before the verify function is
      * asked. */
-    if (error == GNUTLS_E_KEY_USAGE_VIOLATION && !conn->peer) {
-        conn->names_refused = judge(conn) == 0;
+    if (error == GNUTLS_E_KEY_USAGE_VIOLATION) {
+        conn->names_refused = conn->peer || judge(conn) == 0;
         if (!conn->names_refused)
             log_debug("%s: the refused certificate could not be judged", conn->remote);
     }

@@ -13,9 +13,8 @@ static inline bool certificate_list(struct wire body, bool tls13, struct wire *l
     return (!tls13 || wire_vector8(&body, &context)) && wire_vector24(&body, list);
 }
 
-/* What an entry of TLS 1.3 may carry behind its certificate: nothing, or one status_request (RFC 8446 section
- * 4.4.2.1), which is all that is ever asked for. GnuTLS loses memory over several, and over one with
- * something behind it. */
+/* What an entry of TLS 1.3 may carry behind its certificate: nothing, or one status_request and nothing
+ * behind it (RFC 8446 section 4.4.2.1), which is all that is ever asked for. */
 static inline bool certificate_extensions_fit(struct wire extensions)
 {
     struct wire data;

@@ -133,19 +133,21 @@ static unsigned count_identities(struct wire data)
 
 bool client_hello_affordable(const uint8_t *body, size_t len, unsigned *items)
 {
-    enum { SUITE = 1, EXTENSION = 2, IDENTITY = 16 };
+    enum { NUMBER = 1, EXTENSION = 2, IDENTITY = 16 };
     struct wire in = {body, len}, random, part, data;
     uint16_t version, type;
     if (!wire_u16(&in, &version) || !wire_bytes(&in, RANDOM_BYTES, &random) || !wire_vector8(&in, &part) ||
         !wire_vector16(&in, &part))
         return true;
-    *items += SUITE * (unsigned)(part.n / 2);
+    *items += NUMBER * (unsigned)(part.n / 2);
     if (!wire_vector8(&in, &part) || !wire_vector16(&in, &part))
         return *items <= HELLO_MOST_ITEMS;
     while (*items <= HELLO_MOST_ITEMS && wire_u16(&part, &type) && wire_vector16(&part, &data)) {
         *items += EXTENSION;
         if (type == EXT_PRE_SHARED_KEY)
             *items += IDENTITY * count_identities(data);
+        else if (type == EXT_SUPPORTED_GROUPS || type == EXT_SIGNATURE_ALGORITHMS)
+            *items += NUMBER * (unsigned)(data.n / 2);
     }
     return *items <= HELLO_MOST_ITEMS;
 }

@@ -63,8 +63,8 @@ static enum proof weigh(const struct proof_trail *trail, gnutls_session_t sessio
 }
 
 /* A ticket carries the session's chain, and whoever knows its secret is that client from then on. TLS 1.2
- * writes it before the handshake is complete. (In TLS 1.3 its sender asks proof_settle before; GnuTLS frees
- * the message twice when the hook refuses it there.) */
+ * writes it before the handshake is complete. (In TLS 1.3 whoever sends one asks proof_settle before.)
+ */
 static int before_ticket(const struct proof_trail *trail, gnutls_session_t session)
 {
     bool empty;

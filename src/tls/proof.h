@@ -1,12 +1,11 @@
 /* What the client of a connection has proved: the one place that says whether the certificates in a session
  * are those of its client.
  *
- * GnuTLS hands out certificates (gnutls_certificate_get_peers) that came with a session ticket as soon as the
- * ticket could be decrypted, whether or not the client has shown that it knows the ticket's secret, and keeps
- * them when the session is not resumed; and it may call a session resumed for which no secret was asked. A
- * ticket is public: TLS 1.2 sends it in the clear, and so does a resuming client of TLS 1.3. What GnuTLS does
- * keep to: it calls the verify function in every handshake in which no ticket's secret was proved, and
- * finishes no handshake whose CertificateVerify does not fit its Certificate. So, where clients are asked,
+ * What gnutls_certificate_get_peers returns is what the session holds; a ticket may have brought it, which
+ * anybody can have seen: TLS 1.2 sends tickets in the clear, and so does a resuming client of TLS 1.3. Nor is
+ * gnutls_session_is_resumed a proof. What GnuTLS does keep to: it calls the verify function in every
+ * handshake in which no ticket's secret was proved, and finishes none whose CertificateVerify does not fit
+ * its Certificate. So, where clients are asked,
  *  - a chain is SIGNED only when it is byte for byte that of the Certificate message of this very handshake,
  * and a CertificateVerify came after it;
  *  - it is RESUMED only when GnuTLS says resumed, the verify function was not called, and no message of a
@@ -27,7 +26,7 @@
 
 enum proof { PROOF_NONE, PROOF_SIGNED, PROOF_RESUMED };
 
-/* All zero at the start but for `asks`; fields are private to proof.c but for these two. */
+/* All zero at the start but for `asks`; fields are private to proof.c but for `asks` and `proof`. */
 struct proof_trail {
     enum proof proof; /* NONE until proof_settle */
     bool asks;        /* the client is asked for a certificate; otherwise there is nothing to prove */

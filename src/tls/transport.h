@@ -99,11 +99,11 @@ struct transport {
     bool flight_grown;    /* the send buffer was enlarged for a long flight */
     uint32_t n_shaken;    /* bytes of the handshake that came */
     uint8_t n_warnings;   /* warning alerts and renegotiation requests so far */
-    int alert;            /* the alert that the verify function wants, -1: none */
+    int alert;            /* the alert that transport_refuse was given, -1: none */
     uint32_t linger_left; /* bytes that will still be thrown away */
     char *answer;         /* for POISON: owned */
     size_t answer_len;
-    const char *why;              /* static or NULL: reason set by the verify function for `failed` */
+    const char *why;              /* static or NULL: reason set by transport_refuse for `failed` */
     _Atomic uint64_t deadline_ms; /* clock_mono_ms(), 0: none */
     _Atomic bool expired;         /* the deadline passed and the socket was woken */
     uint32_t linger_ms;

@@ -23,7 +23,7 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
 {
     struct transport *t = ptr;
     ssize_t n;
-    if (t->flooded) {
+    if (t->flooded && t->state == TRANSPORT_HANDSHAKE) {
         /* No error, after which nothing could be said to the peer: drive_handshake ends it. */
         t->blocked = true;
         gnutls_transport_set_errno(t->session, EAGAIN);
@@ -43,8 +43,10 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
         n = -1;
     }
     t->left = t->left || n == 0;
-    if (n > 0 && t->state == TRANSPORT_HANDSHAKE) {
+    if (n > 0)
         watch(t, RECORD_CLIENT, data, (size_t)n);
+    /* Without the preemption there is no worker, and nobody tells when the handshake is over. */
+    if (n > 0 && t->worker && t->state == TRANSPORT_HANDSHAKE) {
         t->n_shaken += (uint32_t)n;
         t->flooded = t->n_shaken > MOST_SHAKEN || t->frames[RECORD_CLIENT].n > MOST_RECORDS;
     }

@@ -537,7 +537,32 @@ def issuers(w, big):
              certificate(w.inter.subject, rsa_false(8192, 65537), w.root, True, signature=ecdsa_junk())], w.key)
 
 
+def recoded(der, n):
+    """The same certificate with n octets before a number of its ECDSA signature, which is not part of what is signed."""
+
+    def inside(data):
+        size = data[1] & 0x7F if data[1] & 0x80 else 0
+        return data[2 + size :]
+
+    def parts(data):
+        while data:
+            head = 2 + (data[1] & 0x7F if data[1] & 0x80 else 0)
+            size = int.from_bytes(data[2:head], "big") if head > 2 else data[1]
+            yield data[: head + size]
+            data = data[head + size :]
+
+    tbs, algorithm, signature = parts(inside(der))
+    r, s = parts(inside(inside(signature)[1:]))
+    return seq(tbs, algorithm, bits(seq(tlv(2, bytes(n), inside(r)), s)))
+
+
 def paths(w):
+    p384 = real_key(ec.generate_private_key(ec.SECP384R1()), ECDSA_SHA256, ec.ECDSA(hashes.SHA256()))
+    for title, key, size in (("p256", p256(), 32), ("p384", p384, 48)):
+        ca = certificate(name((O, "Dear"), "Copied"), key, w.root, True)
+        w.chain(f"copies-{title}", "path", f"15 encodings of one good CA on {title}, and a leaf that is not its own",
+                [w.leaf(Name(name((O, "Dear"), "Copied"), key), signature=ecdsa_junk(size)), *(recoded(ca, n) for n in range(15))],
+                w.key)
     wide = name((O, "Wide"), "Wide CA")
     same = p256()
     for top, what in ((w.nobody, "nobody"), (w.root, "root")):
