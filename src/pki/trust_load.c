@@ -102,7 +102,7 @@ static void lint_ca(struct load *load, const struct conf_text *file, gnutls_x509
     else if (now < cert.not_before)
         diag_warning(load->diag, file->src, "%s: %s is valid only from %s", file->text, who,
                      clock_rfc3339(cert.not_before, date));
-    struct bound_excess excess;
+    struct bound_excess excess = {0};
     if (!bounds_key_holds(&cert, &excess))
         diag_warning(
             load->diag, file->src,

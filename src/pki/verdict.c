@@ -153,12 +153,12 @@ static void judge_chain(struct judge *judge)
      * faults. Every one of them tells when its faults may go away. */
     for (size_t i = 0; i < n && (i == 0 || best.n_errors > 0) && !judge->nomem; i++) {
         size_t before = best.n_errors;
-        judge->found = &trial;
         judge->again = again;
         if (i > 0 && path_hopeless(judge, &paths[i])) {
             again = judge->again;
             continue;
         }
+        judge->found = &trial;
         check_path(judge, &paths[i], i == 0);
         if (i == 0 || trial.n_errors < before) {
             chosen = i;
@@ -251,7 +251,7 @@ bool verdict_bounded(const struct trust *trust, const gnutls_datum_t *chain, uns
 {
     struct cert cert;
     struct bound_sum sum = {.times = 1};
-    struct bound_excess excess;
+    struct bound_excess excess = {0};
     const char *why;
     for (unsigned i = 0; i < n; i++)
         if (!cert_parse(&chain[i], &cert, &why) || !fits(trust, &cert, &sum, &excess) ||
