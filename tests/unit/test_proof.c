@@ -3,11 +3,11 @@
  * than honest clients send is for tests/server/tickets.test. */
 #include "suites.h"
 
-#include <gnutls/x509.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "mkchain.h"
 #include "tls/proof.h"
 
 enum { NOTHING = -1, VERIFY_FUNCTION = -2, HANDSHAKES_MOST = 100 };
@@ -42,34 +42,21 @@ static int on_verify(gnutls_session_t session)
     return 0; /* what a caller does that does not ask */
 }
 
-static gnutls_certificate_credentials_t make_credentials(const char *name)
+static gnutls_certificate_credentials_t make_credentials(const char *dn)
 {
+    struct mk_spec spec = {.dn = dn, .path_len = -1, .not_before = 1700000000, .not_after = 2100000000};
+    struct mk_pair pair = mk_make(&spec, NULL);
     gnutls_certificate_credentials_t credentials;
-    gnutls_x509_crt_t crt;
-    gnutls_x509_privkey_t key;
-    gnutls_x509_crt_init(&crt);
-    gnutls_x509_privkey_init(&key);
-    ck_assert_int_eq(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
-                                                  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
-                     0);
-    gnutls_x509_crt_set_version(crt, 3);
-    gnutls_x509_crt_set_serial(crt, "\x01", 1);
-    gnutls_x509_crt_set_activation_time(crt, 1700000000);
-    gnutls_x509_crt_set_expiration_time(crt, 2100000000);
-    gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned)strlen(name));
-    gnutls_x509_crt_set_key(crt, key);
-    ck_assert_int_eq(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
     gnutls_certificate_allocate_credentials(&credentials);
-    ck_assert_int_eq(gnutls_certificate_set_x509_key(credentials, &crt, 1, key), 0);
-    gnutls_x509_crt_deinit(crt);
-    gnutls_x509_privkey_deinit(key);
+    ck_assert_int_eq(gnutls_certificate_set_x509_key(credentials, &pair.crt, 1, pair.key), 0);
+    mk_free(&pair);
     return credentials;
 }
 
 static void make_world(void)
 {
-    world.server = make_credentials("localhost");
-    world.alice = make_credentials("alice");
+    world.server = make_credentials("CN=localhost");
+    world.alice = make_credentials("CN=alice");
     gnutls_certificate_allocate_credentials(&world.nobody);
     ck_assert_int_eq(gnutls_session_ticket_key_generate(&world.key), 0);
 }
