@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mkchain.h"
+#include "../tools/mkchain.h"
 #include "tls/proof.h"
 
 enum { NOTHING = -1, VERIFY_FUNCTION = -2, HANDSHAKES_MOST = 100 };
