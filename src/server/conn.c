@@ -11,74 +11,15 @@
 #include "http/plain.h"
 #include "report/metrics.h"
 #include "server/account.h"
-#include "server/peer_cache.h"
+#include "server/conn_impl.h"
 #include "server/server.h"
-#include "tls/certificate_message.h"
 #include "tls/names.h"
 
 enum {
     LINGER_MS = 2000,
     MOST_HANDSHAKE_MESSAGE = 128 * 1024,
-    /* A session ticket carries what came in the Certificate message, the OCSP responses too, and has a length
-     * of 16 bits that GnuTLS does not check: of more than that it would make a broken one. */
-    MOST_CERTIFICATE_MESSAGE = 48 * 1024,
     MOST_REJECTED_DETAIL = 4096, /* of a refused handshake's record: the peer chose how much it says */
 };
-
-static struct conn *of_transport(struct transport *transport)
-{
-    return (struct conn *)((char *)transport - offsetof(struct conn, transport));
-}
-
-/* Inside GnuTLS's callbacks transport_of hides the transport; the pointer that the push and pull functions
- * get does not. */
-static struct conn *of_session(gnutls_session_t session)
-{
-    return of_transport(gnutls_transport_get_ptr(session));
-}
-
-/* --- judging
- * ------------------------------------------------------------------------------------------------------- */
-
-/* Judges a chain that is the client's: tls/proof.h says which one is. */
-static int judge_chain(struct conn *conn, const gnutls_datum_t *chain, unsigned n)
-{
-    struct verdict_question question = {
-        .trust = conn->listener->trust,
-        .chain = chain,
-        .n_chain = n,
-        .at = clock_now(),
-        .purpose = PURPOSE_CLIENT,
-    };
-    struct err err = {0};
-    struct peer *peer;
-    int rc = peer_cache_judge(conn->listener->peers, &question, &peer, &err);
-    if (rc != 0) {
-        log_error("%s: listener %s: cannot judge the client's certificate: %s", conn->remote,
-                  conn->listener_name, err.text);
-        return rc;
-    }
-    peer_unref(conn->peer);
-    conn->peer = peer;
-    metrics_add(METRIC_judgements, peer->verify, 0, 1);
-    for (size_t i = 0; i < peer->n_errors; i++)
-        metrics_add(METRIC_errors, peer->errors[i].code, 0, 1);
-    conn->judged_generation = conn->snapshot->generation;
-    return 0;
-}
-
-static int judge(struct conn *conn)
-{
-    const gnutls_datum_t *chain;
-    unsigned n;
-    if (!proof_chain(&conn->trail, conn->transport.session, &chain, &n)) {
-        log_error("%s: listener %s: the session holds a certificate that its client did not prove to be its "
-                  "own",
-                  conn->remote, conn->listener_name);
-        return ERR_DENIED;
-    }
-    return judge_chain(conn, chain, n);
-}
 
 bool conn_refused(const struct conn *conn)
 {
@@ -207,113 +148,7 @@ int conn_refresh(struct conn *conn)
      * here. */
     if (!conn->peer || conn->judged_generation != conn->snapshot->generation ||
         clock_now() >= conn->peer->judge_again)
-        return judge(conn);
-    return 0;
-}
-
-static int refuse_for(struct conn *conn, gnutls_alert_description_t alert, const char *why)
-{
-    transport_refuse(&conn->transport, alert, why);
-    return GNUTLS_E_CERTIFICATE_ERROR;
-}
-
-/* The peer that was judged; it is named in the log. */
-static int refuse(struct conn *conn, gnutls_session_t session)
-{
-    bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
-    conn->names_refused = true;
-    return refuse_for(conn, verdict_alert(conn->peer, tls13), "the client's certificate was refused");
-}
-
-/* Before GnuTLS reads a Certificate message, which it does before anybody is asked, and computes with the key
- * in it: in TLS 1.3 it reads the client's own certificate, in TLS 1.2 all of them. */
-static int check_certificate_message(struct conn *conn, gnutls_session_t session,
-                                     const gnutls_datum_t *message)
-{
-    bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
-    gnutls_datum_t chain[CHAIN_MOST_READ];
-    unsigned n;
-    switch (
-        certificate_chain((struct wire){message->data, message->size}, tls13, chain, ARRAY_LEN(chain), &n)) {
-    case CERTIFICATE_FINE:
-        break;
-    case CERTIFICATE_MALFORMED:
-        return refuse_for(conn, GNUTLS_A_DECODE_ERROR, "the client's Certificate message is malformed");
-    case CERTIFICATE_MANY:
-        return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE, "the client sent more than 32 certificates");
-    case CERTIFICATE_EXTENSION:
-        return refuse_for(conn, GNUTLS_A_UNSUPPORTED_EXTENSION,
-                          "the client's Certificate message has extensions that were not asked for");
-    }
-    if (message->size > MOST_CERTIFICATE_MESSAGE)
-        return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
-                          "the client's Certificate message is larger than 48 KiB");
-    if (n == 0 || verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n))
-        return 0;
-    if (judge_chain(conn, chain, n) != 0 || conn->peer->verify != VERIFY_FAILED)
-        return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
-                          "a certificate that the client sent cannot be read");
-    return refuse(conn, session);
-}
-
-/* GnuTLS's verify function: in TLS 1.3 the client's key has signed before; in TLS 1.2 it does so afterwards,
- * and proof_settle sees to it. */
-static int verify(gnutls_session_t session)
-{
-    struct conn *conn = of_session(session);
-    proof_judged(&conn->trail);
-    if (judge(conn) != 0)
-        return refuse_for(conn, GNUTLS_A_INTERNAL_ERROR, "the certificate could not be judged");
-    return conn_refused(conn) ? refuse(conn, session) : 0;
-}
-
-static int on_handshake_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
-                                const gnutls_datum_t *message)
-{
-    (void)when;
-    struct conn *conn = of_session(session);
-    if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO) {
-        server_handshake_talks(conn->server, conn);
-        if (!client_hello_affordable(message->data, message->size, &conn->hello_items))
-            return refuse_for(conn, GNUTLS_A_HANDSHAKE_FAILURE, "the ClientHello lists more than is read");
-    }
-    record_message(conn->record, incoming ? RECORD_CLIENT : RECORD_SERVER, type, message->data, message->size,
-                   clock_mono_us());
-    int rc = 0;
-    if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && !conn->established)
-        rc = check_certificate_message(conn, session, message);
-    return rc < 0 ? rc : proof_message(&conn->trail, session, incoming, type, message);
-}
-
-/* What the client offered first also holds after a HelloRetryRequest (RFC 8446 section 4.1.2). */
-int conn_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
-                     gnutls_pcert_st **pcert, unsigned *n, gnutls_ocsp_data_st **staple, unsigned *n_staples,
-                     gnutls_privkey_t *key, unsigned *flags)
-{
-    (void)info;
-    const struct conn *conn = of_session(session);
-    const struct hello_pack *pack = record_hello(conn->record);
-    struct client_hello hello;
-    struct creds_offer offer = {.server_name = ""};
-    struct creds_choice choice;
-    if (pack && creds_several(conn->creds)) {
-        hello_pack_read(pack, &hello);
-        offer = (struct creds_offer){
-            .server_name = hello.server_name,
-            .tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3,
-            .signature_algorithms = hello.signature_algorithms.v,
-            .n_signature_algorithms = hello.signature_algorithms.n,
-            .cipher_suites = hello.cipher_suites.v,
-            .n_cipher_suites = hello.cipher_suites.n,
-        };
-    }
-    creds_choose(conn->creds, &offer, &choice);
-    *pcert = choice.pcert;
-    *n = choice.n;
-    *staple = choice.staple;
-    *n_staples = choice.n_staples;
-    *key = choice.key;
-    *flags = 0; /* all of it stays the credentials' */
+        return conn_judge(conn);
     return 0;
 }
 
@@ -322,7 +157,7 @@ int conn_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st 
 
 static bool on_established(struct transport *transport)
 {
-    struct conn *conn = of_transport(transport);
+    struct conn *conn = conn_of_transport(transport);
     gnutls_session_t session = transport->session;
     if (!proof_settle(&conn->trail, session)) {
         transport_refuse(transport, GNUTLS_A_HANDSHAKE_FAILURE,
@@ -385,14 +220,14 @@ static bool ended_early(struct conn *conn, int error)
 
 static void on_failed(struct transport *transport, int error, int sent, const char *why)
 {
-    struct conn *conn = of_transport(transport);
+    struct conn *conn = conn_of_transport(transport);
     server_handshake_over(conn->server, conn);
     if (ended_early(conn, error))
         return;
     /* GnuTLS refuses a key usage without digitalSignature by itself, in TLS 1.3 before the verify function is
      * asked. */
     if (error == GNUTLS_E_KEY_USAGE_VIOLATION) {
-        conn->names_refused = conn->peer || judge(conn) == 0;
+        conn->names_refused = conn->peer || conn_judge(conn) == 0;
         if (!conn->names_refused)
             log_debug("%s: the refused certificate could not be judged", conn->remote);
     }
@@ -480,7 +315,7 @@ static enum limit limit_of(const struct conn *conn)
 static size_t on_plaintext(struct transport *transport, const char *data, size_t len, char *answer,
                            size_t *answer_len)
 {
-    struct conn *conn = of_transport(transport);
+    struct conn *conn = conn_of_transport(transport);
     unsigned events = 0;
     size_t good = http1_gate_feed(&conn->gate, &conn->limits, data, len, &events);
     if (good == len) {
@@ -510,7 +345,7 @@ static void on_plain(struct transport *transport, const char *head, size_t len, 
 
 static void on_late(struct transport *transport, char *answer, size_t *answer_len)
 {
-    struct conn *conn = of_transport(transport);
+    struct conn *conn = conn_of_transport(transport);
     if (http1_gate_idle(&conn->gate)) {
         *answer_len = 0; /* the server is closing idle connections */
         return;
@@ -523,7 +358,7 @@ static void on_late(struct transport *transport, char *answer, size_t *answer_le
 /* From here on the connection is the client's whom the proxy named, for the log, the limits and the rules. */
 static bool on_proxied(struct transport *transport, const struct proxy_header *header, const char *why)
 {
-    struct conn *conn = of_transport(transport);
+    struct conn *conn = conn_of_transport(transport);
     if (!header) {
         limits_hit(conn->place.limits, LIMIT_proxy_header, conn->remote, conn->listener_name);
         log_debug("%s: listener %s: %s", conn->remote, conn->listener_name, why);
@@ -570,12 +405,12 @@ static int set_up(struct conn *conn, gnutls_session_t session)
     }
     gnutls_handshake_set_max_packet_length(session, MOST_HANDSHAKE_MESSAGE);
     /* Whatever handshake_record says: the proof hangs on these messages. */
-    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, on_handshake_message);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, conn_message);
     if (conn->client_auth != CLIENT_AUTH_OFF) {
         /* Never GNUTLS_CERT_REQUIRE: it would refuse an absent certificate before the verify function is
          * asked. */
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
-        gnutls_session_set_verify_function(session, verify);
+        gnutls_session_set_verify_function(session, conn_verify);
         if (listener->conf->advertise_ca == ADVERTISE_CA_NONE)
             gnutls_certificate_send_x509_rdn_sequence(session, 1);
     } else {

@@ -1,0 +1,166 @@
+/* A connection inside GnuTLS's callbacks: which certificate it is shown, what it may send, and the verdict.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "report/metrics.h"
+#include "server/conn_impl.h"
+#include "server/peer_cache.h"
+#include "server/server.h"
+#include "tls/certificate_message.h"
+
+/* A session ticket carries what came in the Certificate message, the OCSP responses too, and has a length of
+ * 16 bits that GnuTLS does not check: of more than that it would make a broken one. */
+enum { MOST_CERTIFICATE_MESSAGE = 48 * 1024 };
+
+/* Inside GnuTLS's callbacks transport_of hides the transport; the pointer that the push and pull functions
+ * get does not. */
+static struct conn *of_session(gnutls_session_t session)
+{
+    return conn_of_transport(gnutls_transport_get_ptr(session));
+}
+
+/* Judges a chain that is the client's: tls/proof.h says which one is. */
+static int judge_chain(struct conn *conn, const gnutls_datum_t *chain, unsigned n)
+{
+    struct verdict_question question = {
+        .trust = conn->listener->trust,
+        .chain = chain,
+        .n_chain = n,
+        .at = clock_now(),
+        .purpose = PURPOSE_CLIENT,
+    };
+    struct err err = {0};
+    struct peer *peer;
+    int rc = peer_cache_judge(conn->listener->peers, &question, &peer, &err);
+    if (rc != 0) {
+        log_error("%s: listener %s: cannot judge the client's certificate: %s", conn->remote,
+                  conn->listener_name, err.text);
+        return rc;
+    }
+    peer_unref(conn->peer);
+    conn->peer = peer;
+    metrics_add(METRIC_judgements, peer->verify, 0, 1);
+    for (size_t i = 0; i < peer->n_errors; i++)
+        metrics_add(METRIC_errors, peer->errors[i].code, 0, 1);
+    conn->judged_generation = conn->snapshot->generation;
+    return 0;
+}
+
+int conn_judge(struct conn *conn)
+{
+    const gnutls_datum_t *chain;
+    unsigned n;
+    if (!proof_chain(&conn->trail, conn->transport.session, &chain, &n)) {
+        log_error("%s: listener %s: the session holds a certificate that its client did not prove to be its "
+                  "own",
+                  conn->remote, conn->listener_name);
+        return ERR_DENIED;
+    }
+    return judge_chain(conn, chain, n);
+}
+
+static int refuse_for(struct conn *conn, gnutls_alert_description_t alert, const char *why)
+{
+    transport_refuse(&conn->transport, alert, why);
+    return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/* The peer that was judged; it is named in the log. */
+static int refuse(struct conn *conn, gnutls_session_t session)
+{
+    bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
+    conn->names_refused = true;
+    return refuse_for(conn, verdict_alert(conn->peer, tls13), "the client's certificate was refused");
+}
+
+/* Before GnuTLS reads a Certificate message, which it does before anybody is asked, and computes with the key
+ * in it: in TLS 1.3 it reads the client's own certificate, in TLS 1.2 all of them. */
+static int check_certificate_message(struct conn *conn, gnutls_session_t session,
+                                     const gnutls_datum_t *message)
+{
+    bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
+    gnutls_datum_t chain[CHAIN_MOST_READ];
+    unsigned n;
+    switch (
+        certificate_chain((struct wire){message->data, message->size}, tls13, chain, ARRAY_LEN(chain), &n)) {
+    case CERTIFICATE_FINE:
+        break;
+    case CERTIFICATE_MALFORMED:
+        return refuse_for(conn, GNUTLS_A_DECODE_ERROR, "the client's Certificate message is malformed");
+    case CERTIFICATE_MANY:
+        return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE, "the client sent more than 32 certificates");
+    case CERTIFICATE_EXTENSION:
+        return refuse_for(conn, GNUTLS_A_UNSUPPORTED_EXTENSION,
+                          "the client's Certificate message has extensions that were not asked for");
+    }
+    if (message->size > MOST_CERTIFICATE_MESSAGE)
+        return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
+                          "the client's Certificate message is larger than 48 KiB");
+    if (n == 0 || verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n))
+        return 0;
+    if (judge_chain(conn, chain, n) != 0 || conn->peer->verify != VERIFY_FAILED)
+        return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
+                          "a certificate that the client sent cannot be read");
+    return refuse(conn, session);
+}
+
+/* GnuTLS's verify function: in TLS 1.3 the client's key has signed before; in TLS 1.2 it does so afterwards,
+ * and proof_settle sees to it. */
+int conn_verify(gnutls_session_t session)
+{
+    struct conn *conn = of_session(session);
+    proof_judged(&conn->trail);
+    if (conn_judge(conn) != 0)
+        return refuse_for(conn, GNUTLS_A_INTERNAL_ERROR, "the certificate could not be judged");
+    return conn_refused(conn) ? refuse(conn, session) : 0;
+}
+
+int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                 const gnutls_datum_t *message)
+{
+    (void)when;
+    struct conn *conn = of_session(session);
+    if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO) {
+        server_handshake_talks(conn->server, conn);
+        if (!client_hello_affordable(message->data, message->size, &conn->hello_items))
+            return refuse_for(conn, GNUTLS_A_HANDSHAKE_FAILURE, "the ClientHello lists more than is read");
+    }
+    record_message(conn->record, incoming ? RECORD_CLIENT : RECORD_SERVER, type, message->data, message->size,
+                   clock_mono_us());
+    int rc = 0;
+    if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && !conn->established)
+        rc = check_certificate_message(conn, session, message);
+    return rc < 0 ? rc : proof_message(&conn->trail, session, incoming, type, message);
+}
+
+/* What the client offered first also holds after a HelloRetryRequest (RFC 8446 section 4.1.2). */
+int conn_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+                     gnutls_pcert_st **pcert, unsigned *n, gnutls_ocsp_data_st **staple, unsigned *n_staples,
+                     gnutls_privkey_t *key, unsigned *flags)
+{
+    (void)info;
+    const struct conn *conn = of_session(session);
+    const struct hello_pack *pack = record_hello(conn->record);
+    struct client_hello hello;
+    struct creds_offer offer = {.server_name = ""};
+    struct creds_choice choice;
+    if (pack && creds_several(conn->creds)) {
+        hello_pack_read(pack, &hello);
+        offer = (struct creds_offer){
+            .server_name = hello.server_name,
+            .tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3,
+            .signature_algorithms = hello.signature_algorithms.v,
+            .n_signature_algorithms = hello.signature_algorithms.n,
+            .cipher_suites = hello.cipher_suites.v,
+            .n_cipher_suites = hello.cipher_suites.n,
+        };
+    }
+    creds_choose(conn->creds, &offer, &choice);
+    *pcert = choice.pcert;
+    *n = choice.n;
+    *staple = choice.staple;
+    *n_staples = choice.n_staples;
+    *key = choice.key;
+    *flags = 0; /* all of it stays the credentials' */
+    return 0;
+}

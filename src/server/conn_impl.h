@@ -1,0 +1,21 @@
+/* What conn.c and conn_handshake.c share. */
+#ifndef MTLSD_SERVER_CONN_IMPL_H
+#define MTLSD_SERVER_CONN_IMPL_H
+
+#include "server/conn.h"
+
+static inline struct conn *conn_of_transport(struct transport *transport)
+{
+    return (struct conn *)((char *)transport - offsetof(struct conn, transport));
+}
+
+/* Judges whom the session's certificates prove, see tls/proof.h. 0 and conn->peer, or negative: not judged,
+ * never a pass. */
+MUST_CHECK int conn_judge(struct conn *conn);
+
+/* GnuTLS's handshake hook (before each message) and verify function of a session that has a transport. */
+int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                 const gnutls_datum_t *message);
+int conn_verify(gnutls_session_t session);
+
+#endif
