@@ -104,8 +104,12 @@ static int print_peer(const struct peer *peer, const struct trust *trust)
 static int judge(const struct verify_options *o, const struct trust *trust, const struct x509file *file)
 {
     gnutls_datum_t *chain = calloc(file->n_crts + 1, sizeof(*chain));
-    struct verdict_question q = {
-        .trust = trust, .chain = chain, .at = o->at, .purpose = o->purpose, .hostname = o->hostname};
+    struct verdict_question q = {.trust = trust,
+                                 .chain = chain,
+                                 .at = o->at,
+                                 .purpose = o->purpose,
+                                 .hostname = o->hostname,
+                                 .from_file = true};
     struct peer *peer = NULL;
     struct err err;
     int rc = VERIFY_FAULT;

@@ -161,7 +161,7 @@ static int read_question(const json_t *line, struct verdict_question *q, unsigne
 
 static int judge_line(const json_t *line, struct peer **peer, struct err *err)
 {
-    struct verdict_question q = {0};
+    struct verdict_question q = {.from_file = true};
     struct blobs chain = {0}, ca = {0}, crl = {0};
     struct trust *trust = NULL;
     unsigned depth;

@@ -24,7 +24,7 @@ static const struct bound BOUNDS[] = {
     [NAME_OCTETS] = {4096, "octets in a name", false},
     [NAMES_OCTETS] = {8192, "octets in the subjects and issuers of the chain", false},
     [NAME_ATTRIBUTES] = {64, "attributes in a name", false},
-    [ALT_NAMES] = {256, "alternative names in the chain", true},
+    [ALT_NAMES] = {BOUND_ALT_NAMES, "alternative names in the chain", true},
     [DIRECTORY_NAMES] = {16, "directory names among the alternative names", true},
     [MODULUS_BITS] = {8192, "bits in the modulus of a key", false},
     [EXPONENT_BITS] = {32, "bits in a public exponent", false},
@@ -107,7 +107,7 @@ static bool alt_names_hold(const struct count *c, const struct cert *cert, enum 
         return true;
     while (cert_general_name(&names, &type, &value)) {
         directories += type == NAME_DIRECTORY;
-        if (!at_most(c, ALT_NAMES, c->sum->times, ++c->sum->alt_names) ||
+        if (!at_most(c, ALT_NAMES, c->sum->alt_times, ++c->sum->alt_names) ||
             !within(c, DIRECTORY_NAMES, directories) || !within(c, NAME_OCTETS, value.n) ||
             (type == NAME_DIRECTORY && !name_holds(c, &value)))
             return false;
@@ -122,7 +122,7 @@ static bool key_holds(const struct count *c, const struct cert *cert)
 
 bool bounds_key_holds(const struct cert *cert, struct bound_excess *excess)
 {
-    struct bound_sum sum = {.times = 1};
+    struct bound_sum sum = {.times = 1, .alt_times = 1};
     return key_holds(&(struct count){&sum, excess}, cert);
 }
 

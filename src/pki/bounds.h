@@ -17,10 +17,13 @@ struct bound_excess {
     size_t most, found;
 };
 
-/* What the certificates of a chain have together; begins as {.times = N}: a chain of somebody whom one has
- * chosen to talk to, a server, may have N times as many names and elements. */
+/* Most alternative names of a chain in a handshake. */
+enum { BOUND_ALT_NAMES = 256 };
+
+/* What the certificates of a chain have together; begins as {.times = N, .alt_times = M}: one that does not
+ * come from a stranger may have N times as much, and M times as many alternative names. */
 struct bound_sum {
-    size_t times;
+    size_t times, alt_times;
     size_t elements, alt_names, names;
 };
 

@@ -10,8 +10,16 @@ const struct verdict_row VERDICT_ROWS[VERDICT_CODE_COUNT] = {
 #undef VERDICT
 };
 
-/* A server that one asks oneself is no stranger; some have thousands of names. */
-enum { SERVER_TIMES = 16 };
+/* A server that one asks oneself is no stranger; some have thousands of names. In a file names cost what they
+ * cost here, in a handshake what they cost GnuTLS. */
+enum { SERVER_TIMES = 16, FILE_ALT_TIMES = 8 };
+
+static struct bound_sum nothing_yet(const struct verdict_question *q)
+{
+    if (q->purpose == PURPOSE_SERVER)
+        return (struct bound_sum){.times = SERVER_TIMES, .alt_times = SERVER_TIMES};
+    return (struct bound_sum){.times = 1, .alt_times = q->from_file ? FILE_ALT_TIMES : 1};
+}
 
 /* Whether a chain may grow by a certificate. A trusted CA that is sent along is as its operator wants it, and
  * counts for nothing; so does one that is too large, for those behind it. */
@@ -186,6 +194,13 @@ static void judge_parts(struct judge *judge)
     for (unsigned i = 1; i < judge->n; i++)
         if (judge->excess[i].bound != NULL)
             add_unreadable(judge, i);
+    if (judge->question->purpose == PURPOSE_CLIENT && judge->sum.alt_names > BOUND_ALT_NAMES)
+        finding_add(
+            judge, VERDICT_MANY_NAMES, -1, judge_text(judge, "%zu alternative names", judge->sum.alt_names),
+            "at most 256 alternative names in the chain",
+            "no listener takes the chain: it has %zu alternative names, and at most 256 are read in a "
+            "handshake",
+            judge->sum.alt_names);
 }
 
 int verdict_judge(const struct verdict_question *question, struct peer **out, struct err *err)
@@ -208,7 +223,7 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
     judge->again = PEER_NEVER;
     judge->n = 0;
     judge->n_edges = judge->n_bad = 0;
-    judge->sum = (struct bound_sum){.times = question->purpose == PURPOSE_SERVER ? SERVER_TIMES : 1};
+    judge->sum = nothing_yet(question);
     memset(judge->crt, 0, sizeof(judge->crt));
     memset(judge->unreadable, 0, sizeof(judge->unreadable));
     memset(judge->excess, 0, sizeof(judge->excess));
@@ -250,7 +265,7 @@ out:
 bool verdict_bounded(const struct trust *trust, const gnutls_datum_t *chain, unsigned n)
 {
     struct cert cert;
-    struct bound_sum sum = {.times = 1};
+    struct bound_sum sum = {.times = 1, .alt_times = 1};
     struct bound_excess excess = {0};
     const char *why;
     for (unsigned i = 0; i < n; i++)

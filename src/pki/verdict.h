@@ -70,6 +70,7 @@ struct verdict_question {
     time_t at;
     enum verdict_purpose purpose;
     const char *hostname; /* PURPOSE_SERVER: name to match, or NULL to leave it out */
+    bool from_file; /* no stranger's: more alternative names are read than in a handshake, with a warning */
 };
 
 /* 0 and *out with one reference, or ERR_NOMEM / ERR_CRYPTO when it could not be judged (never a pass). */

@@ -299,6 +299,18 @@ static bool constrained(const struct judge *judge, const struct path *path)
     return false;
 }
 
+/* It is slow with alternative names, and a client's chain that has more than a handshake carries gets no
+ * further than this verdict. TLS features (RFC 7633) are checked by it alone. */
+static bool gnutls_asked(const struct judge *judge, const struct path *path)
+{
+    if (judge->question->purpose == PURPOSE_SERVER || judge->sum.alt_names <= BOUND_ALT_NAMES)
+        return true;
+    for (unsigned i = 1; i < path_length(path); i++)
+        if (path_cert(judge, path, i)->ext[EXT_TLS_FEATURE].present)
+            return true;
+    return false;
+}
+
 void check_path(struct judge *judge, const struct path *path, bool lone)
 {
     for (unsigned i = 0; i < path->n; i++)
@@ -314,10 +326,11 @@ void check_path(struct judge *judge, const struct path *path, bool lone)
     /* The usual path is checked by GnuTLS alone, signatures included: once. Before it can say anything it
      * reads all of it. */
     bool usual = lone && judge->found->n_errors == 0 && path->n <= USUAL_CERTS &&
-                 judge->sum.elements <= USUAL_ELEMENTS && !constrained(judge, path);
+                 judge->sum.elements <= USUAL_ELEMENTS && judge->sum.alt_names <= BOUND_ALT_NAMES &&
+                 !constrained(judge, path);
     unsigned proven = usual ? validate(judge, path) : check_signatures(judge, path);
     check_name_constraints(judge, path, proven);
     check_revocation(judge, path, proven);
-    if (!usual && judge->found->n_errors == 0)
+    if (!usual && judge->found->n_errors == 0 && gnutls_asked(judge, path))
         (void)validate(judge, path);
 }

@@ -710,6 +710,12 @@ def alternative_names(w):
         what = f"{len(many)} names of the kind {title} in the SAN"
         w.chain(f"san-{title}", "name", what, [w.leaf(w.nobody, exts=[san(*many)])], w.key)
         w.good(f"good-san-{title}", "name", what + "; really issued", w.root, exts=[san(*many)])
+    for n in (250, 500, 1000, 1400):
+        many = [dns(f"h{i:04}.example.org") for i in range(n)]
+        what = f"{n} DNS names in the SAN"
+        w.chain(f"san-{n}", "name", what, [w.leaf(w.nobody, exts=[san(*many)])], w.key)
+        w.chain(f"san-{n}-forged", "name", what + ", as if from the CA", [w.leaf(w.root, w.key, exts=[san(*many)])], w.key)
+        w.good(f"good-san-{n}", "name", what + "; really issued", w.root, exts=[san(*many)])
     one = explicit(4, seq(*fill(lambda i: set_(attribute(CN, "")), 30000)))
     w.good("good-san-dirname-one", "name", "one directory name with thousands of RDNs in the SAN", w.root, exts=[san(one)])
     for title, make in many_names():

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAY = 24 * 3600, LARGE = 40000, MANY_NAMES = 600 };
+enum { DAY = 24 * 3600, LARGE = 40000, MANY_NAMES = 600, TOO_MANY_NAMES = 2100 };
 
 static void must(int rc, const char *what)
 {
@@ -77,15 +77,17 @@ static void set_extras(gnutls_x509_crt_t crt, const struct mk_spec *spec)
         must(gnutls_x509_crt_set_extension_by_oid(crt, "1.2.3.4.6", large, LARGE, 0), "large extension");
         free(large);
     }
-    if ((spec->flags & MK_MANY_NAMES) != 0) {
+    if ((spec->flags & (MK_MANY_NAMES | MK_TOO_MANY_NAMES)) != 0) {
         /* SEQUENCE { [2] "a", [2] "a", ... } */
-        unsigned char names[4 + 3 * MANY_NAMES] = {0x30, 0x82, 3 * MANY_NAMES >> 8, (3 * MANY_NAMES) & 0xff};
-        for (size_t i = 0; i < MANY_NAMES; i++)
+        unsigned n = (spec->flags & MK_MANY_NAMES) != 0 ? MANY_NAMES : TOO_MANY_NAMES;
+        unsigned char names[4 + 3 * TOO_MANY_NAMES] = {0x30, 0x82, (unsigned char)(3 * n >> 8),
+                                                       (unsigned char)(3 * n)};
+        for (size_t i = 0; i < n; i++)
             memcpy(names + 4 + 3 * i,
                    "\x82\x01"
                    "a",
                    3);
-        must(gnutls_x509_crt_set_extension_by_oid(crt, "2.5.29.17", names, sizeof(names), 0), "names");
+        must(gnutls_x509_crt_set_extension_by_oid(crt, "2.5.29.17", names, 4 + 3 * n, 0), "names");
     }
     if (spec->permitted_dns != NULL) {
         gnutls_x509_name_constraints_t nc;
@@ -336,6 +338,7 @@ static void add_issuers(struct mk_world *w)
 static void add_warnings(struct mk_world *w)
 {
     add_simple(w, "no-eku", "", "no_eku", MK_NO_EKU);
+    add_simple(w, "many-names", "", "many_names", MK_MANY_NAMES);
     struct mk_case *c = add(w, "superfluous", "SUCCESS", "", "superfluous_certificate");
     send_leaf(c, make_leaf(w, "CN=alice,O=mtlsd practice", &w->intermediate, 0));
     send_more(c, w->intermediate.crt);
@@ -357,7 +360,7 @@ static void add_limits(struct mk_world *w)
     for (size_t i = 0; i < 16; i++)
         send_more(c, w->intermediate.crt);
 
-    add_simple(w, "out-of-bounds", "out_of_bounds", "", MK_MANY_NAMES);
+    add_simple(w, "out-of-bounds", "out_of_bounds", "", MK_TOO_MANY_NAMES);
 
     struct mk_pair ca = make_ca(w, "CN=Constrained CA,O=mtlsd practice", &w->root, 0, -1, "example.org");
     c = add(w, "name-constraint", "FAILED", "name_constraint", "");

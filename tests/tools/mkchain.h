@@ -25,7 +25,8 @@ enum mk_flag {
     MK_BROKEN_SIGNATURE = 1 << 11,
     MK_TLS_FEATURE = 1 << 12, /* status_request, which binds what a CA issues */
     MK_V1 = 1 << 13,
-    MK_MANY_NAMES = 1 << 14, /* 600 alternative names */
+    MK_MANY_NAMES = 1 << 14,     /* 600 alternative names: for a file */
+    MK_TOO_MANY_NAMES = 1 << 15, /* 2100 */
 };
 
 struct mk_spec {

@@ -96,7 +96,8 @@ static struct peer *judge_as(const struct trust *trust, const gnutls_x509_crt_t 
                                         .n_chain = (unsigned)n,
                                         .at = at,
                                         .purpose = purpose,
-                                        .hostname = hostname};
+                                        .hostname = hostname,
+                                        .from_file = true};
     int rc = verdict_judge(&question, &peer, &err);
     ck_assert_msg(rc == 0, "%s", err.text);
     for (size_t i = 0; i < n; i++)
@@ -506,6 +507,29 @@ START_TEST(attributes_of_a_name)
 }
 END_TEST
 
+/* Read from a file, refused in a handshake. */
+START_TEST(many_names)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    const struct mk_case *many = mk_find(&world, "many-names");
+    gnutls_datum_t der[] = {mk_der(many->chain[0]), mk_der(many->chain[1])};
+    for (int from_file = 0; from_file <= 1; from_file++) {
+        struct verdict_question q = {
+            .trust = trust, .chain = der, .n_chain = 2, .at = NOW, .from_file = from_file != 0};
+        struct peer *peer = NULL;
+        char text[1024];
+        ck_assert_int_eq(verdict_judge(&q, &peer, NULL), 0);
+        ck_assert_str_eq(codes(peer->errors, peer->n_errors, text), from_file ? "" : "out_of_bounds");
+        ck_assert_str_eq(codes(peer->warnings, peer->n_warnings, text), from_file ? "many_names" : "");
+        peer_unref(peer);
+    }
+    ck_assert(!verdict_bounded(trust, der, 1));
+    gnutls_free(der[0].data);
+    gnutls_free(der[1].data);
+    trust_unref(trust);
+}
+END_TEST
+
 /* One certificate that is too large refuses the chain, also where no path needs it. */
 START_TEST(excess_behind_a_good_path)
 {
@@ -826,6 +850,7 @@ Suite *suite_verdict(void)
     tcase_add_test(tcase, garbage_among_the_certificates);
     tcase_add_test(tcase, keys_of_one_name);
     tcase_add_test(tcase, attributes_of_a_name);
+    tcase_add_test(tcase, many_names);
     tcase_add_test(tcase, excess_behind_a_good_path);
     tcase_add_test(tcase, host_names);
     tcase_add_test(tcase, client_certificate_is_no_servers);

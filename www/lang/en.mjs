@@ -61,7 +61,7 @@ export default {
     weak_key: 'Weak key', weak_signature: 'Weak signature', crl_stale: 'Revocation list out of date',
     crl_missing: 'Revocation list missing', path_refused: 'Path refused', expires_soon: 'Expires soon',
     crl_expires_soon: 'Revocation list ends soon', chain_unordered: 'Chain out of order',
-    superfluous_certificate: 'Superfluous certificate', no_eku: 'Usable for anything',
+    superfluous_certificate: 'Superfluous certificate', many_names: 'Many names', no_eku: 'Usable for anything',
   },
   cert: {
     subject: 'Subject', issuer: 'Issuer', serial: 'Serial number', san: 'Alternative names', key: 'Public key',

@@ -54,7 +54,7 @@ export default {
     unsupported_critical_extension: '未知的关键扩展', weak_key: '密钥太弱', weak_signature: '签名太弱',
     crl_stale: '吊销列表已过时', crl_missing: '缺少吊销列表', path_refused: '路径被拒绝',
     expires_soon: '即将过期', crl_expires_soon: '吊销列表即将过时', chain_unordered: '证书链顺序有误',
-    superfluous_certificate: '多余的证书', no_eku: '未限定用途',
+    superfluous_certificate: '多余的证书', many_names: '名称过多', no_eku: '未限定用途',
   },
   hint: {
     revoked: 'CA 已将其撤回，请申请新证书。',
