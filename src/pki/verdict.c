@@ -40,7 +40,6 @@ static int read_one(struct judge *judge, struct peer *peer, unsigned i, struct e
         return 0;
     if (!fits(judge->trust, &judge->cert[i], &judge->sum, &judge->excess[i])) {
         judge->unreadable[i] = "it is out of bounds";
-        judge->any_excess = true;
         return 0;
     }
     /* chain[0] is the client's own certificate or nothing is there: nobody is to be taken for another. */
@@ -133,6 +132,14 @@ static void warn_about_order(struct judge *judge, const struct path *path)
     }
 }
 
+static bool any_excess(const struct judge *judge)
+{
+    for (unsigned i = 0; i < judge->n; i++)
+        if (judge->excess[i].bound != NULL)
+            return true;
+    return false;
+}
+
 static void keep(struct findings *best, struct findings *candidate)
 {
     findings_done(best);
@@ -150,7 +157,7 @@ static void judge_chain(struct judge *judge)
 
     if (n == 0) {
         check_path(judge, &partial, true);
-        if (!judge->any_excess) /* the issuer may be among those */
+        if (!any_excess(judge)) /* the issuer may be among those */
             explain_missing_issuer(judge, &partial);
         for (unsigned i = 1; i < judge->n; i++)
             if (judge->unreadable[i] != NULL && judge->excess[i].bound == NULL)
@@ -219,7 +226,7 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
     judge->trust = question->trust;
     judge->at = question->at;
     judge->found = &found;
-    judge->nomem = judge->any_excess = false;
+    judge->nomem = false;
     judge->again = PEER_NEVER;
     judge->n = 0;
     judge->n_edges = judge->n_bad = 0;

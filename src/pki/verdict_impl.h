@@ -41,7 +41,6 @@ struct judge {
     const char *unreadable[CHAIN_MAX_CERTS]; /* why, NULL: cert is filled */
     /* Of one that is unreadable because it is too large; .bound NULL: it is not. */
     struct bound_excess excess[CHAIN_MAX_CERTS];
-    bool any_excess;
     struct bound_sum sum; /* of those that were read */
     unsigned n;
     struct edge edge[EDGES_MAX]; /* signatures that were checked */

@@ -22,8 +22,7 @@ static const struct {
          "send only the server's certificate and its intermediates"},
     [VERDICT_OUT_OF_BOUNDS] =
         {"have it issued within the bound; for keys: RSA of 2048 to 8192 bits with the exponent 65537, or "
-         "P-256; "
-         "look at it: openssl x509 -in FILE -noout -text",
+         "P-256; look at it: openssl x509 -in FILE -noout -text",
          "have it issued within the bound; look at it: openssl x509 -in FILE -noout -text"},
     [VERDICT_MALFORMED_CERTIFICATE] =
         {"have it issued again; look at it: openssl x509 -in client.crt -noout -text",
