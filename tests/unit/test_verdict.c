@@ -1,145 +1,8 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "../tools/mkchain.h"
-#include "pki/verdict.h"
 #include "suites.h"
-
-enum { NOW = 1900000000, DAY = 24 * 3600, MOST_CAS = 8 };
-
-static struct mk_world world;
-
-static void setup(void)
-{
-    mk_world_init(&world, NOW);
-}
-
-static void teardown(void)
-{
-    mk_world_done(&world);
-}
-
-/* ---- trusts and questions
- * ------------------------------------------------------------------------------------------- */
-
-static gnutls_x509_crt_t copy_crt(gnutls_x509_crt_t crt)
-{
-    gnutls_datum_t der = mk_der(crt);
-    gnutls_x509_crt_t copy;
-    ck_assert_int_eq(gnutls_x509_crt_init(&copy), 0);
-    ck_assert_int_eq(gnutls_x509_crt_import(copy, &der, GNUTLS_X509_FMT_DER), 0);
-    gnutls_free(der.data);
-    return copy;
-}
-
-static gnutls_x509_crl_t copy_crl(gnutls_x509_crl_t crl)
-{
-    gnutls_datum_t der;
-    gnutls_x509_crl_t copy;
-    ck_assert_int_eq(gnutls_x509_crl_export2(crl, GNUTLS_X509_FMT_DER, &der), 0);
-    ck_assert_int_eq(gnutls_x509_crl_init(&copy), 0);
-    ck_assert_int_eq(gnutls_x509_crl_import(copy, &der, GNUTLS_X509_FMT_DER), 0);
-    gnutls_free(der.data);
-    return copy;
-}
-
-static const struct trust_input DEFAULTS = {.crl_check = CRL_CHECK_CHAIN,
-                                            .crl_stale = CRL_STALE_REFUSE,
-                                            .verify_depth = 5,
-                                            .expires_soon = 30LL * DAY};
-
-/* A trust with the options of `like`, these CAs (ended by NULL) and these CRLs; NULL when it is refused. */
-static struct trust *try_trust(const struct trust_input *like, const gnutls_x509_crt_t *cas,
-                               const gnutls_x509_crl_t *crls, size_t n_crls, struct err *err)
-{
-    gnutls_x509_crt_t ca[MOST_CAS];
-    gnutls_x509_crl_t crl[MK_MAX_CRLS];
-    struct trust_input input = *like;
-    struct trust *trust = NULL;
-    input.ca = ca;
-    input.crl = crl;
-    for (input.n_ca = 0; cas[input.n_ca] != NULL; input.n_ca++)
-        ca[input.n_ca] = copy_crt(cas[input.n_ca]);
-    for (input.n_crls = 0; input.n_crls < n_crls; input.n_crls++)
-        crl[input.n_crls] = copy_crl(crls[input.n_crls]);
-    input.n_advertised = input.n_ca;
-    return trust_new(&input, &trust, err) == 0 ? trust : NULL;
-}
-
-static struct trust *make_trust(const struct trust_input *like, const gnutls_x509_crt_t *cas,
-                                const gnutls_x509_crl_t *crls, size_t n_crls)
-{
-    struct err err = {0};
-    struct trust *trust = try_trust(like, cas, crls, n_crls, &err);
-    ck_assert_msg(trust != NULL, "%s", err.text);
-    return trust;
-}
-
-/* The root alone, with or without the CRLs of the world. */
-static struct trust *root_trust(const struct trust_input *like, bool with_crl)
-{
-    const gnutls_x509_crt_t cas[] = {world.root.crt, NULL};
-    return make_trust(like, cas, world.crl, with_crl ? world.n_crls : 0);
-}
-
-static struct peer *judge_as(const struct trust *trust, const gnutls_x509_crt_t *chain, size_t n, time_t at,
-                             enum verdict_purpose purpose, const char *hostname)
-{
-    gnutls_datum_t der[MK_MAX_CHAIN];
-    struct peer *peer = NULL;
-    struct err err = {0};
-    for (size_t i = 0; i < n; i++)
-        der[i] = mk_der(chain[i]);
-    struct verdict_question question = {.trust = trust,
-                                        .chain = der,
-                                        .n_chain = (unsigned)n,
-                                        .at = at,
-                                        .purpose = purpose,
-                                        .hostname = hostname,
-                                        .from_file = true};
-    int rc = verdict_judge(&question, &peer, &err);
-    ck_assert_msg(rc == 0, "%s", err.text);
-    for (size_t i = 0; i < n; i++)
-        gnutls_free(der[i].data);
-    return peer;
-}
-
-static struct peer *judge(const struct trust *trust, const gnutls_x509_crt_t *chain, size_t n, time_t at)
-{
-    return judge_as(trust, chain, n, at, PURPOSE_CLIENT, NULL);
-}
-
-/* The codes, separated by commas. */
-static const char *codes(const struct verdict_finding *finding, size_t n, char out[static 1024])
-{
-    size_t len = 0;
-    out[0] = 0;
-    for (size_t i = 0; i < n; i++)
-        len += (size_t)snprintf(out + len, 1024 - len, "%s%s", i > 0 ? "," : "",
-                                VERDICT_ROWS[finding[i].code].code);
-    return out;
-}
-
-/* Judges and compares the codes of the errors. */
-static void expect(const struct trust *trust, const gnutls_x509_crt_t *chain, size_t n, time_t at,
-                   const char *errors)
-{
-    char text[1024];
-    struct peer *peer = judge(trust, chain, n, at);
-    ck_assert_str_eq(codes(peer->errors, peer->n_errors, text), errors);
-    ck_assert_int_eq(peer->verify, errors[0] == 0 ? VERIFY_SUCCESS : n == 0 ? VERIFY_NONE : VERIFY_FAILED);
-    peer_unref(peer);
-}
-
-static const struct verdict_finding *find(const struct peer *peer, enum verdict_code code)
-{
-    for (size_t i = 0; i < peer->n_errors; i++)
-        if (peer->errors[i].code == code)
-            return &peer->errors[i];
-    ck_abort_msg("no %s", VERDICT_ROWS[code].code);
-    return NULL;
-}
+#include "verdict_fixture.h"
 
 /* ---- every code
  * ----------------------------------------------------------------------------------------------------- */
@@ -485,63 +348,6 @@ START_TEST(keys_of_one_name)
 }
 END_TEST
 
-/* As many attributes in a name as are looked at, and one more. */
-START_TEST(attributes_of_a_name)
-{
-    struct trust *trust = root_trust(&DEFAULTS, false);
-    for (int n = 64; n <= 65; n++) {
-        char dn[1024] = "CN=alice";
-        for (int i = 1; i < n; i++)
-            strcat(dn, ",OU=x");
-        struct mk_spec spec = {
-            .dn = dn, .path_len = -1, .not_before = NOW - 10 * DAY, .not_after = NOW + 50 * DAY};
-        struct mk_pair leaf = mk_make(&spec, &world.root);
-        const gnutls_x509_crt_t chain[] = {leaf.crt};
-        gnutls_datum_t der = mk_der(leaf.crt);
-        expect(trust, chain, 1, NOW, n == 64 ? "" : "out_of_bounds");
-        ck_assert(verdict_bounded(trust, &der, 1) == (n == 64));
-        gnutls_free(der.data);
-        mk_free(&leaf);
-    }
-    trust_unref(trust);
-}
-END_TEST
-
-/* Read from a file, refused in a handshake. */
-START_TEST(many_names)
-{
-    struct trust *trust = root_trust(&DEFAULTS, false);
-    const struct mk_case *many = mk_find(&world, "many-names");
-    gnutls_datum_t der[] = {mk_der(many->chain[0]), mk_der(many->chain[1])};
-    for (int from_file = 0; from_file <= 1; from_file++) {
-        struct verdict_question q = {
-            .trust = trust, .chain = der, .n_chain = 2, .at = NOW, .from_file = from_file != 0};
-        struct peer *peer = NULL;
-        char text[1024];
-        ck_assert_int_eq(verdict_judge(&q, &peer, NULL), 0);
-        ck_assert_str_eq(codes(peer->errors, peer->n_errors, text), from_file ? "" : "out_of_bounds");
-        ck_assert_str_eq(codes(peer->warnings, peer->n_warnings, text), from_file ? "many_names" : "");
-        peer_unref(peer);
-    }
-    ck_assert(!verdict_bounded(trust, der, 1));
-    gnutls_free(der[0].data);
-    gnutls_free(der[1].data);
-    trust_unref(trust);
-}
-END_TEST
-
-/* One certificate that is too large refuses the chain, also where no path needs it. */
-START_TEST(excess_behind_a_good_path)
-{
-    struct trust *trust = root_trust(&DEFAULTS, false);
-    const struct mk_case *good = mk_find(&world, "good"), *large = mk_find(&world, "out-of-bounds");
-    const gnutls_x509_crt_t chain[] = {good->chain[0], good->chain[1], large->chain[0]};
-    expect(trust, chain, 3, NOW, "out_of_bounds");
-    expect(trust, chain, 2, NOW, "");
-    trust_unref(trust);
-}
-END_TEST
-
 /* ---- servers
  * -------------------------------------------------------------------------------------------------------- */
 
@@ -835,7 +641,7 @@ Suite *suite_verdict(void)
     Suite *suite = suite_create("verdict");
     TCase *tcase = tcase_create("verdict");
     tcase_set_timeout(tcase, 120);
-    tcase_add_unchecked_fixture(tcase, setup, teardown);
+    tcase_add_unchecked_fixture(tcase, verdict_world_init, verdict_world_done);
     tcase_add_test(tcase, each_case_causes_its_code_and_nothing_else);
     tcase_add_test(tcase, each_code_has_a_case);
     tcase_add_test(tcase, ten_reasons_at_once);
@@ -849,9 +655,6 @@ Suite *suite_verdict(void)
     tcase_add_test(tcase, alternative_ways_up);
     tcase_add_test(tcase, garbage_among_the_certificates);
     tcase_add_test(tcase, keys_of_one_name);
-    tcase_add_test(tcase, attributes_of_a_name);
-    tcase_add_test(tcase, many_names);
-    tcase_add_test(tcase, excess_behind_a_good_path);
     tcase_add_test(tcase, host_names);
     tcase_add_test(tcase, client_certificate_is_no_servers);
     tcase_add_test(tcase, crl_check_says_what_is_looked_up);

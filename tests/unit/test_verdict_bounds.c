@@ -1,0 +1,73 @@
+/* Bounds on what of a certificate is read. */
+#include <string.h>
+
+#include "suites.h"
+#include "verdict_fixture.h"
+
+/* As many attributes in a name as are looked at, and one more. */
+START_TEST(attributes_of_a_name)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    for (int n = 64; n <= 65; n++) {
+        char dn[1024] = "CN=alice";
+        for (int i = 1; i < n; i++)
+            strcat(dn, ",OU=x");
+        struct mk_spec spec = {
+            .dn = dn, .path_len = -1, .not_before = NOW - 10 * DAY, .not_after = NOW + 50 * DAY};
+        struct mk_pair leaf = mk_make(&spec, &world.root);
+        const gnutls_x509_crt_t chain[] = {leaf.crt};
+        gnutls_datum_t der = mk_der(leaf.crt);
+        expect(trust, chain, 1, NOW, n == 64 ? "" : "out_of_bounds");
+        ck_assert(verdict_bounded(trust, &der, 1) == (n == 64));
+        gnutls_free(der.data);
+        mk_free(&leaf);
+    }
+    trust_unref(trust);
+}
+END_TEST
+
+/* Read from a file, refused in a handshake. */
+START_TEST(many_names)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    const struct mk_case *many = mk_find(&world, "many-names");
+    gnutls_datum_t der[] = {mk_der(many->chain[0]), mk_der(many->chain[1])};
+    for (int from_file = 0; from_file <= 1; from_file++) {
+        struct verdict_question q = {
+            .trust = trust, .chain = der, .n_chain = 2, .at = NOW, .from_file = from_file != 0};
+        struct peer *peer = NULL;
+        char text[1024];
+        ck_assert_int_eq(verdict_judge(&q, &peer, NULL), 0);
+        ck_assert_str_eq(codes(peer->errors, peer->n_errors, text), from_file ? "" : "out_of_bounds");
+        ck_assert_str_eq(codes(peer->warnings, peer->n_warnings, text), from_file ? "many_names" : "");
+        peer_unref(peer);
+    }
+    ck_assert(!verdict_bounded(trust, der, 1));
+    gnutls_free(der[0].data);
+    gnutls_free(der[1].data);
+    trust_unref(trust);
+}
+END_TEST
+
+/* One certificate that is too large refuses the chain, also where no path needs it. */
+START_TEST(excess_behind_a_good_path)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    const struct mk_case *good = mk_find(&world, "good"), *large = mk_find(&world, "out-of-bounds");
+    const gnutls_x509_crt_t chain[] = {good->chain[0], good->chain[1], large->chain[0]};
+    expect(trust, chain, 3, NOW, "out_of_bounds");
+    expect(trust, chain, 2, NOW, "");
+    trust_unref(trust);
+}
+END_TEST
+Suite *suite_verdict_bounds(void)
+{
+    Suite *suite = suite_create("verdict_bounds");
+    TCase *tcase = tcase_create("verdict_bounds");
+    tcase_add_unchecked_fixture(tcase, verdict_world_init, verdict_world_done);
+    tcase_add_test(tcase, attributes_of_a_name);
+    tcase_add_test(tcase, many_names);
+    tcase_add_test(tcase, excess_behind_a_good_path);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
