@@ -2,6 +2,7 @@
  * within one time. */
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +62,8 @@ static int connect_one(struct attempt *a, const struct addrinfo *info)
     a->fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (a->fd < 0)
         return fail(a, strerror(errno));
+    /* The client's flight and the request are two writes: the second must not wait for the acknowledgement of the first. */
+    setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     int error = connect(a->fd, info->ai_addr, info->ai_addrlen) == 0 ? 0 : errno;
     if (error == EINPROGRESS) {
         socklen_t len = sizeof error;
