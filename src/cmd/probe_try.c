@@ -62,7 +62,7 @@ static int connect_one(struct attempt *a, const struct addrinfo *info)
     a->fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (a->fd < 0)
         return fail(a, strerror(errno));
-    /* The client's flight and the request are two writes: the second must not wait for the acknowledgement of the first. */
+    /* The client's flight and the request are two writes: the second waits for no acknowledgement. */
     setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     int error = connect(a->fd, info->ai_addr, info->ai_addrlen) == 0 ? 0 : errno;
     if (error == EINPROGRESS) {
