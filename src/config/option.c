@@ -132,7 +132,9 @@ const struct option OPTIONS[] = {
     {GLOBAL(expires_soon), .type = OPTION_DURATION, .preset = "30d", .example = "14d", .min = 0,
      .max = 3650LL * DAY, .help = "Warns about a client certificate that ends within this time."},
     {GLOBAL(rejections), .type = OPTION_NUMBER, .preset = "100", .example = "1000", .min = 0, .max = 10000,
-     .flags = OPTION_RESTART, .help = "How many refused certificates /api/rejections remembers; 0 for none."},
+     .flags = OPTION_RESTART,
+     .help =
+         "How many refused certificates /api/rejections remembers, in at most 64m of memory; 0 for none."},
     {GLOBAL(handshake_record), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help =
          "Keeps the messages of each connection's TLS handshake for /api/handshake: 1 to 18 KiB of memory."},

@@ -70,10 +70,51 @@ int handle_connection(const struct request *request, struct reply *reply)
     return json_reply(view_connection(request), 200, "application/json", reply);
 }
 
+/* A page takes a worker some milliseconds, however much there is. */
+enum { PAGE = 100, PAGE_MOST = 1000, PAGE_BYTES = 512 * 1024 };
+
+/* "NAME=NUMBER" at the start of *query, up to `&` or the end: takes it off. */
+static bool take_number(const char **query, const char *name, uint64_t most, uint64_t *out)
+{
+    const size_t len = strlen(name);
+    const char *p = *query + len;
+    uint64_t value = 0;
+    if (strncmp(*query, name, len) != 0 || *p++ != '=' || *p < '0' || *p > '9')
+        return false;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        if (value > most / 10)
+            return false;
+        value = 10 * value + (uint64_t)(*p - '0');
+    }
+    if ((*p != '\0' && *p != '&') || value < 1 || value > most)
+        return false;
+    *query = *p == '&' ? p + 1 : p;
+    *out = value;
+    return true;
+}
+
 int handle_rejections(const struct request *request, struct reply *reply)
 {
-    return json_reply(view_rejections(request->rejections, request->n_rejections), 200, "application/json",
+    uint64_t limit = PAGE, before = 0;
+    for (const char *query = request->query; query && *query;) {
+        if (take_number(&query, "limit", PAGE_MOST, &limit) ||
+            take_number(&query, "before", UINT64_MAX / 16, &before))
+            continue;
+        problem_reply(request, 400,
+                      "The query is limit=NUMBER, from 1 to 1000, and before=NUMBER, that of a rejection, "
+                      "joined with &.",
                       reply);
+        return 0;
+    }
+    size_t n = 0;
+    struct rejection *page =
+        request->rejections ? request->rejections(request, before, (size_t)limit + 1, &n) : NULL;
+    int rc = view_rejections(page, n, (size_t)limit, PAGE_BYTES, &reply->body);
+    if (page)
+        request->rejections_done(page, n);
+    reply->status = 200;
+    reply->content_type = "application/json";
+    return rc;
 }
 
 int handle_metrics(const struct request *request, struct reply *reply)

@@ -39,6 +39,7 @@ struct health {
 
 /* One refusal that /api/rejections tells about. */
 struct rejection {
+    uint64_t number; /* they are counted, from 1 */
     time_t at;
     char remote[64];
     char listener[64];
@@ -82,8 +83,10 @@ struct request {
     const struct policy_decision *decision; /* why it was refused with 403, else NULL: `refusal` */
     struct policy_decision refusal;
     const struct health *health;
-    const struct rejection *rejections; /* newest first; only for the route that shows them */
-    size_t n_rejections;
+    /* Asks for refusals as rejections_page does; NULL: none are remembered. What came goes back. */
+    struct rejection *(*rejections)(const struct request *request, uint64_t before, size_t most, size_t *n);
+    void (*rejections_done)(struct rejection *page, size_t n);
+    const void *rejections_cls;
     const char *metrics; /* only for the route that shows them */
     int document_root;   /* descriptor of the folder, -1: none */
     /* Looks for a finished reply, after the policy allowed one; true: `reply` has it. NULL: there are none.

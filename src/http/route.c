@@ -35,7 +35,9 @@ const struct route ROUTES[] = {
      .handler = handle_rejections,
      .needs_rule = true,
      .type = "application/json",
-     .help = "the last refusals, who they were and why"},
+     .help =
+         "the last refusals, who they were and why, newest first, 100 on a page (?limit=NUMBER, up to 1000); "
+         "next is the address of the page with older ones"},
     {.path = "/health",
      .handler = handle_health,
      .needs_health = true,

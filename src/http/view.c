@@ -166,6 +166,16 @@ static void write_value(struct buf *out, const json_t *value, size_t depth)
     }
 }
 
+void view_write_at(json_t *value, size_t depth, struct buf *out)
+{
+    write_indent(out, depth);
+    if (value)
+        write_value(out, value, depth);
+    else
+        out->failed = true;
+    json_decref(value);
+}
+
 int view_write(json_t *value, struct buf *out)
 {
     write_value(out, value, 0);

@@ -34,9 +34,12 @@ json_t *view_connection(const struct request *request);
  * refused reload, no identity: everybody may ask. */
 json_t *view_health(const struct health *health, const char **status);
 
-/* What /api/rejections says, in the order given. Not limited by error_detail: who may read it is policy's to
- * say. */
-json_t *view_rejections(const struct rejection *rejections, size_t n);
+/* What /api/rejections says, in the order given, appended to `out` one by one: the first `show` of the n, or
+ * as many as fit into `most_bytes` (and always one). Those that are not shown are told of as the address of
+ * the next page, which asks for `show` again. Not limited by error_detail: who may read it is policy's to
+ * say. 0 or ERR_NOMEM. */
+MUST_CHECK int view_rejections(const struct rejection *rejections, size_t n, size_t show, size_t most_bytes,
+                               struct buf *out);
 
 /* Serialises: two spaces of indent, keys in the order set, a final newline; appended to `out`. 0 or
  * ERR_NOMEM. */

@@ -25,6 +25,8 @@ json_t *view_time(time_t t);
 /* Takes over `value`; false when either is NULL (memory is short). `key` is plain ASCII. */
 bool view_put(json_t *object, const char *key, json_t *value);
 bool view_append(json_t *array, json_t *value);
+/* Writes what stands `depth` levels deep in a text that the caller has begun; drops the value. */
+void view_write_at(json_t *value, size_t depth, struct buf *out);
 /* The value, or NULL after dropping it when something in it failed. */
 json_t *view_finish(json_t *value, bool good);
 

@@ -1,6 +1,8 @@
 #include "http/view.h"
 #include "http/view_impl.h"
 
+#include <inttypes.h>
+
 #include "tls/names.h"
 
 static json_t *one(const struct rejection *r)
@@ -10,6 +12,7 @@ static json_t *one(const struct rejection *r)
     const struct certinfo *leaf = peer && peer->n_chain > 0 ? peer->chain[0] : NULL;
     json_t *object = json_object();
     bool good =
+        view_put(object, "number", json_integer((json_int_t)r->number)) &&
         view_put(object, "at", view_time(r->at)) && view_put(object, "remote", view_text(r->remote)) &&
         view_put(object, "listener", view_text(r->listener)) &&
         view_put(object, "stage", view_text(r->handshake ? "handshake" : "request")) &&
@@ -28,12 +31,22 @@ static json_t *one(const struct rejection *r)
     return view_finish(object, good);
 }
 
-json_t *view_rejections(const struct rejection *rejections, size_t n)
+int view_rejections(const struct rejection *rejections, size_t n, size_t show, size_t most_bytes,
+                    struct buf *out)
 {
-    json_t *array = json_array(), *object = json_object();
-    bool good = true;
-    for (size_t i = 0; good && i < n; i++)
-        good = view_append(array, one(&rejections[i]));
-    good = view_put(object, "rejections", view_finish(array, good));
-    return view_finish(object, good);
+    const size_t start = out->len;
+    size_t shown = 0;
+    buf_puts(out, "{\n  \"rejections\": [");
+    while (!buf_failed(out) && shown < n && shown < show && (shown == 0 || out->len - start < most_bytes)) {
+        if (shown > 0)
+            buf_putc(out, ',');
+        view_write_at(one(&rejections[shown++]), 2, out);
+    }
+    buf_puts(out, shown > 0 ? "\n  ],\n  \"next\": " : "],\n  \"next\": ");
+    if (shown < n)
+        buf_printf(out, "\"/api/rejections?limit=%zu&before=%" PRIu64 "\"\n}\n", show,
+                   rejections[shown - 1].number);
+    else
+        buf_puts(out, "null\n}\n");
+    return buf_failed(out) ? ERR_NOMEM : 0;
 }

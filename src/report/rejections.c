@@ -6,28 +6,56 @@
 
 struct rejections {
     pthread_mutex_t lock;
-    size_t most, n, next; /* the ring's size, how many are in it, where the next goes */
+    size_t most, most_bytes;
+    size_t n, bytes; /* how many are in the ring, and what they take */
+    uint64_t last;   /* the number of the newest; number i lives in ring[i % most] */
     struct rejection ring[];
 };
 
-struct rejections *rejections_new(size_t most)
+struct rejections *rejections_new(size_t most, size_t most_bytes)
 {
     struct rejections *rejections = calloc(1, sizeof *rejections + most * sizeof rejections->ring[0]);
     if (!rejections)
         return NULL;
     rejections->most = most;
+    rejections->most_bytes = most_bytes;
     pthread_mutex_init(&rejections->lock, NULL);
     return rejections;
+}
+
+static void release(struct rejection *rejection)
+{
+    peer_unref(rejection->peer);
+    record_unref(rejection->record);
+}
+
+/* Connections share peers and records: what several entries hold counts for each. */
+static size_t bytes_of(const struct rejection *rejection)
+{
+    return sizeof *rejection + (rejection->peer ? peer_bytes(rejection->peer) : 0) +
+           record_bytes(rejection->record);
+}
+
+static struct rejection *oldest(struct rejections *rejections)
+{
+    return &rejections->ring[(rejections->last + 1 - rejections->n) % rejections->most];
+}
+
+static void drop_oldest(struct rejections *rejections)
+{
+    struct rejection *rejection = oldest(rejections);
+    rejections->bytes -= bytes_of(rejection);
+    rejections->n--;
+    release(rejection);
+    memset(rejection, 0, sizeof *rejection);
 }
 
 void rejections_free(struct rejections *rejections)
 {
     if (!rejections)
         return;
-    for (size_t i = 0; i < rejections->most; i++) {
-        peer_unref(rejections->ring[i].peer);
-        record_unref(rejections->ring[i].record);
-    }
+    while (rejections->n > 0)
+        drop_oldest(rejections);
     pthread_mutex_destroy(&rejections->lock);
     free(rejections);
 }
@@ -36,44 +64,49 @@ void rejections_add(struct rejections *rejections, const struct rejection *rejec
 {
     if (rejections->most == 0)
         return;
+    size_t bytes = bytes_of(rejection);
     pthread_mutex_lock(&rejections->lock);
-    struct rejection *place = &rejections->ring[rejections->next];
-    struct rejection old = *place;
+    while (rejections->n > 0 &&
+           (rejections->n == rejections->most || rejections->bytes + bytes > rejections->most_bytes))
+        drop_oldest(rejections);
+    rejections->last++;
+    struct rejection *place = &rejections->ring[rejections->last % rejections->most];
     *place = *rejection;
+    place->number = rejections->last;
     if (place->peer)
         peer_ref(place->peer);
     record_ref(place->record);
-    rejections->next = (rejections->next + 1) % rejections->most;
-    if (rejections->n < rejections->most)
-        rejections->n++;
+    rejections->bytes += bytes;
+    rejections->n++;
     pthread_mutex_unlock(&rejections->lock);
-    peer_unref(old.peer);
-    record_unref(old.record);
 }
 
-struct rejection *rejections_copy(struct rejections *rejections, size_t *n)
+struct rejection *rejections_page(struct rejections *rejections, uint64_t before, size_t most, size_t *n)
 {
     *n = 0;
     pthread_mutex_lock(&rejections->lock);
-    struct rejection *copy = rejections->n > 0 ? calloc(rejections->n, sizeof *copy) : NULL;
-    if (copy) {
-        *n = rejections->n;
-        for (size_t i = 0; i < rejections->n; i++) {
-            copy[i] = rejections->ring[(rejections->next + rejections->most - 1 - i) % rejections->most];
-            if (copy[i].peer)
-                peer_ref(copy[i].peer);
-            record_ref(copy[i].record);
+    const uint64_t last = rejections->last, first = last + 1 - rejections->n;
+    const uint64_t end = before == 0 || before > last ? last + 1 : before;
+    size_t found = end > first ? (size_t)(end - first) : 0;
+    if (found > most)
+        found = most;
+    struct rejection *page = found > 0 ? calloc(found, sizeof *page) : NULL;
+    if (page) {
+        *n = found;
+        for (size_t i = 0; i < found; i++) {
+            page[i] = rejections->ring[(end - 1 - i) % rejections->most];
+            if (page[i].peer)
+                peer_ref(page[i].peer);
+            record_ref(page[i].record);
         }
     }
     pthread_mutex_unlock(&rejections->lock);
-    return copy;
+    return page;
 }
 
-void rejections_copy_free(struct rejection *copy, size_t n)
+void rejections_page_free(struct rejection *page, size_t n)
 {
-    for (size_t i = 0; copy && i < n; i++) {
-        peer_unref(copy[i].peer);
-        record_unref(copy[i].record);
-    }
-    free(copy);
+    for (size_t i = 0; page && i < n; i++)
+        release(&page[i]);
+    free(page);
 }

@@ -320,6 +320,12 @@ static void log_refusal(struct conn *conn, const struct request *request)
     buf_done(&why);
 }
 
+static struct rejection *rejections_of(const struct request *request, uint64_t before, size_t most, size_t *n)
+{
+    const struct conn *conn = request->rejections_cls;
+    return rejections_page(server_rejections(conn->server), before, most, n);
+}
+
 /* What a request points to while it is answered. */
 struct scratch {
     char path[PATH_MOST + 1];
@@ -365,10 +371,6 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
         server_health(conn->server, snapshot, &scratch->health);
         request->health = &scratch->health;
     }
-    struct rejection *rejections = NULL;
-    if (strcmp(request->path, "/api/rejections") == 0)
-        request->rejections = rejections =
-            rejections_copy(server_rejections(conn->server), &request->n_rejections);
     struct buf metrics;
     buf_init(&metrics, 0);
     if (strcmp(request->path, "/metrics") == 0) {
@@ -377,7 +379,6 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
     }
     route_dispatch(route, snapshot->policy, request, reply);
     buf_done(&metrics);
-    rejections_copy_free(rejections, request->n_rejections);
     if (reply->status == 403)
         log_refusal(conn, request);
     else if (reply->status == 421)
@@ -423,6 +424,9 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
         .cert_requested = conn->client_auth != CLIENT_AUTH_OFF,
         .tls = &conn->facts,
         .record = conn->transport.record,
+        .rejections = rejections_of,
+        .rejections_done = rejections_page_free,
+        .rejections_cls = conn,
         .document_root = -1,
     };
     struct shelf shelf = {.conn = conn, .now_ms = clock_mono_ms(), .now = request.now};

@@ -401,7 +401,7 @@ int server_new(const char *conf_file, struct diag *diag, struct server **out)
         server_free(server);
         return rc;
     }
-    server->rejections = rejections_new((size_t)snapshot->conf->rejections);
+    server->rejections = rejections_new((size_t)snapshot->conf->rejections, REJECTIONS_MOST_BYTES);
     server->limits = limits_new(descriptors());
     if (!server->rejections || !server->limits) {
         snapshot_unref(snapshot);

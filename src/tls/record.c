@@ -312,6 +312,13 @@ const struct hello_pack *record_hello(const struct record *record)
     return record ? record->hello : NULL;
 }
 
+size_t record_bytes(const struct record *record)
+{
+    return record ? sizeof *record + record->room * sizeof *record->message + record->detail_len +
+                        (record->hello ? sizeof *record->hello + record->hello->n : 0)
+                  : 0;
+}
+
 size_t record_count(const struct record *record)
 {
     return record ? record->n : 0;

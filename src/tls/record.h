@@ -40,6 +40,9 @@ void record_end(struct record *record);
 /* Gives details up, the largest first, until at most `most` bytes of them are left. */
 void record_trim(struct record *record, size_t most);
 
+/* The memory that it takes, about; 0 for NULL. */
+size_t record_bytes(const struct record *record);
+
 /* Reading. */
 
 /* What the client offered first; NULL when nothing intelligible came. Lives as long as the record. */

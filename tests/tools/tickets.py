@@ -196,9 +196,13 @@ def ask_rejections(now):
     if not now and asked % 40:
         return
     c = tls.connect13(PORTS["require"], VICTIM)
-    answer = c.get("/api/rejections")
+    page = json.loads(c.get("/api/rejections", close=False).body)
+    last = page["rejections"]
+    while page["next"]:
+        page = json.loads(c.get(page["next"], close=False).body)
+        last += page["rejections"]
     c.close()
-    for one in json.loads(answer.body)["rejections"]:
+    for one in last:
         host, _, port = one["remote"].rpartition(":")
         one["handshake"] = None  # what was sent, as it was sent: no claim about who sent it
         if host == ATTACKER and (VICTIM_NAME in json.dumps(one) or one["verify"] == "SUCCESS"):
