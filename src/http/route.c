@@ -1,7 +1,6 @@
 #include "http/route.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "http/files.h"
 #include "http/handlers.h"
@@ -81,48 +80,6 @@ const struct route *route_match(const char *path)
     return FILES_ROUTE;
 }
 
-struct host {
-    const char *p;
-    size_t n;
-};
-
-/* The host of "host:port" or "[v6]:port", up to any byte of `ends`, without the dot of a fully qualified
- * name. */
-static struct host host_of(const char *authority, const char *ends)
-{
-    size_t n = strcspn(authority, ends);
-    if (authority[0] == '[') {
-        const char *bracket = memchr(authority, ']', n);
-        n = bracket ? (size_t)(bracket - authority) + 1 : n;
-    } else {
-        const char *colon = memchr(authority, ':', n);
-        n = colon ? (size_t)(colon - authority) : n;
-    }
-    if (n > 0 && authority[n - 1] == '.')
-        n--;
-    return (struct host){authority, n};
-}
-
-static bool same_host(struct host a, struct host b)
-{
-    return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
-}
-
-/* A certificate was asked for, and the location chosen, under the name of the handshake. A request for
- * another host on the same connection must not profit from it (RFC 9110 section 15.5.20). The authority of an
- * absolute-form target takes the place of Host (RFC 9112 section 3.2.2). */
-static bool misdirected(const struct request *request)
-{
-    const char *name = request->tls->server_name;
-    if (!request->peer || request->peer->verify == VERIFY_NONE || name[0] == '\0')
-        return false;
-    const char *scheme = request->target[0] != '/' ? strstr(request->target, "://") : NULL;
-    const char *host = request->header(request, "Host");
-    if (!scheme && !host)
-        return false;
-    return !same_host(host_of(name, ""), scheme ? host_of(scheme + 3, "/?#") : host_of(host, ""));
-}
-
 /* A CORS preflight: browsers send it without the certificate, whatever the page asked for. */
 static bool is_preflight(const struct request *request)
 {
@@ -197,10 +154,6 @@ static void answer(const struct route *route, const struct policy *policy, struc
     struct policy_decision decision = {.outcome = POLICY_ALLOW};
 
     if (!route->exempt) {
-        if (misdirected(request)) {
-            problem_reply(request, 421, NULL, reply);
-            return;
-        }
         if (request->refused) {
             decision = listener_decision(request);
             refuse(request, &decision, reply);

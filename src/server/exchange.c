@@ -381,8 +381,6 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
     buf_done(&metrics);
     if (reply->status == 403)
         log_refusal(conn, request);
-    else if (reply->status == 421)
-        limits_hit(conn->place.limits, LIMIT_misdirected, conn->remote, conn->listener_name);
 }
 
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
