@@ -25,6 +25,7 @@
 #include "report/access.h"
 #include "server/server.h"
 #include "server/watch.h"
+#include "tls/server_name.h"
 #include "tls/transport.h"
 #include "tls/x25519.h"
 
@@ -406,6 +407,7 @@ out:
 
 static int serve(const char *conf_file, const char *ready_file)
 {
+    server_name_prepare();
     /* Blocked before any thread starts, so that only the descriptor sees them. */
     sigset_t signals;
     sigemptyset(&signals);

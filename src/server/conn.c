@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "http/plain.h"
 #include "report/metrics.h"
 #include "server/account.h"
@@ -218,12 +219,42 @@ static bool ended_early(struct conn *conn, int error)
     return true;
 }
 
-static void on_failed(struct transport *transport, int error, int sent, const char *why)
+/* The protocols that a client offered when it offered none that is spoken here. */
+static void name_protocols(struct conn *conn)
+{
+    const struct hello_pack *pack = record_hello(conn->record);
+    struct client_hello hello;
+    struct buf text;
+    if (!pack)
+        return;
+    hello_pack_read(pack, &hello);
+    buf_init(&text, 512);
+    for (size_t i = 0; i < hello.n_alpn; i++) {
+        size_t len = hello.alpn_len[i] < HELLO_ALPN_TEXT ? hello.alpn_len[i] : HELLO_ALPN_TEXT - 1;
+        if (i > 0)
+            buf_puts(&text, ", ");
+        text_escape(&text, hello.alpn[i], len);
+    }
+    free(conn->came);
+    conn->came = text.data && !buf_failed(&text) ? strdup(text.data) : NULL;
+    buf_done(&text);
+}
+
+static void on_failed(struct transport *transport, int error, int sent, const char *reason)
 {
     struct conn *conn = conn_of_transport(transport);
+    char why[512];
     server_handshake_over(conn->server, conn);
     if (ended_early(conn, error))
         return;
+    if (error == GNUTLS_E_NO_APPLICATION_PROTOCOL && !conn->came) {
+        reason = "the client speaks no protocol (ALPN) that is spoken here, http/1.1, but";
+        name_protocols(conn);
+    }
+    if (conn->came)
+        snprintf(why, sizeof why, "%s \"%s\"", reason, conn->came);
+    else
+        snprintf(why, sizeof why, "%s", reason);
     /* GnuTLS refuses a key usage without digitalSignature by itself, in TLS 1.3 before the verify function is
      * asked. */
     if (error == GNUTLS_E_KEY_USAGE_VIOLATION) {
@@ -471,5 +502,6 @@ void conn_free(struct conn *conn)
     snapshot_unref(conn->snapshot);
     record_unref(conn->record);
     free(conn->target);
+    free(conn->came);
     free(conn);
 }

@@ -62,6 +62,8 @@ struct conn {
     struct tls_facts facts;
     bool unproved;            /* it has no proof of what its session holds: nothing is answered but 500 */
     bool names_refused;       /* its handshake is refused because of `peer` */
+    bool hello_compresses;    /* its last ClientHello offers more than no compression */
+    char *came;               /* for the log: what its handshake is refused for, escaped; NULL: none */
     unsigned hello_items;     /* what its ClientHellos have listed so far */
     struct proof_trail trail; /* whose the certificates in the session are */
     struct peer *peer;        /* NULL until judged, and with client_auth = off; a reference */

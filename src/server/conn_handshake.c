@@ -1,16 +1,20 @@
 /* A connection inside GnuTLS's callbacks: which certificate it is shown, what it may send, and the verdict.
  */
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "report/metrics.h"
 #include "server/conn_impl.h"
 #include "server/peer_cache.h"
 #include "server/server.h"
 #include "tls/certificate_message.h"
+#include "tls/server_name.h"
 
 /* A session ticket carries what came in the Certificate message, the OCSP responses too, and has a length of
  * 16 bits that GnuTLS does not check: of more than that it would make a broken one. */
-enum { MOST_CERTIFICATE_MESSAGE = 48 * 1024 };
+enum { MOST_CERTIFICATE_MESSAGE = 48 * 1024, MOST_CAME = 64 };
 
 /* Inside GnuTLS's callbacks transport_of hides the transport; the pointer that the push and pull functions
  * get does not. */
@@ -65,6 +69,15 @@ static int refuse_for(struct conn *conn, gnutls_alert_description_t alert, const
     return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
+/* What a client sent, for the log, which escapes and cuts it. */
+static int refuse_naming(struct conn *conn, gnutls_alert_description_t alert, const char *why,
+                         struct wire came)
+{
+    free(conn->came);
+    conn->came = text_escaped(came.p, came.n < MOST_CAME ? came.n : MOST_CAME);
+    return refuse_for(conn, alert, why);
+}
+
 /* The peer that was judged; it is named in the log. */
 static int refuse(struct conn *conn, gnutls_session_t session)
 {
@@ -115,20 +128,58 @@ int conn_verify(gnutls_session_t session)
     return conn_refused(conn) ? refuse(conn, session) : 0;
 }
 
+/* GnuTLS has read the extensions that it reads first, and the version is agreed. */
+static int after_hello(gnutls_session_t session)
+{
+    struct conn *conn = of_session(session);
+    server_name_show();
+    if (conn->hello_compresses && gnutls_protocol_get_version(session) == GNUTLS_TLS1_3)
+        return refuse_for(conn, GNUTLS_A_ILLEGAL_PARAMETER,
+                          "a ClientHello of TLS 1.3 offers compression (RFC 8446 section 4.1.2)");
+    return 0;
+}
+
+/* Before GnuTLS reads a ClientHello. */
+static int check_hello(struct conn *conn, gnutls_session_t session, const gnutls_datum_t *message)
+{
+    struct wire name;
+    if (!client_hello_affordable(message->data, message->size, &conn->hello_items))
+        return refuse_for(conn, GNUTLS_A_HANDSHAKE_FAILURE, "the ClientHello lists more than is read");
+    conn->hello_compresses = client_hello_compresses(message->data, message->size);
+    enum server_name kind = server_name_find(message->data, message->size, &name);
+    switch (kind) {
+    case SERVER_NAME_NONE:
+    case SERVER_NAME_PLAIN:
+    case SERVER_NAME_ODD:
+        break;
+    case SERVER_NAME_SEVERAL:
+        return refuse_naming(conn, GNUTLS_A_ILLEGAL_PARAMETER,
+                             "the ClientHello names two servers (RFC 6066 section 3), the second is", name);
+    case SERVER_NAME_LONG:
+        return refuse_naming(conn, GNUTLS_A_UNRECOGNIZED_NAME,
+                             "the ClientHello names a server with more than 255 bytes, which begin", name);
+    }
+    bool hide = kind == SERVER_NAME_ODD && conn->transport.worker;
+    if (hide)
+        server_name_hide(&name);
+    if (hide || conn->hello_compresses)
+        gnutls_handshake_set_post_client_hello_function(session, after_hello);
+    return 0;
+}
+
 int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
                  const gnutls_datum_t *message)
 {
     (void)when;
     struct conn *conn = of_session(session);
-    if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO) {
+    if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
         server_handshake_talks(conn->server, conn);
-        if (!client_hello_affordable(message->data, message->size, &conn->hello_items))
-            return refuse_for(conn, GNUTLS_A_HANDSHAKE_FAILURE, "the ClientHello lists more than is read");
-    }
     record_message(conn->record, incoming ? RECORD_CLIENT : RECORD_SERVER, type, message->data, message->size,
                    clock_mono_us());
     int rc = 0;
-    if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && !conn->established)
+    if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO && !conn->established)
+        rc = check_hello(conn, session, message);
+    else if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && !conn->established)
         rc = check_certificate_message(conn, session, message);
     return rc < 0 ? rc : proof_message(&conn->trail, session, incoming, type, message);
 }

@@ -152,6 +152,14 @@ bool client_hello_affordable(const uint8_t *body, size_t len, unsigned *items)
     return *items <= HELLO_MOST_ITEMS;
 }
 
+bool client_hello_compresses(const uint8_t *body, size_t len)
+{
+    struct wire in = {body, len}, part;
+    uint16_t version;
+    return wire_u16(&in, &version) && wire_bytes(&in, RANDOM_BYTES, &part) && wire_vector8(&in, &part) &&
+           wire_vector16(&in, &part) && wire_vector8(&in, &part) && (part.n != 1 || part.p[0] != 0);
+}
+
 static bool read_pre_shared_key(struct wire data, struct client_hello *out)
 {
     struct wire identities, binders, item, age;

@@ -38,6 +38,9 @@ MUST_CHECK int client_hello_parse(const uint8_t *body, size_t len, struct client
 enum { HELLO_MOST_ITEMS = 8192 };
 MUST_CHECK bool client_hello_affordable(const uint8_t *body, size_t len, unsigned *items);
 
+/* Whether it offers any other compression than none (RFC 8446 section 4.1.2 forbids that). */
+MUST_CHECK bool client_hello_compresses(const uint8_t *body, size_t len);
+
 /* The same in as few bytes as it takes, for keeping with a connection: hello_pack_read gives back what went
  * in. */
 struct hello_pack {

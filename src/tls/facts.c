@@ -1,5 +1,6 @@
 #include "tls/facts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tls/names.h"
@@ -97,7 +98,14 @@ void tls_facts_read(gnutls_session_t session, const struct hello_pack *hello, bo
     }
     size_t len = sizeof out->server_name;
     unsigned type;
-    if (gnutls_server_name_get(session, out->server_name, &len, &type, 0) != 0)
+    if (gnutls_server_name_get(session, out->server_name, &len, &type, 0) != 0) {
+        /* A name that was kept from GnuTLS (server_name.h). */
+        struct client_hello offered;
         out->server_name[0] = '\0';
+        if (hello) {
+            hello_pack_read(hello, &offered);
+            snprintf(out->server_name, sizeof out->server_name, "%s", offered.server_name);
+        }
+    }
     out->client_hello = hello;
 }

@@ -7,8 +7,10 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "tls/alerts.h"
 #include "tls/library.h"
 #include "tls/names.h"
+#include "tls/server_name.h"
 #include "tls/transport_turn.h"
 
 enum {
@@ -130,27 +132,9 @@ static bool peer_is_gone(int error)
            error == GNUTLS_E_PULL_ERROR || error == GNUTLS_E_PUSH_ERROR || error == GNUTLS_E_SESSION_EOF;
 }
 
-/* Where GnuTLS's own choice (gnutls_error_to_alert) differs from RFC 8446 section 6.2 and RFC 5246
- * section 7.2.2. */
-static int alert_for(int error)
+static int alert_now(const struct transport *t, int error)
 {
-    switch (error) {
-    case GNUTLS_E_NO_CERTIFICATE_FOUND:
-        return GNUTLS_A_HANDSHAKE_FAILURE;
-    case GNUTLS_E_UNEXPECTED_PACKET_LENGTH:
-    case GNUTLS_E_UNEXPECTED_EXTENSIONS_LENGTH:
-    case GNUTLS_E_ASN1_DER_ERROR:
-    case GNUTLS_E_ASN1_TAG_ERROR:
-        return GNUTLS_A_DECODE_ERROR;
-    case GNUTLS_E_KEY_USAGE_VIOLATION:
-        return GNUTLS_A_UNSUPPORTED_CERTIFICATE;
-    case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
-        return GNUTLS_A_PROTOCOL_VERSION;
-    default: {
-        int level;
-        return gnutls_error_to_alert(error, &level);
-    }
-    }
+    return alert_for(error, (int)gnutls_handshake_get_last_in(t->session));
 }
 
 static void fail(struct transport *t, int error)
@@ -183,7 +167,7 @@ static void fail(struct transport *t, int error)
     if (received >= 0)
         note_alert(t, RECORD_CLIENT, GNUTLS_AL_FATAL, received);
     if (!turn_expired(t) && !peer_is_gone(error)) {
-        sent = t->alert >= 0 ? t->alert : alert_for(error);
+        sent = t->alert >= 0 ? t->alert : alert_now(t, error);
         send_alert(t, sent);
     }
     t->ops->failed(t, error, sent, why);
@@ -201,6 +185,7 @@ static int drive_handshake(struct transport *t)
     for (;;) {
         t->blocked = false;
         int rc = tls_library()->handshake(t->session);
+        server_name_forget();
         if (rc == GNUTLS_E_AGAIN && turn_dispatch(t) != 0)
             rc = GNUTLS_E_PUSH_ERROR;
         if (rc == GNUTLS_E_SUCCESS) {
@@ -320,7 +305,7 @@ static void last_word(struct transport *t, const char *answer, size_t len)
 static ssize_t broken(struct transport *t, int error)
 {
     if (!peer_is_gone(error) && gnutls_error_is_fatal(error)) {
-        send_alert(t, alert_for(error));
+        send_alert(t, alert_now(t, error));
         linger(t);
         return drain(t);
     }

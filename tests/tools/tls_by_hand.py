@@ -463,7 +463,12 @@ class Tls:
     def hello_bytes(self, suites, extensions):
         """The body of a ClientHello."""
         listed = b"".join(number(suite, 2) for suite in suites)
-        return b"\3\3" + self.random + vector(1, self.session_id) + vector(2, listed) + b"\1\0" + vector(2, extensions)
+        return (
+            b"\3\3" + self.random + vector(1, self.session_id) + vector(2, listed)
+            + vector(1, self.compressions) + vector(2, extensions)
+        )  # fmt: skip
+
+    compressions = b"\0"  # that a hello offers
 
     def _server_hello(self, message):
         r = Reader(message[4:])
@@ -541,6 +546,7 @@ class Tls13(Tls):
         groups=(P256,),
         signatures=(ECDSA_P256, RSA_PSS, RSA_PKCS1),
         last=b"",
+        point=None,
     ):
         """Sends a ClientHello; behind a HelloRetryRequest it is the second.
 
@@ -550,6 +556,7 @@ class Tls13(Tls):
         modes      of PSK key exchange (1: with (EC)DHE); None: no such extension
         early      the early_data extension
         extra      whole extensions, before the PSKs; last: behind them
+        point      the share of P-256, when it is not to be a good one
         """
         out, self.sni = b"", sni
         if sni is not None:
@@ -559,7 +566,7 @@ class Tls13(Tls):
         out += extension(X_GROUPS, vector(2, b"".join(number(one, 2) for one in groups)))
         out += extension(X_SIGNATURES, vector(2, b"".join(number(one, 2) for one in signatures)))
         if share is not None:
-            out += extension(X_KEY_SHARE, vector(2, number(P256, 2) + vector(2, self.share) if share else b""))
+            out += extension(X_KEY_SHARE, vector(2, number(P256, 2) + vector(2, self.share if point is None else point) if share else b""))
         if modes is not None:
             out += extension(X_MODES, vector(1, bytes(modes)))
         if X_COOKIE in self.server_extensions:
@@ -810,9 +817,9 @@ class Tls12(Tls):
             body = vector(3, b"".join(vector(3, one) for one in chain))
         self.message(kind, body)
 
-    def key_exchange(self):
-        """The ClientKeyExchange, and with it the master secret."""
-        self.message(CLIENT_KEY_EXCHANGE, vector(1, self.share))
+    def key_exchange(self, body=None):
+        """The ClientKeyExchange, and with it the master secret; or any bytes in its place."""
+        self.message(CLIENT_KEY_EXCHANGE, vector(1, self.share) if body is None else body)
         shared = self._secret(self.server_point)
         if self.ems:
             self.master = prf(shared, b"extended master secret", sha256(self.transcript), 48)

@@ -1,0 +1,315 @@
+#!/usr/bin/python3
+"""What a client can do wrong, and the alert that it gets. Prints "ok WHAT" or "not ok WHAT<TAB>WHY"; tests/server/faults.test states it.
+
+    faults.py LAB off=PORT request=PORT require=PORT
+
+Each row of FAULTS is what the client does, and the alert by RFC 8446 section 6.2 (RFC 5246 section 7.2.2); of GOOD, what is odd
+and served all the same.
+"""
+import sys
+
+import tls_by_hand as tls
+from cryptography.hazmat.primitives.asymmetric import ec
+from tls_by_hand import (CCS, DATA, HANDSHAKE, KEY_UPDATE, Alert, Closed, Keys13, Tls12, Tls13, TlsError, expand, extension,
+                         number, psk_of, vector)  # fmt: skip
+
+LAB = sys.argv[1]
+PORTS = {name: int(port) for name, _, port in (word.partition("=") for word in sys.argv[2:])}
+ALICE = tls.load_identity(LAB + "/client.crt", LAB + "/client.key")
+FAULTS, GOOD = [], []
+
+
+def fault(what, alert):
+    def add(act):
+        FAULTS.append((what, alert, act))
+        return act
+
+    return add
+
+
+def good(what):
+    def add(act):
+        GOOD.append((what, act))
+        return act
+
+    return add
+
+
+def names(*listed, kind=0):
+    """The extension server_name."""
+    return extension(0, vector(2, b"".join(number(kind, 1) + vector(2, one) for one in listed)))
+
+
+def wait(c):
+    """Reads until the alert, or the end, comes."""
+    c.more_time()
+    while True:
+        kind, data = c.read_record()
+        if kind == tls.ALERT:
+            c._alert(data)
+
+
+def hello13(port, compressions=b"\0", **hello):
+    c = Tls13(port)
+    c.compressions = compressions
+    c.hello(**hello)
+    c.server()
+    return c
+
+
+def hello12(port, compressions=b"\0", **hello):
+    c = Tls12(port)
+    c.compressions = compressions
+    c.hello(**hello)
+    c.server()
+    return c
+
+
+# ---- the hello -------------------------------------------------------------------------------------------------------
+
+for hello, version in ((hello13, "1.3"), (hello12, "1.2")):
+
+    def both(what, alert, hello=hello, version=version, **how):
+        fault("%s: %s" % (version, what), alert)(lambda: hello(PORTS["off"], **how))
+
+    both("two server names", "illegal_parameter", sni=None, extra=names(b"a.example", b"b.example"))
+    both("the same server name twice", "illegal_parameter", sni=None, extra=names(b"localhost", b"localhost"))
+    both("a server name of 256 bytes", "unrecognized_name", sni=b"a" * 256)
+    both("an empty list of names", "decode_error", sni=None, extra=extension(0, b"\0\0"))
+    both("an empty server name", "decode_error", sni=b"")
+    both("an extension twice", "illegal_parameter", extra=extension(23) + extension(23), **({} if version == "1.3" else {"ems": False}))
+    both("no protocol in common", "no_application_protocol", extra=extension(16, vector(2, vector(1, b"h2") + vector(1, b"x\ny"))))
+    both("an extension that ends too early", "decode_error", extra=extension(16, b"\0\4\2h"))
+    both("no compression that is none", "illegal_parameter", compressions=b"\1")
+
+fault("1.3: compression null and deflate", "illegal_parameter")(lambda: hello13(PORTS["off"], compressions=b"\0\1"))
+fault("1.3: compression null twice", "illegal_parameter")(lambda: hello13(PORTS["off"], compressions=b"\0\0"))
+fault("1.3: PSKs that are not last", "illegal_parameter")(
+    lambda: hello13(PORTS["off"], psks=[tls.Psk(b"x" * 100)], last=extension(21, b"\0"))
+)
+fault("1.2: no suite in common", "handshake_failure")(lambda: hello12(PORTS["off"], suites=(0x0035,)))
+fault("1.3: a share that is on no curve", "illegal_parameter")(lambda: hello13(PORTS["off"], point=b"\4" + b"\1" * 64))
+fault("1.3: a share of zeros", "illegal_parameter")(lambda: hello13(PORTS["off"], point=b"\4" + b"\0" * 64))
+fault("1.3: a share of another form", "illegal_parameter")(lambda: hello13(PORTS["off"], point=b"\3" + b"\1" * 64))
+fault("1.3: a share that is too short", "illegal_parameter")(lambda: hello13(PORTS["off"], point=b"\4" + b"\1" * 63))
+fault("1.3: a share of X25519 with a secret of zero", "illegal_parameter")(
+    lambda: hello13(PORTS["off"], share=None, groups=(29,), extra=extension(51, vector(2, number(29, 2) + vector(2, b"\0" * 32))))
+)
+
+# ---- the key exchange and the certificate ----------------------------------------------------------------------------
+
+
+def exchange(body):
+    c = hello12(PORTS["off"])
+    c.message(tls.CLIENT_KEY_EXCHANGE, body)
+    wait(c)
+
+
+POINT = b"\4" + b"\1" * 64
+for what, body, alert in (
+    ("that is on no curve", vector(1, POINT), "illegal_parameter"),
+    ("of zeros", vector(1, b"\4" + b"\0" * 64), "illegal_parameter"),
+    ("of another form", vector(1, b"\5" + b"\1" * 64), "illegal_parameter"),
+    ("of an even length", vector(1, POINT[:-1]), "illegal_parameter"),
+    ("of another length", vector(1, POINT + b"\1\1"), "illegal_parameter"),
+    ("of one byte", vector(1, b"\4"), "illegal_parameter"),
+    ("without a byte", vector(1, b""), "decode_error"),
+    ("that ends too early", vector(1, POINT)[:-1], "decode_error"),
+    ("with a byte behind it", vector(1, POINT) + b"\0", "decode_error"),
+    ("that does not begin", b"", "decode_error"),
+):
+    fault("1.2: a point " + what, alert)(lambda body=body: exchange(body))
+
+
+def verified(version, mode="request", **verify):
+    """Alice's certificate, with another CertificateVerify."""
+    c = (hello13 if version == "1.3" else hello12)(PORTS[mode])
+    c.certificate(ALICE.chain)
+    if version == "1.2":
+        c.key_exchange()
+    c.certificate_verify(**verify)
+    c.finished()
+    wait(c)
+
+
+for version in ("1.3", "1.2"):
+    for what, alert, verify in (
+        ("that is no DER", "decrypt_error", {"signature": b"no signature"}),
+        ("without a byte", "illegal_parameter" if version == "1.3" else "decrypt_error", {"signature": b""}),
+        ("by another key", "decrypt_error", {"key": ec.generate_private_key(ec.SECP256R1())}),
+        ("with numbers of zero", "decrypt_error", {"signature": b"\x30\6\2\1\0\2\1\0"}),
+        ("by an algorithm that was not asked for", "illegal_parameter", {"signature": b"x" * 64, "scheme": 0x0203}),
+        ("by an algorithm that nobody knows", "illegal_parameter", {"signature": b"x" * 64, "scheme": 0x7777}),
+    ):
+        fault("%s: a signature %s" % (version, what), alert)(lambda version=version, verify=verify: verified(version, **verify))
+
+
+# ---- after the handshake ---------------------------------------------------------------------------------------------
+
+
+def update_keys(c, value=0):
+    """A KeyUpdate, and the new keys (RFC 8446 section 7.2)."""
+    c.send_record(HANDSHAKE, number(KEY_UPDATE, 1) + vector(3, number(value, 1)))
+    c.client_traffic = expand(c.client_traffic, b"traffic upd", b"")
+    c.writes = Keys13(c.client_traffic)
+
+
+@fault("1.3: a flood of KeyUpdates", "unexpected_message")
+def _():
+    c = tls.connect13(PORTS["off"])
+    for _ in range(1000):
+        update_keys(c)
+    wait(c)
+
+
+@fault("1.3: a KeyUpdate of another value", "illegal_parameter")
+def _():
+    c = tls.connect13(PORTS["off"])
+    update_keys(c, 2)
+    wait(c)
+
+
+@fault("1.3: a KeyUpdate of two bytes", "decode_error")
+def _():
+    c = tls.connect13(PORTS["off"])
+    c.send_record(HANDSHAKE, number(KEY_UPDATE, 1) + vector(3, b"\0\0"))
+    wait(c)
+
+
+@fault("1.3: a message that does not belong behind the handshake", "unexpected_message")
+def _():
+    c = tls.connect13(PORTS["off"])
+    c.send_record(HANDSHAKE, b"\2\0\0\0")
+    wait(c)
+
+
+@fault("1.3: another hello behind the handshake", "unexpected_message")
+def _():
+    c = tls.connect13(PORTS["off"])
+    c.hello()
+    wait(c)
+
+
+for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
+
+    @fault(version + ": a ChangeCipherSpec behind the handshake", "unexpected_message")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        if version == "1.3":
+            c.writes = None
+        c.send_record(CCS, b"\1")
+        wait(c)
+
+    @fault(version + ": a record of an unknown type", "unexpected_message")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        c.send_record(99, b"x")
+        wait(c)
+
+    @fault(version + ": a record that no key opens", "bad_record_mac")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        c.send_bytes(b"\x17\3\3\0\x40" + b"x" * 64)
+        wait(c)
+
+    @fault(version + ": a record that is too long", "record_overflow")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        c.send_bytes(b"\x17\3\3\x48\x01" + b"x" * 100)
+        wait(c)
+
+
+# ---- odd, and served -------------------------------------------------------------------------------------------------
+
+for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
+    for name in (b"my_app", b"localhost:8443", b"two words", "b\u00fccher.example".encode(), b"\xff\xfe", b"[::1]", b"*.example", b"a\0b"):
+
+        @good("%s: the server name %r" % (version, name))
+        def _(connect=connect, name=name):
+            return connect(PORTS["off"], sni=name).get("/api/tls", host="localhost")
+
+    @good(version + ": an odd server name where a certificate is asked for")
+    def _(connect=connect):
+        return connect(PORTS["require"], ALICE, sni=b"my_app").get("/api/peer", host="my_app")
+
+
+@good("1.3: an odd server name, with a HelloRetryRequest")
+def _():
+    return tls.connect13(PORTS["off"], sni=b"my_app", retry=True).get("/api/tls", host="localhost")
+
+
+@good("1.3: an odd server name, resumed")
+def _():
+    first = tls.connect13(PORTS["require"], ALICE, sni=b"my_app")
+    first.get("/api/peer", host="my_app")
+    c = tls.connect13(PORTS["require"], ALICE, sni=b"my_app", psks=[psk_of(first.tickets[0])])
+    assert c.resumed
+    return c.get("/api/peer", host="my_app")
+
+
+@good("1.2: an odd server name, resumed")
+def _():
+    first = tls.connect12(PORTS["off"], sni=b"my_app")
+    first.get("/api/tls", host="localhost")
+    c = tls.connect12(PORTS["off"], resume=first.tickets[0], sni=b"my_app")
+    assert c.resumed
+    return c.get("/api/tls", host="localhost")
+
+
+@good("1.2: compression null and deflate")
+def _():
+    c = hello12(PORTS["off"], compressions=b"\0\1")
+    c.key_exchange()
+    c.finished()
+    c.server_finished()
+    return c.get("/api/tls")
+
+
+@good("1.3: keys that change now and then")
+def _():
+    c = tls.connect13(PORTS["off"])
+    for value in (0, 1, 0):
+        update_keys(c, value)
+    c.send_record(DATA, b"GET /livez HTTP/1.1\r\nHost: localhost\r\n")
+    update_keys(c)
+    c.send_record(DATA, b"Connection: close\r\n\r\n")
+    # Section 4.6.3: the server changes its keys, too, before it says anything.
+    kind, data = c.read_record()
+    while kind == HANDSHAKE and data[0] == tls.NEW_SESSION_TICKET:
+        kind, data = c.read_record()
+    assert (kind, data) == (HANDSHAKE, number(KEY_UPDATE, 1) + vector(3, b"\0")), (kind, data)
+    return tls.Answer(200, b"")
+
+
+# ---- the walk --------------------------------------------------------------------------------------------------------
+
+
+def state(what, why=None):
+    print("not ok %s\t%s" % (what, why) if why else "ok " + what, flush=True)
+
+
+def main():
+    for what, alert, act in FAULTS:
+        why = None
+        try:
+            act()
+            why = "it is accepted"
+        except Alert as e:
+            if e.name != alert or e.level != 2:
+                why = "alert %s, level %d" % (e.name, e.level)
+        except (TlsError, AssertionError) as e:
+            why = "%s: %s" % (type(e).__name__, e)
+        state("%s: alert %s" % (what, alert), why)
+    for what, act in GOOD:
+        why = None
+        try:
+            answer = act()
+            if answer.status != 200:
+                why = "status %d: %r" % (answer.status, answer.body[:200])
+        except (TlsError, AssertionError, IndexError) as e:
+            why = "%s: %s" % (type(e).__name__, e)
+        state(what + " is served", why)
+
+
+if __name__ == "__main__":
+    main()
