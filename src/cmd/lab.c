@@ -16,18 +16,32 @@
 #define MTLSD_PKGDATADIR "/usr/share/mtlsd"
 #endif
 
-static const char USAGE[] = "Usage: mtlsd lab [--force] [--key ecdsa|rsa|ed25519] [--document-root DIR] DIR\n"
-                            "Makes a complete practice PKI in DIR: CAs, a server's pair, client certificates "
-                            "that are good, expired, not yet valid,\n"
-                            "revoked, for the wrong purpose, of an unknown CA, self-signed, weak, without "
-                            "their intermediate; PKCS#12 files for\n"
-                            "browsers; CRLs; mtlsd.conf; and try.sh with a curl line for each.\n"
-                            "\n"
-                            "      --force              make anew what is there already\n"
-                            "      --key KIND           kind of the keys (default ecdsa)\n"
-                            "      --document-root DIR  folder with the files to serve (default: mtlsd's own "
-                            "page where it is installed)\n"
-                            "  -h, --help               this text\n";
+enum { SANS_MAX = 64, DAYS_MAX = 36500 };
+
+static const char USAGE[] =
+    "Usage: mtlsd lab [--force] [--key ecdsa|rsa|ed25519] [--document-root DIR] DIR\n"
+    "       mtlsd lab --issue NAME [--san NAME]... [--days N] [--key KIND] [--force] DIR\n"
+    "       mtlsd lab --revoke FILE DIR\n"
+    "       mtlsd lab --renew DIR\n"
+    "Makes a complete practice PKI in DIR: CAs, a server's pair, client certificates "
+    "that are good, expired, not yet valid,\n"
+    "revoked, for the wrong purpose, of an unknown CA, self-signed, weak, without "
+    "their intermediate; PKCS#12 files for\n"
+    "browsers; CRLs; mtlsd.conf; and try.sh with a curl line for each.\n"
+    "\n"
+    "      --force              make anew what is there already\n"
+    "      --key KIND           kind of the keys (default ecdsa)\n"
+    "      --document-root DIR  folder with the files to serve (default: mtlsd's own "
+    "page where it is installed)\n"
+    "\n"
+    "In a lab that is there:\n"
+    "      --issue NAME         one more client certificate: NAME.crt, NAME.key, NAME.p12\n"
+    "      --san NAME           a name in it: dns:NAME, email:ADDRESS, ip:ADDRESS, uri:URI (default: "
+    "email:NAME@example.org)\n"
+    "      --days N             how long it is valid (default 365)\n"
+    "      --revoke FILE        put this certificate on its issuer's CRL\n"
+    "      --renew              the server's certificate and the CRLs, for another year\n"
+    "  -h, --help               this text\n";
 
 static bool key_kind(const char *word, enum lab_key *out)
 {
@@ -60,18 +74,8 @@ static char *shell_word(const char *text)
     return buf_take(&out, NULL);
 }
 
-static int make(const struct lab_options *options)
+static void say_made(const struct lab_options *options, const char *dir)
 {
-    struct err err = {0};
-    if (lab_make(options, &err) != 0) {
-        fprintf(stderr, "mtlsd lab: %s\n", err.text);
-        return EXIT_FAILURE;
-    }
-    char *dir = shell_word(options->dir);
-    if (!dir) {
-        fprintf(stderr, "mtlsd lab: out of memory\n");
-        return EXIT_FAILURE;
-    }
     printf("A practice PKI is in %s.\n"
            "  serve:    mtlsd serve -c %s/mtlsd.conf\n"
            "  ask:      curl --cacert %s/root.crt --cert %s/client.crt --key %s/client.key "
@@ -86,8 +90,134 @@ static int make(const struct lab_options *options)
         printf("  browsers: import %s/root.crt as an authority and a .p12 as a certificate of your own "
                "(password: mtlsd)\n",
                dir);
+}
+
+enum task { MAKE, ISSUE, REVOKE, RENEW };
+
+struct command {
+    enum task task;
+    struct lab_options options;
+    struct lab_request request; /* of ISSUE */
+    const char *sans[SANS_MAX];
+    const char *revoke;
+    const char *document_root;
+    bool only_issue; /* an option was given that only it knows */
+};
+
+static void say_reload(const char *dir)
+{
+    printf("  A server that runs takes it at its next reload (SIGHUP; reload = auto sees it): mtlsd check -c "
+           "%s/mtlsd.conf\n",
+           dir);
+}
+
+static void say_issued(const struct command *c, const char *dir)
+{
+    const char *name = c->request.name;
+    printf("%s/%s.crt, %s.key and %s.p12 (password: mtlsd) are valid for %u days.\n"
+           "  ask:      curl --cacert %s/root.crt --cert %s/%s.crt --key %s/%s.key "
+           "https://localhost:8443/api/peer\n",
+           dir, name, name, name, c->request.days, dir, dir, name, dir, name);
+}
+
+static int run(const struct command *c)
+{
+    struct err err = {0};
+    const char *crl = "";
+    char *dir = shell_word(c->options.dir);
+    int rc = dir ? 0 : err_nomem(&err);
+    if (rc == 0 && c->task == MAKE)
+        rc = lab_make(&c->options, &err);
+    if (rc == 0 && c->task == ISSUE)
+        rc = lab_issue(&c->options, &c->request, &err);
+    if (rc == 0 && c->task == REVOKE)
+        rc = lab_revoke(&c->options, c->revoke, &crl, &err);
+    if (rc == 0 && c->task == RENEW)
+        rc = lab_renew(&c->options, &err);
+    if (rc != 0) {
+        fprintf(stderr, "mtlsd lab: %s\n", err.text);
+        free(dir);
+        return EXIT_FAILURE;
+    }
+    switch (c->task) {
+    case MAKE:
+        say_made(&c->options, dir);
+        break;
+    case ISSUE:
+        say_issued(c, dir);
+        break;
+    case REVOKE:
+        printf("%s is on %s/%s now.\n", c->revoke, dir, crl);
+        say_reload(dir);
+        break;
+    case RENEW:
+        printf("%s/server.crt and the CRLs are new.\n", dir);
+        say_reload(dir);
+        break;
+    }
     free(dir);
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int usage(const char *why)
+{
+    fprintf(stderr, "mtlsd lab: %s\n%s", why, USAGE);
+    return CMD_USAGE;
+}
+
+static bool days(const char *word, unsigned *out)
+{
+    char *end = NULL;
+    errno = 0;
+    const unsigned long n = strtoul(word, &end, 10);
+    if (errno || *word < '0' || *word > '9' || *end || n < 1 || n > DAYS_MAX)
+        return false;
+    *out = (unsigned)n;
+    return true;
+}
+
+/* 0 or CMD_USAGE. */
+static int set_task(struct command *c, enum task task)
+{
+    if (c->task != MAKE)
+        return usage("give one of --issue, --revoke and --renew");
+    c->task = task;
+    return 0;
+}
+
+/* One option; 0 or CMD_USAGE. */
+static int take(struct command *c, int option, const char *argument)
+{
+    switch (option) {
+    case 'f':
+        c->options.force = true;
+        return 0;
+    case 'k':
+        return key_kind(argument, &c->options.key) ? 0 : usage("--key: give ecdsa, rsa or ed25519");
+    case 'd':
+        c->document_root = argument;
+        return 0;
+    case 'i':
+        c->request.name = argument;
+        return set_task(c, ISSUE);
+    case 'v':
+        c->revoke = argument;
+        return set_task(c, REVOKE);
+    case 'n':
+        return set_task(c, RENEW);
+    case 's':
+        if (c->request.n_san == SANS_MAX)
+            return usage("--san: at most 64 names");
+        c->sans[c->request.n_san++] = argument;
+        c->only_issue = true;
+        return 0;
+    case 't':
+        c->only_issue = true;
+        return days(argument, &c->request.days) ? 0 : usage("--days: give 1 to 36500");
+    default:
+        fputs(USAGE, stderr);
+        return CMD_USAGE;
+    }
 }
 
 int cmd_lab(int argc, char **argv)
@@ -96,50 +226,43 @@ int cmd_lab(int argc, char **argv)
         {"force", no_argument, NULL, 'f'},
         {"key", required_argument, NULL, 'k'},
         {"document-root", required_argument, NULL, 'd'},
+        {"issue", required_argument, NULL, 'i'},
+        {"san", required_argument, NULL, 's'},
+        {"days", required_argument, NULL, 't'},
+        {"revoke", required_argument, NULL, 'v'},
+        {"renew", no_argument, NULL, 'n'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     static const char OWN_PAGE[] = MTLSD_PKGDATADIR "/www";
-    struct lab_options options = {.now = clock_now()};
-    const char *document_root = NULL;
-    if (access(OWN_PAGE, R_OK | X_OK) == 0)
-        options.document_root = OWN_PAGE;
-    for (int c; (c = getopt_long(argc, argv, "h", LONG, NULL)) != -1;) {
-        switch (c) {
-        case 'f':
-            options.force = true;
-            break;
-        case 'k':
-            if (!key_kind(optarg, &options.key)) {
-                fprintf(stderr, "mtlsd lab: --key %s: give ecdsa, rsa or ed25519\n", optarg);
-                return CMD_USAGE;
-            }
-            break;
-        case 'd':
-            document_root = optarg;
-            break;
-        case 'h':
+    struct command c = {.options = {.now = clock_now()}, .request = {.days = 365}};
+    c.request.san = c.sans;
+    for (int option; (option = getopt_long(argc, argv, "h", LONG, NULL)) != -1;) {
+        if (option == 'h') {
             fputs(USAGE, stdout);
             return EXIT_SUCCESS;
-        default:
-            fputs(USAGE, stderr);
-            return CMD_USAGE;
         }
+        if (take(&c, option, optarg) != 0)
+            return CMD_USAGE;
     }
-    if (optind + 1 != argc) {
-        fprintf(stderr, "mtlsd lab: give one folder\n%s", USAGE);
-        return CMD_USAGE;
-    }
-    options.dir = argv[optind];
+    if (optind + 1 != argc)
+        return usage("give one folder");
+    if (c.only_issue && c.task != ISSUE)
+        return usage("--san and --days belong to --issue");
+    if (c.document_root && c.task != MAKE)
+        return usage("--document-root is for a new lab");
+    c.options.dir = argv[optind];
+    if (access(OWN_PAGE, R_OK | X_OK) == 0)
+        c.options.document_root = OWN_PAGE;
     /* The configuration is read from its own folder, so a name from here would lead elsewhere. */
-    char *absolute = document_root ? realpath(document_root, NULL) : NULL;
-    if (document_root && !absolute) {
-        fprintf(stderr, "mtlsd lab: --document-root %s: %s\n", document_root, strerror(errno));
+    char *absolute = c.document_root ? realpath(c.document_root, NULL) : NULL;
+    if (c.document_root && !absolute) {
+        fprintf(stderr, "mtlsd lab: --document-root %s: %s\n", c.document_root, strerror(errno));
         return EXIT_FAILURE;
     }
     if (absolute)
-        options.document_root = absolute;
-    int status = make(&options);
+        c.options.document_root = absolute;
+    int status = run(&c);
     free(absolute);
     return status;
 }

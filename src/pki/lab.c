@@ -1,16 +1,9 @@
 #include "pki/lab.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "pki/lab_impl.h"
-
-enum { PATH_ROOM = 4096, KEY_MODE = 0600, PUBLIC_MODE = 0644, SCRIPT_MODE = 0755 };
 
 const struct lab_client LAB_CLIENTS[] = {
     {.stem = "client", .cn = "alice", .to_day = 365, .about = "good"},
@@ -81,112 +74,32 @@ static const char *const FIXED[] = {
     "root.crt",   "root.key",   "root.crl",   "intermediate.crt", "intermediate.key", "intermediate.crl",
     "server.crt", "server.key", "mtlsd.conf", "try.sh",           "weak-keys.cnf"};
 
-/* --- files --- */
-
-static int file_error(const char *path, struct err *err)
-{
-    int code = errno == EACCES || errno == EPERM || errno == EROFS ? ERR_DENIED : ERR_IO;
-    return err_set(err, code, "%s: %s", path, strerror(errno));
-}
-
-static int join(char path[static PATH_ROOM], const struct lab_options *options, const char *stem,
-                const char *suffix, struct err *err)
-{
-    int n = snprintf(path, PATH_ROOM, "%s/%s%s", options->dir, stem, suffix);
-    return n < 0 || n >= PATH_ROOM ? err_set(err, ERR_RANGE, "the folder's name is too long") : 0;
-}
-
-static int write_all(int fd, const struct buf *data)
-{
-    for (size_t done = 0; done < data->len;) {
-        ssize_t n = write(fd, data->data + done, data->len - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        done += (size_t)n;
-    }
-    return 0;
-}
-
-/* Aside under a name that nobody has, then renamed: nobody sees half of it, and a failure leaves an older
- * file as it was. Empties `data`. */
-static int write_file(const struct lab_options *options, const char *stem, const char *suffix, mode_t mode,
-                      struct buf *data, struct err *err)
-{
-    char path[PATH_ROOM], aside[PATH_ROOM + 16];
-    int rc = buf_failed(data) ? err_nomem(err) : join(path, options, stem, suffix, err);
-    if (rc == 0) {
-        snprintf(aside, sizeof aside, "%s.XXXXXX", path);
-        int fd = mkostemp(aside, O_CLOEXEC); /* 0600, so a key is never readable by others */
-        bool good = fd >= 0 && write_all(fd, data) == 0 && fchmod(fd, mode) == 0;
-        if (fd >= 0)
-            good = close(fd) == 0 && good;
-        if (!good || rename(aside, path) != 0) {
-            rc = file_error(path, err);
-            if (fd >= 0)
-                unlink(aside);
-        }
-    }
-    if (data->data)
-        explicit_bzero(data->data, data->len);
-    buf_done(data);
-    return rc;
-}
-
-static int check_absent(const struct lab_options *options, const char *stem, const char *suffix,
-                        struct err *err)
-{
-    char path[PATH_ROOM];
-    struct stat st;
-    int rc = join(path, options, stem, suffix, err);
-    if (rc != 0 || lstat(path, &st) != 0)
-        return rc;
-    return err_set(err, ERR_EXISTS, "%s exists; --force makes the lab anew, with other keys", path);
-}
+/* --- what is there already --- */
 
 static int check_all_absent(const struct lab_options *options, struct err *err)
 {
     static const char *const SUFFIXES[] = {".crt", ".key", ".p12"};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(FIXED); i++)
-        rc = check_absent(options, FIXED[i], "", err);
+        rc = lab_check_absent(options, FIXED[i], "", err);
     for (size_t i = 0; rc == 0 && i < LAB_CLIENT_COUNT; i++) {
         for (size_t j = 0; rc == 0 && j < ARRAY_LEN(SUFFIXES); j++)
-            rc = check_absent(options, LAB_CLIENTS[i].stem, SUFFIXES[j], err);
+            rc = lab_check_absent(options, LAB_CLIENTS[i].stem, SUFFIXES[j], err);
     }
     return rc;
 }
 
 /* --- the pieces --- */
 
-static int write_pair(const struct lab_options *options, const char *stem, const struct lab_pair *pair,
-                      gnutls_x509_crt_t intermediate, struct err *err)
-{
-    struct buf crt = {0}, key = {0};
-    int rc = lab_pem_crt(&crt, pair->crt, err);
-    if (rc == 0 && intermediate)
-        rc = lab_pem_crt(&crt, intermediate, err);
-    if (rc == 0)
-        rc = lab_pem_key(&key, pair->key, err);
-    if (rc == 0)
-        rc = write_file(options, stem, ".crt", PUBLIC_MODE, &crt, err);
-    if (rc == 0)
-        rc = write_file(options, stem, ".key", KEY_MODE, &key, err);
-    if (key.data)
-        explicit_bzero(key.data, key.len);
-    buf_done(&crt);
-    buf_done(&key);
-    return rc;
-}
-
 static int write_crl(const struct lab_options *options, const char *stem, const struct lab_pair *issuer,
                      gnutls_x509_crt_t revoked, struct err *err)
 {
     struct buf crl = {0};
-    int rc = lab_issue_crl(&crl, issuer, revoked, options->now, err);
+    const struct lab_crl what = {
+        .revoked = revoked, .revoked_at = options->now - LAB_DAY, .from = options->now - 3600};
+    int rc = lab_issue_crl(&crl, issuer, &what, err);
     if (rc == 0)
-        rc = write_file(options, stem, ".crl", PUBLIC_MODE, &crl, err);
+        rc = lab_write(options, stem, ".crl", LAB_PUBLIC_MODE, &crl, err);
     buf_done(&crl);
     return rc;
 }
@@ -199,21 +112,15 @@ static int make_client(const struct lab_options *options, const struct lab_clien
                        const struct cas *cas, struct err *err)
 {
     struct lab_pair pair = {0};
-    struct buf p12 = {0};
     const struct lab_pair *issuer = client->issuer == LAB_INTERMEDIATE ? &cas->intermediate
                                     : client->issuer == LAB_STRANGER   ? &cas->stranger
                                                                        : NULL;
     gnutls_x509_crt_t sent = client->leaf_only ? NULL : cas->intermediate.crt;
     int rc = lab_issue_client(&pair, client, issuer, options, err);
     if (rc == 0)
-        rc = write_pair(options, client->stem, &pair, sent, err);
-    if (rc == 0)
-        rc = lab_pkcs12(&p12, &pair, sent, client->cn, err);
-    if (rc == 0)
-        rc = write_file(options, client->stem, ".p12", KEY_MODE, &p12, err);
+        rc = lab_write_client(options, client->stem, &pair, sent, client->cn, err);
     if (rc == 0 && client->revoked)
         rc = write_crl(options, "intermediate", &cas->intermediate, pair.crt, err);
-    buf_done(&p12);
     lab_pair_done(&pair);
     return rc;
 }
@@ -229,9 +136,9 @@ static int make_cas(const struct lab_options *options, struct cas *cas, struct e
     if (rc == 0)
         rc = lab_issue_ca(&cas->stranger, &STRANGER, NULL, -1, options, err);
     if (rc == 0)
-        rc = write_pair(options, "root", &cas->root, NULL, err);
+        rc = lab_write_pair(options, "root", &cas->root, NULL, err);
     if (rc == 0)
-        rc = write_pair(options, "intermediate", &cas->intermediate, NULL, err);
+        rc = lab_write_pair(options, "intermediate", &cas->intermediate, NULL, err);
     if (rc == 0)
         rc = write_crl(options, "root", &cas->root, NULL, err);
     return rc;
@@ -242,7 +149,7 @@ static int make_server(const struct lab_options *options, const struct cas *cas,
     struct lab_pair pair = {0};
     int rc = lab_issue_server(&pair, &cas->intermediate, options, err);
     if (rc == 0)
-        rc = write_pair(options, "server", &pair, cas->intermediate.crt, err);
+        rc = lab_write_pair(options, "server", &pair, cas->intermediate.crt, err);
     lab_pair_done(&pair);
     return rc;
 }
@@ -252,7 +159,7 @@ int lab_make(const struct lab_options *options, struct err *err)
     struct cas cas = {0};
     struct buf text = {0};
     if (mkdir(options->dir, 0755) != 0 && errno != EEXIST)
-        return file_error(options->dir, err);
+        return lab_file_error(options->dir, err);
     int rc = options->force ? 0 : check_all_absent(options, err);
     if (rc == 0)
         rc = make_cas(options, &cas, err);
@@ -262,15 +169,15 @@ int lab_make(const struct lab_options *options, struct err *err)
         rc = make_client(options, &LAB_CLIENTS[i], &cas, err);
     if (rc == 0) {
         lab_conf(&text, options);
-        rc = write_file(options, "mtlsd.conf", "", PUBLIC_MODE, &text, err);
+        rc = lab_write(options, "mtlsd.conf", "", LAB_PUBLIC_MODE, &text, err);
     }
     if (rc == 0) {
         lab_weak_keys(&text);
-        rc = write_file(options, "weak-keys.cnf", "", PUBLIC_MODE, &text, err);
+        rc = lab_write(options, "weak-keys.cnf", "", LAB_PUBLIC_MODE, &text, err);
     }
     if (rc == 0) {
         lab_try(&text);
-        rc = write_file(options, "try.sh", "", SCRIPT_MODE, &text, err);
+        rc = lab_write(options, "try.sh", "", LAB_SCRIPT_MODE, &text, err);
     }
     lab_pair_done(&cas.root);
     lab_pair_done(&cas.intermediate);

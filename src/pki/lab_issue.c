@@ -5,12 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pki/der.h"
 #include "pki/lab_impl.h"
 
-enum { DAY = 24 * 60 * 60, SERIAL = 16, KEY_ID = 20, RSA_BITS = 2048, WEAK_BITS = 1024 };
+enum { SERIAL = 16, RSA_BITS = 2048, WEAK_BITS = 1024 };
 
-static int failed(int rc, const char *what, struct err *err)
+int lab_failed(int rc, const char *what, struct err *err)
 {
     return rc < 0 ? err_set(err, ERR_CRYPTO, "cannot make %s: %s", what, gnutls_strerror(rc)) : 0;
 }
@@ -66,10 +65,11 @@ static int begin(struct lab_pair *pair, const struct lab_name *name, enum lab_ke
                  time_t from, time_t to)
 {
     int rc = gnutls_x509_crt_init(&pair->crt);
-    if (rc >= 0)
+    if (rc >= 0 && !pair->key) {
         rc = gnutls_x509_privkey_init(&pair->key);
-    if (rc >= 0)
-        rc = generate(pair->key, kind, weak);
+        if (rc >= 0)
+            rc = generate(pair->key, kind, weak);
+    }
     if (rc >= 0)
         rc = gnutls_x509_crt_set_key(pair->crt, pair->key);
     if (rc >= 0)
@@ -85,7 +85,7 @@ static int begin(struct lab_pair *pair, const struct lab_name *name, enum lab_ke
 
 static int set_key_ids(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer)
 {
-    unsigned char id[KEY_ID];
+    unsigned char id[LAB_KEY_ID];
     size_t len = sizeof id;
     int rc = gnutls_x509_crt_get_key_id(crt, 0, id, &len);
     if (rc >= 0)
@@ -96,7 +96,7 @@ static int set_key_ids(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer)
     return rc < 0 ? rc : gnutls_x509_crt_set_authority_key_id(crt, id, len);
 }
 
-static gnutls_digest_algorithm_t digest_for(const struct lab_pair *issuer)
+gnutls_digest_algorithm_t lab_digest(const struct lab_pair *issuer)
 {
     return gnutls_x509_privkey_get_pk_algorithm(issuer->key) == GNUTLS_PK_EDDSA_ED25519 ? GNUTLS_DIG_SHA512
                                                                                         : GNUTLS_DIG_SHA256;
@@ -105,22 +105,22 @@ static gnutls_digest_algorithm_t digest_for(const struct lab_pair *issuer)
 static int sign(struct lab_pair *pair, const struct lab_pair *issuer)
 {
     int rc = set_key_ids(pair->crt, issuer->crt);
-    return rc < 0 ? rc : gnutls_x509_crt_sign2(pair->crt, issuer->crt, issuer->key, digest_for(issuer), 0);
+    return rc < 0 ? rc : gnutls_x509_crt_sign2(pair->crt, issuer->crt, issuer->key, lab_digest(issuer), 0);
 }
 
 int lab_issue_ca(struct lab_pair *out, const struct lab_name *name, const struct lab_pair *issuer,
                  int path_len, const struct lab_options *options, struct err *err)
 {
     /* It began before the expired client's certificate did, whose issuer it is. */
-    int rc =
-        begin(out, name, options->key, false, options->now - 60 * DAY, options->now + 3650 * (time_t)DAY);
+    int rc = begin(out, name, options->key, false, options->now - 60 * LAB_DAY,
+                   options->now + 3650 * (time_t)LAB_DAY);
     if (rc >= 0)
         rc = gnutls_x509_crt_set_basic_constraints(out->crt, 1, path_len);
     if (rc >= 0)
         rc = gnutls_x509_crt_set_key_usage(out->crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN);
     if (rc >= 0)
         rc = sign(out, issuer ? issuer : out);
-    return failed(rc, name->cn, err);
+    return lab_failed(rc, name->cn, err);
 }
 
 static int add_name(gnutls_x509_crt_t crt, const char *name)
@@ -146,14 +146,15 @@ static bool is_host_name(const char *name)
            *name != '-' && *name != '.' && !strstr(name, "..") && name[strlen(name) - 1] != '.';
 }
 
+/* `out->key` may be there already: a certificate that is renewed keeps it. */
 int lab_issue_server(struct lab_pair *out, const struct lab_pair *issuer, const struct lab_options *options,
                      struct err *err)
 {
     static const struct lab_name NAME = {"localhost", "mtlsd lab", NULL};
     char host[256] = "";
     /* 397 days: what browsers accept at most. */
-    int rc =
-        begin(out, &NAME, options->key, false, options->now - 3600, options->now + 397 * (time_t)DAY - 3600);
+    int rc = begin(out, &NAME, options->key, false, options->now - 3600,
+                   options->now + 397 * (time_t)LAB_DAY - 3600);
     if (rc >= 0)
         rc = gnutls_x509_crt_set_key_usage(out->crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
     if (rc >= 0)
@@ -169,13 +170,31 @@ int lab_issue_server(struct lab_pair *out, const struct lab_pair *issuer, const 
         rc = add_address(out->crt, AF_INET6, "::1");
     if (rc >= 0)
         rc = sign(out, issuer);
-    return failed(rc, "the server's certificate", err);
+    return lab_failed(rc, "the server's certificate", err);
+}
+
+/* "dns:NAME", "email:ADDRESS", "ip:ADDRESS", "uri:URI", as rules write them. */
+static int add_san(gnutls_x509_crt_t crt, const char *text)
+{
+    static const struct {
+        const char *prefix;
+        gnutls_x509_subject_alt_name_t type;
+    } KINDS[] = {{"dns:", GNUTLS_SAN_DNSNAME}, {"email:", GNUTLS_SAN_RFC822NAME}, {"uri:", GNUTLS_SAN_URI}};
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+        const size_t n = strlen(KINDS[i].prefix);
+        if (strncmp(text, KINDS[i].prefix, n) == 0)
+            return gnutls_x509_crt_set_subject_alt_name(crt, KINDS[i].type, text + n,
+                                                        (unsigned)strlen(text + n), GNUTLS_FSAN_APPEND);
+    }
+    if (strncmp(text, "ip:", 3) != 0)
+        return GNUTLS_E_INVALID_REQUEST;
+    return add_address(crt, strchr(text + 3, ':') ? AF_INET6 : AF_INET, text + 3);
 }
 
 int lab_issue_client(struct lab_pair *out, const struct lab_client *client, const struct lab_pair *issuer,
                      const struct lab_options *options, struct err *err)
 {
-    char email[80];
+    char email[LAB_NAME_MAX + 16];
     struct buf text = {0};
     buf_printf(&text, "%s@example.org", client->cn);
     if (buf_failed(&text) || text.len >= sizeof email) {
@@ -184,10 +203,12 @@ int lab_issue_client(struct lab_pair *out, const struct lab_client *client, cons
     }
     memcpy(email, text.data, text.len + 1);
     buf_done(&text);
-    struct lab_name name = {client->cn, "Example", email};
-    int rc =
-        begin(out, &name, options->key, client->weak, options->now + client->from_day * (time_t)DAY - 3600,
-              options->now + client->to_day * (time_t)DAY);
+    struct lab_name name = {client->cn, "Example", client->n_san > 0 ? NULL : email};
+    int rc = begin(out, &name, options->key, client->weak,
+                   options->now + client->from_day * (time_t)LAB_DAY - 3600,
+                   options->now + client->to_day * (time_t)LAB_DAY);
+    for (size_t i = 0; rc >= 0 && i < client->n_san; i++)
+        rc = add_san(out->crt, client->san[i]);
     if (rc >= 0)
         rc = gnutls_x509_crt_set_key_usage(out->crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
     if (rc >= 0)
@@ -195,151 +216,7 @@ int lab_issue_client(struct lab_pair *out, const struct lab_client *client, cons
             out->crt, client->for_servers ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT, 0);
     if (rc >= 0)
         rc = sign(out, issuer ? issuer : out);
-    return failed(rc, client->stem, err);
-}
-
-/* `n` below 64 KiB; DER wants the shortest form of it. */
-static void put_tlv(struct buf *out, unsigned tag, const void *value, size_t n)
-{
-    buf_putc(out, (char)tag);
-    if (n > 0xff) {
-        buf_putc(out, (char)0x82);
-        buf_putc(out, (char)(n >> 8));
-    } else if (n >= 0x80) {
-        buf_putc(out, (char)0x81);
-    }
-    buf_putc(out, (char)(n & 0xff));
-    buf_put(out, value, n);
-}
-
-/* The TBSCertList with keyCompromise as the reason of its only entry (RFC 5280 section 5.3.1). */
-static bool put_reason(struct buf *out, struct der tbs)
-{
-    static const char REASON[] = "\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x01";
-    struct buf fields = {0}, entry = {0}, list = {0};
-    struct der value, whole, revoked;
-    unsigned tag, n = 0;
-    /* version, signature, issuer, thisUpdate, nextUpdate, revokedCertificates, extensions */
-    enum { REVOKED = 5 };
-    for (; der_any(&tbs, &tag, &value, &whole); n++) {
-        if (n == REVOKED && der_take(&value, DER_SEQUENCE, &revoked)) {
-            buf_put(&entry, revoked.p, revoked.n);
-            buf_put(&entry, REASON, sizeof REASON - 1);
-            put_tlv(&list, DER_SEQUENCE, entry.data, entry.len);
-            put_tlv(&fields, DER_SEQUENCE, list.data, list.len);
-        } else {
-            buf_put(&fields, whole.p, whole.n);
-        }
-    }
-    put_tlv(out, DER_SEQUENCE, fields.data, fields.len);
-    bool good = tbs.n == 0 && list.len > 0 && fields.len <= UINT16_MAX && !buf_failed(&fields) &&
-                !buf_failed(&entry) && !buf_failed(&list) && !buf_failed(out);
-    buf_done(&fields);
-    buf_done(&entry);
-    buf_done(&list);
-    return good;
-}
-
-static int sign_data(const struct lab_pair *issuer, const struct buf *data, gnutls_datum_t *signature)
-{
-    gnutls_privkey_t key;
-    int rc = gnutls_privkey_init(&key);
-    if (rc < 0)
-        return rc;
-    rc = gnutls_privkey_import_x509(key, issuer->key, 0);
-    if (rc >= 0) {
-        const gnutls_datum_t bytes = {(unsigned char *)data->data, (unsigned)data->len};
-        const gnutls_sign_algorithm_t how = gnutls_pk_to_sign(
-            (gnutls_pk_algorithm_t)gnutls_x509_privkey_get_pk_algorithm(issuer->key), digest_for(issuer));
-        rc = gnutls_privkey_sign_data2(key, how, 0, &bytes, signature);
-    }
-    gnutls_privkey_deinit(key);
-    return rc;
-}
-
-/* GnuTLS writes no reasons: its CRL's list gets one and is signed anew. */
-static int give_reason(gnutls_x509_crl_t *crl, const struct lab_pair *issuer)
-{
-    struct buf tbs = {0}, body = {0}, bits = {0}, all = {0};
-    gnutls_datum_t der = {NULL, 0}, signature = {NULL, 0};
-    gnutls_x509_crl_t made = NULL;
-    struct der in, list, value, algorithm = {NULL, 0};
-    unsigned tag;
-    int rc = gnutls_x509_crl_export2(*crl, GNUTLS_X509_FMT_DER, &der);
-    if (rc < 0)
-        goto out;
-    in = (struct der){der.data, der.size};
-    rc = GNUTLS_E_ASN1_GENERIC_ERROR;
-    if (!der_take(&in, DER_SEQUENCE, &value) || !der_take(&value, DER_SEQUENCE, &list) ||
-        !der_any(&value, &tag, &in, &algorithm) || !put_reason(&tbs, list))
-        goto out;
-    rc = sign_data(issuer, &tbs, &signature);
-    if (rc < 0)
-        goto out;
-    buf_putc(&bits, 0); /* of the signature's bits, none is unused */
-    buf_put(&bits, signature.data, signature.size);
-    buf_put(&body, tbs.data, tbs.len);
-    buf_put(&body, algorithm.p, algorithm.n);
-    put_tlv(&body, DER_BIT_STRING, bits.data, bits.len);
-    put_tlv(&all, DER_SEQUENCE, body.data, body.len);
-    rc = buf_failed(&bits) || buf_failed(&body) || buf_failed(&all) ? GNUTLS_E_MEMORY_ERROR
-                                                                    : gnutls_x509_crl_init(&made);
-    if (rc >= 0) {
-        const gnutls_datum_t bytes = {(unsigned char *)all.data, (unsigned)all.len};
-        rc = gnutls_x509_crl_import(made, &bytes, GNUTLS_X509_FMT_DER);
-    }
-    if (rc >= 0) {
-        gnutls_x509_crl_deinit(*crl);
-        *crl = made;
-        made = NULL;
-    }
-out:
-    if (made)
-        gnutls_x509_crl_deinit(made);
-    gnutls_free(der.data);
-    gnutls_free(signature.data);
-    buf_done(&tbs);
-    buf_done(&body);
-    buf_done(&bits);
-    buf_done(&all);
-    return rc;
-}
-
-int lab_issue_crl(struct buf *out, const struct lab_pair *issuer, gnutls_x509_crt_t revoked, time_t now,
-                  struct err *err)
-{
-    static const unsigned char NUMBER[] = {1};
-    unsigned char id[KEY_ID];
-    size_t len = sizeof id;
-    gnutls_datum_t pem = {NULL, 0};
-    gnutls_x509_crl_t crl = NULL;
-    int rc = gnutls_x509_crl_init(&crl);
-    if (rc >= 0)
-        rc = gnutls_x509_crl_set_version(crl, 2);
-    if (rc >= 0)
-        rc = gnutls_x509_crl_set_this_update(crl, now - 3600);
-    if (rc >= 0)
-        rc = gnutls_x509_crl_set_next_update(crl, now + 365 * (time_t)DAY);
-    if (rc >= 0)
-        rc = gnutls_x509_crl_set_number(crl, NUMBER, sizeof NUMBER);
-    if (rc >= 0)
-        rc = gnutls_x509_crt_get_key_id(issuer->crt, 0, id, &len);
-    if (rc >= 0)
-        rc = gnutls_x509_crl_set_authority_key_id(crl, id, len);
-    if (rc >= 0 && revoked)
-        rc = gnutls_x509_crl_set_crt(crl, revoked, now - DAY);
-    if (rc >= 0)
-        rc = gnutls_x509_crl_sign2(crl, issuer->crt, issuer->key, digest_for(issuer), 0);
-    if (rc >= 0 && revoked)
-        rc = give_reason(&crl, issuer);
-    if (rc >= 0)
-        rc = gnutls_x509_crl_export2(crl, GNUTLS_X509_FMT_PEM, &pem);
-    if (rc >= 0)
-        buf_put(out, pem.data, pem.size);
-    gnutls_free(pem.data);
-    if (crl)
-        gnutls_x509_crl_deinit(crl);
-    return failed(rc, "a CRL", err);
+    return lab_failed(rc, client->stem, err);
 }
 
 int lab_pem_crt(struct buf *out, gnutls_x509_crt_t crt, struct err *err)
@@ -347,7 +224,7 @@ int lab_pem_crt(struct buf *out, gnutls_x509_crt_t crt, struct err *err)
     gnutls_datum_t pem;
     int rc = gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem);
     if (rc < 0)
-        return failed(rc, "a PEM file", err);
+        return lab_failed(rc, "a PEM file", err);
     buf_put(out, pem.data, pem.size);
     gnutls_free(pem.data);
     return 0;
@@ -358,7 +235,7 @@ int lab_pem_key(struct buf *out, gnutls_x509_privkey_t key, struct err *err)
     gnutls_datum_t pem;
     int rc = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
     if (rc < 0)
-        return failed(rc, "a PEM file", err);
+        return lab_failed(rc, "a PEM file", err);
     buf_put(out, pem.data, pem.size);
     gnutls_memset(pem.data, 0, pem.size);
     gnutls_free(pem.data);
@@ -420,7 +297,7 @@ static int add_crt_bag(gnutls_pkcs12_t p12, const struct lab_pair *pair, gnutls_
 int lab_pkcs12(struct buf *out, const struct lab_pair *pair, gnutls_x509_crt_t intermediate, const char *name,
                struct err *err)
 {
-    unsigned char raw[KEY_ID];
+    unsigned char raw[LAB_KEY_ID];
     size_t len = sizeof raw;
     gnutls_datum_t der = {NULL, 0};
     gnutls_pkcs12_t p12 = NULL;
@@ -441,5 +318,5 @@ int lab_pkcs12(struct buf *out, const struct lab_pair *pair, gnutls_x509_crt_t i
     gnutls_free(der.data);
     if (p12)
         gnutls_pkcs12_deinit(p12);
-    return failed(rc, "a PKCS#12 file", err);
+    return lab_failed(rc, "a PKCS#12 file", err);
 }
