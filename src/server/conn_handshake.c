@@ -143,6 +143,7 @@ static int after_hello(gnutls_session_t session)
 static int check_hello(struct conn *conn, gnutls_session_t session, const gnutls_datum_t *message)
 {
     struct wire name;
+    server_name_forget(); /* of a hello before a HelloRetryRequest: its memory is gone */
     if (!client_hello_affordable(message->data, message->size, &conn->hello_items))
         return refuse_for(conn, GNUTLS_A_HANDSHAKE_FAILURE, "the ClientHello lists more than is read");
     conn->hello_compresses = client_hello_compresses(message->data, message->size);

@@ -238,6 +238,17 @@ def _():
     return tls.connect13(PORTS["off"], sni=b"my_app", retry=True).get("/api/tls", host="localhost")
 
 
+@good("1.3: an odd server name, and behind the HelloRetryRequest a plain one")
+def _():
+    c = Tls13(PORTS["off"])
+    c.hello(sni=b"my_app", share=False)
+    assert not c.server_hello()
+    c.hello(sni=b"localhost")
+    c.server()
+    c.finished()
+    return c.get("/api/tls")
+
+
 @good("1.3: an odd server name, resumed")
 def _():
     first = tls.connect13(PORTS["require"], ALICE, sni=b"my_app")
