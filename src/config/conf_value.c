@@ -203,6 +203,16 @@ static bool dot_segment(const char *p)
     return (dots == 1 || dots == 2) && (p[dots] == '/' || p[dots] == '\0');
 }
 
+static bool valid_utf8(const char *s, size_t n)
+{
+    for (size_t len; n > 0; s += len, n -= len) {
+        len = text_utf8_char((const unsigned char *)s, n, NULL);
+        if (len == 0)
+            return false;
+    }
+    return true;
+}
+
 int conf_value_prefix(const char *prefix, struct err *err)
 {
     char given[4 * SHOWN_MOST];
@@ -216,6 +226,13 @@ int conf_value_prefix(const char *prefix, struct err *err)
         what = "paths are compared without empty segments: write '/' once";
     } else if (strpbrk(prefix, "?#")) {
         what = "a query or fragment is no part of the path: leave it out";
+    } else if (strchr(prefix, '*')) {
+        what = "a location has no wildcards, it covers its path and all below: write \"/secure/\" in place "
+               "of \"/secure/*\"";
+    } else if (strchr(prefix, '\\')) {
+        what = "no path holds a backslash, and nothing would be covered: write '/'";
+    } else if (!valid_utf8(prefix, n)) {
+        what = "paths are UTF-8, and nothing would be covered: save the file in UTF-8";
     }
     for (const char *p = prefix; !what && *p; p++) {
         if (iscntrl((unsigned char)*p))

@@ -1,18 +1,20 @@
 #include "http/files.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "http/coding.h"
 #include "http/conditional.h"
 #include "http/files_open.h"
-#include "http/path.h"
+#include "http/guard.h"
 #include "http/problem.h"
 
 static const char INDEX[] = "index.html";
-static const char CACHE_CONTROL[] = "no-cache"; /* keep it, but ask each time: an ETag makes that cheap */
 
 /* Suffix of the neighbour file and name of the coding. */
 static const struct {
@@ -22,14 +24,12 @@ static const struct {
 
 /* An open regular file that is to be sent, in one coding. */
 struct source {
-    int fd;
-    struct stat st;
+    struct files_found file;
     enum coding coding;
 };
 
-/* Room for a path of any length that path_normalise lets through, and what is put behind it. */
 struct file_name {
-    char text[PATH_MOST + 32];
+    char text[FILES_ROOM];
 };
 
 /* A component that begins with a dot, but for /.well-known/ (RFC 8615), which lives at the root. */
@@ -58,27 +58,73 @@ static bool is_older(const struct timespec *a, const struct timespec *b)
     return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-/* Replaces `source` by the best neighbour that the client accepts and that is not older. ERR_IO, ERR_NOMEM or
- * 0. */
-static int choose_coding(const struct request *request, const char *name, struct source *source)
+/* What went wrong, for the log; NULL where it is what happens every day. */
+static const char *trouble_words(int rc, int why)
+{
+    if (rc == ERR_NOTFOUND && why == EXDEV)
+        return "a symbolic link leads out of document_root";
+    if (rc == ERR_NOTFOUND && why == ELOOP)
+        return "a symbolic link cannot be followed";
+    return rc == ERR_NOTFOUND && why != ENXIO ? NULL : strerror(why);
+}
+
+static void note_trouble(const char *path, const char *why, struct reply *reply)
+{
+    enum { MOST_SHOWN = 1024 };
+    size_t len = strlen(path), shown = len < MOST_SHOWN ? len : MOST_SHOWN;
+    struct buf text;
+    buf_init(&text, 0);
+    buf_puts(&text, "the file ");
+    text_escape(&text, path, shown);
+    buf_printf(&text, "%s cannot be served: %s", shown < len ? "..." : "", why);
+    free(reply->trouble);
+    reply->trouble = buf_take(&text, NULL);
+    buf_done(&text);
+}
+
+/* files_open for a path with its slash; what the operator should mend goes to the reply for the log. */
+static int open_path(const struct request *request, const char *path, struct files_found *found,
+                     struct reply *reply)
+{
+    int rc = files_open(request->document_root, path + 1, found);
+    const char *why = rc < 0 ? trouble_words(rc, errno) : NULL;
+    if (why)
+        note_trouble(path, why, reply);
+    return rc;
+}
+
+/* The file is known by the path that led to it, too. */
+static bool may_have(const struct request *request, const char *path, const struct files_found *found)
+{
+    return guard_file(request, path) && (strcmp(path, found->at) == 0 || guard_file(request, found->at));
+}
+
+enum { REFUSED = 1 }; /* by the guard: the caller of the handler makes the reply */
+
+/* Replaces `source` by the best neighbour that the client accepts and that is not older. ERR_IO, ERR_NOMEM,
+ * REFUSED or 0. */
+static int choose_coding(const struct request *request, const char *path, struct source *source,
+                         struct reply *reply)
 {
     enum coding order[CODINGS];
     size_t n = coding_order(request->header(request, "Accept-Encoding"), order);
     for (size_t i = 0; i < n && order[i] != CODING_IDENTITY; i++) {
         struct file_name neighbour;
-        struct stat st;
-        snprintf(neighbour.text, sizeof neighbour.text, "%s%s", name, CODING[order[i]].suffix);
-        int fd = files_open(request->document_root, neighbour.text, &st);
-        if (fd == ERR_NOTFOUND)
+        struct files_found found;
+        snprintf(neighbour.text, sizeof neighbour.text, "%s%s", path, CODING[order[i]].suffix);
+        int rc = open_path(request, neighbour.text, &found, reply);
+        if (rc == ERR_NOTFOUND || rc == ERR_DENIED)
             continue;
-        if (fd < 0)
-            return fd;
-        if (S_ISREG(st.st_mode) && !is_older(&st.st_mtim, &source->st.st_mtim)) {
-            close(source->fd);
-            *source = (struct source){fd, st, order[i]};
-            return 0;
+        if (rc < 0)
+            return rc;
+        if (S_ISREG(found.st.st_mode) && !is_older(&found.st.st_mtim, &source->file.st.st_mtim)) {
+            close(source->file.fd);
+            source->file.fd = found.fd;
+            source->file.st = found.st;
+            source->coding = order[i];
+            return may_have(request, neighbour.text, &found) ? 0 : REFUSED;
         }
-        close(fd);
+        close(found.fd);
     }
     return 0;
 }
@@ -88,7 +134,7 @@ enum { ETAG_TEXT = 64 };
 /* Strong: a file that is rewritten, replaced or compressed anew gets another one. */
 static void make_etag(const struct source *source, char out[static ETAG_TEXT])
 {
-    const struct stat *st = &source->st;
+    const struct stat *st = &source->file.st;
     unsigned long long ns =
         (unsigned long long)st->st_mtim.tv_sec * 1000000000u + (unsigned long long)st->st_mtim.tv_nsec;
     const char *coding = CODING[source->coding].name;
@@ -97,10 +143,10 @@ static void make_etag(const struct source *source, char out[static ETAG_TEXT])
 }
 
 /* The headers that a 304 has too. */
-static int add_validators(struct reply *reply, const char *etag, bool varies)
+static int add_validators(const struct request *request, const char *etag, bool varies, struct reply *reply)
 {
     int failed = reply_header(reply, "ETag", "%s", etag);
-    failed |= reply_header(reply, "Cache-Control", "%s", CACHE_CONTROL);
+    failed |= reply_header(reply, "Cache-Control", "%s", guard_cache_control(request));
     if (varies)
         failed |= reply_header(reply, "Vary", "Accept-Encoding");
     return failed ? ERR_NOMEM : 0;
@@ -119,22 +165,24 @@ static struct conditions conditions_of(const struct request *request)
     };
 }
 
-/* Answers from an open file; takes source->fd when it is what the reply sends, and sets it to -1 then. */
+/* Answers from an open file; takes source->file.fd when it is what the reply sends, and sets it to -1 then.
+ */
 static int send_file(const struct request *request, const char *type, bool varies, struct source *source,
                      struct reply *reply)
 {
     char etag[ETAG_TEXT], date[CLOCK_TEXT];
     make_etag(source, etag);
-    time_t now = request->health ? request->health->now : clock_now(), modified = source->st.st_mtim.tv_sec;
+    time_t now = request->health ? request->health->now : clock_now(),
+           modified = source->file.st.st_mtim.tv_sec;
     /* RFC 9110 section 8.8.2.1: never later than Date. */
     struct validators validators = {etag, modified < now ? modified : now, now};
     struct conditions conditions = conditions_of(request);
-    uint64_t size = (uint64_t)source->st.st_size, first = 0, last = 0;
+    uint64_t size = (uint64_t)source->file.st.st_size, first = 0, last = 0;
 
     unsigned status = conditional_status(&conditions, &validators);
     if (status == 304) {
         reply->status = status;
-        return add_validators(reply, etag, varies);
+        return add_validators(request, etag, varies, reply);
     }
     if (status != 0) {
         problem_reply(request, status, NULL, reply);
@@ -145,7 +193,7 @@ static int send_file(const struct request *request, const char *type, bool varie
         problem_reply(request, 416, NULL, reply);
         return reply_header(reply, "Content-Range", "bytes */%llu", (unsigned long long)size) ? ERR_NOMEM : 0;
     }
-    int failed = add_validators(reply, etag, varies);
+    int failed = add_validators(request, etag, varies, reply);
     failed |= reply_header(reply, "Last-Modified", "%s", clock_http_date(validators.modified, date));
     failed |= reply_header(reply, "Accept-Ranges", "bytes");
     if (source->coding != CODING_IDENTITY)
@@ -159,8 +207,8 @@ static int send_file(const struct request *request, const char *type, bool varie
     reply->content_type = type;
     reply->offset = first;
     reply->length = range == RANGE_PART ? last - first + 1 : size;
-    reply->fd = source->fd;
-    source->fd = -1;
+    reply->fd = source->file.fd;
+    source->file.fd = -1;
     return 0;
 }
 
@@ -169,29 +217,49 @@ static int send_file(const struct request *request, const char *type, bool varie
 static int redirect(const struct request *request, struct reply *reply)
 {
     struct file_name index;
-    struct stat st;
-    snprintf(index.text, sizeof index.text, "%s/%s", request->path + 1, INDEX);
-    int fd = files_open(request->document_root, index.text, &st);
-    if (fd < 0 && fd != ERR_NOTFOUND)
-        return fd;
-    bool has_page = fd >= 0 && S_ISREG(st.st_mode);
-    if (fd >= 0)
-        close(fd);
-    if (!has_page) {
+    struct files_found found;
+    snprintf(index.text, sizeof index.text, "%s/%s", request->path, INDEX);
+    int rc = open_path(request, index.text, &found, reply);
+    if (rc < 0 && rc != ERR_NOTFOUND && rc != ERR_DENIED)
+        return rc;
+    if (rc == 0)
+        close(found.fd);
+    if (rc < 0 || !S_ISREG(found.st.st_mode)) {
         problem_reply(request, 404, NULL, reply);
         return 0;
     }
+    if (!may_have(request, index.text, &found))
+        return 0;
     struct buf location = {0};
     path_encode(&location, request->path);
-    int rc = buf_failed(&location) ? ERR_NOMEM : 0;
+    rc = buf_failed(&location) ? ERR_NOMEM : 0;
     if (rc == 0 && reply_header(reply, "Location", "%s/%s%s", location.data, request->query ? "?" : "",
                                 request->query ? request->query : "") != 0)
         rc = ERR_NOMEM;
-    if (rc == 0 && reply_header(reply, "Cache-Control", "%s", CACHE_CONTROL) != 0)
+    if (rc == 0 && reply_header(reply, "Cache-Control", "%s", guard_cache_control(request)) != 0)
         rc = ERR_NOMEM;
     reply->status = 308;
     buf_done(&location);
     return rc;
+}
+
+static int reply_with(const struct request *request, const char *path, struct source *source,
+                      struct reply *reply)
+{
+    if (!S_ISREG(source->file.st.st_mode)) {
+        if (!S_ISDIR(source->file.st.st_mode))
+            note_trouble(path, "it is no regular file", reply);
+        problem_reply(request, 404, NULL, reply);
+        return 0;
+    }
+    if (!may_have(request, path, &source->file))
+        return 0;
+    const char *type = files_type(path);
+    bool varies = may_have_neighbours(type);
+    int rc = varies ? choose_coding(request, path, source, reply) : 0;
+    if (rc != 0)
+        return rc == REFUSED ? 0 : rc;
+    return send_file(request, type, varies, source, reply);
 }
 
 int files_handler(const struct request *request, struct reply *reply)
@@ -204,25 +272,19 @@ int files_handler(const struct request *request, struct reply *reply)
         return 0;
     }
     bool folder = path[len - 1] == '/';
-    snprintf(name.text, sizeof name.text, "%s%s", path + 1, folder ? INDEX : "");
-    struct source source = {.coding = CODING_IDENTITY};
-    source.fd = files_open(request->document_root, name.text, &source.st);
-    if (source.fd < 0 && source.fd != ERR_NOTFOUND)
-        return source.fd;
-    int rc = 0;
-    if (source.fd >= 0 && S_ISDIR(source.st.st_mode) && !folder) {
-        rc = redirect(request, reply);
-    } else if (source.fd < 0 || !S_ISREG(source.st.st_mode)) {
-        problem_reply(request, 404, NULL, reply);
-    } else {
-        const char *type = files_type(name.text);
-        bool varies = may_have_neighbours(type);
-        if (varies)
-            rc = choose_coding(request, name.text, &source);
-        if (rc == 0)
-            rc = send_file(request, type, varies, &source, reply);
+    snprintf(name.text, sizeof name.text, "%s%s", path, folder ? INDEX : "");
+    struct source source = {.file.fd = -1, .coding = CODING_IDENTITY};
+    int rc = open_path(request, name.text, &source.file, reply);
+    if (rc == ERR_NOTFOUND || rc == ERR_DENIED) {
+        problem_reply(request, rc == ERR_DENIED ? 403 : 404,
+                      rc == ERR_DENIED ? "The server itself has no right to read this file." : NULL, reply);
+        return 0;
     }
-    if (source.fd >= 0)
-        close(source.fd);
+    if (rc < 0)
+        return rc;
+    rc = S_ISDIR(source.file.st.st_mode) && !folder ? redirect(request, reply)
+                                                    : reply_with(request, name.text, &source, reply);
+    if (source.file.fd >= 0)
+        close(source.file.fd);
     return rc;
 }

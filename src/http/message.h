@@ -24,6 +24,7 @@ struct health_listener {
 
 struct route;
 struct reply;
+struct guard;
 
 struct health {
     time_t now;
@@ -80,6 +81,7 @@ struct request {
     const struct certname *advertised; /* CA names that were advertised */
     size_t n_advertised;
     const struct conf *conf;
+    struct guard *guard; /* what is decided on as its names turn up; NULL: nothing is refused */
     const struct policy_decision *decision; /* why it was refused with 403, else NULL: `refusal` */
     struct policy_decision refusal;
     const struct health *health;
@@ -106,6 +108,8 @@ struct reply {
     } header[REPLY_MOST_HEADERS];
     size_t n_headers;
     bool close;      /* end the connection after it */
+    bool unkept;     /* not to be given again for its path: more than that decided whether it may be had */
+    char *trouble;   /* what the log should say of a file, NULL: nothing; owned */
     void *ready;     /* a finished reply of the store's, borrowed, with a body of `length` bytes: the rest is
                         unused */
     struct buf body; /* used when fd < 0 */

@@ -21,6 +21,7 @@ void reply_done(struct reply *reply)
     if (reply->fd >= 0)
         close(reply->fd);
     buf_done(&reply->body);
+    free(reply->trouble);
     reply_init(reply);
 }
 

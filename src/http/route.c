@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "http/files.h"
+#include "http/guard.h"
 #include "http/handlers.h"
 #include "http/problem.h"
 #include "http/security.h"
@@ -28,6 +29,7 @@ const struct route ROUTES[] = {
      .help = "this connection's TLS handshake, message by message, and how the other mode differs"},
     {.path = "/api/connection",
      .handler = handle_connection,
+     .shows = {"/api/tls", "/api/peer", "/api/handshake"},
      .type = "application/json",
      .help = "all of these about this connection"},
     {.path = "/api/rejections",
@@ -114,11 +116,32 @@ static bool has_rules(const struct conf_location *location)
 
 /* True when the path names nothing: below /api/ there are no files, and some routes exist only behind rules.
  */
-static bool is_missing(const struct route *route, const char *path, const struct policy_decision *decision)
+static bool is_missing(const struct route *route, const char *path, const struct conf_location *location)
 {
     if (route == FILES_ROUTE)
         return strncmp(path, "/api/", 5) == 0;
-    return route->needs_rule && !has_rules(decision->location);
+    return route->needs_rule && !has_rules(location);
+}
+
+void route_lint(const struct conf *conf, struct diag *diag)
+{
+    for (size_t i = 0; i < conf->n_locations; i++) {
+        const struct conf_location *l = &conf->location[i];
+        size_t n = strlen(l->prefix);
+        n -= l->prefix[n - 1] == '/';
+        for (size_t j = 0; j < ROUTE_COUNT; j++) {
+            const char *path = ROUTES[j].path;
+            if (!ROUTES[j].exempt || strncmp(path, l->prefix, n) != 0 || path[n] != '\0')
+                continue;
+            diag_warning(
+                diag, l->src,
+                "location \"%s\" does not hold for %s itself, which answers everybody and names nobody, so "
+                "that "
+                "health checks need no certificate: it covers files below it only; to close %s, leave "
+                "the listener to those who may ask",
+                l->prefix, path, path);
+        }
+    }
 }
 
 bool route_keeps(const struct route *route, const struct request *request)
@@ -134,11 +157,18 @@ bool route_keeps(const struct route *route, const struct request *request)
     return true;
 }
 
-static void run(const struct route *route, const struct request *request, struct reply *reply)
+static void run(const struct route *route, struct request *request, struct reply *reply)
 {
     int rc = route->handler(request, reply);
+    if (request->guard && request->guard->decision.outcome != POLICY_ALLOW) {
+        refuse(request, &request->guard->decision, reply);
+        return;
+    }
     if (rc < 0) {
+        char *trouble = reply->trouble;
+        reply->trouble = NULL;
         reply_done(reply);
+        reply->trouble = trouble;
         /* What is short now may be back in a moment. */
         bool short_of = rc == ERR_NOMEM && reply_header(reply, "Retry-After", "1") == 0;
         problem_reply(request, short_of ? 503 : 500, NULL, reply);
@@ -148,14 +178,14 @@ static void run(const struct route *route, const struct request *request, struct
 }
 
 /* Everything but the headers that all replies have. */
-static void answer(const struct route *route, const struct policy *policy, struct request *request,
-                   struct reply *reply)
+static void answer(const struct route *route, const struct policy *policy, struct guard *guard,
+                   struct request *request, struct reply *reply)
 {
-    struct policy_decision decision = {.outcome = POLICY_ALLOW};
+    const struct conf_location *location = NULL;
 
     if (!route->exempt) {
         if (request->refused) {
-            decision = listener_decision(request);
+            struct policy_decision decision = listener_decision(request);
             refuse(request, &decision, reply);
             return;
         }
@@ -165,13 +195,17 @@ static void answer(const struct route *route, const struct policy *policy, struc
             options_reply(reply);
             return;
         }
-        decision = policy_decide(policy, request->path, request->peer);
-        if (decision.outcome != POLICY_ALLOW) {
-            refuse(request, &decision, reply);
+        guard_init(guard, policy, request);
+        request->guard = guard;
+        location = guard->decision.location; /* the path's own */
+        for (size_t i = 0; i < ARRAY_LEN(route->shows) && route->shows[i]; i++)
+            (void)guard_also(request, route->shows[i]);
+        if (guard->decision.outcome != POLICY_ALLOW) {
+            refuse(request, &guard->decision, reply);
             return;
         }
     }
-    if (is_missing(route, request->path, &decision)) {
+    if (is_missing(route, request->path, location)) {
         problem_reply(request, 404, NULL, reply);
         return;
     }
@@ -194,7 +228,10 @@ static void answer(const struct route *route, const struct policy *policy, struc
 void route_dispatch(const struct route *route, const struct policy *policy, struct request *request,
                     struct reply *reply)
 {
-    answer(route, policy, request, reply);
+    struct guard guard = {0};
+    answer(route, policy, &guard, request, reply);
+    request->guard = NULL;
+    reply->unkept = guard.mixed;
     if (reply->ready)
         return;
     if (route != FILES_ROUTE && !security_has_header(reply, "Cache-Control"))

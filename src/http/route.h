@@ -18,9 +18,10 @@ struct route {
     bool exempt;       /* never asks the policy, never names an identity: /health and its like */
     bool needs_health; /* its handler looks at request->health */
     enum keep keep;
-    bool needs_rule;  /* exists only where a location with allow rules or client_cert = verified covers it */
-    const char *type; /* what it answers with, for people */
-    const char *help; /* one line */
+    bool needs_rule; /* exists only where a location with allow rules or client_cert = verified covers it */
+    const char *shows[3]; /* other paths whose answer is in its own: who may not have one may not have this */
+    const char *type;     /* what it answers with, for people */
+    const char *help;     /* one line */
 };
 
 extern const struct route ROUTES[];
@@ -32,6 +33,9 @@ const struct route *route_match(const char *path);
 /* True when what is asked for does not depend on conditions or ranges, and its reply may be given again as
  * the route says. */
 bool route_keeps(const struct route *route, const struct request *request);
+
+/* Warns of locations that can do nothing because their path is that of an exempt route. */
+void route_lint(const struct conf *conf, struct diag *diag);
 
 /* `route` is the match of the request's path. Applies the policy, answers OPTIONS, 405, 404 and the rest;
  * always fills `reply` (500 when all else fails). It also adds the headers that every reply has: security

@@ -17,6 +17,7 @@ struct place {
     const struct conf_location *conf;
     size_t len; /* of the prefix without its final slash */
     struct rules allow, deny;
+    bool linked;
 };
 
 struct policy {
@@ -158,10 +159,39 @@ static size_t first_match(const struct rules *rules, const struct certinfo *leaf
     return i;
 }
 
-struct policy_decision policy_decide(const struct policy *policy, const char *path, const struct peer *peer)
+const struct conf_location *policy_location(const struct policy *policy, const char *path)
+{
+    const struct place *place = find_place(policy, path);
+    return place ? place->conf : NULL;
+}
+
+static struct place *place_of(const struct policy *policy, const struct conf_location *location)
+{
+    size_t i = 0;
+    while (i < policy->n && policy->place[i].conf != location)
+        i++;
+    return i < policy->n ? &policy->place[i] : NULL;
+}
+
+void policy_set_linked(struct policy *policy, const struct conf_location *location)
+{
+    struct place *place = place_of(policy, location);
+    if (place)
+        place->linked = true;
+}
+
+const struct conf_location *policy_linked(const struct policy *policy, size_t i)
+{
+    for (size_t j = 0; j < policy->n; j++) {
+        if (policy->place[j].linked && i-- == 0)
+            return policy->place[j].conf;
+    }
+    return NULL;
+}
+
+static struct policy_decision decide(const struct place *place, const struct peer *peer)
 {
     struct policy_decision decision = {.outcome = POLICY_ALLOW};
-    const struct place *place = find_place(policy, path);
     if (!place)
         return decision;
     decision.location = place->conf;
@@ -196,4 +226,15 @@ struct policy_decision policy_decide(const struct policy *policy, const char *pa
     else if (first_match(&place->allow, leaf, READ_NARROW) == place->allow.n)
         decision.outcome = POLICY_DENIED;
     return decision;
+}
+
+struct policy_decision policy_decide(const struct policy *policy, const char *path, const struct peer *peer)
+{
+    return decide(find_place(policy, path), peer);
+}
+
+struct policy_decision policy_decide_in(const struct policy *policy, const struct conf_location *location,
+                                        const struct peer *peer)
+{
+    return decide(place_of(policy, location), peer);
 }

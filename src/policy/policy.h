@@ -3,7 +3,8 @@
  *
  * LOCATIONS. "/secure" and "/secure/" are the same location: it covers "/secure", "/secure/" and all
  * below, not "/secured". "/" covers everything, also the target "*". The longest prefix rules alone;
- * nothing is inherited from a shorter one.
+ * nothing is inherited from a shorter one. What can be had under several names is decided on by each of them
+ * (http/guard.h).
  *
  * DECISION. client_cert comes first: any and verified want a certificate, verified wants one that
  * verifies. Then deny: a deny rule looks at every certificate that was presented, verified or not, and
@@ -95,5 +96,16 @@ struct policy_decision {
  * off): no certificate was presented. Thread-safe. The routes that are exempt by construction (/health and
  * its like) are not asked about here: the route table says so. */
 struct policy_decision policy_decide(const struct policy *policy, const char *path, const struct peer *peer);
+
+/* Its two steps: the location that rules a path, NULL when none does, and what a location (NULL: none) says.
+ */
+const struct conf_location *policy_location(const struct policy *policy, const char *path);
+struct policy_decision policy_decide_in(const struct policy *policy, const struct conf_location *location,
+                                        const struct peer *peer);
+
+/* Locations whose path leads elsewhere in the document root: marks one, before the policy is shared; the i-th
+ * of them, NULL: there are no more. */
+void policy_set_linked(struct policy *policy, const struct conf_location *location);
+const struct conf_location *policy_linked(const struct policy *policy, size_t i);
 
 #endif

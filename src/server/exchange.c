@@ -18,6 +18,7 @@
 #include "server/conn.h"
 #include "server/kept.h"
 #include "server/server.h"
+#include "server/troubles.h"
 
 static struct conn *conn_of(struct MHD_Connection *connection)
 {
@@ -239,7 +240,7 @@ static void to_shelf(const struct shelf *shelf, const struct reply *reply, struc
     struct conn *conn = shelf->conn;
     /* What is not in memory of its own costs the store none. */
     const struct kept kept = {response, length, length > SMALL_FILE ? 0 : (size_t)length};
-    if (!shelf->route || reply->status != 200) {
+    if (!shelf->route || reply->status != 200 || reply->unkept) {
         MHD_destroy_response(response);
     } else if (shelf->route->keep == KEEP_CONNECTION) {
         if (conn->kept.response)
@@ -379,7 +380,7 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
     }
     route_dispatch(route, snapshot->policy, request, reply);
     buf_done(&metrics);
-    if (reply->status == 403)
+    if (reply->status == 403 && request->decision)
         log_refusal(conn, request);
 }
 
@@ -453,6 +454,8 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     enum MHD_Result rc = queue(connection, &shelf, &reply, length);
     if (rc != MHD_YES)
         log_error("%s: listener %s: a response could not be queued", conn->remote, conn->listener_name);
+    if (reply.trouble)
+        troubles_tell(reply.trouble, shelf.now_ms);
     reply_done(&reply);
     return rc;
 }

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "http/guard.h"
+#include "http/route.h"
 #include "server/conn.h"
 #include "server/peer_cache.h"
 #include "tls/facts.h"
@@ -103,6 +105,9 @@ int snapshot_build(const char *conf_file, const struct ticket_master *master, st
     rc = policy_new(conf->location, conf->n_locations, diag, &snapshot->policy);
     int root = open_root(conf, diag, &snapshot->document_root);
     rc = rc != 0 ? rc : root;
+    route_lint(conf, diag);
+    if (snapshot->policy)
+        guard_find_links(snapshot->policy, conf, snapshot->document_root, diag);
     for (size_t i = 0; i < conf->n_listeners; i++) {
         struct snapshot_listener *listener = &snapshot->listener[i];
         int one = load_listener(conf, &conf->listener[i], master, diag, listener);

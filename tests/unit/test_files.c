@@ -256,7 +256,7 @@ START_TEST(what_is_served)
     expect_one("/link-dir/b.txt", walk ? 404 : 200, walk ? NULL : "b");
     expect_one("/dir/up", walk ? 404 : 200, walk ? NULL : "0123456789");
     if (geteuid() != 0) /* whom no mode stops */
-        expect_one("/unreadable.txt", 404, NULL);
+        expect_one("/unreadable.txt", 403, NULL);
     files_without_openat2(false);
 }
 END_TEST
