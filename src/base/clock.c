@@ -59,6 +59,15 @@ const char *clock_http_date(time_t t, char out[static CLOCK_TEXT])
     return out;
 }
 
+const char *clock_syslog_date(time_t t, char out[static CLOCK_TEXT])
+{
+    struct tm tm = {0};
+    localtime_r(&t, &tm);
+    snprintf(out, CLOCK_TEXT, "%s %2u %02u:%02u:%02u", MONTHS[tm.tm_mon % 12], (unsigned)tm.tm_mday % 100u,
+             (unsigned)tm.tm_hour % 100u, (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u);
+    return out;
+}
+
 /* Reads exactly `n` digits. */
 static bool digits(const char **p, int n, int *out)
 {

@@ -18,6 +18,8 @@ enum { CLOCK_TEXT = 40 };
 const char *clock_rfc3339(time_t t, char out[static CLOCK_TEXT]);
 /* "Mon, 23 Nov 2026 16:42:00 GMT" (RFC 9110 IMF-fixdate). */
 const char *clock_http_date(time_t t, char out[static CLOCK_TEXT]);
+/* "Nov 23 16:42:00", in the machine's time zone (RFC 3164 section 4.1.2). */
+const char *clock_syslog_date(time_t t, char out[static CLOCK_TEXT]);
 /* Reads RFC 3339 with Z or a numeric offset, fractions ignored. 0, or ERR_SYNTAX. */
 MUST_CHECK int clock_parse_rfc3339(const char *text, time_t *out);
 /* Reads the three date forms of RFC 9110 section 5.6.7. 0, or ERR_SYNTAX. */

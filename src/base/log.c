@@ -16,9 +16,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/patience.h"
+#include "base/syslog.h"
 
-/* So long a line waits for a reader that was there before. */
-enum { PATIENCE_MS = 100 };
+enum { MOST_LINE = 8192 };
 
 /* One log per process. The lock guards the target's replacement against a line being written. */
 static struct {
@@ -26,11 +27,18 @@ static struct {
     _Atomic int level; /* read without the lock, for lines that are not wanted */
     int fd;
     bool syslog, journal;
-    bool stream; /* no regular file: somebody reads it, or does not */
-    atomic_bool stalled, torn;
-    char *path; /* NULL unless a file */
-} the_log = {
-    .lock = PTHREAD_RWLOCK_INITIALIZER, .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO, .stream = true};
+    bool stream;                 /* no regular file: somebody reads it, or does not */
+    pthread_mutex_t stream_lock; /* of who writes to it: room for one is not room for two */
+    struct patience patience;
+    atomic_bool torn;                 /* the last line was written in part */
+    char *path;                       /* NULL unless a file */
+    _Atomic uint64_t dropped, untold; /* lines that were lost: all, and those since the log last said so */
+    atomic_int why;                   /* errno of the last of them */
+} the_log = {.lock = PTHREAD_RWLOCK_INITIALIZER,
+             .level = LOG_LEVEL_INFO,
+             .fd = STDERR_FILENO,
+             .stream = true,
+             .stream_lock = PTHREAD_MUTEX_INITIALIZER};
 
 static const struct {
     const char *word;
@@ -41,13 +49,15 @@ static const struct {
     [LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
 };
 
-static int open_file(const char *path, struct err *err)
+int log_open_file(const char *path, const char *what, struct err *err)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-    if (fd < 0)
-        return err_set(err, errno == EACCES ? ERR_DENIED : ERR_IO, "cannot open the log %s: %s", path,
-                       strerror(errno));
-    return fd;
+    /* O_NONBLOCK: a FIFO that nobody reads is an error, not the end of everything. */
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    if (fd >= 0)
+        return fd;
+    return err_set(err, errno == EACCES ? ERR_DENIED : ERR_IO, "cannot open the %s %s: %s", what, path,
+                   errno == ENXIO ? "it is a pipe that nobody reads: start its reader first"
+                                  : strerror(errno));
 }
 
 /* systemd names the device and inode of the stream that it connected: stderr may have been redirected since.
@@ -75,7 +85,7 @@ int log_open(const char *target, enum log_level level, struct err *err)
     char *path = NULL;
     int fd = to_stdout ? STDOUT_FILENO : STDERR_FILENO;
     if (!to_syslog && !to_stderr && !to_stdout) {
-        fd = open_file(target, err);
+        fd = log_open_file(target, "log", err);
         if (fd < 0)
             return fd;
         path = strdup(target);
@@ -84,8 +94,9 @@ int log_open(const char *target, enum log_level level, struct err *err)
             return err_nomem(err);
         }
     }
-    if (to_syslog)
-        openlog("mtlsd", LOG_PID, LOG_DAEMON);
+    int rc = to_syslog ? syslog_open(err) : 0;
+    if (rc != 0)
+        return rc;
     pthread_rwlock_wrlock(&the_log.lock);
     int old = the_log.fd;
     free(the_log.path);
@@ -106,7 +117,7 @@ int log_reopen(struct err *err)
     int rc = 0;
     pthread_rwlock_wrlock(&the_log.lock);
     if (the_log.path) {
-        int fd = open_file(the_log.path, err);
+        int fd = log_open_file(the_log.path, "log", err);
         if (fd >= 0) {
             close(the_log.fd);
             the_log.fd = fd;
@@ -131,28 +142,102 @@ bool log_enabled(enum log_level level)
     return (int)level <= atomic_load_explicit(&the_log.level, memory_order_relaxed);
 }
 
-/* A log that cannot be written must not stop the service: there is nobody left to tell. Nor may one that
- * nobody reads: a pipe has room for PIPE_BUF bytes when poll says so. */
-static void put(const char *line, size_t len)
+uint64_t log_dropped(void)
 {
-    size_t at = 0;
-    while (at < len) {
-        if (the_log.stream) {
-            struct pollfd room = {.fd = the_log.fd, .events = POLLOUT};
-            bool full = poll(&room, 1, atomic_load(&the_log.stalled) ? 0 : PATIENCE_MS) == 0;
-            atomic_store(&the_log.stalled, full);
-            if (full)
-                break;
-            if (at == 0 && atomic_exchange(&the_log.torn, false) && write(the_log.fd, "\n", 1) != 1)
-                break;
+    return atomic_load(&the_log.dropped);
+}
+
+/* 0, or the errno. A pipe has room for PIPE_BUF bytes when poll says so; it may be somebody else's too, and
+ * is not made non-blocking (standard error). */
+static int put_some(const char *text, size_t len, size_t *written)
+{
+    if (the_log.stream) {
+        struct pollfd room = {.fd = the_log.fd, .events = POLLOUT};
+        int ready = poll(&room, 1, 0), patience = ready == 0 ? patience_ms(&the_log.patience) : 0;
+        if (patience > 0) {
+            uint64_t since = clock_mono_ms();
+            ready = poll(&room, 1, patience);
+            patience_spend(&the_log.patience, since);
         }
-        ssize_t n = write(the_log.fd, line + at, the_log.stream && len - at > PIPE_BUF ? PIPE_BUF : len - at);
-        if (n <= 0)
-            break;
-        at += (size_t)n;
+        if (ready <= 0)
+            return ready == 0 || errno == EINTR ? EAGAIN : errno;
+        len = len > PIPE_BUF ? PIPE_BUF : len;
     }
+    ssize_t n = write(the_log.fd, text, len);
+    if (n < 0)
+        return errno;
+    *written += (size_t)n;
+    return 0;
+}
+
+/* A log that cannot be written must not stop the service, nor one that nobody reads. */
+static int put(const char *line, size_t len)
+{
+    size_t end = 0, at = 0;
+    int error = atomic_load(&the_log.torn) ? put_some("\n", 1, &end) : 0;
+    if (end > 0)
+        atomic_store(&the_log.torn, false);
+    while (error == 0 && at < len)
+        error = put_some(line + at, len - at, &at);
     if (at > 0 && at < len)
         atomic_store(&the_log.torn, true);
+    return error;
+}
+
+static int put_alone(const char *line, size_t len)
+{
+    if (!the_log.stream)
+        return put(line, len);
+    pthread_mutex_lock(&the_log.stream_lock);
+    int error = put(line, len);
+    pthread_mutex_unlock(&the_log.stream_lock);
+    return error;
+}
+
+/* Under the lock, shared. 0, or the errno. */
+static int write_line(enum log_level level, const char *fmt, va_list ap)
+{
+    char line[MOST_LINE];
+    int at = 0;
+    if (the_log.journal) {
+        at = snprintf(line, sizeof line, "<%d>", LEVELS[level].priority);
+    } else if (!the_log.syslog) {
+        char stamp[CLOCK_TEXT];
+        at = snprintf(line, sizeof line, "%s %s: ", clock_rfc3339(clock_now(), stamp), LEVELS[level].word);
+    }
+    int room = (int)sizeof line - at - 1;
+    int n = vsnprintf(line + at, (size_t)room, fmt, ap);
+    if (n > room - 1)
+        n = room - 1;
+    size_t len = (size_t)at + (size_t)(n < 0 ? 0 : n);
+    if (the_log.syslog)
+        return syslog_send(LOG_DAEMON | LEVELS[level].priority, line, len);
+    line[len++] = '\n';
+    return put_alone(line, len);
+}
+
+PRINTF(2, 3) static int write_text(enum log_level level, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int error = write_line(level, fmt, ap);
+    va_end(ap);
+    return error;
+}
+
+/* That lines are missing stands where they are missing, once others come through. */
+static int tell_of_loss(void)
+{
+    uint64_t lost = atomic_exchange(&the_log.untold, 0);
+    if (lost == 0)
+        return 0;
+    int why = atomic_load(&the_log.why);
+    int error = write_text(LOG_LEVEL_WARNING, "%llu line%s of this log %s lost here: %s",
+                           (unsigned long long)lost, lost == 1 ? "" : "s", lost == 1 ? "was" : "were",
+                           why == EAGAIN ? "its reader did not take them" : strerror(why));
+    if (error != 0)
+        atomic_fetch_add(&the_log.untold, lost);
+    return error;
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -160,28 +245,16 @@ void log_line(enum log_level level, const char *fmt, ...)
     int saved = errno;
     if ((int)level > atomic_load_explicit(&the_log.level, memory_order_relaxed))
         return;
-    char line[8192];
     va_list ap;
     va_start(ap, fmt);
     pthread_rwlock_rdlock(&the_log.lock);
-    if (the_log.syslog) {
-        vsyslog(LEVELS[level].priority, fmt, ap);
-    } else {
-        int at;
-        if (the_log.journal) {
-            at = snprintf(line, sizeof line, "<%d>", LEVELS[level].priority);
-        } else {
-            char stamp[CLOCK_TEXT];
-            at =
-                snprintf(line, sizeof line, "%s %s: ", clock_rfc3339(clock_now(), stamp), LEVELS[level].word);
-        }
-        int room = (int)sizeof line - at - 1;
-        int n = vsnprintf(line + at, (size_t)room, fmt, ap);
-        if (n > room - 1)
-            n = room - 1;
-        size_t len = (size_t)at + (size_t)(n < 0 ? 0 : n);
-        line[len++] = '\n';
-        put(line, len);
+    int error = tell_of_loss();
+    if (error == 0)
+        error = write_line(level, fmt, ap);
+    if (error != 0) {
+        atomic_store(&the_log.why, error);
+        atomic_fetch_add(&the_log.untold, 1);
+        atomic_fetch_add(&the_log.dropped, 1);
     }
     pthread_rwlock_unlock(&the_log.lock);
     va_end(ap);

@@ -15,6 +15,11 @@ MUST_CHECK int log_open(const char *target, enum log_level level, struct err *er
 /* Opens the same path again, for log rotation. */
 MUST_CHECK int log_reopen(struct err *err);
 void log_close(void);
+/* A file to append lines to, of this log or another, which `what` names; it never waits for a reader. A
+ * descriptor, ERR_IO or ERR_DENIED. */
+MUST_CHECK int log_open_file(const char *path, const char *what, struct err *err);
+/* Lines that were lost since the start, because the target did not take them. */
+uint64_t log_dropped(void);
 bool log_enabled(enum log_level level);
 
 void log_line(enum log_level level, const char *fmt, ...) PRINTF(2, 3);

@@ -1,7 +1,6 @@
 #include "report/access.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -13,6 +12,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/syslog.h"
 
 enum { FULL = 64 * 1024, LAST_MS = 500 };
 
@@ -51,24 +52,6 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* --- writing -------------------------------------------------------------------------------------------- */
 
-static void to_syslog(const struct buf *text)
-{
-    for (const char *line = text->data, *end = line + text->len; line < end;) {
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        size_t len = stop ? (size_t)(stop - line) : (size_t)(end - line);
-        syslog(LOG_DAEMON | LOG_INFO, "%.*s", (int)len, line);
-        line += len + 1;
-    }
-}
-
-static size_t count_lines(const char *text, size_t len)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++)
-        n += text[i] == '\n';
-    return n;
-}
-
 static void drop(size_t n, int error)
 {
     atomic_store(&the_log.why, error);
@@ -79,6 +62,27 @@ static void set_failing(bool failing)
 {
     if (failing != atomic_load_explicit(&the_log.failing, memory_order_relaxed))
         atomic_store(&the_log.failing, failing);
+}
+
+static void to_syslog(const struct buf *text)
+{
+    for (const char *line = text->data, *end = line + text->len; line < end;) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        size_t len = stop ? (size_t)(stop - line) : (size_t)(end - line);
+        int error = syslog_send(LOG_DAEMON | LOG_INFO, line, len);
+        if (error != 0)
+            drop(1, error);
+        set_failing(error != 0);
+        line += len + 1;
+    }
+}
+
+static size_t count_lines(const char *text, size_t len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++)
+        n += text[i] == '\n';
+    return n;
 }
 
 /* A full disk must not stop the service. What was not written is counted; half a line at the end of a file is
@@ -351,16 +355,6 @@ void access_write(const struct access_record *record)
 /* --- the target ------------------------------------------------------------------------------------------
  */
 
-static int open_file(const char *path, struct err *err)
-{
-    /* O_NONBLOCK: a FIFO that nobody reads is an error, not the end of everything. */
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
-    if (fd < 0)
-        return err_set(err, errno == EACCES ? ERR_DENIED : ERR_IO, "cannot open the access log %s: %s", path,
-                       strerror(errno));
-    return fd;
-}
-
 /* What was logged before goes to where it was meant for. */
 static void replace(int fd, bool syslog, char *path, enum access_format format)
 {
@@ -394,9 +388,12 @@ int access_open(const char *target, enum access_format format, struct err *err)
     } else if (strcmp(target, "stderr") == 0) {
         replace(STDERR_FILENO, false, NULL, format);
     } else if (strcmp(target, "syslog") == 0) {
+        int rc = syslog_open(err);
+        if (rc != 0)
+            return rc;
         replace(-1, true, NULL, format);
     } else {
-        int fd = open_file(target, err);
+        int fd = log_open_file(target, "access log", err);
         if (fd < 0)
             return fd;
         char *path = strdup(target);

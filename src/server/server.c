@@ -162,6 +162,7 @@ void server_metrics(struct server *server, const struct snapshot *snapshot, stru
     SAMPLE(generation, NULL, snapshot->generation);
     SAMPLE(draining, NULL, server_draining(server));
     SAMPLE(log_lines_dropped, NULL, access_dropped());
+    SAMPLE(error_lines_dropped, NULL, log_dropped());
     SAMPLE(start_time, NULL, clock_now() - (time_t)((clock_mono_ms() - server->started_ms) / 1000));
     SAMPLE(build_info, PACKAGE_VERSION, 1);
 #undef SAMPLE

@@ -1,5 +1,6 @@
 #include "suites.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -77,6 +78,17 @@ START_TEST(span)
 }
 END_TEST
 
+START_TEST(syslog_date)
+{
+    char text[CLOCK_TEXT];
+    setenv("TZ", "XYZ-3", 1);
+    tzset();
+    ck_assert_str_eq(clock_syslog_date(1795452120, text), "Nov 23 19:42:00");
+    ck_assert_str_eq(clock_syslog_date(1796000000, text), "Nov 30 03:53:20");
+    ck_assert_str_eq(clock_syslog_date(1796172800, text), "Dec  2 03:53:20");
+}
+END_TEST
+
 Suite *suite_clock(void)
 {
     Suite *suite = suite_create("clock");
@@ -84,6 +96,7 @@ Suite *suite_clock(void)
     tcase_add_test(tc, rfc3339);
     tcase_add_test(tc, http_date);
     tcase_add_test(tc, span);
+    tcase_add_test(tc, syslog_date);
     suite_add_tcase(suite, tc);
     return suite;
 }
