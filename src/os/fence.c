@@ -16,7 +16,7 @@
 #define SYS_landlock_restrict_self  446
 #endif
 
-enum { CREATE_RULESET_VERSION = 1, RULE_PATH_BENEATH = 1 };
+enum { CREATE_RULESET_VERSION = 1, RULE_PATH_BENEATH = 1, SCOPE_ABSTRACT = 1 };
 
 enum {
     FS_EXECUTE = 1 << 0,
@@ -61,10 +61,26 @@ int fence_version(void)
     return version > 0 ? (int)version : 0;
 }
 
-int fence_new(int version, struct fence **out, struct err *err)
+static size_t known(int version)
 {
-    const size_t known = ARRAY_LEN(VERSIONS) - 1, v = (size_t)version < known ? (size_t)version : known;
+    const size_t most = ARRAY_LEN(VERSIONS) - 1;
+    return (size_t)version < most ? (size_t)version : most;
+}
+
+bool fence_has_network(int version)
+{
+    return VERSIONS[known(version)].net != 0;
+}
+
+int fence_new(int version, enum fence_around around, struct fence **out, struct err *err)
+{
+    const size_t v = known(version);
     struct ruleset ruleset = {VERSIONS[v].fs, VERSIONS[v].net, VERSIONS[v].scoped};
+    if (around == FENCE_NETWORK) {
+        ruleset.fs = 0;
+        ruleset.scoped &=
+            ~(uint64_t)SCOPE_ABSTRACT; /* who is let at every file is let at these sockets too */
+    }
     struct fence *fence = calloc(1, sizeof *fence);
     if (!fence)
         return err_nomem(err);

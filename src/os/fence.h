@@ -12,13 +12,22 @@ enum fence_use {
     FENCE_ALL   /* a folder or file: everything but execution */
 };
 
+enum fence_around {
+    FENCE_EVERYTHING,
+    FENCE_NETWORK, /* what goes out of the process, files aside */
+};
+
 struct fence;
 
 /* 0 when the kernel has no Landlock, otherwise the version of its interface. */
 int fence_version(void);
 
-/* A fence that lets nothing through yet. `version` is fence_version's, not 0. */
-MUST_CHECK int fence_new(int version, struct fence **out, struct err *err);
+/* True when that version can forbid TCP. */
+bool fence_has_network(int version);
+
+/* A fence that lets nothing through yet: with FENCE_NETWORK no TCP and no signals, but every file.
+ * `version` is fence_version's, and not 0 (for FENCE_NETWORK alone: it has network). */
+MUST_CHECK int fence_new(int version, enum fence_around around, struct fence **out, struct err *err);
 /* Lets `path` through, and everything below it. What is not there is passed over: it cannot be let in. */
 MUST_CHECK int fence_open(struct fence *fence, const char *path, enum fence_use use, struct err *err);
 /* Closes it around this thread and those that it will start. NO_NEW_PRIVS is set before. */

@@ -20,6 +20,9 @@ int filter_load(bool only_log, bool tokens, struct err *err)
 #else
 
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
@@ -31,26 +34,218 @@ int filter_load(bool only_log, bool tokens, struct err *err)
  * is passed over. The way to find a missing one: sandbox = log, and the kernel's log. */
 static const char *const ALLOWED[] = {
     /* memory */
-    "brk", "madvise", "mremap", "munmap", "mincore", "membarrier", "mlock", "munlock", "get_mempolicy",
+    "brk",
+    "madvise",
+    "mremap",
+    "munmap",
+    "mincore",
+    "membarrier",
+    "mlock",
+    "munlock",
+    "get_mempolicy",
     /* threads, time, signals of its own */
-    "futex", "set_robust_list", "rseq", "sched_yield", "sched_getaffinity", "sched_setaffinity", "gettid",
-    "getpid", "exit", "exit_group", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep",
-    "gettimeofday", "time", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait",
-    "sigaltstack", "restart_syscall", "timerfd_create", "timerfd_settime", "timerfd_gettime", "getrandom",
-    "getcpu", "times", "getrusage", "getrlimit", "ugetrlimit", "sysinfo", "uname", "getuid", "geteuid",
-    "getgid", "getegid", "getresuid", "getresgid", "getppid",
+    "futex",
+    "set_robust_list",
+    "rseq",
+    "sched_yield",
+    "sched_getaffinity",
+    "gettid",
+    "getpid",
+    "exit",
+    "exit_group",
+    "clock_gettime",
+    "clock_getres",
+    "clock_nanosleep",
+    "nanosleep",
+    "gettimeofday",
+    "time",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "rt_sigtimedwait",
+    "sigaltstack",
+    "restart_syscall",
+    "timerfd_create",
+    "timerfd_settime",
+    "timerfd_gettime",
+    "getrandom",
+    "getcpu",
+    "times",
+    "getrusage",
+    "getrlimit",
+    "ugetrlimit",
+    "sysinfo",
+    "uname",
+    "getuid",
+    "geteuid",
+    "getgid",
+    "getegid",
+    "getresuid",
+    "getresgid",
+    "getppid",
     /* files; the fence says which */
-    "open", "openat", "openat2", "close", "close_range", "read", "readv", "pread64", "preadv", "write",
-    "writev", "pwrite64", "lseek", "_llseek", "stat", "fstat", "lstat", "stat64", "fstat64", "newfstatat",
-    "fstatat64", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat",
-    "getcwd", "getdents64", "dup", "dup2", "dup3", "fcntl", "fcntl64", "fadvise64", "rename", "renameat",
-    "renameat2", "unlink", "unlinkat", "ftruncate", "fsync", "fdatasync", "flock", "sendfile", "sendfile64",
-    "umask", "inotify_init1", "inotify_add_watch", "inotify_rm_watch",
+    "open",
+    "openat",
+    "openat2",
+    "close",
+    "close_range",
+    "read",
+    "readv",
+    "pread64",
+    "preadv",
+    "write",
+    "writev",
+    "pwrite64",
+    "lseek",
+    "_llseek",
+    "stat",
+    "fstat",
+    "lstat",
+    "stat64",
+    "fstat64",
+    "newfstatat",
+    "fstatat64",
+    "statx",
+    "statfs",
+    "fstatfs",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "readlink",
+    "readlinkat",
+    "getcwd",
+    "getdents64",
+    "dup",
+    "dup2",
+    "dup3",
+    "fadvise64",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "ftruncate",
+    "fsync",
+    "fdatasync",
+    "flock",
+    "sendfile",
+    "sendfile64",
+    "umask",
+    "inotify_init1",
+    "inotify_add_watch",
+    "inotify_rm_watch",
     /* connections that come in, and events */
-    "accept", "accept4", "recvfrom", "recvmsg", "recvmmsg", "sendto", "sendmsg", "sendmmsg", "recv", "send",
-    "shutdown", "getsockname", "getpeername", "getsockopt", "setsockopt", "epoll_create1", "epoll_ctl",
-    "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "_newselect", "pselect6",
-    "eventfd2", "pipe2", "connect", /* of the only sockets that `socket` gives: to the system's log */
+    "accept",
+    "accept4",
+    "recvfrom",
+    "recvmsg",
+    "recv",
+    "shutdown",
+    "getsockname",
+    "getpeername",
+    "getsockopt",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "poll",
+    "ppoll",
+    "select",
+    "_newselect",
+    "pselect6",
+    "eventfd2",
+    "pipe2",
+};
+
+/* When a checked call is allowed. Backends will be a third bit here, of the calls that reach them. */
+enum { WITHOUT_TOKENS = 1, WITH_TOKENS = 2, ALWAYS = WITHOUT_TOKENS | WITH_TOKENS };
+
+/* Where it is one of these that matters, the kernel looks at 32 bits of the argument. */
+#define INT(argument, value)      BITS(argument, UINT32_MAX, value)
+#define NONE_OF(argument, others) BITS(argument, others, 0)
+#define BITS(argument, mask, value)                                                                          \
+    {                                                                                                        \
+        .arg = (argument), .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value)                   \
+    }
+#define ANYHOW                                                                                               \
+    0,                                                                                                       \
+    {                                                                                                        \
+        {                                                                                                    \
+            0                                                                                                \
+        }                                                                                                    \
+    }
+#define ONE(first)                                                                                           \
+    1,                                                                                                       \
+    {                                                                                                        \
+        first                                                                                                \
+    }
+#define BOTH(first, second)                                                                                  \
+    2,                                                                                                       \
+    {                                                                                                        \
+        first, second                                                                                        \
+    }
+
+enum { SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE, SOCKET_TYPE = 0xf };
+#define OTHER_FLAGS (UINT32_MAX & ~(uint32_t)SEND_FLAGS)
+
+/* Calls that are allowed with some arguments only: several rows of one call are alternatives.
+ *
+ * A connection that came in is a TCP socket, which nothing but connect and MSG_FASTOPEN, or an option that
+ * has a later write do it, turns into one that goes out: so `connect` is missing altogether (the system's log
+ * is reached by address, base/syslog.h), and flags and options are those that this program and libmicrohttpd
+ * use. PKCS#11 modules do need it; there Landlock's rules for TCP remain. */
+static const struct checked {
+    const char *call;
+    unsigned when;
+    unsigned n;
+    struct scmp_arg_cmp is[2];
+} CHECKED[] = {
+    /* A thread, not a process. */
+    {"clone", ALWAYS, ONE(BITS(0, CLONE_THREAD, CLONE_THREAD))},
+    /* No new code. */
+    {"mmap", WITHOUT_TOKENS, ONE(NONE_OF(2, PROT_EXEC))},
+    {"mmap2", WITHOUT_TOKENS, ONE(NONE_OF(2, PROT_EXEC))},
+    {"mprotect", WITHOUT_TOKENS, ONE(NONE_OF(2, PROT_EXEC))},
+    {"mmap", WITH_TOKENS, ANYHOW},
+    {"mmap2", WITH_TOKENS, ANYHOW},
+    {"mprotect", WITH_TOKENS, ANYHOW},
+    /* A limit may be read. */
+    {"prlimit64", ALWAYS, ONE(BITS(2, UINT64_MAX, 0))},
+    /* PR_SET_NAME, which MHD calls in each thread, and PR_SET_VMA, by which libc names its memory */
+    {"prctl", ALWAYS, ONE(INT(0, 15))},
+    {"prctl", ALWAYS, ONE(INT(0, 0x53564d41))},
+    /* FIONREAD, SIOCOUTQ, TCGETS (is it a terminal?) */
+    {"ioctl", ALWAYS, ONE(INT(1, 0x541b))},
+    {"ioctl", ALWAYS, ONE(INT(1, 0x5411))},
+    {"ioctl", ALWAYS, ONE(INT(1, 0x5401))},
+    /* Copies and modes, but no owner: that one is sent signals. */
+    {"fcntl", ALWAYS, ONE(INT(1, F_DUPFD))},
+    {"fcntl", ALWAYS, ONE(INT(1, F_DUPFD_CLOEXEC))},
+    {"fcntl", ALWAYS, ONE(INT(1, F_GETFD))},
+    {"fcntl", ALWAYS, ONE(INT(1, F_SETFD))},
+    {"fcntl", ALWAYS, ONE(INT(1, F_GETFL))},
+    {"fcntl", ALWAYS, BOTH(INT(1, F_SETFL), NONE_OF(2, O_ASYNC))},
+    {"fcntl", WITH_TOKENS, ONE(INT(1, F_GETLK))},
+    {"fcntl", WITH_TOKENS, ONE(INT(1, F_SETLK))},
+    {"fcntl", WITH_TOKENS, ONE(INT(1, F_SETLKW))},
+    /* Answers. */
+    {"send", ALWAYS, ONE(NONE_OF(3, OTHER_FLAGS))},
+    {"sendto", ALWAYS, ONE(NONE_OF(3, OTHER_FLAGS))},
+    {"sendmsg", ALWAYS, ONE(NONE_OF(2, OTHER_FLAGS))},
+    {"setsockopt", ALWAYS, BOTH(INT(1, IPPROTO_TCP), INT(2, TCP_NODELAY))},
+    {"setsockopt", ALWAYS, BOTH(INT(1, IPPROTO_TCP), INT(2, TCP_CORK))},
+    {"setsockopt", ALWAYS, BOTH(INT(1, IPPROTO_TCP), INT(2, TCP_NOTSENT_LOWAT))},
+    {"setsockopt", ALWAYS, BOTH(INT(1, SOL_SOCKET), INT(2, SO_SNDBUF))},
+    {"setsockopt", ALWAYS, BOTH(INT(1, SOL_SOCKET), INT(2, SO_LINGER))},
+    {"setsockopt", ALWAYS, BOTH(INT(1, SOL_SOCKET), INT(2, SO_SNDTIMEO))},
+    /* Of a listener that is to end (listener.c). */
+    {"setsockopt", ALWAYS, BOTH(INT(1, SOL_SOCKET), INT(2, SO_ATTACH_FILTER))},
+    /* The system's log, and the pairs by which workers are asked whether they turn. Neither can listen. */
+    {"socket", WITHOUT_TOKENS, BOTH(INT(0, AF_UNIX), BITS(1, SOCKET_TYPE, SOCK_DGRAM))},
+    {"socket", WITH_TOKENS, ONE(INT(0, AF_UNIX))},
+    {"socketpair", ALWAYS, ONE(INT(0, AF_UNIX))},
+    {"connect", WITH_TOKENS, ANYHOW},
 };
 
 /* C libraries try these and take something older when the answer is "not known". A new thread can then only
@@ -108,45 +303,27 @@ static void add(struct rules *rules, uint32_t action, const char *const *name, s
     }
 }
 
-/* Allows `name` when an argument, of which `mask` is looked at, has this value. */
-static void allow_if(struct rules *rules, const char *name, unsigned argument, uint64_t mask, uint64_t value)
+/* fcntl has a second number where files are larger than addresses. */
+static void allow_checked(struct rules *rules, const char *name, const struct checked *checked)
 {
-    struct scmp_arg_cmp is = {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
     int call = seccomp_syscall_resolve_name(name);
     if (rules->rc == 0 && call != __NR_SCMP_ERROR && call >= 0)
-        rules->rc = seccomp_rule_add_array(rules->context, SCMP_ACT_ALLOW, call, 1, &is);
+        rules->rc = seccomp_rule_add_array(rules->context, SCMP_ACT_ALLOW, call, checked->n, checked->is);
 }
 
-static void allow_checked(struct rules *rules, bool tokens)
+static void allow_all_checked(struct rules *rules, bool tokens)
 {
-    const uint64_t all = UINT64_MAX, type = 0xf; /* SOCK_CLOEXEC and its like are above */
-    /* A thread, not a process. */
-    allow_if(rules, "clone", 0, CLONE_THREAD, CLONE_THREAD);
-    /* No new code. */
-    static const char *const MAPPING[] = {"mmap", "mmap2", "mprotect"};
-    for (size_t i = 0; i < ARRAY_LEN(MAPPING) && !tokens; i++)
-        allow_if(rules, MAPPING[i], 2, PROT_EXEC, 0);
-    if (tokens)
-        add(rules, SCMP_ACT_ALLOW, MAPPING, ARRAY_LEN(MAPPING));
+    for (size_t i = 0; i < ARRAY_LEN(CHECKED); i++) {
+        const struct checked *checked = &CHECKED[i];
+        if (!(checked->when & (tokens ? WITH_TOKENS : WITHOUT_TOKENS)))
+            continue;
+        allow_checked(rules, checked->call, checked);
+        if (strcmp(checked->call, "fcntl") == 0)
+            allow_checked(rules, "fcntl64", checked);
+    }
     /* abort() */
-    allow_if(rules, "tgkill", 0, all, (uint64_t)getpid());
-    /* A limit may be read. */
-    allow_if(rules, "prlimit64", 2, all, 0);
-    /* PR_SET_NAME, which MHD calls in each thread, and PR_SET_VMA, by which libc names its memory */
-    allow_if(rules, "prctl", 0, all, 15);
-    allow_if(rules, "prctl", 0, all, 0x53564d41);
-    /* FIONREAD, SIOCOUTQ, TCGETS (is it a terminal?) */
-    allow_if(rules, "ioctl", 1, all, 0x541b);
-    allow_if(rules, "ioctl", 1, all, 0x5411);
-    allow_if(rules, "ioctl", 1, all, 0x5401);
-    /* The system's log, and the pairs by which workers are asked whether they turn. Neither can listen. */
-    const struct scmp_arg_cmp datagram[] = {
-        {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_UNIX, .datum_b = 0},
-        {.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = type, .datum_b = SOCK_DGRAM}};
-    if (rules->rc == 0)
-        rules->rc = seccomp_rule_add_array(rules->context, SCMP_ACT_ALLOW, SCMP_SYS(socket), tokens ? 1 : 2,
-                                           datagram);
-    allow_if(rules, "socketpair", 0, all, AF_UNIX);
+    const struct checked self = {.n = 1, .is = {INT(0, (uint64_t)getpid())}};
+    allow_checked(rules, "tgkill", &self);
 }
 
 bool filter_built(void)
@@ -163,7 +340,7 @@ int filter_load(bool only_log, bool tokens, struct err *err)
      * map. */
     (void)seccomp_attr_set(rules.context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     add(&rules, SCMP_ACT_ALLOW, ALLOWED, ARRAY_LEN(ALLOWED));
-    allow_checked(&rules, tokens);
+    allow_all_checked(&rules, tokens);
     if (!only_log) {
         add(&rules, SCMP_ACT_ERRNO(ENOSYS), UNKNOWN, ARRAY_LEN(UNKNOWN));
         add(&rules, SCMP_ACT_KILL_PROCESS, DEADLY, ARRAY_LEN(DEADLY));

@@ -79,22 +79,36 @@ static int collect(void *cls, const struct option *option, const struct conf_tex
     return rc;
 }
 
-static int put_fence(struct sandbox *sandbox, struct err *err)
+static int put_fence(struct sandbox *sandbox, enum fence_around around, struct err *err)
 {
-    int version = fence_version();
-    if (version == 0) {
-        log_info("sandbox: this kernel has no Landlock; files are guarded by their rights alone");
-        return 0;
-    }
     struct fence *fence = NULL;
-    int rc = fence_new(version, &fence, err);
-    for (size_t i = 0; rc == 0 && i < sandbox->n; i++)
+    int rc = fence_new(fence_version(), around, &fence, err);
+    for (size_t i = 0; rc == 0 && around == FENCE_EVERYTHING && i < sandbox->n; i++)
         rc = fence_open(fence, sandbox->opening[i].path, sandbox->opening[i].use, err);
     if (rc == 0)
         rc = fence_close(fence, err);
-    sandbox->fenced = rc == 0;
+    sandbox->fenced = rc == 0 && around == FENCE_EVERYTHING;
     fence_free(fence);
     return rc;
+}
+
+static int put_fences(struct sandbox *sandbox, const struct conf *conf, struct err *err)
+{
+    const int version = fence_version();
+    const bool tokens = conf_uses_tokens(conf), files = !tokens || conf->sandbox_paths.n > 0;
+    if (!files)
+        log_notice(
+            "sandbox: the files stay open because a PKCS#11 module needs some that only it knows; name its "
+            "folders in sandbox_paths");
+    else if (version == 0)
+        log_info("sandbox: this kernel has no Landlock; files are guarded by their rights alone");
+    /* Without modules the filter has no connect. */
+    if (tokens && !fence_has_network(version))
+        log_notice("sandbox: this kernel cannot forbid outgoing TCP connections beside a PKCS#11 module's "
+                   "local ones; Linux 6.7 can");
+    if (version == 0 || (!files && !fence_has_network(version)))
+        return 0;
+    return put_fence(sandbox, files ? FENCE_EVERYTHING : FENCE_NETWORK, err);
 }
 
 static int put_filter(const struct conf *conf, struct err *err)
@@ -119,12 +133,8 @@ static int enter(struct sandbox *sandbox, const struct conf *conf, struct err *e
         return rc;
     if (conf->sandbox == SANDBOX_LOG)
         log_notice("sandbox = log: nothing is forbidden; the kernel logs system calls that would be");
-    else if (conf_uses_tokens(conf) && conf->sandbox_paths.n == 0)
-        log_notice(
-            "sandbox: the files stay open because a PKCS#11 module needs some that only it knows; name its "
-            "folders in sandbox_paths");
     else
-        rc = put_fence(sandbox, err);
+        rc = put_fences(sandbox, conf, err);
     return rc == 0 ? put_filter(conf, err) : rc;
 }
 
