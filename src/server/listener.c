@@ -11,12 +11,14 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@
 #include "server/limits.h"
 #include "server/server.h"
 #include "tls/facts.h"
+#include "tls/library.h"
 #include "tls/pools.h"
 
 enum {
@@ -38,6 +41,10 @@ enum {
     STILL = 3,          /* looks, one after another, that must find it empty */
     LAST_CALL_MS = 1000 /* when the workers cannot keep up */
 };
+
+/* Whether who connects is let in: later, now, or never because the reload that made the listener has failed.
+ */
+enum stage { STAGE_WAITS, STAGE_ADMITS, STAGE_GONE };
 
 struct listener {
     struct server *server;
@@ -53,6 +60,9 @@ struct listener {
     unsigned asked; /* turns that the workers were asked for; of the main thread */
     atomic_uint turned;
     atomic_bool retired;
+    atomic_int stage; /* enum stage, written under `lock` */
+    pthread_mutex_t lock;
+    pthread_cond_t staged;
 };
 
 static int bind_error(const char *address, int error, struct err *err)
@@ -165,6 +175,28 @@ static void make_url(struct listener *listener, const struct conf_address *at)
     snprintf(listener->bound, sizeof listener->bound, at->ipv6 ? "[%s]:%u" : "%s:%u", at->host, port);
 }
 
+static void set_stage(struct listener *listener, enum stage stage)
+{
+    pthread_mutex_lock(&listener->lock);
+    atomic_store_explicit(&listener->stage, stage, memory_order_release);
+    pthread_cond_broadcast(&listener->staged);
+    pthread_mutex_unlock(&listener->lock);
+}
+
+/* The workers start before the snapshot goes live that has this listener, because the start can fail. Whom
+ * they accept meanwhile waits here, some milliseconds; they have nobody else. */
+static bool admits(struct listener *listener)
+{
+    if (atomic_load_explicit(&listener->stage, memory_order_acquire) == STAGE_ADMITS)
+        return true;
+    pthread_mutex_lock(&listener->lock);
+    while (atomic_load(&listener->stage) == STAGE_WAITS)
+        pthread_cond_wait(&listener->staged, &listener->lock);
+    bool admitted = atomic_load(&listener->stage) == STAGE_ADMITS;
+    pthread_mutex_unlock(&listener->lock);
+    return admitted;
+}
+
 /* After accept(2), before anything is spent on the connection. MHD_NO: it is closed. */
 static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, socklen_t len)
 {
@@ -172,6 +204,8 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, sock
     struct listener *listener = cls;
     if (address->sa_family == AF_UNIX) /* listener_turns */
         return MHD_YES;
+    if (!admits(listener))
+        return MHD_NO;
     struct snapshot *snapshot = server_snapshot_of(listener->server, listener->name);
     const struct snapshot_listener *now = snapshot_listener(snapshot, listener->name);
     bool trusted = !now || snapshot_trusts(now, address);
@@ -252,7 +286,7 @@ static void on_mhd_log(void *cls, const char *fmt, va_list ap)
     log_debug("libmicrohttpd: %s", text);
 }
 
-static struct MHD_Daemon *start(struct listener *listener, const struct conf *conf, unsigned workers)
+static struct MHD_Daemon *start(struct listener *listener, int fd, const struct conf *conf, unsigned workers)
 {
     /* Room for the request's head, MHD's records of its fields, and the response's head. */
     size_t pool = (size_t)conf->max_header + (size_t)conf->max_header_fields * FIELD_RECORD + 8192;
@@ -265,7 +299,7 @@ static struct MHD_Daemon *start(struct listener *listener, const struct conf *co
     if (most > INT_MAX)
         most = INT_MAX;
     struct MHD_OptionItem options[] = {
-        {MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL},
+        {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)most, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)conf->idle_timeout, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)pool, NULL},
@@ -283,20 +317,38 @@ static struct MHD_Daemon *start(struct listener *listener, const struct conf *co
                             on_mhd_log, listener, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
-int listener_open(struct server *server, const struct conf_listener *of, int inherited, struct listener **out,
-                  struct err *err)
+/* With a socket of its own, whose descriptor is -1 when there is none yet. */
+static int make(struct server *server, const struct conf_listener *of, int fd, struct listener **out,
+                struct err *err)
 {
     struct listener *listener = calloc(1, sizeof *listener);
     if (!listener)
         return err_nomem(err);
-    listener->fd = inherited;
-    listener->inherited = inherited >= 0;
+    pthread_mutex_init(&listener->lock, NULL);
+    pthread_cond_init(&listener->staged, NULL);
+    listener->fd = fd;
     listener->server = server;
     listener->name = strdup(of->name);
     listener->address = strdup(of->address.text);
     listener->door.name = listener->name;
+    if (!listener->name || !listener->address) {
+        listener_close(listener);
+        return err_nomem(err);
+    }
+    *out = listener;
+    return 0;
+}
+
+int listener_open(struct server *server, const struct conf_listener *of, int inherited, struct listener **out,
+                  struct err *err)
+{
+    struct listener *listener = NULL;
     struct conf_address at = {0};
-    int rc = listener->name && listener->address ? conf_address(listener->address, &at, err) : err_nomem(err);
+    int rc = make(server, of, inherited, &listener, err);
+    if (rc != 0)
+        return rc;
+    listener->inherited = inherited >= 0;
+    rc = conf_address(listener->address, &at, err);
     if (rc == 0 && inherited >= 0) {
         rc = take_over(inherited, &at, listener->address, err);
     } else if (rc == 0) {
@@ -312,19 +364,63 @@ int listener_open(struct server *server, const struct conf_listener *of, int inh
     return 0;
 }
 
+int listener_share(const struct listener *from, const struct conf_listener *of, struct listener **out,
+                   struct err *err)
+{
+    struct listener *listener = NULL;
+    int rc = make(from->server, of, -1, &listener, err);
+    if (rc != 0)
+        return rc;
+    listener->fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
+    if (listener->fd < 0) {
+        rc = err_set(err, ERR_IO, "address %s: %s", from->address, strerror(errno));
+        listener_close(listener);
+        return rc;
+    }
+    listener->inherited = from->inherited;
+    memcpy(listener->url, from->url, sizeof listener->url);
+    memcpy(listener->bound, from->bound, sizeof listener->bound);
+    *out = listener;
+    return 0;
+}
+
+static bool same_socket(int a, int b)
+{
+    struct stat one, other;
+    return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
 int listener_start(struct listener *listener, const struct conf *conf, unsigned workers, struct err *err)
 {
     /* Connections inherit it: of what a client does not read, the kernel holds so much and no more. Without
      * it a few hundred slow readers take gigabytes, and the time to encrypt them. */
     int unsent = MOST_UNSENT;
     setsockopt(listener->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    tls_library_start();
     errno = 0;
-    listener->workers = workers;
-    listener->daemon = start(listener, conf, workers);
-    if (!listener->daemon)
+    int fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0)
+        listener->daemon = start(listener, fd, conf, workers);
+    if (!listener->daemon) {
+        int why = errno;
+        /* MHD closes the socket on some of its ways out and leaves it open on others; the number may be a
+         * client's by now. */
+        if (fd >= 0 && same_socket(fd, listener->fd))
+            close(fd);
+        tls_library_abandon();
         return err_set(err, ERR_IO, "address %s: libmicrohttpd could not start: %s", listener->address,
-                       errno ? strerror(errno) : "no reason given");
+                       why ? strerror(why) : "no reason given");
+    }
+    listener->workers = workers;
+    close(listener->fd);
+    listener->fd = fd;
     return 0;
+}
+
+void listener_admit(struct listener *listener)
+{
+    set_stage(listener, STAGE_ADMITS);
 }
 
 /* Hands each worker one end of a socket pair, as if it had been accepted; MHD chooses the worker by the
@@ -409,18 +505,26 @@ void listener_close(struct listener *listener)
     if (!listener)
         return;
     if (listener->daemon) {
+        /* One that never admitted anybody has nobody to wait for, and its socket may be another's, too. */
+        if (atomic_load(&listener->stage) == STAGE_WAITS) {
+            set_stage(listener, STAGE_GONE);
+            listener->inherited = true;
+        }
         listener_quiet(listener);
         MHD_stop_daemon(listener->daemon);
     } else if (listener->fd >= 0) {
         close(listener->fd);
     }
+    pthread_mutex_destroy(&listener->lock);
+    pthread_cond_destroy(&listener->staged);
     free(listener->name);
     free(listener->address);
     free(listener);
 }
 
-void listener_retire(struct listener *listener)
+void listener_retire(struct listener *listener, bool shared)
 {
+    listener->inherited = listener->inherited || shared;
     atomic_store_explicit(&listener->retired, true, memory_order_relaxed);
 }
 
@@ -443,10 +547,19 @@ const char *listener_address(const struct listener *listener)
     return listener->address;
 }
 
+bool listener_is_at(const struct listener *listener, const char *address)
+{
+    return strcmp(listener->address, address) == 0 || strcmp(listener->bound, address) == 0;
+}
+
+bool listener_shares(const struct listener *a, const struct listener *b)
+{
+    return strcmp(a->bound, b->bound) == 0; /* the port is never 0 there */
+}
+
 bool listener_is(const struct listener *listener, const struct conf_listener *of)
 {
-    return strcmp(listener->name, of->name) == 0 && (strcmp(listener->address, of->address.text) == 0 ||
-                                                     strcmp(listener->bound, of->address.text) == 0);
+    return strcmp(listener->name, of->name) == 0 && listener_is_at(listener, of->address.text);
 }
 
 const char *listener_url(const struct listener *listener)

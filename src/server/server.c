@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "report/metrics.h"
 #include "server/kept.h"
 #include "server/listener.h"
+#include "server/listeners.h"
 #include "server/registry.h"
 #include "server/shed.h"
 #include "tls/blocks.h"
@@ -26,7 +26,6 @@
 #include "tls/worker.h"
 
 enum {
-    MOST_LISTENERS = 64,
     MOST_SLEEP_MS = 1000,
     SETTLE_MS = 50,
     LOOK_MS = 50,
@@ -51,12 +50,7 @@ struct server {
     uint64_t refused_reloads;
     char reload_error[256];
 
-    /* Listeners: only the main thread opens and closes them. */
-    struct listener *listener[MOST_LISTENERS];
-    size_t n_listeners;
-    struct listener *retired[MOST_LISTENERS]; /* closed by a reload, with connections that still end */
-    size_t n_retired;
-
+    struct listeners listeners; /* the main thread's */
     struct registry registry;
 
     pthread_t watch;
@@ -227,127 +221,6 @@ static void *watch(void *cls)
     return NULL;
 }
 
-/* --- listeners
- * ----------------------------------------------------------------------------------------------------- */
-
-static unsigned workers(const struct conf *conf)
-{
-    if (conf->workers > 0)
-        return (unsigned)conf->workers;
-    /* Those that this process may use, which in a container are fewer than there are. Needs no file. */
-    cpu_set_t usable;
-    int n = sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 1;
-    return n > 0 ? (unsigned)n : 1;
-}
-
-static struct listener *find_listener(struct server *server, const struct conf_listener *wanted)
-{
-    for (size_t i = 0; i < server->n_listeners; i++) {
-        if (listener_is(server->listener[i], wanted))
-            return server->listener[i];
-    }
-    return NULL;
-}
-
-static bool wants(const struct conf *conf, const struct listener *listener)
-{
-    for (size_t i = 0; i < conf->n_listeners; i++) {
-        if (listener_is(listener, &conf->listener[i]))
-            return true;
-    }
-    return false;
-}
-
-static void configure_listeners(struct server *server, const struct conf *conf)
-{
-    for (size_t i = 0; i < conf->n_listeners; i++) {
-        struct listener *listener = find_listener(server, &conf->listener[i]);
-        if (listener)
-            listener_configure(listener, &conf->listener[i]);
-    }
-}
-
-/* Binds what `conf` has and the server lacks, at the end of server->listener. On failure those are closed
- * again. */
-static int bind_missing(struct server *server, const struct conf *conf, const int *inherited,
-                        struct diag *diag)
-{
-    size_t had = server->n_listeners;
-    for (size_t i = 0; i < conf->n_listeners; i++) {
-        const struct conf_listener *wanted = &conf->listener[i];
-        if (find_listener(server, wanted))
-            continue;
-        struct err err = {0};
-        int rc = server->n_listeners < MOST_LISTENERS
-                     ? listener_open(server, wanted, inherited ? inherited[i] : -1,
-                                     &server->listener[server->n_listeners], &err)
-                     : err_set(&err, ERR_RANGE, "there may be %d listeners at most", MOST_LISTENERS);
-        if (rc != 0) {
-            diag_error(diag, wanted->address.src, "listen \"%s\": %s", wanted->name, err.text);
-            while (server->n_listeners > had)
-                listener_close(server->listener[--server->n_listeners]);
-            return rc;
-        }
-        server->n_listeners++;
-    }
-    return 0;
-}
-
-/* Lets the listeners from `first` on accept. */
-static int start_from(struct server *server, size_t first, const struct conf *conf, struct diag *diag)
-{
-    for (size_t i = first; i < server->n_listeners; i++) {
-        struct err err = {0};
-        int rc = listener_start(server->listener[i], conf, workers(conf), &err);
-        if (rc != 0) {
-            struct src nowhere = {0};
-            diag_error(diag, nowhere, "listen \"%s\": %s", listener_name(server->listener[i]), err.text);
-            return rc;
-        }
-    }
-    return 0;
-}
-
-/* Frees retired listeners whose last connection is gone. */
-static void reap_retired(struct server *server)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < server->n_retired; i++) {
-        if (listener_connections(server->retired[i]) == 0)
-            listener_close(server->retired[i]);
-        else
-            server->retired[kept++] = server->retired[i];
-    }
-    server->n_retired = kept;
-}
-
-/* Retires what `conf` no longer has: it stops accepting, its idle connections end now and the others with
- * their response. A worker may have accepted a connection of theirs that it has not begun yet: only when
- * there are none may the snapshot of before go. */
-static void retire_superfluous(struct server *server, const struct conf *conf)
-{
-    reap_retired(server);
-    size_t kept = 0, had = server->n_listeners;
-    for (size_t i = 0; i < had; i++) {
-        struct listener *listener = server->listener[i];
-        if (wants(conf, listener)) {
-            server->listener[kept++] = listener;
-            continue;
-        }
-        log_notice("listener %s on %s closes", listener_name(listener), listener_address(listener));
-        listener_retire(listener);
-        listener_quiet(listener);
-        registry_end_idle_of(&server->registry, listener_name(listener));
-        if (server->n_retired < MOST_LISTENERS)
-            server->retired[server->n_retired++] = listener;
-        else
-            listener_close(listener);
-    }
-    server->n_listeners = kept;
-    if (kept == had)
-        forget_before(server);
-}
-
 /* --- life
  * ----------------------------------------------------------------------------------------------------------
  */
@@ -417,7 +290,7 @@ int server_new(const char *conf_file, struct diag *diag, struct server **out)
 
 int server_bind(struct server *server, const int *inherited, struct diag *diag)
 {
-    return bind_missing(server, server->snapshot->conf, inherited, diag);
+    return listeners_bind(&server->listeners, server, server->snapshot->conf, inherited, diag);
 }
 
 int server_start(struct server *server, struct diag *diag)
@@ -433,28 +306,25 @@ int server_start(struct server *server, struct diag *diag)
     }
     server->watching = true;
     const struct conf *conf = server->snapshot->conf;
-    configure_listeners(server, conf);
     shed_start(server->limits);
-    return start_from(server, 0, conf, diag);
+    rc = listeners_start(&server->listeners, 0, conf, diag);
+    if (rc == 0)
+        listeners_admit(&server->listeners, conf);
+    return rc;
 }
 
 bool server_turns(struct server *server)
 {
     uint64_t turned = atomic_load_explicit(&server->watch_turned_ms, memory_order_relaxed);
     bool all = clock_mono_ms() - turned < 5 * MOST_SLEEP_MS;
-    for (size_t i = 0; i < server->n_listeners; i++)
-        all = listener_turns(server->listener[i]) && all;
-    return all;
+    return listeners_turn(&server->listeners) && all;
 }
 
 void server_free(struct server *server)
 {
     if (!server)
         return;
-    for (size_t i = 0; i < server->n_listeners; i++)
-        listener_close(server->listener[i]);
-    for (size_t i = 0; i < server->n_retired; i++)
-        listener_close(server->retired[i]);
+    listeners_close(&server->listeners);
     if (server->watching) {
         registry_stop(&server->registry);
         pthread_join(server->watch, NULL);
@@ -493,39 +363,51 @@ static void on_reload_finding(void *cls, enum diag_severity severity, struct src
     pthread_mutex_unlock(&sink->server->lock);
 }
 
+/* Everything that can fail: nothing of it is seen from outside, and it is all undone when it does. */
+static int prepare(struct server *server, struct snapshot **out, struct diag *diag)
+{
+    struct snapshot *snapshot = NULL;
+    int rc = snapshot_build(server->conf_file, &server->tickets, diag, &snapshot);
+    if (rc != 0)
+        return rc;
+    size_t had = server->listeners.n;
+    conf_warn_restart(server->started_with, snapshot->conf, diag);
+    rc = listeners_bind(&server->listeners, server, snapshot->conf, NULL, diag);
+    if (rc == 0)
+        rc = listeners_start(&server->listeners, had, snapshot->conf, diag);
+    if (rc == 0)
+        *out = snapshot;
+    else
+        snapshot_unref(snapshot);
+    return rc;
+}
+
 int server_reload(struct server *server, struct diag *diag)
 {
     struct reload_sink sink = {.to = diag, .server = server};
     struct diag inner = {.emit = on_reload_finding, .cls = &sink};
     struct snapshot *snapshot = NULL;
-    int rc = snapshot_build(server->conf_file, &server->tickets, &inner, &snapshot);
-    size_t had = server->n_listeners;
-    if (rc == 0)
-        conf_warn_restart(server->started_with, snapshot->conf, &inner);
-    if (rc == 0)
-        rc = bind_missing(server, snapshot->conf, NULL, &inner);
+    int rc = prepare(server, &snapshot, &inner);
+    if (rc != 0 && !sink.have)
+        diag_error(&inner, (struct src){.file = server->conf_file}, "out of memory");
     if (rc == 0) {
-        /* Bound, published, then accepting: a new listener's first connection finds its entry. */
         warn_ceiling(server, snapshot->conf, &inner);
         snapshot_warn_older(server->snapshot, snapshot, &inner);
-        publish(server, snapshot_ref(snapshot));
-        configure_listeners(server, snapshot->conf);
-        rc = start_from(server, had, snapshot->conf, &inner);
-    }
-    diag->errors += inner.errors;
-    diag->warnings += inner.warnings;
-    if (rc == 0) {
-        retire_superfluous(server, snapshot->conf);
+        publish(server, snapshot);
+        listeners_admit(&server->listeners, snapshot->conf);
+        if (!listeners_retire(&server->listeners, snapshot->conf, &server->registry))
+            forget_before(server);
         log_notice("reloaded: generation %llu, %zu listener%s", (unsigned long long)server_generation(server),
-                   server->n_listeners, server->n_listeners == 1 ? "" : "s");
+                   server->listeners.n, server->listeners.n == 1 ? "" : "s");
     } else {
         pthread_mutex_lock(&server->lock);
         server->reload_failed = true;
         server->refused_reloads++;
         pthread_mutex_unlock(&server->lock);
     }
+    diag->errors += inner.errors;
+    diag->warnings += inner.warnings;
     metrics_add(METRIC_reloads, rc == 0 ? RELOAD_DONE : RELOAD_REFUSED, 0, 1);
-    snapshot_unref(snapshot);
     return rc;
 }
 
@@ -550,8 +432,7 @@ void server_drain(struct server *server)
     uint64_t until_ms = clock_mono_ms() + (uint64_t)snapshot->conf->drain_timeout * 1000;
     snapshot_unref(snapshot);
     atomic_store(&server->draining, true);
-    for (size_t i = 0; i < server->n_listeners; i++)
-        listener_quiet(server->listener[i]);
+    listeners_quiet(&server->listeners);
 
     uint64_t now_ms = clock_mono_ms(), fresh_ms = now_ms + CONN_FRESH_MS;
     registry_await(&server->registry);
@@ -580,6 +461,7 @@ void server_drain(struct server *server)
 
 void server_describe(struct server *server, struct buf *out)
 {
-    for (size_t i = 0; i < server->n_listeners; i++)
-        buf_printf(out, "%s %s\n", listener_name(server->listener[i]), listener_url(server->listener[i]));
+    for (size_t i = 0; i < server->listeners.n; i++)
+        buf_printf(out, "%s %s\n", listener_name(server->listeners.item[i]),
+                   listener_url(server->listeners.item[i]));
 }

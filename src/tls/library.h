@@ -16,6 +16,11 @@ struct tls_library {
  * linked. */
 const struct tls_library *tls_library(void);
 
+/* Around the start of an MHD daemon: before it, and after it has failed. When MHD cannot start the thread of
+ * a worker, it forgets to close the worker's set of epoll. */
+void tls_library_start(void);
+void tls_library_abandon(void);
+
 /* True when other libraries' calls reach the executable's definitions. */
 bool tls_library_hidden(void);
 

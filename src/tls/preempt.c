@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "tls/pools.h"
 #include "tls/transport.h"
@@ -36,6 +37,7 @@ static struct tls_library the_library;
 static int (*real_init)(gnutls_session_t *session, unsigned flags);
 static int (*real_setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
 static int (*real_epoll_wait)(int fd, struct epoll_event *events, int most, int timeout);
+static int (*real_epoll_create)(int flags);
 static int (*real_epoll_ctl)(int fd, int what, int member, struct epoll_event *event);
 static void *(*real_mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 static int (*real_munmap)(void *at, size_t size);
@@ -65,6 +67,7 @@ static void find_all(void)
     find("gnutls_init", &real_init);
     find("setsockopt", &real_setsockopt);
     find("epoll_wait", &real_epoll_wait);
+    find("epoll_create1", &real_epoll_create);
     find("epoll_ctl", &real_epoll_ctl);
     find("mmap", &real_mmap);
     find("munmap", &real_munmap);
@@ -153,6 +156,29 @@ int own_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
     if (!worker_here())
         return real_epoll_wait(fd, events, most, timeout);
     return real_epoll_wait(fd, events, most > 1 ? most - 1 : most, worker_before_wait(timeout));
+}
+
+/* What was made last on this thread. */
+static _Thread_local int newest_set = -1;
+
+int own_epoll_create(int flags) __asm__("epoll_create1");
+int own_epoll_create(int flags)
+{
+    (void)tls_library();
+    return newest_set = real_epoll_create(flags);
+}
+
+void tls_library_start(void)
+{
+    newest_set = -1;
+}
+
+void tls_library_abandon(void)
+{
+    struct epoll_event event;
+    if (newest_set >= 0 && epoll_wait(newest_set, &event, 1, 0) >= 0) /* it is there, and is a set */
+        close(newest_set);
+    newest_set = -1;
 }
 
 /* When MHD stops to accept, the stopping thread and each worker take the listening socket out of the worker's
