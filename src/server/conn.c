@@ -312,6 +312,16 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
     forget_record(conn);
 }
 
+static void on_broken(struct transport *transport, int error, int sent, const char *why)
+{
+    struct conn *conn = conn_of_transport(transport);
+    (void)error;
+    const char *alert = tls_alert_name((uint8_t)sent);
+    metrics_add(METRIC_broken, 0, 0, 1);
+    log_info("%s: listener %s: connection ended: %s, alert %s", conn->remote, conn->listener_name, why,
+             alert ? alert : "?");
+}
+
 void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status, const char *why)
 {
     struct rejection rejection = {.at = clock_now(),
@@ -405,6 +415,7 @@ static const struct transport_ops TRANSPORT_OPS = {
     .proxied = on_proxied,
     .established = on_established,
     .failed = on_failed,
+    .broken = on_broken,
     .inspect = on_plaintext,
     .plain = on_plain,
     .late = on_late,

@@ -14,6 +14,7 @@
 enum {
     PATIENCE_MS = 30000, /* nginx's lingering_time */
     LOOK_MS = 50,
+    QUIET_MS = 100,
     MOST_BYTES = 1024 * 1024,
 };
 
@@ -38,19 +39,36 @@ static void forget(struct lingerers *linger, unsigned i)
     memmove(&linger->socket[i], &linger->socket[i + 1], (linger->n - i) * sizeof linger->socket[0]);
 }
 
-void linger_close(struct lingerers *linger, int fd)
+/* The worker's own descriptor, which then is the last of `list`. */
+static struct lingering *take(struct lingerers *linger, int fd, uint64_t now_ms, uint32_t patience_ms)
 {
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0)
-        return; /* out of descriptors: as if there were no lingering */
-    shutdown(own, SHUT_WR);
+        return NULL; /* out of descriptors: as if there were no lingering */
     if (linger->n == LINGER_MOST)
         forget(linger, 0);
     atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
-    uint64_t now_ms = clock_mono_ms();
     if (linger->n == 0)
         linger->due_ms = now_ms + LOOK_MS;
-    linger->socket[linger->n++] = (struct lingering){own, MOST_BYTES, now_ms + PATIENCE_MS};
+    struct lingering *socket = &linger->socket[linger->n++];
+    *socket = (struct lingering){.fd = own, .left = MOST_BYTES, .until_ms = now_ms + patience_ms};
+    return socket;
+}
+
+void linger_close(struct lingerers *linger, int fd)
+{
+    struct lingering *socket = take(linger, fd, clock_mono_ms(), PATIENCE_MS);
+    if (socket)
+        shutdown(socket->fd, SHUT_WR);
+}
+
+bool linger_later(struct lingerers *linger, int fd, uint32_t patience_ms)
+{
+    uint64_t now_ms = clock_mono_ms();
+    struct lingering *socket = take(linger, fd, now_ms, patience_ms);
+    if (socket)
+        socket->end_ms = now_ms + QUIET_MS;
+    return socket != NULL;
 }
 
 /* False: it is over. */
@@ -71,6 +89,10 @@ int linger_turn(struct lingerers *linger, int timeout)
     if (now_ms >= linger->due_ms) {
         for (unsigned i = 0; i < linger->n;) {
             struct lingering *socket = &linger->socket[i];
+            if (socket->end_ms > 0 && now_ms >= socket->end_ms) {
+                shutdown(socket->fd, SHUT_WR);
+                socket->end_ms = 0;
+            }
             if (drain(socket) && now_ms < socket->until_ms)
                 i++;
             else

@@ -7,7 +7,7 @@
 
 #include "base/base.h"
 
-enum { LINGER_MOST = 64 };
+enum { LINGER_MOST = 128 };
 
 /* Embedded; {0} is empty. */
 struct lingerers {
@@ -17,6 +17,7 @@ struct lingerers {
         int fd;
         uint32_t left; /* bytes that are read at most */
         uint64_t until_ms;
+        uint64_t end_ms;   /* when the peer is told that nothing more comes; 0: it was */
     } socket[LINGER_MOST]; /* the oldest first */
 };
 
@@ -25,6 +26,11 @@ bool linger_needed(int fd);
 /* The connection on `fd` is over, and its owner closes `fd`: sees to it that what the kernel has arrives.
  * When there are too many the oldest is closed. */
 void linger_close(struct lingerers *linger, int fd);
+/* The same after an alert: the peer is told by the end of the stream a tenth of a second later. A browser
+ * that sees both together reports the end, and hides the alert; and a peer that waits for the end, as RFC
+ * 8446 section 6.2 lets it, need not wait for `patience_ms`, after which it is over. False: there is no
+ * descriptor. */
+MUST_CHECK bool linger_later(struct lingerers *linger, int fd, uint32_t patience_ms);
 /* Reads, and closes what is over. Returns `timeout` (milliseconds, negative: any time), or less when it wants
  * to be called before. */
 int linger_turn(struct lingerers *linger, int timeout);

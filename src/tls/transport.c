@@ -16,6 +16,9 @@
 enum {
     /* A peer may send this many warning alerts and renegotiation requests in the life of a connection. */
     MOST_WARNINGS = 8,
+    /* So many records in a row without data, as OpenSSL and BoringSSL have it: empty ones, parts of messages,
+     * key updates. GnuTLS reads the next one at once, so these are also what one turn takes. */
+    MOST_EMPTY = 32,
     /* The head of a plain HTTP request that is looked at, and what is thrown away while lingering. */
     MOST_PLAIN = 8192,
     MOST_LINGER = 1024 * 1024,
@@ -92,10 +95,19 @@ static void linger_closed(struct transport *t)
     linger(t);
 }
 
+/* After an alert. */
+static void linger_later_closed(struct transport *t)
+{
+    linger(t);
+    (void)turn_dispatch(t);
+    if (linger_later(&t->worker->linger, t->fd, t->linger_ms))
+        t->state = TRANSPORT_OVER;
+}
+
 static ssize_t drain(struct transport *t)
 {
     char scrap[4096];
-    if (turn_expired(t))
+    if (turn_expired(t) || t->state == TRANSPORT_OVER)
         return 0;
     for (;;) {
         ssize_t n = recv(t->fd, scrap, sizeof scrap, 0);
@@ -171,10 +183,8 @@ static void fail(struct transport *t, int error)
         send_alert(t, sent);
     }
     t->ops->failed(t, error, sent, why);
-    /* A browser that sees the end of the stream together with the alert reports the end and hides the alert.
-     */
     if (sent >= 0)
-        linger(t);
+        linger_later_closed(t);
     else
         linger_closed(t);
 }
@@ -191,6 +201,7 @@ static int drive_handshake(struct transport *t)
         if (rc == GNUTLS_E_SUCCESS) {
             t->state = TRANSPORT_OPEN;
             transport_deadline(t, 0);
+            t->n_frames = t->frames[RECORD_CLIENT].n;
             if (t->ops->established(t))
                 return 0;
             t->state = TRANSPORT_HANDSHAKE;
@@ -301,12 +312,26 @@ static void last_word(struct transport *t, const char *answer, size_t len)
     linger_closed(t);
 }
 
+static const char *why_broken(int error)
+{
+    switch (error) {
+    case GNUTLS_E_TOO_MANY_EMPTY_PACKETS:
+        return "the client sent too many records in a row without data";
+    case GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS:
+        return "the client changed its keys too often";
+    default:
+        return gnutls_strerror(error);
+    }
+}
+
 /* A read failed. RFC 8446 section 6: what ends the connection for our reasons sends its alert first. */
-static ssize_t broken(struct transport *t, int error)
+static ssize_t broken(struct transport *t, int error, const char *why)
 {
     if (!peer_is_gone(error) && gnutls_error_is_fatal(error)) {
-        send_alert(t, alert_now(t, error));
-        linger(t);
+        int alert = alert_now(t, error);
+        send_alert(t, alert);
+        t->ops->broken(t, error, alert, why);
+        linger_later_closed(t);
         return drain(t);
     }
     return error;
@@ -317,7 +342,13 @@ static ssize_t read_open(struct transport *t, void *data, size_t size)
     for (;;) {
         t->blocked = false;
         ssize_t n = tls_library()->record_recv(t->session, data, size);
+        if (n == GNUTLS_E_UNEXPECTED_PACKET && t->hello_waits) {
+            /* It drops the hello that it gave GNUTLS_E_REHANDSHAKE for, and says that it did. */
+            t->hello_waits = false;
+            continue;
+        }
         if (n > 0) {
+            t->n_frames = t->frames[RECORD_CLIENT].n;
             char answer[TRANSPORT_ANSWER];
             size_t answer_len = sizeof answer;
             size_t good = t->ops->inspect(t, data, (size_t)n, answer, &answer_len);
@@ -336,6 +367,8 @@ static ssize_t read_open(struct transport *t, void *data, size_t size)
             t->state = TRANSPORT_POISON;
             return (ssize_t)good;
         }
+        if (n == GNUTLS_E_AGAIN && t->frames[RECORD_CLIENT].n - t->n_frames > MOST_EMPTY)
+            return broken(t, GNUTLS_E_TOO_MANY_EMPTY_PACKETS, why_broken(GNUTLS_E_TOO_MANY_EMPTY_PACKETS));
         if (n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_AGAIN && !t->blocked && !turn_expired(t)))
             continue;
         if ((n == 0 || n == GNUTLS_E_AGAIN || n == GNUTLS_E_PREMATURE_TERMINATION) && turn_expired(t)) {
@@ -351,15 +384,17 @@ static ssize_t read_open(struct transport *t, void *data, size_t size)
             if (n == GNUTLS_E_WARNING_ALERT_RECEIVED)
                 note_alert(t, RECORD_CLIENT, GNUTLS_AL_WARNING, (int)gnutls_alert_get(t->session));
             if (++t->n_warnings > MOST_WARNINGS)
-                return broken(t, GNUTLS_E_UNEXPECTED_PACKET);
+                return broken(t, GNUTLS_E_UNEXPECTED_PACKET,
+                              "the client sent too many warnings or requests to renegotiate");
             /* RFC 5246 section 7.2.2: a server that will not renegotiate says so and goes on. */
             if (n == GNUTLS_E_REHANDSHAKE) {
+                t->hello_waits = true;
                 gnutls_alert_send(t->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
                 note_alert(t, RECORD_SERVER, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
             }
             continue;
         }
-        return broken(t, (int)n);
+        return broken(t, (int)n, why_broken((int)n));
     }
 }
 
@@ -395,6 +430,7 @@ static ssize_t receive(struct transport *t, void *data, size_t size)
         last_word(t, t->answer, t->answer_len);
         return drain(t);
     case TRANSPORT_LINGER:
+    case TRANSPORT_OVER:
     case TRANSPORT_HANDSHAKE:
         break;
     }

@@ -41,6 +41,8 @@ struct transport_ops {
     /* It ended badly, before `established`. `error` is GnuTLS's, `sent` the alert that was sent (-1: none),
      * `why` a sentence. */
     void (*failed)(struct transport *transport, int error, int sent, const char *why);
+    /* The open connection ends over what the peer sent: as for `failed`. */
+    void (*broken)(struct transport *transport, int error, int sent, const char *why);
     /* Plaintext was decrypted. Returns how many leading bytes may pass to MHD. When fewer than `len`, nothing
      * more passes on this connection: `answer` (TRANSPORT_ANSWER bytes, *answer_len in and out) is sent and
      * the connection ends. */
@@ -66,6 +68,7 @@ enum transport_state {
     TRANSPORT_OPEN,   /* application data */
     TRANSPORT_POISON, /* open, but the next read sends the answer of `inspect` and ends */
     TRANSPORT_LINGER, /* the last word was sent: incoming bytes are thrown away until the peer closes */
+    TRANSPORT_OVER,   /* the same, and the worker does so */
 };
 
 /* Embedded in the connection record; fields are private to transport*.c but for `session` and `fd`, which are
@@ -77,7 +80,7 @@ struct transport {
     const struct transport_ops *ops;
     struct record
         *record; /* gets what GnuTLS's hook does not see, NULL: none; the owner sets it, and owns it */
-    struct frames frames[2]; /* from the client, to it: until the handshake is over */
+    struct frames frames[2]; /* from the client; to it until the handshake is over */
     struct worker *worker;   /* whose buffers serve this connection now; NULL outside its turn */
     struct worker_rest rest;
     bool resting;     /* between two requests */
@@ -98,6 +101,8 @@ struct transport {
     bool flooded;         /* the peer's side of the handshake is longer than any is */
     bool flight_grown;    /* the send buffer was enlarged for a long flight */
     uint32_t n_shaken;    /* bytes of the handshake that came */
+    bool hello_waits;     /* GnuTLS has a hello that was refused, and says so once more */
+    uint32_t n_frames;    /* from the client, when it last sent data */
     uint8_t n_warnings;   /* warning alerts and renegotiation requests so far */
     int alert;            /* the alert that transport_refuse was given, -1: none */
     uint32_t linger_left; /* bytes that will still be thrown away */

@@ -15,7 +15,8 @@ enum { MOST_SHAKEN = 256 * 1024, MOST_RECORDS = 256 };
 /* Bytes that GnuTLS took or gave, in that order. */
 static void watch(struct transport *t, enum record_side from, const void *data, size_t n)
 {
-    if (t->state == TRANSPORT_HANDSHAKE && frames_feed(&t->frames[from], data, n))
+    bool follows = t->state == TRANSPORT_HANDSHAKE || from == RECORD_CLIENT;
+    if (follows && frames_feed(&t->frames[from], data, n) && t->state == TRANSPORT_HANDSHAKE)
         record_change_cipher_spec(t->record, from, clock_mono_us());
 }
 

@@ -7,6 +7,7 @@ Each row of FAULTS is what the client does, and the alert by RFC 8446 section 6.
 and served all the same.
 """
 import sys
+import time
 
 import tls_by_hand as tls
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -219,6 +220,78 @@ for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
         wait(c)
 
 
+def small(c, times, kind=DATA, data=b""):
+    for _ in range(times):
+        c.send_record(kind, data)
+
+
+for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
+
+    @fault(version + ": records without data", "unexpected_message")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        small(c, 1000)
+        wait(c)
+
+    @fault(version + ": records without data in a request", "unexpected_message")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        c.send_record(DATA, b"GET / HTTP/1.1\r\n")
+        small(c, 1000)
+        wait(c)
+
+    @fault(version + ": fragments of a message without a byte", "unexpected_message")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        small(c, 1000, HANDSHAKE)
+        wait(c)
+
+    @fault(version + ": a message behind the handshake in single bytes", "unexpected_message")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        c.send_record(HANDSHAKE, b"\x18\1\0\0")
+        small(c, 1000, HANDSHAKE, b"\0")
+        wait(c)
+
+
+@fault("1.2: a flood of warning alerts", "unexpected_message")
+def _():
+    c = tls.connect12(PORTS["off"])
+    small(c, 1000, tls.ALERT, b"\1\x5a")
+    wait(c)
+
+
+@fault("1.2: requests to renegotiate without end", "unexpected_message")
+def _():
+    c = tls.connect12(PORTS["off"])
+    for _ in range(20):
+        c.hello(renegotiation=c.client_data)
+    while True:
+        c.more_time()
+        kind, data = c.read_record()
+        if kind != tls.ALERT or data[:1] == b"\2":
+            c._alert(data)
+        assert data == b"\1\x64", data
+
+
+@fault("1.3: the stream ends soon behind an alert", "unexpected_message")
+def _():
+    c = tls.connect13(PORTS["off"])
+    c.send_record(99, b"x")
+    try:
+        wait(c)
+    except Alert:
+        begin = time.monotonic()
+        c.send_bytes(b"more")
+        try:
+            wait(c)
+        except Closed as e:
+            assert e.args[0] == "the connection ends", e
+        took = time.monotonic() - begin
+        assert 0.02 < took < 1.5, took
+        raise
+
+
 # ---- odd, and served -------------------------------------------------------------------------------------------------
 
 for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
@@ -274,6 +347,46 @@ def _():
     c.finished()
     c.server_finished()
     return c.get("/api/tls")
+
+
+for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
+
+    @good(version + ": some records without data")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        for part in (b"GET /livez HTTP/1.1\r\n", b"Host: localhost\r\n", b"Connection: keep-alive\r\n"):
+            small(c, 30)
+            c.send_record(DATA, part)
+        small(c, 30)
+        c.send_record(DATA, b"\r\n")
+        while True:
+            kind, data = c.read_record()
+            if kind == DATA:
+                assert data.startswith(b"HTTP/1.1 200"), data
+                return tls.Answer(200, b"")
+
+    @good(version + ": a request in records of one byte")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        for byte in b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n":
+            c.send_record(DATA, bytes([byte]))
+        c.send_record(DATA, b"\r\n")
+        while True:
+            kind, data = c.read_record()
+            if kind == DATA:
+                assert data.startswith(b"HTTP/1.1 200"), data
+                return tls.Answer(200, b"")
+
+
+@good("1.2: a refused request to renegotiate, and a request behind it")
+def _():
+    c = tls.connect12(PORTS["off"])
+    for _ in range(3):
+        c.hello(renegotiation=c.client_data)
+        kind, data = c.read_record()
+        assert (kind, data) == (tls.ALERT, b"\1\x64"), (kind, data)
+        assert c.get("/livez", close=False).status == 200
+    return c.get("/livez")
 
 
 @good("1.3: keys that change now and then")
