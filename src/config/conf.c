@@ -129,7 +129,7 @@ static int assign(struct build *b, const struct option *option, void *target, co
         return rc;
     if (is_text(option) || is_list(option)) {
         if (is_list(option) && ((struct conf_list *)at)->n >= CONF_LIST_MOST)
-            return err_set(err, ERR_RANGE, "%s has more than %d values", option->name, CONF_LIST_MOST);
+            return err_set(err, ERR_RANGE, "%s may have %d values at most", option->name, CONF_LIST_MOST);
         struct conf_text text = {keep(b, option, value), src};
         if (!text.text || (is_list(option) && add_to_list(at, text) != 0)) {
             free(text.text);
@@ -369,8 +369,7 @@ static int check(struct build *b)
             else
                 location[(struct conf_location *)b->target[i] - conf->location] = b->faulty[i];
         }
-        conf_check(conf, listener, location, b->diag);
-        rc = 0;
+        rc = conf_check(conf, listener, location, b->diag);
     }
     free(listener);
     free(location);
@@ -449,7 +448,7 @@ static int read_file(const char *path, struct buf *out, struct err *err)
     }
     int rc = 0;
     if (buf_failed(out))
-        rc = err_set(err, ERR_RANGE, "%s is larger than 1 MiB, or memory is short", path);
+        rc = err_set(err, ERR_RANGE, "%s is larger than " CONF_SOURCE_MOST_TEXT ", or memory is short", path);
     else if (n < 0)
         rc = err_set(err,
                      errno == ENOENT   ? ERR_NOTFOUND

@@ -69,6 +69,9 @@ struct conf_location {
     struct conf_list allow, deny; /* rules in the words of policy.h, which checks their form */
 };
 
+/* Each has threads of its own, one for each worker. */
+enum { CONF_LISTENERS_MOST = 1024 };
+
 struct conf {
     char *file; /* the name given to conf_load, what every src.file points to (or an included file's name) */
     char *dir;  /* folder that relative names are joined to */

@@ -1,6 +1,7 @@
 #include "config/conf_check.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cidr.h"
@@ -100,12 +101,40 @@ static void check_location(const struct conf_location *l, struct diag *diag)
 }
 
 /* Locations are compared by whole segments: "/a" and "/a/" are the same, the place and all below it. */
-static bool same_location(const char *a, const char *b)
+static int compare_locations(const struct conf_location *a, const struct conf_location *b)
 {
-    size_t n = strlen(a), m = strlen(b);
-    n -= n > 1 && a[n - 1] == '/';
-    m -= m > 1 && b[m - 1] == '/';
-    return n == m && memcmp(a, b, n) == 0;
+    size_t n = strlen(a->prefix), m = strlen(b->prefix);
+    n -= n > 1 && a->prefix[n - 1] == '/';
+    m -= m > 1 && b->prefix[m - 1] == '/';
+    return n != m ? (n > m) - (n < m) : memcmp(a->prefix, b->prefix, n);
+}
+
+/* Between equals the order of the configuration, which is that of the array. */
+static int by_location(const void *a, const void *b)
+{
+    const struct conf_location *x = *(const struct conf_location *const *)a,
+                               *y = *(const struct conf_location *const *)b;
+    int order = compare_locations(x, y);
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* older[i]: the first location that covers the same paths as that one, or NULL. */
+static int find_same_locations(const struct conf *conf, const struct conf_location **older)
+{
+    const struct conf_location **sorted = calloc(conf->n_locations + 1, sizeof *sorted);
+    if (!sorted)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < conf->n_locations; i++)
+        sorted[i] = &conf->location[i];
+    qsort(sorted, conf->n_locations, sizeof *sorted, by_location);
+    for (size_t i = 1, first = 0; i < conf->n_locations; i++) {
+        if (compare_locations(sorted[first], sorted[i]) == 0)
+            older[sorted[i] - conf->location] = sorted[first];
+        else
+            first = i;
+    }
+    free(sorted);
+    return 0;
 }
 
 /* A listener against those above it. */
@@ -130,39 +159,60 @@ static void check_duplicates(const struct conf *conf, size_t i, const bool *faul
     }
 }
 
-void conf_check(const struct conf *conf, const bool *faulty_listener, const bool *faulty_location,
-                struct diag *diag)
+static void check_listeners(const struct conf *conf, const bool *faulty, struct diag *diag)
 {
-    bool asks = false;
-    for (size_t i = 0; i < conf->n_listeners; i++) {
-        asks = asks || faulty_listener[i] || conf->listener[i].client_auth != CLIENT_AUTH_OFF;
-        if (!faulty_listener[i])
+    for (size_t i = 0; i < conf->n_listeners && i < CONF_LISTENERS_MOST; i++) {
+        if (!faulty[i])
             check_listener(&conf->listener[i], diag);
-        check_duplicates(conf, i, faulty_listener, diag);
+        check_duplicates(conf, i, faulty, diag);
     }
     if (conf->n_listeners == 0)
         diag_error(
             diag, (struct src){conf->file, 0},
             "there is no listen block, so nothing would be served: write listen \"public\" { address = "
             "\"[::]:8443\" certificate = { \"server.crt\", \"server.key\" } }");
+    if (conf->n_listeners > CONF_LISTENERS_MOST)
+        diag_error(diag, conf->listener[CONF_LISTENERS_MOST].src,
+                   "there may be %d listen blocks at most: one listener serves many names, each with a "
+                   "certificate of its own",
+                   CONF_LISTENERS_MOST);
+}
 
+static bool anybody_asked(const struct conf *conf, const bool *faulty)
+{
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        if (faulty[i] || conf->listener[i].client_auth != CLIENT_AUTH_OFF)
+            return true;
+    }
+    return conf->n_listeners == 0;
+}
+
+int conf_check(const struct conf *conf, const bool *faulty_listener, const bool *faulty_location,
+               struct diag *diag)
+{
+    const bool asks = anybody_asked(conf, faulty_listener);
+    const struct conf_location **older = calloc(conf->n_locations + 1, sizeof *older);
+    if (!older || find_same_locations(conf, older) != 0) {
+        free(older);
+        return ERR_NOMEM;
+    }
+    check_listeners(conf, faulty_listener, diag);
     for (size_t i = 0; i < conf->n_locations; i++) {
         const struct conf_location *l = &conf->location[i];
-        const struct conf_location *older = NULL;
-        for (size_t j = 0; j < i && !older; j++)
-            older = same_location(conf->location[j].prefix, l->prefix) ? &conf->location[j] : NULL;
-        if (older && conf_value_prefix(l->prefix, NULL) == 0)
+        if (older[i] && conf_value_prefix(l->prefix, NULL) == 0)
             diag_error(
                 diag, l->src,
                 "location \"%s\" covers the same paths as \"%s\" on line %u of %s: join the two blocks",
-                l->prefix, older->prefix, older->src.line, older->src.file);
+                l->prefix, older[i]->prefix, older[i]->src.line, older[i]->src.file);
         if (faulty_location[i])
             continue;
         check_location(l, diag);
-        if (!asks && conf->n_listeners > 0 && l->client_cert != CLIENT_CERT_NONE)
+        if (!asks && l->client_cert != CLIENT_CERT_NONE)
             diag_warning(
                 diag, l->src,
                 "nobody can pass: a client certificate is needed here, but no listener asks for one; write "
                 "client_auth = request, optional or require in a listen block");
     }
+    free(older);
+    return 0;
 }

@@ -5,8 +5,9 @@
 #include "config/conf.h"
 
 /* Reports each rule that `conf` breaks. `faulty_listener[i]` and `faulty_location[i]` mark blocks with errors
- * of their own, which are not judged further: what was written there is not what stands in `conf`. */
-void conf_check(const struct conf *conf, const bool *faulty_listener, const bool *faulty_location,
-                struct diag *diag);
+ * of their own, which are not judged further: what was written there is not what stands in `conf`. 0 or
+ * ERR_NOMEM. */
+MUST_CHECK int conf_check(const struct conf *conf, const bool *faulty_listener, const bool *faulty_location,
+                          struct diag *diag);
 
 #endif

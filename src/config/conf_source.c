@@ -243,7 +243,8 @@ static int include_file(struct scan *scan, char *path, unsigned line)
     }
     source->total += text.len;
     if (source->total > CONF_SOURCE_MOST) {
-        rc = fault(scan, line, "include: the configuration is larger than 1 MiB with this file");
+        rc = fault(scan, line,
+                   "include: the configuration is larger than " CONF_SOURCE_MOST_TEXT " with this file");
         goto out;
     }
     struct scan inner = {.source = source,
@@ -314,7 +315,7 @@ static int include(struct scan *scan)
     if (!scan->read)
         return fault(scan, line, "include is possible in a file only");
     if (source->n_names > CONF_INCLUDES_MOST)
-        return fault(scan, line, "more than %d files are included", CONF_INCLUDES_MOST);
+        return fault(scan, line, "there may be %d included files at most", CONF_INCLUDES_MOST);
     char *bare = strndup(name, (size_t)(close - name));
     char *path = bare ? conf_join(scan->dir, bare) : NULL;
     free(bare);
@@ -345,7 +346,7 @@ static int brace(struct scan *scan)
         if (scan->last != TOKEN_ASSIGN) {
             void *array = source->block;
             if (source->n_blocks == CONF_BLOCKS_MOST)
-                return fault(scan, scan->line, "more than %d blocks", CONF_BLOCKS_MOST);
+                return fault(scan, scan->line, "there may be %d blocks at most", CONF_BLOCKS_MOST);
             if (!grow(&array, source->n_blocks, sizeof *source->block))
                 return ERR_NOMEM;
             source->block = array;
@@ -444,7 +445,8 @@ int conf_source_init(struct conf_source *source, const char *text, size_t len, c
                         .line = 1};
     int rc = begin_line(&scan);
     if (rc == 0)
-        rc = len > CONF_SOURCE_MOST ? fault(&scan, 0, "the file is larger than 1 MiB") : scan_file(&scan);
+        rc = len > CONF_SOURCE_MOST ? fault(&scan, 0, "the file is larger than " CONF_SOURCE_MOST_TEXT)
+                                    : scan_file(&scan);
     buf_puts(&source->text, "");
     if (buf_failed(&source->text) || rc == ERR_NOMEM)
         return ERR_NOMEM;

@@ -10,7 +10,9 @@
 #include "base/diag.h"
 #include "base/err.h"
 
-enum { CONF_SOURCE_MOST = 1024 * 1024, CONF_INCLUDES_MOST = 64, CONF_BLOCKS_MOST = 1000 };
+/* The manual's section LIMITS names them. */
+enum { CONF_SOURCE_MOST = 16 * 1024 * 1024, CONF_INCLUDES_MOST = 1000, CONF_BLOCKS_MOST = 10000 };
+#define CONF_SOURCE_MOST_TEXT "16 MiB"
 
 /* Reads a whole file into `out`, whose limit is set; with what is wrong and a negative code when it cannot.
  */

@@ -7,7 +7,7 @@
 #include "config/conf.h"
 #include "config/option.h"
 
-enum { CONF_VALUE_MOST = 4096, CONF_LIST_MOST = 1024, CONF_NAME_MOST = 64 };
+enum { CONF_VALUE_MOST = 4096, CONF_LIST_MOST = 65536, CONF_NAME_MOST = 64 };
 
 /* The value of a BOOL, NUMBER, SIZE, DURATION or WORD. ERR_SYNTAX, ERR_RANGE. */
 MUST_CHECK int conf_value(const struct option *option, const char *text, long long *out, struct err *err);

@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 
-enum { FIRST = 3, MOST = 64, NAME = 256 };
+enum { FIRST = 3, MOST = CONF_LISTENERS_MOST, NAME = 256 };
 
 union address {
     struct sockaddr any;

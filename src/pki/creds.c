@@ -63,10 +63,10 @@ static int describe_chain(struct creds_set *set, const struct part_chain *chain,
     return 0;
 }
 
-static int add_set(struct creds *creds, struct parts *parts, struct part *leaf, struct part_chain *chain,
-                   struct diag *diag)
+static int add_set(struct creds *creds, const struct parts *parts, struct part *leaf,
+                   struct part_chain *chain, struct diag *diag)
 {
-    const struct part *key = leaf->pair;
+    struct part *key = leaf->pair;
     parts_chain(parts, leaf, chain);
     struct creds_set *set = &creds->set[creds->n++];
     *set = (struct creds_set){
@@ -99,7 +99,8 @@ static int add_set(struct creds *creds, struct parts *parts, struct part *leaf, 
         return ERR_CRYPTO;
     }
     set->key = signer ? signer : key->key;
-    parts_give_away(parts, set->key);
+    if (!signer)
+        parts_give_away(key);
     return 0;
 }
 

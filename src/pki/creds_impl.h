@@ -15,31 +15,41 @@ struct part {
     gnutls_privkey_t key;
     unsigned char id[CREDS_KEY_ID];                            /* of the public key */
     unsigned char subject[CREDS_KEY_ID], issuer[CREDS_KEY_ID]; /* SHA-256 of the names' DER */
-    bool orphan; /* its issuer was looked for, and is not there */
+    /* The same of what they say: equal for names that are alike. */
+    unsigned char subject_meaning[CREDS_KEY_ID], issuer_meaning[CREDS_KEY_ID];
+    gnutls_privkey_t *owner; /* of a key: where its file has it */
     const struct conf_text *from;
     size_t position;         /* in its file */
     bool in_pem;             /* so that the position was somebody's choice */
     const struct part *twin; /* the same certificate came before */
     bool readable_by_others;
-    const struct part *pair; /* of a certificate: its key */
+    struct part *pair; /* of a certificate: its key */
     bool used;
 };
 
 struct parts {
     struct part *crt, *key;
     size_t n_crts, n_keys;
-    struct x509file *file; /* own the objects until they go into the credentials */
+    struct part **by_key, **by_subject; /* the certificates, sorted by id and by subject_meaning */
+    struct x509file *file;              /* own the objects until they go into the credentials */
     size_t n_files;
 };
 
 /* Reads the files and lists what they hold. Every file that cannot be used is a finding. */
 MUST_CHECK int parts_load(struct parts *parts, const struct conf_listener *listener, struct diag *diag);
 void parts_done(struct parts *parts);
-/* The file forgets a key that now belongs to the credentials. */
-void parts_give_away(struct parts *parts, gnutls_privkey_t key);
+/* Its file forgets a key that now belongs to the credentials. */
+void parts_give_away(struct part *key);
+
+/* creds_chain.c: sorts the certificates, and finds twins. 0 or ERR_NOMEM. */
+MUST_CHECK int parts_index(struct parts *parts);
+/* The certificates with this public key, in the order of the configuration: how many, from *first on. */
+size_t parts_by_key(const struct parts *parts, const unsigned char id[static CREDS_KEY_ID],
+                    struct part *const **first);
+bool part_ends_later(const struct part *a, const struct part *b);
 
 /* The certificate for a key, or NULL: of several with the same key (one was renewed) that which ends last. */
-struct part *parts_match(struct parts *parts, const struct part *key, struct diag *diag);
+struct part *parts_match(const struct parts *parts, const struct part *key, struct diag *diag);
 
 /* A leaf with its issuers, as far as they were given. */
 struct part_chain {
@@ -49,7 +59,7 @@ struct part_chain {
     struct part *above; /* the issuer of the last one, when it was given: such a root; NULL: it was not */
     bool in_order;      /* no PEM file has it in another order */
 };
-void parts_chain(struct parts *parts, struct part *leaf, struct part_chain *out);
+void parts_chain(const struct parts *parts, struct part *leaf, struct part_chain *out);
 
 /* --- the sets --- */
 

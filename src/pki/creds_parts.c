@@ -1,4 +1,4 @@
-/* From files in any order and form to leaves, keys and chains. */
+/* From files in any order and form to certificates, keys and pairs of them. */
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,8 @@ void parts_done(struct parts *parts)
     for (size_t i = 0; i < parts->n_files; i++)
         x509file_done(&parts->file[i]);
     free(parts->file);
+    free(parts->by_key);
+    free(parts->by_subject);
     free(parts->crt);
     free(parts->key);
 }
@@ -88,18 +90,34 @@ static int name_id(gnutls_x509_crt_t crt, int (*name)(gnutls_x509_crt_t, gnutls_
     return rc;
 }
 
-/* Chains that share an intermediate come as files that each hold it. */
-static const struct part *find_twin(const struct parts *parts, const struct part *part)
+/* Of what a name says, whatever kinds of strings, letters and blanks say it: names that are alike have the
+ * same, so that the certificates of a name are found without asking each. */
+static int meaning_id(gnutls_x509_crt_t crt, int (*name)(gnutls_x509_crt_t, gnutls_datum_t *),
+                      unsigned char id[static CREDS_KEY_ID])
 {
-    for (const struct part *other = parts->crt; other < part; other++) {
-        if (memcmp(other->id, part->id, CREDS_KEY_ID) == 0 && gnutls_x509_crt_equals(other->crt, part->crt))
-            return other;
+    gnutls_datum_t der = {0}, text = {0};
+    int rc = name(crt, &der);
+    if (rc < 0)
+        return rc;
+    if (gnutls_x509_rdn_get2(&der, &text, 0) >= 0) {
+        unsigned n = 0;
+        for (unsigned i = 0; i < text.size; i++) {
+            unsigned char c = text.data[i];
+            if (c == ' ' && (n == 0 || text.data[n - 1] == ' ' || text.data[n - 1] == '='))
+                continue;
+            text.data[n++] = c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
+        }
+        text.size = n;
     }
-    return NULL;
+    const gnutls_datum_t *of = text.data ? &text : &der;
+    rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, of->data, of->size, id);
+    gnutls_free(text.data);
+    gnutls_free(der.data);
+    return rc;
 }
 
-static int list_file(struct parts *parts, const struct x509file *file, const struct conf_text *from,
-                     size_t *c, size_t *k)
+static int list_file(struct parts *parts, struct x509file *file, const struct conf_text *from, size_t *c,
+                     size_t *k)
 {
     int rc = 0;
     for (size_t i = 0; rc >= 0 && i < file->n_crts; i++) {
@@ -111,12 +129,17 @@ static int list_file(struct parts *parts, const struct x509file *file, const str
             rc = name_id(part->crt, gnutls_x509_crt_get_raw_dn, part->subject);
         if (rc >= 0)
             rc = name_id(part->crt, gnutls_x509_crt_get_raw_issuer_dn, part->issuer);
-        part->twin = rc >= 0 ? find_twin(parts, part) : NULL;
+        if (rc >= 0)
+            rc = meaning_id(part->crt, gnutls_x509_crt_get_raw_dn, part->subject_meaning);
+        if (rc >= 0)
+            rc = meaning_id(part->crt, gnutls_x509_crt_get_raw_issuer_dn, part->issuer_meaning);
     }
     for (size_t i = 0; rc >= 0 && i < file->n_keys; i++) {
         struct part *part = &parts->key[(*k)++];
-        *part = (struct part){
-            .key = file->key[i], .from = from, .readable_by_others = file->key_readable_by_others};
+        *part = (struct part){.key = file->key[i],
+                              .owner = &file->key[i],
+                              .from = from,
+                              .readable_by_others = file->key_readable_by_others};
         rc = key_id(part->key, part->id);
     }
     return rc;
@@ -140,40 +163,27 @@ int parts_load(struct parts *parts, const struct conf_listener *listener, struct
             return ERR_CRYPTO;
         }
     }
-    return 0;
+    return parts_index(parts);
 }
 
-void parts_give_away(struct parts *parts, gnutls_privkey_t key)
+void parts_give_away(struct part *key)
 {
-    for (size_t i = 0; i < parts->n_files; i++) {
-        struct x509file *file = &parts->file[i];
-        for (size_t j = 0; j < file->n_keys; j++) {
-            if (file->key[j] == key)
-                file->key[j] = file->key[--file->n_keys];
-        }
-    }
+    *key->owner = NULL;
 }
 
-static bool ends_later(const struct part *a, const struct part *b)
+struct part *parts_match(const struct parts *parts, const struct part *key, struct diag *diag)
 {
-    return gnutls_x509_crt_get_expiration_time(a->crt) > gnutls_x509_crt_get_expiration_time(b->crt);
-}
-
-struct part *parts_match(struct parts *parts, const struct part *key, struct diag *diag)
-{
-    struct part *best = NULL;
-    for (size_t i = 0; i < parts->n_crts; i++) {
-        struct part *crt = &parts->crt[i];
-        if (crt->twin || memcmp(crt->id, key->id, CREDS_KEY_ID) != 0)
-            continue;
-        if (!best || ends_later(crt, best))
-            best = crt;
+    struct part *best = NULL, *const * same;
+    const size_t n = parts_by_key(parts, key->id, &same);
+    for (size_t i = 0; i < n; i++) {
+        if (!same[i]->twin && (!best || part_ends_later(same[i], best)))
+            best = same[i];
     }
     if (!best || best->pair) /* the same key came before */
         return best;
-    for (size_t i = 0; i < parts->n_crts; i++) {
-        struct part *crt = &parts->crt[i];
-        if (crt->twin || crt == best || memcmp(crt->id, key->id, CREDS_KEY_ID) != 0)
+    for (size_t i = 0; i < n; i++) {
+        struct part *crt = same[i];
+        if (crt->twin || crt == best)
             continue;
         crt->used = true;
         diag_warning(
@@ -183,111 +193,4 @@ struct part *parts_match(struct parts *parts, const struct part *key, struct dia
             crt->from->text, best->from->text);
     }
     return best;
-}
-
-/* --- chains --- */
-
-static bool self_signed(const struct part *part)
-{
-    return gnutls_x509_crt_check_issuer(part->crt, part->crt) != 0;
-}
-
-static bool signed_by(const struct part *crt, const struct part *issuer)
-{
-    unsigned status = 0;
-    return gnutls_x509_crt_verify(crt->crt, &issuer->crt, 1,
-                                  GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_ALLOW_BROKEN |
-                                      GNUTLS_VERIFY_DISABLE_CA_SIGN,
-                                  &status) >= 0 &&
-           !(status & (GNUTLS_CERT_SIGNATURE_FAILURE | GNUTLS_CERT_SIGNER_NOT_FOUND));
-}
-
-/* Of two that bear the issuer's name: a CA that changed its key, was renewed, or was signed by another root
- * too. One that has to be sent is better than a root, since whoever gave it wants it sent. */
-static bool better_issuer(const struct part *crt, const struct part *a, const struct part *b)
-{
-    bool a_signed = signed_by(crt, a), b_signed = signed_by(crt, b);
-    if (a_signed != b_signed)
-        return a_signed;
-    bool a_root = self_signed(a), b_root = self_signed(b);
-    return a_root != b_root ? b_root : ends_later(a, b);
-}
-
-static bool contains(const struct part_chain *chain, const struct part *part)
-{
-    for (size_t i = 0; i < chain->n; i++) {
-        if (chain->part[i] == part)
-            return true;
-    }
-    return false;
-}
-
-/* The best issuer of `crt` that is not in its chain yet; only among those whose name has the same bytes, when
- * so told. */
-static struct part *best_issuer(struct parts *parts, const struct part_chain *chain, const struct part *crt,
-                                bool same_bytes, bool *circle)
-{
-    struct part *best = NULL;
-    for (size_t i = 0; i < parts->n_crts; i++) {
-        struct part *issuer = &parts->crt[i];
-        if (issuer->twin || (same_bytes && memcmp(crt->issuer, issuer->subject, CREDS_KEY_ID) != 0) ||
-            !gnutls_x509_crt_check_issuer(crt->crt, issuer->crt))
-            continue;
-        if (contains(chain, issuer))
-            *circle = true;
-        else if (!best || better_issuer(crt, issuer, best))
-            best = issuer;
-    }
-    return best;
-}
-
-/* The issuer of the chain's last certificate among what was given; NULL when it is not there or there is
- * none above it. GnuTLS's comparison of names that differ (it overlooks the kinds of strings) costs ten
- * microseconds, which thousands of certificates make minutes: it is asked only when no name is the same byte
- * by byte, and once for a certificate that has no issuer here. */
-static struct part *find_issuer(struct parts *parts, const struct part_chain *chain)
-{
-    struct part *crt = chain->part[chain->n - 1];
-    if (crt->orphan || self_signed(crt))
-        return NULL;
-    bool circle = false;
-    struct part *best = best_issuer(parts, chain, crt, true, &circle);
-    if (!best || !signed_by(crt, best))
-        best = best_issuer(parts, chain, crt, false, &circle);
-    crt->orphan = !best && !circle;
-    return best;
-}
-
-/* Whether the PEM file of `crt` has `next`, too, and elsewhere than right behind it. */
-static bool misplaced(const struct parts *parts, const struct part *crt, const struct part *next)
-{
-    bool there = false;
-    for (size_t i = 0; crt->in_pem && i < parts->n_crts; i++) {
-        const struct part *part = &parts->crt[i];
-        if (part->from != crt->from || (part != next && part->twin != next))
-            continue;
-        if (part->position == crt->position + 1)
-            return false;
-        there = true;
-    }
-    return there;
-}
-
-void parts_chain(struct parts *parts, struct part *leaf, struct part_chain *out)
-{
-    *out = (struct part_chain){.part = {leaf}, .n = 1, .in_order = true};
-    leaf->used = true;
-    for (;;) {
-        struct part *next = find_issuer(parts, out);
-        if (!next)
-            return;
-        next->used = true;
-        if (self_signed(next) || out->n == CREDS_MOST_CHAIN) {
-            out->above = next;
-            return;
-        }
-        if (misplaced(parts, out->part[out->n - 1], next))
-            out->in_order = false;
-        out->part[out->n++] = next;
-    }
 }

@@ -1,5 +1,5 @@
 /* Certificates, keys and CRLs out of files in whatever form they come: PEM (several objects, any order), DER,
- * PKCS#7, PKCS#12, or a `pkcs11:` URI. The content decides, not the name. Files above 4 MiB are refused. */
+ * PKCS#7, PKCS#12, or a `pkcs11:` URI. The content decides, not the name. Files above 64 MiB are refused. */
 #ifndef MTLSD_PKI_X509FILE_H
 #define MTLSD_PKI_X509FILE_H
 
@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 
-enum { X509FILE_MAX = 4 * 1024 * 1024 };
+enum { X509FILE_MAX = 64 * 1024 * 1024 };
 
 /* What one file held, in its order. The bundle owns all of it. */
 struct x509file {

@@ -451,7 +451,7 @@ END_TEST
 static char *repeated(const char *head, const char *unit, size_t n, const char *tail)
 {
     struct buf text;
-    buf_init(&text, 0);
+    buf_init(&text, 32 * 1024 * 1024);
     buf_puts(&text, head);
     for (size_t i = 0; i < n; i++)
         buf_puts(&text, unit);
@@ -475,15 +475,15 @@ START_TEST(limits)
     must_parse(long_value);
     free(long_value);
     must_fail_repeated("workers = ", "{", 5, "", "braces are nested too deeply");
-    must_fail_repeated(LISTEN, " \n", 600000, "", "the file is larger than 1 MiB");
+    must_fail_repeated(LISTEN, " \n", 16 * 1024 * 1024 / 2, "", "the file is larger than 16 MiB");
 
-    char *text = repeated(LISTEN "location \"/a\" { allow = { \"serial:1\"", ", \"serial:2\"", 1030, "} }");
+    char *text = repeated(LISTEN "location \"/a\" { allow = { \"serial:1\"", ", \"serial:2\"", 65536, "} }");
     ck_assert_int_lt(parse(text), 0);
-    ck_assert_msg(strstr(findings(), "allow has more than 1024 values"), "%s", findings());
+    ck_assert_msg(strstr(findings(), "allow may have 65536 values at most"), "%s", findings());
     free(text);
-    text = repeated("", "location \"/\" {}\n", 1100, "");
+    text = repeated("", "location \"/\" {}\n", 10001, "");
     ck_assert_int_lt(parse(text), 0);
-    ck_assert_msg(strstr(findings(), "more than 1000 blocks"), "%s", findings());
+    ck_assert_msg(strstr(findings(), ":10001: error: there may be 10000 blocks at most"), "%s", findings());
     free(text);
 
     text = repeated(LISTEN "location \"/a\" { allow = { \"\"", ", \"\"", 5000, "} }");
@@ -500,6 +500,36 @@ START_TEST(limits)
     ck_assert_msg(strstr(findings(), "too many unknown options"), "%s", findings());
     ck_assert_uint_ge(diag.errors, 20);
     buf_done(&unknown);
+}
+END_TEST
+
+/* `n` blocks of both kinds, with names that differ. */
+static char *many_blocks(unsigned listeners, unsigned locations)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    for (unsigned i = 0; i < listeners; i++)
+        buf_printf(&text, "listen \"l%u\" { address = \"[::]:%u\" certificate = { \"c.pem\" } }\n", i, 1 + i);
+    for (unsigned i = 0; i < locations; i++)
+        buf_printf(&text, "location \"/%u\" { client_cert = none }\n", i);
+    return buf_take(&text, NULL);
+}
+
+START_TEST(most_blocks)
+{
+    char *text = many_blocks(1024, 10000 - 1024);
+    must_parse(text);
+    free(text);
+    text = many_blocks(1025, 0);
+    must_fail(text, ":1025: error: there may be 1024 listen blocks at most");
+    free(text);
+    /* Whatever stands between them. */
+    text = many_blocks(1, 5000);
+    char *twice = malloc(strlen(text) + 100);
+    sprintf(twice, "%slocation \"/77/\" { client_cert = none }\n", text);
+    must_fail(twice, ":5002: error: location \"/77/\" covers the same paths as \"/77\" on line 79");
+    free(twice);
+    free(text);
 }
 END_TEST
 
@@ -605,10 +635,11 @@ START_TEST(files)
     ck_assert_int_eq(load_bytes(UTF16, sizeof UTF16 - 1), ERR_SYNTAX);
     ck_assert_msg(strstr(findings(), "is this a text file in UTF-8?"), "%s", findings());
 
-    char *large = calloc(1, 1024 * 1024 + 2);
-    memset(large, ' ', 1024 * 1024 + 1);
-    ck_assert_int_lt(load_bytes(large, 1024 * 1024 + 1), 0);
-    ck_assert_msg(strstr(findings(), "larger than 1 MiB"), "%s", findings());
+    const size_t n = 16 * 1024 * 1024 + 1;
+    char *large = calloc(1, n + 1);
+    memset(large, ' ', n);
+    ck_assert_int_lt(load_bytes(large, n), 0);
+    ck_assert_msg(strstr(findings(), "larger than 16 MiB"), "%s", findings());
     free(large);
 
     teardown();
@@ -685,6 +716,7 @@ Suite *suite_conf(void)
     tcase_add_test(tc, words);
     tcase_add_test(tc, addresses);
     tcase_add_test(tc, limits);
+    tcase_add_test(tc, most_blocks);
     tcase_add_test(tc, parses_are_independent);
     tcase_add_test(tc, stdout_is_silent);
     tcase_add_test(tc, environment);

@@ -114,6 +114,35 @@ START_TEST(which_issuer)
 }
 END_TEST
 
+/* RFC 5280 section 7.1: neither letters nor blanks make another name, and another name is another issuer. */
+START_TEST(issuer_by_letters)
+{
+    static const struct {
+        const char *dn;
+        bool same;
+    } ROWS[] = {{"CN=INTERMEDIATE,O=Creds", true},
+                {"CN=intermediate,O=  creds ", true},
+                {"CN=inter mediate,O=creds", false},
+                {"CN=intermediate,O=creds,C=DE", false},
+                {"O=creds,CN=intermediate", false}};
+    struct mk_pair bare = lf_make("CN=bare,O=creds", MK_NO_AKI, &lf.intermediate, "localhost");
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct mk_pair other = lf_make(ROWS[i].dn, MK_CA | MK_NO_SKI, &lf.root, NULL);
+        struct creds_offer offer = {.server_name = ""};
+        struct creds_choice choice;
+        lf_sign_for(&other, lf.intermediate.key, &lf.root);
+        lf_add_crts(2, &bare, &other);
+        lf_add_key(&bare);
+        ck_assert_int_eq(lf_load(), 0);
+        creds_choose(lf.creds, &offer, &choice);
+        ck_assert_msg(choice.n == (ROWS[i].same ? 2 : 1), "%s: %u", ROWS[i].dn, choice.n);
+        lf_forget_files();
+        mk_free(&other);
+    }
+    mk_free(&bare);
+}
+END_TEST
+
 /* An issuer whose name has other bytes and is the same: a string of another kind. */
 START_TEST(issuer_by_meaning)
 {
@@ -464,6 +493,7 @@ Suite *suite_creds_sets(void)
     tcase_add_test(tc, chains);
     tcase_add_test(tc, two_sets_share_an_issuer);
     tcase_add_test(tc, which_issuer);
+    tcase_add_test(tc, issuer_by_letters);
     tcase_add_test(tc, issuer_by_meaning);
     tcase_add_test(tc, cross_signed);
     tcase_add_test(tc, unreadable);
