@@ -26,6 +26,11 @@ static const char USAGE[] =
     "      --ca FILE             trust the certificates in FILE; may be repeated (default: the system's "
     "store)\n"
     "      --crl FILE            use the CRLs in FILE; may be repeated (default: revocation stays unknown)\n"
+    "      --certificate-form WORD\n"
+    "                            standard (default) asks what RFC 5280 section 6 asks of a path and warns of "
+    "the "
+    "rest;\n"
+    "                            strict refuses it too\n"
     "      --timeout TIME        for a try as a whole: 500ms, 5s, 1m (default 5s)\n"
     "      --retry N             tries again so often when there is no answer, or one of 5xx\n"
     "      --quiet               prints nothing\n"
@@ -45,6 +50,7 @@ struct probe_options {
     const char *cert, *key, *password_file;
     const char *ca[MAX_FILES], *crl[MAX_FILES];
     size_t n_ca, n_crl;
+    enum certificate_form form;
     unsigned timeout_ms, retry;
     bool quiet;
 };
@@ -145,6 +151,7 @@ static int probe(const struct probe_options *o, const char *url_text)
                                       .crl = o->crl,
                                       .n_crl = o->n_crl,
                                       .depth = DEFAULT_DEPTH,
+                                      .form = o->form,
                                       .system = true};
     int status = NO_ANSWER;
     if (probe_parse_url(url_text, &url, &err) != 0)
@@ -175,7 +182,7 @@ out:
     return status;
 }
 
-enum { OPT_CERT = 256, OPT_KEY, OPT_PASSWORD, OPT_CA, OPT_CRL, OPT_TIMEOUT, OPT_RETRY, OPT_QUIET };
+enum { OPT_CERT = 256, OPT_KEY, OPT_PASSWORD, OPT_CA, OPT_CRL, OPT_FORM, OPT_TIMEOUT, OPT_RETRY, OPT_QUIET };
 
 static const struct option LONG_OPTIONS[] = {
     {"cert", required_argument, NULL, OPT_CERT},
@@ -183,6 +190,7 @@ static const struct option LONG_OPTIONS[] = {
     {"password-file", required_argument, NULL, OPT_PASSWORD},
     {"ca", required_argument, NULL, OPT_CA},
     {"crl", required_argument, NULL, OPT_CRL},
+    {"certificate-form", required_argument, NULL, OPT_FORM},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"retry", required_argument, NULL, OPT_RETRY},
     {"quiet", no_argument, NULL, OPT_QUIET},
@@ -226,6 +234,9 @@ static bool take_option(struct probe_options *o, int c, const char **what)
     case OPT_CRL:
         *what = "too many --crl: ";
         return add_file(o->crl, &o->n_crl, optarg);
+    case OPT_FORM:
+        *what = "--certificate-form is standard or strict, not ";
+        return trust_parse_form(optarg, &o->form);
     case OPT_TIMEOUT:
         *what = "--timeout wants a time like 5s or 500ms, not ";
         return probe_parse_time(optarg, &o->timeout_ms) == 0;

@@ -1,6 +1,7 @@
 #include "cmd/trust_files.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "pki/x509file.h"
 
@@ -63,9 +64,19 @@ static int take_system(struct trust_input *input, struct err *err)
     return rc;
 }
 
+bool trust_parse_form(const char *word, enum certificate_form *out)
+{
+    bool strict = strcmp(word, "strict") == 0;
+    if (!strict && strcmp(word, "standard") != 0)
+        return false;
+    *out = strict ? CERTIFICATE_FORM_STRICT : CERTIFICATE_FORM_STANDARD;
+    return true;
+}
+
 int trust_from_files(const struct trust_files *files, struct trust **out, struct err *err)
 {
-    struct trust_input input = {.crl_check = CRL_CHECK_CHAIN,
+    struct trust_input input = {.form = files->form,
+                                .crl_check = CRL_CHECK_CHAIN,
                                 .crl_stale = CRL_STALE_REFUSE,
                                 .verify_depth = files->depth,
                                 .expires_soon = EXPIRES_SOON,

@@ -10,8 +10,12 @@ struct trust_files {
     const char *const *crl;
     size_t n_crl;
     unsigned depth; /* most intermediates */
+    enum certificate_form form;
     bool system;
 };
+
+/* "standard" or "strict"; false when it is another word. */
+bool trust_parse_form(const char *word, enum certificate_form *out);
 
 /* 0 and *out with one reference, or negative with the file and what is wrong with it. */
 MUST_CHECK int trust_from_files(const struct trust_files *files, struct trust **out, struct err *err);

@@ -28,11 +28,16 @@ static const char USAGE[] =
     "      --crl FILE        use the CRLs in FILE; may be repeated\n"
     "      --at TIME         judge as if it were TIME (RFC 3339, like 2026-11-23T16:42:00Z)\n"
     "      --depth N         most intermediates (default 5)\n"
+    "      --certificate-form WORD\n"
+    "                        standard (default) asks what RFC 5280 section 6 asks of a path and warns of the "
+    "rest; "
+    "strict\n"
+    "                        refuses it too\n"
     "      --purpose WORD    client (default) or server\n"
     "      --hostname NAME   with the purpose server: the name that must match\n"
     "      --batch           read one JSON object per line from FILE or the standard input: id, chain, ca, "
     "crl, at,\n"
-    "                        purpose, hostname, depth; write one verdict per line\n"
+    "                        purpose, hostname, depth, certificate_form; write one verdict per line\n"
     "  -h, --help            this text\n";
 
 enum { DEFAULT_DEPTH = 5, MAX_DEPTH = 16, MAX_FILES = 256 };
@@ -44,6 +49,8 @@ struct verify_options {
     time_t at;
     unsigned depth;
     bool depth_given;
+    bool form_given;
+    enum certificate_form form;
     enum verdict_purpose purpose;
     bool batch;
 };
@@ -80,7 +87,7 @@ static int trust_from_conf(const struct verify_options *o, struct trust **out)
 static int trust_from_options(const struct verify_options *o, struct trust **out)
 {
     const struct trust_files files = {
-        .ca = o->ca, .n_ca = o->n_ca, .crl = o->crl, .n_crl = o->n_crl, .depth = o->depth};
+        .ca = o->ca, .n_ca = o->n_ca, .crl = o->crl, .n_crl = o->n_crl, .depth = o->depth, .form = o->form};
     struct err err = {0};
     return trust_from_files(&files, out, &err) == 0 ? VERIFY_GOOD : complain("", err.text);
 }
@@ -156,14 +163,14 @@ static int verify_one(const struct verify_options *o, const char *path)
     return rc;
 }
 
-static int verify_many(const char *path)
+static int verify_many(const char *path, enum certificate_form form)
 {
     FILE *in = path == NULL || strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     if (in == NULL) {
         fprintf(stderr, "mtlsd verify: %s: %s\n", path, strerror(errno));
         return VERIFY_FAULT;
     }
-    int rc = verify_batch(in, stdout);
+    int rc = verify_batch(in, stdout, form);
     if (in != stdin)
         fclose(in);
     return rc;
@@ -194,7 +201,17 @@ static bool parse_depth(const char *text, unsigned *out)
     return true;
 }
 
-enum { OPT_LISTENER = 256, OPT_CA, OPT_CRL, OPT_AT, OPT_DEPTH, OPT_PURPOSE, OPT_HOSTNAME, OPT_BATCH };
+enum {
+    OPT_LISTENER = 256,
+    OPT_CA,
+    OPT_CRL,
+    OPT_AT,
+    OPT_DEPTH,
+    OPT_FORM,
+    OPT_PURPOSE,
+    OPT_HOSTNAME,
+    OPT_BATCH
+};
 
 static const struct option LONG_OPTIONS[] = {
     {"config", required_argument, NULL, 'c'},
@@ -203,6 +220,7 @@ static const struct option LONG_OPTIONS[] = {
     {"crl", required_argument, NULL, OPT_CRL},
     {"at", required_argument, NULL, OPT_AT},
     {"depth", required_argument, NULL, OPT_DEPTH},
+    {"certificate-form", required_argument, NULL, OPT_FORM},
     {"purpose", required_argument, NULL, OPT_PURPOSE},
     {"hostname", required_argument, NULL, OPT_HOSTNAME},
     {"batch", no_argument, NULL, OPT_BATCH},
@@ -233,6 +251,10 @@ static bool take_option(struct verify_options *o, int c, const char **what)
         *what = "--depth wants a number from 0 to 16, not ";
         o->depth_given = true;
         return parse_depth(optarg, &o->depth);
+    case OPT_FORM:
+        *what = "--certificate-form is standard or strict, not ";
+        o->form_given = true;
+        return trust_parse_form(optarg, &o->form);
     case OPT_PURPOSE:
         *what = "--purpose is client or server, not ";
         o->purpose = strcmp(optarg, "server") == 0 ? PURPOSE_SERVER : PURPOSE_CLIENT;
@@ -265,11 +287,12 @@ int cmd_verify(int argc, char **argv)
     if (optind + 1 < argc)
         return usage("one file at a time, not also ", argv[optind + 1]);
     if (o.batch)
-        return verify_many(path);
+        return verify_many(path, o.form);
     if (path == NULL)
         return usage("", "the file with the chain is missing");
-    if (o.conf != NULL && (o.n_ca > 0 || o.n_crl > 0 || o.depth_given))
-        return usage("", "-c brings its own CAs, CRLs and depth; leave out --ca, --crl and --depth");
+    if (o.conf != NULL && (o.n_ca > 0 || o.n_crl > 0 || o.depth_given || o.form_given))
+        return usage("", "-c brings its own CAs, CRLs, depth and form; leave out --ca, --crl, --depth and "
+                         "--certificate-form");
     if (o.conf == NULL && o.listener != NULL)
         return usage("", "--listener needs -c");
     if (o.conf == NULL && o.n_ca == 0)

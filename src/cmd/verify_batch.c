@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "cmd/trust_files.h"
 #include "http/view.h"
 #include "pki/verdict.h"
 
@@ -100,10 +101,11 @@ static int add_crl(struct trust_input *input, const gnutls_datum_t *der, struct 
     return 0;
 }
 
-static int make_trust(const struct blobs *ca, const struct blobs *crl, unsigned depth, struct trust **out,
-                      struct err *err)
+static int make_trust(const struct blobs *ca, const struct blobs *crl, unsigned depth,
+                      enum certificate_form form, struct trust **out, struct err *err)
 {
-    struct trust_input input = {.crl_check = CRL_CHECK_CHAIN,
+    struct trust_input input = {.form = form,
+                                .crl_check = CRL_CHECK_CHAIN,
                                 .crl_stale = CRL_STALE_REFUSE,
                                 .verify_depth = depth,
                                 .keep_forged_crls = true};
@@ -129,7 +131,8 @@ static int make_trust(const struct blobs *ca, const struct blobs *crl, unsigned 
     return rc;
 }
 
-static int read_question(const json_t *line, struct verdict_question *q, unsigned *depth, struct err *err)
+static int read_question(const json_t *line, struct verdict_question *q, unsigned *depth,
+                         enum certificate_form *form, struct err *err)
 {
     json_t *at = json_object_get(line, "at"), *purpose = json_object_get(line, "purpose");
     json_t *hostname = json_object_get(line, "hostname"), *deep = json_object_get(line, "depth");
@@ -150,6 +153,10 @@ static int read_question(const json_t *line, struct verdict_question *q, unsigne
             return err_set(err, ERR_SYNTAX, "hostname: not a string");
         q->hostname = json_string_value(hostname);
     }
+    json_t *word = json_object_get(line, "certificate_form");
+    if (word != NULL && !json_is_null(word) &&
+        (!json_is_string(word) || !trust_parse_form(json_string_value(word), form)))
+        return err_set(err, ERR_SYNTAX, "certificate_form: not \"standard\" or \"strict\"");
     *depth = BATCH_DEPTH;
     if (deep != NULL && !json_is_null(deep)) {
         if (!json_is_integer(deep) || json_integer_value(deep) < 0)
@@ -159,7 +166,7 @@ static int read_question(const json_t *line, struct verdict_question *q, unsigne
     return 0;
 }
 
-static int judge_line(const json_t *line, struct peer **peer, struct err *err)
+static int judge_line(const json_t *line, enum certificate_form form, struct peer **peer, struct err *err)
 {
     struct verdict_question q = {.from_file = true};
     struct blobs chain = {0}, ca = {0}, crl = {0};
@@ -167,7 +174,7 @@ static int judge_line(const json_t *line, struct peer **peer, struct err *err)
     unsigned depth;
     if (!json_is_object(line))
         return err_set(err, ERR_SYNTAX, "not an object");
-    int rc = read_question(line, &q, &depth, err);
+    int rc = read_question(line, &q, &depth, &form, err);
     if (rc == 0)
         rc = read_blobs(line, "chain", &chain, err);
     if (rc == 0)
@@ -175,7 +182,7 @@ static int judge_line(const json_t *line, struct peer **peer, struct err *err)
     if (rc == 0)
         rc = read_blobs(line, "crl", &crl, err);
     if (rc == 0)
-        rc = make_trust(&ca, &crl, depth, &trust, err);
+        rc = make_trust(&ca, &crl, depth, form, &trust, err);
     if (rc == 0) {
         q.trust = trust;
         q.chain = chain.v;
@@ -199,7 +206,7 @@ static json_t *answer(const json_t *id, const struct peer *peer)
 }
 
 /* False when the line could not be judged. */
-static bool do_line(const char *text, size_t len, FILE *out)
+static bool do_line(const char *text, size_t len, enum certificate_form form, FILE *out)
 {
     json_error_t where;
     struct err err = {0};
@@ -207,7 +214,7 @@ static bool do_line(const char *text, size_t len, FILE *out)
     json_t *line = json_loadb(text, len, 0, &where), *reply = NULL;
     if (line == NULL)
         err_set(&err, ERR_SYNTAX, "not JSON: %s", where.text);
-    else if (judge_line(line, &peer, &err) == 0 && peer != NULL)
+    else if (judge_line(line, form, &peer, &err) == 0 && peer != NULL)
         reply = answer(json_object_get(line, "id"), peer);
     bool judged = reply != NULL;
     if (!judged)
@@ -223,7 +230,7 @@ static bool do_line(const char *text, size_t len, FILE *out)
     return judged;
 }
 
-int verify_batch(FILE *in, FILE *out)
+int verify_batch(FILE *in, FILE *out, enum certificate_form form)
 {
     char *text = NULL;
     size_t room = 0;
@@ -237,7 +244,7 @@ int verify_batch(FILE *in, FILE *out)
             good = false;
             continue;
         }
-        good = do_line(text, (size_t)len, out) && good;
+        good = do_line(text, (size_t)len, form, out) && good;
     }
     if (ferror(in) || fflush(out) != 0)
         good = false;

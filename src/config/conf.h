@@ -12,6 +12,8 @@ enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2, 
 enum client_auth { CLIENT_AUTH_OFF, CLIENT_AUTH_REQUEST, CLIENT_AUTH_OPTIONAL, CLIENT_AUTH_REQUIRE };
 enum client_cert { CLIENT_CERT_NONE, CLIENT_CERT_ANY, CLIENT_CERT_VERIFIED };
 enum advertise_ca { ADVERTISE_CA_LIST, ADVERTISE_CA_NONE };
+/* What is asked of certificates: RFC 5280 section 6, or also what sections 4.1 and 4.2 ask of their CAs. */
+enum certificate_form { CERTIFICATE_FORM_STANDARD, CERTIFICATE_FORM_STRICT };
 enum crl_check { CRL_CHECK_OFF, CRL_CHECK_LEAF, CRL_CHECK_CHAIN };
 enum crl_stale { CRL_STALE_REFUSE, CRL_STALE_GRACE, CRL_STALE_ACCEPT };
 enum error_detail { ERROR_DETAIL_FULL, ERROR_DETAIL_CODE, ERROR_DETAIL_NONE };
@@ -42,6 +44,7 @@ struct conf_listener {
     struct src client_auth_src;  /* for "client_auth = require needs client_ca" */
     struct conf_list client_ca;  /* trusted and advertised */
     struct conf_list trusted_ca; /* trusted, not advertised */
+    enum certificate_form certificate_form;
     struct conf_list crl;
     enum advertise_ca advertise_ca;
     enum crl_check crl_check;

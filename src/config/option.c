@@ -157,6 +157,10 @@ const struct option OPTIONS[] = {
      .help = "CAs that client certificates are verified against; their names are sent to clients."},
     {LISTEN(trusted_ca), .type = OPTION_PATHS, .example = "{ \"old-root.crt\" }",
      .help = "CAs that are trusted as well, but not named to clients."},
+    {LISTEN(certificate_form), .type = OPTION_WORD, .preset = "standard", .example = "strict",
+     .words = WORDS({"standard", CERTIFICATE_FORM_STANDARD}, {"strict", CERTIFICATE_FORM_STRICT}),
+     .help = "What is asked of the form of client certificates: what RFC 5280 section 6 asks of a path, with "
+             "a warning about the rest; or also what its sections 4.1 and 4.2 ask of the CAs that issue."},
     {LISTEN(crl), .type = OPTION_PATHS, .example = "{ \"root.crl\", \"intermediate.crl\" }",
      .flags = OPTION_SAMPLE, .help = "Certificate revocation lists of these CAs."},
     {LISTEN(advertise_ca), .type = OPTION_WORD, .preset = "list", .example = "none",

@@ -1,12 +1,20 @@
 #include "pki/cert_impl.h"
+#include "pki/name_match.h"
 
-void cert_add_problem(struct cert *cert, const char *reason, const char *expected, const struct der *value,
-                      bool serial)
+void cert_add_problem(struct cert *cert, enum verdict_code code, const char *reason, const char *expected,
+                      const struct der *value, unsigned about)
 {
-    if (cert->n_problems == CERT_MAX_PROBLEMS)
-        return;
-    cert->problem[cert->n_problems++] =
-        (struct cert_problem){reason, expected, value != NULL ? *value : (struct der){0}, serial};
+    size_t i = cert->n_problems;
+    if (i == CERT_MAX_PROBLEMS) {
+        /* What always refuses is not to be lost behind what may be a warning. */
+        if (code != VERDICT_MALFORMED_CERTIFICATE)
+            return;
+        i--;
+    } else {
+        cert->n_problems++;
+    }
+    cert->problem[i] =
+        (struct cert_problem){code, reason, expected, value != NULL ? *value : (struct der){0}, about};
 }
 
 bool cert_name_valid(const struct der *whole)
@@ -34,13 +42,17 @@ static void check_serial(struct cert *cert)
         zero = zero && s->p[i] == 0;
     const char *expected = "a positive number of at most 20 octets (RFC 5280 section 4.1.2.2)";
     if (zero)
-        cert_add_problem(cert, "the serial number is zero", expected, NULL, true);
+        cert_add_problem(cert, VERDICT_SERIAL_NUMBER, "the serial number is zero", expected, NULL,
+                         CERT_OF_SERIAL);
     else if ((s->p[0] & 0x80) != 0)
-        cert_add_problem(cert, "the serial number is negative", expected, NULL, true);
+        cert_add_problem(cert, VERDICT_SERIAL_NUMBER, "the serial number is negative", expected, NULL,
+                         CERT_OF_SERIAL);
     else if (s->n - (s->p[0] == 0 ? 1 : 0) > 20) /* the octet of the sign is not counted */
-        cert_add_problem(cert, "the serial number is too long", expected, NULL, true);
+        cert_add_problem(cert, VERDICT_SERIAL_NUMBER, "the serial number is too long", expected, NULL,
+                         CERT_OF_SERIAL);
     else if (s->n > 1 && s->p[0] == 0 && (s->p[1] & 0x80) == 0)
-        cert_add_problem(cert, "the serial number has leading zeros", expected, NULL, true);
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the serial number has leading zeros", expected,
+                         NULL, CERT_OF_SERIAL);
 }
 
 static bool take_time(struct der *validity, struct cert *cert, time_t *out)
@@ -53,8 +65,8 @@ static bool take_time(struct der *validity, struct cert *cert, time_t *out)
         return false;
     /* 2050-01-01: from here on GeneralizedTime, before it UTCTime (RFC 5280 section 4.1.2.5). */
     if ((tag == DER_UTC_TIME) != (*out < 2524608000) && *out >= 0)
-        cert_add_problem(cert, "a date of the validity is in the wrong form",
-                         "UTCTime through 2049, GeneralizedTime after", &v, false);
+        cert_add_problem(cert, VERDICT_DATE_FORM, "a date of the validity is in the wrong form",
+                         "UTCTime through 2049, GeneralizedTime after", &v, 0);
     return true;
 }
 
@@ -99,8 +111,9 @@ bool cert_parse(const gnutls_datum_t *der, struct cert *out, const char **why)
     if (!der_any(&tbs, &tag, &v, &inner_algorithm) || tag != DER_SEQUENCE)
         return false;
     if (!der_equal(&inner_algorithm, &c.signature_algorithm))
-        cert_add_problem(&c, "the signature algorithm inside and outside of the signed part differ",
-                         "the same in both places (RFC 5280 section 4.1.1.2)", NULL, false);
+        cert_add_problem(&c, VERDICT_MALFORMED_CERTIFICATE,
+                         "the signature algorithm inside and outside of the signed part differ",
+                         "the same in both places (RFC 5280 section 4.1.1.2)", NULL, CERT_NOT_OF_ANCHOR);
     *why = "the issuer's name is malformed";
     if (!der_any(&tbs, &tag, &v, &c.issuer) || !cert_name_valid(&c.issuer))
         return false;
@@ -121,8 +134,8 @@ bool cert_parse(const gnutls_datum_t *der, struct cert *out, const char **why)
         *why = "a unique identifier is malformed";
         if (!der_take(&tbs, DER_CONTEXT(id), &v))
             return false;
-        cert_add_problem(&c, "it carries a unique identifier", "none (RFC 5280 section 4.1.2.8)", NULL,
-                         false);
+        cert_add_problem(&c, VERDICT_CERTIFICATE_FORM, "it carries a unique identifier",
+                         "none (RFC 5280 section 4.1.2.8)", NULL, 0);
     }
     *why = "the extensions are malformed";
     if (tbs.n > 0) {
@@ -130,10 +143,12 @@ bool cert_parse(const gnutls_datum_t *der, struct cert *out, const char **why)
             v.n != 0)
             return false;
         if (c.version != 3)
-            cert_add_problem(&c, "it carries extensions but is not of version 3", "version 3", NULL, false);
+            cert_add_problem(&c, VERDICT_OLD_VERSION, "it carries extensions but is not of version 3",
+                             "version 3", NULL, 0);
         if (!cert_parse_extensions(&c, list))
             return false;
     }
+    c.self_issued = !cert_name_empty(&c.subject) && name_equal(&c.subject, &c.issuer);
     *out = c;
     *why = NULL;
     return true;

@@ -10,6 +10,7 @@
 
 #include "pki/certinfo.h"
 #include "pki/der.h"
+#include "pki/verdict_code.h"
 
 /* The extensions that are understood; a critical one that is not among them refuses the certificate. */
 enum cert_ext_id {
@@ -42,9 +43,16 @@ struct cert_ext {
 /* What of the form is forbidden, with the words for it. `value` is a slice of the certificate, shown escaped,
  * or empty. */
 struct cert_problem {
+    enum verdict_code code;
     const char *reason, *expected;
     struct der value;
-    bool serial; /* about the serial number, which does not matter in a trusted CA */
+    unsigned about; /* enum cert_about */
+};
+
+/* What a problem is about. */
+enum cert_about {
+    CERT_OF_SERIAL = 1,     /* the serial number, which is not looked at in a trusted CA */
+    CERT_NOT_OF_ANCHOR = 2, /* nothing that counts in a trusted CA: there it is only odd */
 };
 
 enum { CERT_MAX_PROBLEMS = 12, CERT_MAX_UNKNOWN = 4, CERT_MAX_EXTENSIONS = 64 };
@@ -60,6 +68,7 @@ struct cert {
     unsigned version;               /* 1, 2 or 3 */
     struct der serial;              /* the INTEGER's octets */
     struct der issuer, subject;     /* whole Name */
+    bool self_issued;
     time_t not_before, not_after;
     struct der spki; /* whole SubjectPublicKeyInfo */
     gnutls_pk_algorithm_t pk;
@@ -88,7 +97,7 @@ MUST_CHECK bool cert_parse(const gnutls_datum_t *der, struct cert *out, const ch
 /* Subject and issuer are the same name, and not empty. */
 static inline bool cert_self_issued(const struct cert *cert)
 {
-    return cert->subject.n > 2 && der_equal(&cert->subject, &cert->issuer);
+    return cert->self_issued;
 }
 /* An empty Name is SEQUENCE {} (two octets). */
 static inline bool cert_name_empty(const struct der *name)
@@ -129,6 +138,14 @@ gnutls_sign_algorithm_t cert_sign_algorithm(struct der algorithm);
 bool cert_sign_accepted(gnutls_sign_algorithm_t sign);
 bool cert_signature_holds(gnutls_sign_algorithm_t sign, const struct der *data, const struct der *signature,
                           gnutls_x509_crt_t issuer);
+
+/* The same by what the judgement works on: `spki` is a whole SubjectPublicKeyInfo, `algorithm` a whole
+ * AlgorithmIdentifier with its parameters, which count. */
+bool cert_key_signed(const struct der *spki, struct der algorithm, const struct der *data,
+                     const struct der *signature);
+bool cert_sign_algorithm_is_pss(struct der algorithm);
+/* Whether a key can be computed with: that of a curve is a point on it. */
+bool cert_key_usable(const struct der *spki);
 
 /* certinfo_new for a certificate that was taken apart already. */
 MUST_CHECK int certinfo_from_cert(const struct cert *cert, struct certinfo **out, struct err *err);

@@ -39,31 +39,41 @@ static void parse_alt_names(struct cert *cert)
     struct der in = cert->ext[EXT_SUBJECT_ALT_NAME].value, names, v;
     unsigned type;
     if (!der_take(&in, DER_SEQUENCE, &names) || in.n != 0 || names.n == 0) {
-        cert_add_problem(cert, "the subject alternative name is malformed",
-                         "a list of at least one GeneralName", NULL, false);
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the subject alternative name is malformed",
+                         "a list of at least one GeneralName", NULL, CERT_NOT_OF_ANCHOR);
         return;
     }
     while (names.n > 0) {
         if (!cert_general_name(&names, &type, &v)) {
-            cert_add_problem(cert, "the subject alternative name is malformed", "a list of GeneralNames",
-                             NULL, false);
+            cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the subject alternative name is malformed",
+                             "a list of GeneralNames", NULL, CERT_NOT_OF_ANCHOR);
             return;
         }
-        if (type == NAME_DNS && !cert_dns_valid(&v, true))
-            cert_add_problem(cert, "the subject alternative name holds a DNS name that is none",
-                             "letters, digits and hyphens in labels (RFC 5280 section 4.2.1.6)", &v, false);
+        /* Whatever ends a string there shows another name than the one that was certified. */
+        if ((type == NAME_DNS || type == NAME_EMAIL || type == NAME_URI) && v.n > 0 &&
+            memchr(v.p, 0, v.n) != NULL)
+            cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE,
+                             "the subject alternative name holds a name with a NUL", "text", &v,
+                             CERT_NOT_OF_ANCHOR);
+        else if (type == NAME_DNS && !cert_dns_valid(&v, true))
+            cert_add_problem(cert, VERDICT_NAME_FORM,
+                             "the subject alternative name holds a DNS name that is none",
+                             "letters, digits and hyphens in labels (RFC 5280 section 4.2.1.6)", &v, 0);
         else if (type == NAME_EMAIL && !cert_email_valid(&v))
-            cert_add_problem(cert, "the subject alternative name holds a mail address that is none",
-                             "local-part@domain", &v, false);
+            cert_add_problem(cert, VERDICT_NAME_FORM,
+                             "the subject alternative name holds a mail address that is none",
+                             "local-part@domain", &v, 0);
         else if (type == NAME_URI && !cert_uri_valid(&v))
-            cert_add_problem(cert, "the subject alternative name holds a URI that is none",
-                             "scheme:rest in ASCII", &v, false);
+            cert_add_problem(cert, VERDICT_NAME_FORM, "the subject alternative name holds a URI that is none",
+                             "scheme:rest in ASCII", &v, 0);
         else if (type == NAME_IP && v.n != 4 && v.n != 16)
-            cert_add_problem(cert, "the subject alternative name holds an IP address of a wrong length",
-                             "4 or 16 octets", NULL, false);
+            cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE,
+                             "the subject alternative name holds an IP address of a wrong length",
+                             "4 or 16 octets", NULL, CERT_NOT_OF_ANCHOR);
         else if (type == NAME_DIRECTORY && !cert_name_valid(&v))
-            cert_add_problem(cert, "the subject alternative name holds a malformed directory name", NULL,
-                             NULL, false);
+            cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE,
+                             "the subject alternative name holds a malformed directory name", NULL, NULL,
+                             CERT_NOT_OF_ANCHOR);
     }
 }
 
@@ -84,15 +94,16 @@ static void parse_basic_constraints(struct cert *cert)
             cert->path_len = 1000000;
     }
     if (!ok) {
-        cert_add_problem(cert, "the basic constraints are malformed",
-                         "cA and a path length (RFC 5280 section 4.2.1.9)", NULL, false);
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the basic constraints are malformed",
+                         "cA and a path length (RFC 5280 section 4.2.1.9)", NULL, 0);
         cert->path_len = -1;
         return;
     }
     cert->is_ca = ca;
     if (cert->path_len >= 0 && !ca)
-        cert_add_problem(cert, "the basic constraints hold a path length without cA",
-                         "a path length only in a CA certificate (RFC 5280 section 4.2.1.9)", NULL, false);
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE,
+                         "the basic constraints hold a path length without cA",
+                         "a path length only in a CA certificate (RFC 5280 section 4.2.1.9)", NULL, 0);
 }
 
 static void parse_key_usage(struct cert *cert)
@@ -100,8 +111,8 @@ static void parse_key_usage(struct cert *cert)
     struct der in = cert->ext[EXT_KEY_USAGE].value, v;
     if (!der_take(&in, DER_BIT_STRING, &v) || in.n != 0 || v.n < 1 || v.n > 3 || v.p[0] > 7 ||
         (v.n == 1 && v.p[0] != 0)) {
-        cert_add_problem(cert, "the key usage is malformed", "a BIT STRING (RFC 5280 section 4.2.1.3)", NULL,
-                         false);
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the key usage is malformed",
+                         "a BIT STRING (RFC 5280 section 4.2.1.3)", NULL, 0);
         return;
     }
     if (v.n >= 2)
@@ -109,8 +120,8 @@ static void parse_key_usage(struct cert *cert)
     if (v.n == 3)
         cert->key_usage |= (unsigned)v.p[2] << 8;
     if (cert->key_usage == 0)
-        cert_add_problem(cert, "the key usage names no use",
-                         "at least one bit set (RFC 5280 section 4.2.1.3)", NULL, false);
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the key usage names no use",
+                         "at least one bit set (RFC 5280 section 4.2.1.3)", NULL, 0);
 }
 
 static void parse_extended_key_usage(struct cert *cert)
@@ -131,8 +142,8 @@ static void parse_extended_key_usage(struct cert *cert)
             cert->eku |= CERT_EKU_OTHER;
     }
     if (!ok)
-        cert_add_problem(cert, "the extended key usage is malformed or empty",
-                         "a list of at least one purpose (RFC 5280 section 4.2.1.12)", NULL, false);
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the extended key usage is malformed or empty",
+                         "a list of at least one purpose (RFC 5280 section 4.2.1.12)", NULL, 0);
 }
 
 static void parse_key_ids(struct cert *cert)
@@ -142,10 +153,11 @@ static void parse_key_ids(struct cert *cert)
         in = cert->ext[EXT_SUBJECT_KEY_ID].value;
         if (!der_take(&in, DER_OCTET_STRING, &cert->subject_key_id) || in.n != 0 ||
             cert->subject_key_id.n == 0)
-            cert_add_problem(cert, "the subject key identifier is malformed", NULL, NULL, false);
+            cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the subject key identifier is malformed",
+                             NULL, NULL, CERT_NOT_OF_ANCHOR);
         if (cert->ext[EXT_SUBJECT_KEY_ID].critical)
-            cert_add_problem(cert, "the subject key identifier is marked critical",
-                             "not critical (RFC 5280 section 4.2.1.2)", NULL, false);
+            cert_add_problem(cert, VERDICT_CRITICAL_FLAG, "the subject key identifier is marked critical",
+                             "not critical (RFC 5280 section 4.2.1.2)", NULL, 0);
     }
     if (!cert->ext[EXT_AUTHORITY_KEY_ID].present)
         return;
@@ -158,14 +170,16 @@ static void parse_key_ids(struct cert *cert)
     if (ok && der_next_is(&body, DER_CONTEXT(2)))
         ok = cert->authority_has_serial = der_take(&body, DER_CONTEXT(2), &v);
     if (!ok || body.n != 0)
-        cert_add_problem(cert, "the authority key identifier is malformed", NULL, NULL, false);
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the authority key identifier is malformed",
+                         NULL, NULL, CERT_NOT_OF_ANCHOR);
     else if (cert->authority_has_issuer != cert->authority_has_serial)
         cert_add_problem(
-            cert, "the authority key identifier names an issuer without a serial number, or the reverse",
-            "both or neither (RFC 5280 section 4.2.1.1)", NULL, false);
+            cert, VERDICT_KEY_IDENTIFIER,
+            "the authority key identifier names an issuer without a serial number, or the reverse",
+            "both or neither (RFC 5280 section 4.2.1.1)", NULL, 0);
     if (cert->ext[EXT_AUTHORITY_KEY_ID].critical)
-        cert_add_problem(cert, "the authority key identifier is marked critical",
-                         "not critical (RFC 5280 section 4.2.1.1)", NULL, false);
+        cert_add_problem(cert, VERDICT_CRITICAL_FLAG, "the authority key identifier is marked critical",
+                         "not critical (RFC 5280 section 4.2.1.1)", NULL, 0);
 }
 
 /* AuthorityInfoAccess and SubjectInfoAccess: at least one {OID, GeneralName}. */
@@ -180,10 +194,11 @@ static void parse_access(struct cert *cert, enum cert_ext_id id, const char *mal
         ok = der_take(&body, DER_SEQUENCE, &access) && der_take(&access, DER_OID, &v) && v.n > 0 &&
              cert_general_name(&access, &type, &v) && access.n == 0;
     if (!ok)
-        cert_add_problem(cert, malformed,
-                         "a list of at least one access description (RFC 5280 section 4.2.2)", NULL, false);
+        cert_add_problem(cert, VERDICT_CERTIFICATE_FORM, malformed,
+                         "a list of at least one access description (RFC 5280 section 4.2.2)", NULL, 0);
     if (cert->ext[id].critical)
-        cert_add_problem(cert, critical, "not critical (RFC 5280 section 4.2.2)", NULL, false);
+        cert_add_problem(cert, VERDICT_CRITICAL_FLAG, critical, "not critical (RFC 5280 section 4.2.2)", NULL,
+                         0);
 }
 
 static void parse_policies(struct cert *cert)
@@ -199,8 +214,8 @@ static void parse_policies(struct cert *cert)
                 ok = der_take(&info, DER_SEQUENCE, &v) && v.n > 0 && info.n == 0;
         }
         if (!ok)
-            cert_add_problem(cert, "the certificate policies are malformed", "RFC 5280 section 4.2.1.4", NULL,
-                             false);
+            cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the certificate policies are malformed",
+                             "RFC 5280 section 4.2.1.4", NULL, 0);
     }
     if (cert->ext[EXT_POLICY_CONSTRAINTS].present) {
         in = cert->ext[EXT_POLICY_CONSTRAINTS].value;
@@ -209,19 +224,20 @@ static void parse_policies(struct cert *cert)
             ok = der_any(&body, &tag, &v, NULL) && (tag == DER_CONTEXT(0) || tag == DER_CONTEXT(1)) &&
                  der_uint(&v, &n);
         if (!ok)
-            cert_add_problem(cert, "the policy constraints are malformed", "RFC 5280 section 4.2.1.11", NULL,
-                             false);
+            cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the policy constraints are malformed",
+                             "RFC 5280 section 4.2.1.11", NULL, 0);
         if (!cert->ext[EXT_POLICY_CONSTRAINTS].critical)
-            cert_add_problem(cert, "the policy constraints are not marked critical",
-                             "critical (RFC 5280 section 4.2.1.11)", NULL, false);
+            cert_add_problem(cert, VERDICT_CRITICAL_FLAG, "the policy constraints are not marked critical",
+                             "critical (RFC 5280 section 4.2.1.11)", NULL, 0);
     }
     if (cert->ext[EXT_INHIBIT_ANY_POLICY].present) {
         in = cert->ext[EXT_INHIBIT_ANY_POLICY].value;
         if (!der_take(&in, DER_INTEGER, &v) || in.n != 0 || !der_uint(&v, &n))
-            cert_add_problem(cert, "inhibitAnyPolicy is malformed", "RFC 5280 section 4.2.1.14", NULL, false);
+            cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "inhibitAnyPolicy is malformed",
+                             "RFC 5280 section 4.2.1.14", NULL, 0);
         if (!cert->ext[EXT_INHIBIT_ANY_POLICY].critical)
-            cert_add_problem(cert, "inhibitAnyPolicy is not marked critical",
-                             "critical (RFC 5280 section 4.2.1.14)", NULL, false);
+            cert_add_problem(cert, VERDICT_CRITICAL_FLAG, "inhibitAnyPolicy is not marked critical",
+                             "critical (RFC 5280 section 4.2.1.14)", NULL, 0);
     }
 }
 
@@ -234,7 +250,8 @@ static void parse_distribution_points(struct cert *cert, enum cert_ext_id id, co
     while (ok && body.n > 0)
         ok = der_take(&body, DER_SEQUENCE, &point);
     if (!ok)
-        cert_add_problem(cert, reason, "RFC 5280 section 4.2.1.13", NULL, false);
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, reason, "RFC 5280 section 4.2.1.13", NULL,
+                         CERT_NOT_OF_ANCHOR);
 }
 
 static bool parse_extension(struct der *list, struct der *oid, bool *critical, struct der *value)
@@ -253,8 +270,8 @@ static bool sort_extensions(struct cert *cert, struct der list)
     struct der seen[CERT_MAX_EXTENSIONS];
     size_t n_seen = 0;
     if (list.n == 0)
-        cert_add_problem(cert, "the list of extensions is empty", "at least one extension or no list", NULL,
-                         false);
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the list of extensions is empty",
+                         "at least one extension or no list", NULL, CERT_NOT_OF_ANCHOR);
     while (list.n > 0) {
         struct der oid, value;
         bool critical;
@@ -265,8 +282,8 @@ static bool sort_extensions(struct cert *cert, struct der list)
             twice = twice || der_equal(&seen[i], &oid);
         seen[n_seen++] = oid;
         if (twice) {
-            cert_add_problem(cert, "an extension occurs twice",
-                             "each extension at most once (RFC 5280 section 4.2)", NULL, false);
+            cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "an extension occurs twice",
+                             "each extension at most once (RFC 5280 section 4.2)", NULL, 0);
             continue;
         }
         size_t k = 0;

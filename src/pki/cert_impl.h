@@ -4,9 +4,10 @@
 
 #include "pki/cert.h"
 
-/* Notes a breach of form; beyond CERT_MAX_PROBLEMS nothing more is noted. `value` may be NULL. */
-void cert_add_problem(struct cert *cert, const char *reason, const char *expected, const struct der *value,
-                      bool serial);
+/* Notes a breach of form; of what may be a warning nothing more is noted beyond
+ * CERT_MAX_PROBLEMS. `value` may be NULL, `about` is of enum cert_about. */
+void cert_add_problem(struct cert *cert, enum verdict_code code, const char *reason, const char *expected,
+                      const struct der *value, unsigned about);
 /* The outline of a Name: RDNs that are sets of {OID, value}. */
 bool cert_name_valid(const struct der *whole);
 

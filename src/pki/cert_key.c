@@ -23,7 +23,7 @@ void cert_parse_key(struct cert *cert, struct der spki)
               der_oid_text(&oid, text, sizeof(text)) && der_take(&spki, DER_BIT_STRING, &bits) &&
               spki.n == 0 && bits.n > 1 && bits.p[0] == 0;
     if (!ok) {
-        cert_add_problem(cert, "the public key is malformed", NULL, NULL, false);
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the public key is malformed", NULL, NULL, 0);
         return;
     }
     cert->pk = gnutls_oid_to_pk(text);
@@ -49,8 +49,9 @@ void cert_parse_key(struct cert *cert, struct der spki)
             der_oid_text(&v, text, sizeof(text)))
             cert->curve = gnutls_oid_to_ecc_curve(text);
         else
-            cert_add_problem(cert, "the public key describes its curve instead of naming it",
-                             "a named curve (RFC 5480 section 2.1.1)", NULL, false);
+            cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE,
+                             "the public key describes its curve instead of naming it",
+                             "a named curve (RFC 5480 section 2.1.1)", NULL, 0);
         break;
     case GNUTLS_PK_EDDSA_ED25519:
     case GNUTLS_PK_ECDH_X25519:
@@ -78,72 +79,5 @@ void cert_parse_key(struct cert *cert, struct der spki)
     }
     cert->key_good = ok;
     if (!ok)
-        cert_add_problem(cert, "the public key is malformed", NULL, NULL, false);
-}
-
-/* RSASSA-PSS keeps its hash in the parameters (RFC 4055 section 3.1). */
-static gnutls_sign_algorithm_t pss_algorithm(struct der algorithm)
-{
-    static const unsigned char sha2[] = {0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2};
-    struct der parameters, tagged, hash, oid;
-    if (!der_take(&algorithm, DER_SEQUENCE, &parameters) ||
-        !der_take(&parameters, DER_CONTEXT_C(0), &tagged) || !der_take(&tagged, DER_SEQUENCE, &hash) ||
-        !der_take(&hash, DER_OID, &oid) || oid.n != sizeof(sha2) + 1 ||
-        memcmp(oid.p, sha2, sizeof(sha2)) != 0)
-        return GNUTLS_SIGN_UNKNOWN;
-    switch (oid.p[sizeof(sha2)]) {
-    case 1:
-        return GNUTLS_SIGN_RSA_PSS_SHA256;
-    case 2:
-        return GNUTLS_SIGN_RSA_PSS_SHA384;
-    case 3:
-        return GNUTLS_SIGN_RSA_PSS_SHA512;
-    default:
-        return GNUTLS_SIGN_UNKNOWN;
-    }
-}
-
-gnutls_sign_algorithm_t cert_sign_algorithm(struct der algorithm)
-{
-    struct der oid;
-    char text[64];
-    if (!der_take(&algorithm, DER_OID, &oid) || !der_oid_text(&oid, text, sizeof(text)))
-        return GNUTLS_SIGN_UNKNOWN;
-    return strcmp(text, "1.2.840.113549.1.1.10") == 0 ? pss_algorithm(algorithm) : gnutls_oid_to_sign(text);
-}
-
-bool cert_sign_accepted(gnutls_sign_algorithm_t sign)
-{
-    switch (sign) {
-    case GNUTLS_SIGN_RSA_SHA256:
-    case GNUTLS_SIGN_RSA_SHA384:
-    case GNUTLS_SIGN_RSA_SHA512:
-    case GNUTLS_SIGN_RSA_PSS_SHA256:
-    case GNUTLS_SIGN_RSA_PSS_SHA384:
-    case GNUTLS_SIGN_RSA_PSS_SHA512:
-    case GNUTLS_SIGN_ECDSA_SHA256:
-    case GNUTLS_SIGN_ECDSA_SHA384:
-    case GNUTLS_SIGN_ECDSA_SHA512:
-    case GNUTLS_SIGN_EDDSA_ED25519:
-    case GNUTLS_SIGN_EDDSA_ED448:
-        return true;
-    default:
-        return false;
-    }
-}
-
-bool cert_signature_holds(gnutls_sign_algorithm_t sign, const struct der *data, const struct der *signature,
-                          gnutls_x509_crt_t issuer)
-{
-    gnutls_datum_t bytes = {(unsigned char *)(uintptr_t)data->p, (unsigned)data->n};
-    gnutls_datum_t mark = {(unsigned char *)(uintptr_t)signature->p, (unsigned)signature->n};
-    gnutls_pubkey_t key;
-    /* gnutls_x509_crt_verify_data2 would ask for today's date and for digitalSignature in a CA. */
-    if (sign == GNUTLS_SIGN_UNKNOWN || gnutls_pubkey_init(&key) < 0)
-        return false;
-    int rc = gnutls_pubkey_import_x509(key, issuer, 0);
-    if (rc >= 0)
-        rc = gnutls_pubkey_verify_data2(key, sign, GNUTLS_VERIFY_ALLOW_BROKEN, &bytes, &mark);
-    gnutls_pubkey_deinit(key);
-    return rc >= 0;
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the public key is malformed", NULL, NULL, 0);
 }

@@ -5,45 +5,58 @@
 
 #include "pki/trust_impl.h"
 
-static int compare_names(const struct der *a, const struct der *b)
-{
-    if (a->n != b->n)
-        return a->n < b->n ? -1 : 1;
-    return a->n == 0 ? 0 : memcmp(a->p, b->p, a->n);
-}
-
 static int compare_subjects(const void *a, const void *b, void *cls)
 {
     const struct anchor *anchor = cls;
     size_t i = *(const size_t *)a, j = *(const size_t *)b;
-    int order = compare_names(&anchor[i].cert.subject, &anchor[j].cert.subject);
-    return order != 0 ? order : (i > j) - (i < j); /* the order of the configuration decides between equals */
+    if (anchor[i].hash != anchor[j].hash)
+        return anchor[i].hash < anchor[j].hash ? -1 : 1;
+    return (i > j) - (i < j); /* the order of the configuration decides between equals */
+}
+
+/* Of anchors whose names have one hash all have one name: somebody has made the others so. */
+static void sort_by_subject(struct trust *trust)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < trust->n_anchors; i++)
+        if (trust->anchor[i].unreadable == NULL)
+            trust->by_subject[trust->n_by_subject++] = i;
+    qsort_r(trust->by_subject, trust->n_by_subject, sizeof(size_t), compare_subjects, trust->anchor);
+    for (size_t i = 0; i < trust->n_by_subject; i++) {
+        struct anchor *a = &trust->anchor[trust->by_subject[i]];
+        const struct anchor *before = n > 0 ? &trust->anchor[trust->by_subject[n - 1]] : NULL;
+        if (before != NULL && before->hash == a->hash && !name_equal(&before->cert.subject, &a->cert.subject))
+            a->unreadable = "its name cannot be told from another one's";
+        else
+            trust->by_subject[n++] = trust->by_subject[i];
+    }
+    trust->n_by_subject = n;
 }
 
 size_t trust_find(const struct trust *trust, const struct der *subject, size_t *first)
 {
+    uint64_t hash = name_hash(subject);
     size_t low = 0, high = trust->n_by_subject;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (compare_names(&trust->anchor[trust->by_subject[mid]].cert.subject, subject) < 0)
+        if (trust->anchor[trust->by_subject[mid]].hash < hash)
             low = mid + 1;
         else
             high = mid;
     }
     *first = low;
     size_t n = 0;
-    while (low + n < trust->n_by_subject &&
-           der_equal(&trust->anchor[trust->by_subject[low + n]].cert.subject, subject))
+    while (low + n < trust->n_by_subject && trust->anchor[trust->by_subject[low + n]].hash == hash)
         n++;
-    return n;
+    return n > 0 && name_equal(&trust->anchor[trust->by_subject[low]].cert.subject, subject) ? n : 0;
 }
 
 const struct anchor *trust_holds(const struct trust *trust, const struct cert *cert)
 {
-    size_t first, n = trust_find(trust, &cert->subject, &first);
-    for (size_t i = 0; i < n; i++) {
-        const struct anchor *anchor = &trust->anchor[trust->by_subject[first + i]];
-        if (der_equal(&anchor->cert.whole, &cert->whole))
+    for (size_t i = 0; i < trust->n_anchors; i++) {
+        const struct anchor *anchor = &trust->anchor[i];
+        if (anchor->der.size == cert->whole.n && anchor->unreadable == NULL &&
+            der_equal(&anchor->cert.whole, &cert->whole))
             return anchor;
     }
     return NULL;
@@ -104,6 +117,8 @@ static int add_anchor(struct trust *trust, gnutls_x509_crt_t crt, struct err *er
     }
     if (rc < 0)
         goto out;
+    if (a.unreadable == NULL)
+        a.hash = name_hash(&a.cert.subject);
     trust->anchor[trust->n_anchors++] = a;
     return 0;
 out:
@@ -188,6 +203,7 @@ int trust_new(struct trust_input *input, struct trust **out, struct err *err)
     if (trust == NULL)
         goto out;
     trust->refs = 1;
+    trust->form = input->form;
     trust->crl_check = input->crl_check;
     trust->crl_stale = input->crl_stale;
     trust->crl_grace = input->crl_grace;
@@ -205,10 +221,7 @@ int trust_new(struct trust_input *input, struct trust **out, struct err *err)
         if (used_ca <= input->n_advertised)
             n_advertised = trust->n_anchors;
     }
-    for (size_t i = 0; i < trust->n_anchors; i++)
-        if (trust->anchor[i].unreadable == NULL)
-            trust->by_subject[trust->n_by_subject++] = i;
-    qsort_r(trust->by_subject, trust->n_by_subject, sizeof(size_t), compare_subjects, trust->anchor);
+    sort_by_subject(trust);
     rc = advertise(trust, n_advertised);
     if (rc < 0)
         goto out;

@@ -18,6 +18,7 @@ struct trust_input {
     size_t n_advertised; /* the first so many of `ca` are advertised to clients */
     gnutls_x509_crl_t *crl;
     size_t n_crls;
+    enum certificate_form form;
     enum crl_check crl_check;
     enum crl_stale crl_stale;
     long long crl_grace;    /* seconds */

@@ -4,6 +4,7 @@
 
 #include "pki/cert.h"
 #include "pki/crl.h"
+#include "pki/name_match.h"
 #include "pki/trust.h"
 
 struct anchor {
@@ -11,6 +12,7 @@ struct anchor {
     gnutls_datum_t der;    /* owned; `cert` points into it */
     struct cert cert;
     struct certname name;   /* its subject, parsed */
+    uint64_t hash;          /* of its subject, see name_match.h */
     const char *unreadable; /* why cert_parse refused it, NULL: `cert` is filled */
 };
 
@@ -18,13 +20,14 @@ struct trust {
     unsigned refs; /* atomic */
     struct anchor *anchor;
     size_t n_anchors;
-    size_t *by_subject; /* indexes of the readable anchors, sorted by subject */
+    size_t *by_subject; /* indexes of the readable anchors, sorted by the hash of the subject */
     size_t n_by_subject;
     struct certname *advertised;
     gnutls_x509_crt_t *advertised_crt; /* borrowed from `anchor` */
     size_t n_advertised;
     struct crl **crl;
     size_t n_crls;
+    enum certificate_form form;
     enum crl_check crl_check;
     enum crl_stale crl_stale;
     long long crl_grace;
@@ -32,7 +35,7 @@ struct trust {
     long long expires_soon;
 };
 
-/* The anchors with this subject: positions [*first, *first + result) of by_subject. */
+/* The anchors with this subject (RFC 5280 section 7.1): positions [*first, *first + result) of by_subject. */
 size_t trust_find(const struct trust *trust, const struct der *subject, size_t *first);
 
 /* The anchor that is this certificate, or NULL. */

@@ -244,7 +244,8 @@ int trust_load(const struct conf *conf, const struct conf_listener *listener, st
 {
     struct load load = {
         .diag = diag,
-        .input = {.crl_check = listener->crl_check,
+        .input = {.form = listener->certificate_form,
+                  .crl_check = listener->crl_check,
                   .crl_stale = listener->crl_stale_mode,
                   .crl_grace = listener->crl_grace,
                   .verify_depth = (unsigned)listener->verify_depth,

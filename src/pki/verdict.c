@@ -5,7 +5,8 @@
 #include "pki/verdict_impl.h"
 
 const struct verdict_row VERDICT_ROWS[VERDICT_CODE_COUNT] = {
-#define VERDICT(name, code, alert, severity, help) [VERDICT_##name] = {code, alert, severity, help},
+#define VERDICT(name, code, alert, standard, strict, help)                                                   \
+    [VERDICT_##name] = {code, alert, {standard, strict}, help},
 #include "pki/verdict.def"
 #undef VERDICT
 };
@@ -226,10 +227,11 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
     judge->trust = question->trust;
     judge->at = question->at;
     judge->found = &found;
+    judge->last = NULL;
     judge->nomem = false;
     judge->again = PEER_NEVER;
     judge->n = 0;
-    judge->n_edges = judge->n_bad = 0;
+    judge->n_edges = judge->n_bad = judge->n_names = 0;
     judge->sum = nothing_yet(question);
     memset(judge->crt, 0, sizeof(judge->crt));
     memset(judge->unreadable, 0, sizeof(judge->unreadable));

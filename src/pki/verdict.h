@@ -9,30 +9,12 @@
 
 #include "pki/certinfo.h"
 #include "pki/trust.h"
+#include "pki/verdict_code.h"
 
 /* Bounds on what a peer may send, checked before anything is copied. */
 enum { CHAIN_MAX_CERTS = 16, CHAIN_MAX_BYTES = 32768 };
 /* Of more certificates than so many no handshake reads any: GnuTLS would, in TLS 1.2, all of them. */
 enum { CHAIN_MOST_READ = 2 * CHAIN_MAX_CERTS };
-
-/* X(CODE, "code", alert for TLS, is a warning, "one line for the manual"); rows in order of how much they
- * matter: the alert of a refused handshake is that of the first row among the errors. */
-enum verdict_code {
-#define VERDICT(name, code, alert, severity, help) VERDICT_##name,
-#include "pki/verdict.def"
-#undef VERDICT
-    VERDICT_CODE_COUNT
-};
-
-enum verdict_severity { VERDICT_ERROR, VERDICT_WARNING };
-
-struct verdict_row {
-    const char *code;
-    gnutls_alert_description_t alert;
-    enum verdict_severity severity;
-    const char *help;
-};
-extern const struct verdict_row VERDICT_ROWS[VERDICT_CODE_COUNT];
 
 /* One failing check. Strings may be NULL where there is nothing to say; they are visible UTF-8. */
 struct verdict_finding {

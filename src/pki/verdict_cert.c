@@ -7,42 +7,54 @@
 
 enum { CLOCK_DOUBT = 24 * 3600 }; /* within this, a wrong clock is as likely as a wrong certificate */
 
-static void check_form(struct judge *judge, const struct cert *cert, int depth, enum cert_role role)
+/* A trusted certificate is its name, its key and its constraints (RFC 5280 section 6.1.1 (d)). */
+static bool is_trusted(enum cert_role role, bool pinned)
+{
+    return role == ROLE_ANCHOR || pinned;
+}
+
+static void check_problems(struct judge *judge, const struct cert *cert, int depth, enum cert_role role,
+                           bool pinned)
 {
     for (size_t i = 0; i < cert->n_problems; i++) {
         const struct cert_problem *p = &cert->problem[i];
-        if (p->serial &&
-            role == ROLE_ANCHOR) /* a trusted CA is its name and its key (RFC 5280 section 6.1.1) */
+        bool serial = (p->about & CERT_OF_SERIAL) != 0;
+        if (serial && role == ROLE_ANCHOR)
             continue;
+        bool odd = is_trusted(role, pinned) && (p->about & CERT_NOT_OF_ANCHOR) != 0;
         char *value = p->value.n > 0 ? judge_escaped(judge, &p->value)
-                      : p->serial    ? judge_hex(judge, &cert->serial)
+                      : serial       ? judge_hex(judge, &cert->serial)
                                      : NULL;
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, value, p->expected, "%s", p->reason);
+        finding_add(judge, odd ? VERDICT_ANCHOR_FORM : p->code, depth, value, p->expected, "%s", p->reason);
     }
-    if (cert->version != 3) {
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth,
-                    judge_text(judge, "version %u", cert->version), "version 3",
-                    "it is a certificate of version %u, which cannot say what it may be used for",
-                    cert->version);
-        finding_hint(
-            judge,
-            "have it issued with extensions: openssl x509 -req -in client.csr -CA root.crt -CAkey root.key "
-            "-out client.crt -extfile extensions.cnf");
-    }
+}
+
+static void check_subject(struct judge *judge, const struct cert *cert, int depth, enum cert_role role)
+{
+    const struct cert_ext *san = &cert->ext[EXT_SUBJECT_ALT_NAME];
+    if (!cert_name_empty(&cert->subject))
+        return;
+    if (role != ROLE_LEAF || cert->is_ca)
+        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL, "a name (RFC 5280 section 4.1.2.6)",
+                    "the subject of the CA is empty");
+    else if (!san->present || !san->critical)
+        finding_add(judge, VERDICT_EMPTY_SUBJECT, depth, NULL,
+                    "a critical subject alternative name beside an empty subject (RFC 5280 section 4.1.2.6)",
+                    "the subject is empty and no critical subject alternative name stands in for it");
+}
+
+static void check_form(struct judge *judge, const struct cert *cert, int depth, enum cert_role role,
+                       bool pinned)
+{
+    check_problems(judge, cert, depth, role, pinned);
+    if (cert->version != 3)
+        finding_add(
+            judge, VERDICT_OLD_VERSION, depth, judge_text(judge, "version %u", cert->version), "version 3",
+            "it is a certificate of version %u, which cannot say what it may be used for", cert->version);
     if (cert_name_empty(&cert->issuer))
         finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL, "a name (RFC 5280 section 4.1.2.4)",
                     "the issuer's name is empty");
-    if (cert_name_empty(&cert->subject)) {
-        const struct cert_ext *san = &cert->ext[EXT_SUBJECT_ALT_NAME];
-        if (role != ROLE_LEAF || cert->is_ca)
-            finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL,
-                        "a name (RFC 5280 section 4.1.2.6)", "the subject of the CA is empty");
-        else if (!san->present || !san->critical)
-            finding_add(
-                judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL,
-                "a critical subject alternative name beside an empty subject (RFC 5280 section 4.1.2.6)",
-                "the subject is empty and no critical subject alternative name stands in for it");
-    }
+    check_subject(judge, cert, depth, role);
     for (size_t i = 0; i < cert->n_unknown_critical; i++) {
         char oid[128];
         if (!der_oid_text(&cert->unknown_critical[i], oid, sizeof(oid)))
@@ -53,89 +65,112 @@ static void check_form(struct judge *judge, const struct cert *cert, int depth, 
     }
 }
 
-static void check_ids(struct judge *judge, const struct cert *cert, int depth, enum cert_role role,
-                      bool pinned)
+static void check_root_ids(struct judge *judge, const struct cert *cert, int depth)
 {
-    bool root = (role == ROLE_ANCHOR || pinned) && cert_self_issued(cert);
-    if (role != ROLE_LEAF && cert->subject_key_id.n == 0 && !cert->ext[EXT_SUBJECT_KEY_ID].present) {
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL,
-                    "one in every CA (RFC 5280 section 4.2.1.2)", "the CA has no subject key identifier");
-        finding_hint(judge, "make the CA anew with subjectKeyIdentifier = hash");
-    }
-    if (!cert->ext[EXT_AUTHORITY_KEY_ID].present) {
-        if (root)
-            return;
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL,
-                    "one in every certificate that is not self-signed (RFC 5280 section 4.2.1.1)",
-                    "it has no authority key identifier");
-        finding_hint(
-            judge,
-            "have it issued again with authorityKeyIdentifier = keyid in the extensions (openssl x509 -req "
-            "... -extfile extensions.cnf)");
-        return;
-    }
-    if (cert->authority_key_id.n == 0)
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL,
-                    "a key identifier (RFC 5280 section 4.2.1.1)",
-                    "the authority key identifier holds no key identifier");
-    if (!root)
-        return;
     if (cert->authority_has_issuer || cert->authority_has_serial) {
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL, "the key identifier alone",
+        finding_add(judge, VERDICT_KEY_IDENTIFIER, depth, NULL, "the key identifier alone",
                     "the authority key identifier of the root names an issuer or a serial number");
         finding_hint(judge, "make the root anew with authorityKeyIdentifier = keyid (not issuer:always)");
     }
     if (cert->authority_key_id.n > 0 && cert->subject_key_id.n > 0 &&
         !der_equal(&cert->authority_key_id, &cert->subject_key_id)) {
         char *own = judge_hex(judge, &cert->subject_key_id);
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, judge_hex(judge, &cert->authority_key_id),
-                    own, "the authority key identifier of the root is not its own key identifier");
+        finding_add(judge, VERDICT_KEY_IDENTIFIER, depth, judge_hex(judge, &cert->authority_key_id), own,
+                    "the authority key identifier of the root is not its own key identifier");
         free(own);
     }
 }
 
-static void check_ca(struct judge *judge, const struct cert *cert, int depth)
+static void check_ids(struct judge *judge, const struct cert *cert, int depth, enum cert_role role,
+                      bool pinned)
+{
+    bool root = is_trusted(role, pinned) && cert_self_issued(cert);
+    if (cert->version == 1) /* it cannot have any */
+        return;
+    if (role != ROLE_LEAF && cert->subject_key_id.n == 0 && !cert->ext[EXT_SUBJECT_KEY_ID].present) {
+        finding_add(judge, VERDICT_KEY_IDENTIFIER, depth, NULL, "one in every CA (RFC 5280 section 4.2.1.2)",
+                    "the CA has no subject key identifier");
+        finding_hint(judge, "make the CA anew with subjectKeyIdentifier = hash");
+    }
+    if (!cert->ext[EXT_AUTHORITY_KEY_ID].present) {
+        if (!root)
+            finding_add(judge, VERDICT_KEY_IDENTIFIER, depth, NULL,
+                        "one in every certificate that is not self-signed (RFC 5280 section 4.2.1.1)",
+                        "it has no authority key identifier");
+        return;
+    }
+    if (cert->authority_key_id.n == 0)
+        finding_add(judge, VERDICT_KEY_IDENTIFIER, depth, NULL, "a key identifier (RFC 5280 section 4.2.1.1)",
+                    "the authority key identifier holds no key identifier");
+    if (root)
+        check_root_ids(judge, cert, depth);
+}
+
+/* Whether a trusted certificate may issue others. One without basic constraints may when it can have none, or
+ * when its key usage says so: any other is somebody's own certificate that is trusted for itself, whose
+ * holder must not become a CA. */
+static bool anchor_issues(const struct cert *cert)
+{
+    if (cert->ext[EXT_BASIC_CONSTRAINTS].present)
+        return cert->is_ca;
+    return (cert->version == 1 && cert_self_issued(cert)) ||
+           (cert->ext[EXT_KEY_USAGE].present && (cert->key_usage & GNUTLS_KEY_KEY_CERT_SIGN) != 0);
+}
+
+static void check_basic_constraints(struct judge *judge, const struct cert *cert, int depth,
+                                    enum cert_role role)
 {
     const struct cert_ext *basic = &cert->ext[EXT_BASIC_CONSTRAINTS];
-    if (!cert->is_ca)
+    if (!cert->is_ca && (role != ROLE_ANCHOR || !anchor_issues(cert)))
         finding_add(judge, VERDICT_CA_NOT_A_CA, depth, judge_name(judge, &cert->subject),
                     "basicConstraints CA:TRUE", "it issued a certificate but is not a CA (%s)",
                     basic->present ? "its basic constraints say so" : "it has no basic constraints");
+    else if (!cert->is_ca)
+        finding_add(judge, VERDICT_ANCHOR_FORM, depth, judge_name(judge, &cert->subject),
+                    "basicConstraints CA:TRUE", "the trusted CA has no basic constraints");
     else if (!basic->critical)
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL, "critical (RFC 5280 section 4.2.1.9)",
+        finding_add(judge, VERDICT_CRITICAL_FLAG, depth, NULL, "critical (RFC 5280 section 4.2.1.9)",
                     "the basic constraints of the CA are not marked critical");
+}
+
+static void check_ca(struct judge *judge, const struct cert *cert, int depth, enum cert_role role)
+{
+    const struct cert_ext *constraints = &cert->ext[EXT_NAME_CONSTRAINTS];
+    check_basic_constraints(judge, cert, depth, role);
     if (!cert_may(cert, GNUTLS_KEY_KEY_CERT_SIGN))
         finding_add(judge, VERDICT_KEY_USAGE, depth, judge_name(judge, &cert->subject), "keyCertSign",
                     "the key usage of the CA does not allow it to sign certificates");
-    if (!cert->ext[EXT_NAME_CONSTRAINTS].present)
+    if (!constraints->present)
         return;
-    const char *problem = name_constraints_problem(cert);
+    bool form_only;
+    const char *problem = name_constraints_problem(cert, &form_only);
     if (problem != NULL)
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL, "RFC 5280 section 4.2.1.10", "%s",
-                    problem);
-    if (!cert->ext[EXT_NAME_CONSTRAINTS].critical)
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL, "critical (RFC 5280 section 4.2.1.10)",
+        finding_add(judge, form_only ? VERDICT_NAME_FORM : VERDICT_MALFORMED_CERTIFICATE, depth, NULL,
+                    "RFC 5280 section 4.2.1.10", "%s", problem);
+    if (!constraints->critical)
+        finding_add(judge, VERDICT_CRITICAL_FLAG, depth, NULL, "critical (RFC 5280 section 4.2.1.10)",
                     "the name constraints of the CA are not marked critical");
 }
 
-static void check_leaf(struct judge *judge, const struct cert *cert)
+static void check_leaf(struct judge *judge, const struct cert *cert, bool pinned)
 {
     bool client = judge->question->purpose == PURPOSE_CLIENT;
-    if (cert->is_ca)
-        finding_add(judge, VERDICT_WRONG_PURPOSE, 0, judge_text(judge, "CA:TRUE"),
-                    "an end-entity certificate",
+    if (cert->is_ca && !pinned)
+        finding_add(judge, VERDICT_CA_AS_LEAF, 0, judge_text(judge, "CA:TRUE"), "an end-entity certificate",
                     "this is the certificate of a CA; it certifies others and identifies no %s",
                     client ? "client" : "server");
-    else if (cert->ext[EXT_KEY_USAGE].present && (cert->key_usage & GNUTLS_KEY_KEY_CERT_SIGN) != 0)
-        finding_add(judge, VERDICT_KEY_USAGE, 0, judge_text(judge, "keyCertSign"), "keyCertSign only in a CA",
+    else if (!cert->is_ca && cert->ext[EXT_KEY_USAGE].present &&
+             (cert->key_usage & GNUTLS_KEY_KEY_CERT_SIGN) != 0)
+        finding_add(judge, VERDICT_KEY_USAGE_FORM, 0, judge_text(judge, "keyCertSign"),
+                    "keyCertSign only in a CA",
                     "the key usage allows to sign certificates, but the certificate is not that of a CA");
-    if (cert->ext[EXT_NAME_CONSTRAINTS].present)
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, 0, NULL, "only in a CA (RFC 5280 section 4.2.1.10)",
+    if (cert->ext[EXT_NAME_CONSTRAINTS].present && !(cert->is_ca && pinned))
+        finding_add(judge, VERDICT_CERTIFICATE_FORM, 0, NULL, "only in a CA (RFC 5280 section 4.2.1.10)",
                     "it carries name constraints but is not used as a CA");
     unsigned wanted =
         client ? GNUTLS_KEY_DIGITAL_SIGNATURE
                : GNUTLS_KEY_DIGITAL_SIGNATURE | GNUTLS_KEY_KEY_ENCIPHERMENT | GNUTLS_KEY_KEY_AGREEMENT;
-    if (!cert->is_ca && !cert_may(cert, wanted)) {
+    if (!cert_may(cert, wanted)) {
         const char *words[9];
         size_t n = certinfo_key_usage_words(cert->key_usage, words);
         finding_add(judge, VERDICT_KEY_USAGE, 0, judge_text(judge, "%s", n > 0 ? words[0] : "none"),
@@ -148,18 +183,18 @@ static void check_server_purpose(struct judge *judge, const struct cert *cert, i
 {
     const struct cert_ext *eku = &cert->ext[EXT_EXTENDED_KEY_USAGE], *san = &cert->ext[EXT_SUBJECT_ALT_NAME];
     if (role == ROLE_ANCHOR && eku->present && cert_self_issued(cert))
-        finding_add(judge, VERDICT_WRONG_PURPOSE, depth, NULL, "none in a root",
+        finding_add(judge, VERDICT_WEB_RULE, depth, NULL, "none in a root",
                     "the root has an extended key usage");
     if (role != ROLE_LEAF)
         return;
     if (eku->critical)
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL, "not critical",
+        finding_add(judge, VERDICT_WEB_RULE, depth, NULL, "not critical",
                     "the extended key usage is marked critical");
     if ((cert->eku & CERT_EKU_ANY) != 0)
-        finding_add(judge, VERDICT_WRONG_PURPOSE, depth, judge_text(judge, "anyExtendedKeyUsage"),
-                    "serverAuth", "the certificate may be used for anything");
+        finding_add(judge, VERDICT_WEB_RULE, depth, judge_text(judge, "anyExtendedKeyUsage"), "serverAuth",
+                    "the certificate may be used for anything");
     if (san->critical && !cert_name_empty(&cert->subject))
-        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL, "not critical beside a subject",
+        finding_add(judge, VERDICT_WEB_RULE, depth, NULL, "not critical beside a subject",
                     "the subject alternative name is marked critical");
 }
 
@@ -192,6 +227,14 @@ static void check_purpose(struct judge *judge, const struct cert *cert, int dept
                     "the extended key usage does not allow TLS %s", client ? "clients" : "servers");
 }
 
+/* Keys of issuers show when they are computed with. */
+static void check_point(struct judge *judge, const struct cert *cert, int depth)
+{
+    if (depth == 0 && cert->key_good && !cert_key_usable(&cert->spki))
+        finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL, "an uncompressed point of the curve",
+                    "the public key is no point of its curve that can be read");
+}
+
 static void check_key(struct judge *judge, const struct cert *cert, int depth)
 {
     const char *expected = "RSA of at least 2048 bits, ECDSA on P-256, P-384 or P-521, Ed25519 or Ed448";
@@ -209,8 +252,10 @@ static void check_key(struct judge *judge, const struct cert *cert, int depth)
         return;
     case GNUTLS_PK_ECDSA:
         if (cert->curve == GNUTLS_ECC_CURVE_SECP256R1 || cert->curve == GNUTLS_ECC_CURVE_SECP384R1 ||
-            cert->curve == GNUTLS_ECC_CURVE_SECP521R1)
+            cert->curve == GNUTLS_ECC_CURVE_SECP521R1) {
+            check_point(judge, cert, depth);
             return;
+        }
         if (cert->curve == GNUTLS_ECC_CURVE_INVALID)
             finding_add(judge, VERDICT_WEAK_KEY, depth, NULL, expected,
                         "the curve of the key is not known here");
@@ -271,7 +316,7 @@ static void check_validity(struct judge *judge, const struct cert *cert, int dep
     judge_again_at(judge, cert->not_before);
     if (judge->nomem)
         return;
-    struct verdict_finding *f = &judge->found->error[judge->found->n_errors - 1];
+    struct verdict_finding *f = judge->last;
     f->expected = judge_text(judge, "%s %s", judge->at > cert->not_after ? "an end after" : "a start before",
                              clock_rfc3339(judge->at, now));
     if (distance <= CLOCK_DOUBT)
@@ -282,12 +327,12 @@ static void check_validity(struct judge *judge, const struct cert *cert, int dep
 void check_certificate(struct judge *judge, const struct cert *cert, int depth, enum cert_role role,
                        bool pinned)
 {
-    check_form(judge, cert, depth, role);
+    check_form(judge, cert, depth, role, pinned);
     check_ids(judge, cert, depth, role, pinned);
     if (role == ROLE_LEAF)
-        check_leaf(judge, cert);
+        check_leaf(judge, cert, pinned);
     else
-        check_ca(judge, cert, depth);
+        check_ca(judge, cert, depth, role);
     check_purpose(judge, cert, depth, role);
     check_key(judge, cert, depth);
     if (role != ROLE_ANCHOR && !pinned)

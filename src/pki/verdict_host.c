@@ -74,7 +74,7 @@ static void check_common_name(struct judge *judge, const struct cert *leaf)
         bool host_like = memchr(value.p, '.', value.n) != NULL && is_international(&value);
         find_alternative(leaf, &value, &same, &alike);
         if (!same && (alike || host_like || is_address_like(&value)))
-            finding_add(judge, VERDICT_WRONG_HOST, 0, judge_escaped(judge, &value),
+            finding_add(judge, VERDICT_WEB_RULE, 0, judge_escaped(judge, &value),
                         "a common name that is spelt like a subject alternative name, or no host name",
                         "the common name is written like a host but is not one of the alternative names");
     }

@@ -32,6 +32,13 @@ struct edge {
  * counts. */
 enum { EDGES_MAX = 64, BAD_MAX = 2 };
 
+/* A name that occurs as a subject or an issuer, and the trusted CAs that bear it: places in by_subject. */
+struct named {
+    struct der name;
+    uint64_t hash;
+    size_t first, n;
+};
+
 struct judge {
     const struct verdict_question *question;
     const struct trust *trust;
@@ -43,9 +50,13 @@ struct judge {
     struct bound_excess excess[CHAIN_MAX_CERTS];
     struct bound_sum sum; /* of those that were read */
     unsigned n;
-    struct edge edge[EDGES_MAX]; /* signatures that were checked */
+    struct named name[2 * CHAIN_MAX_CERTS]; /* each name once, see verdict_find.c */
+    unsigned n_names;
+    unsigned subject[CHAIN_MAX_CERTS], issuer[CHAIN_MAX_CERTS]; /* their places in `name` */
+    struct edge edge[EDGES_MAX];                                /* signatures that were checked */
     unsigned n_edges, n_bad;
-    struct findings *found; /* where findings go now */
+    struct findings *found;       /* where findings go now */
+    struct verdict_finding *last; /* the one that was added last, NULL when there was no memory for it */
     bool nomem;
     time_t again;
 };
@@ -66,7 +77,7 @@ static inline unsigned path_length(const struct path *path)
  * table of hints. */
 void finding_add(struct judge *judge, enum verdict_code code, int depth, char *value, const char *expected,
                  const char *fmt, ...) PRINTF(6, 7);
-/* Replaces the hint of the error that was added last. */
+/* Replaces the hint of the finding that was added last. */
 void finding_hint(struct judge *judge, const char *fmt, ...) PRINTF(2, 3);
 void findings_done(struct findings *found);
 /* Makes a string, noting when memory is short. */
@@ -90,20 +101,28 @@ void check_certificate(struct judge *judge, const struct cert *cert, int depth, 
 /* verdict_names.c: the name constraints of a path. Only a CA whose own signature holds may constrain anybody:
  * those at depth `proven` and above. */
 void check_name_constraints(struct judge *judge, const struct path *path, unsigned proven);
-/* Why the name constraints extension of a CA is malformed; NULL when it is not. */
-const char *name_constraints_problem(const struct cert *cert);
+/* Why the name constraints extension of a CA is malformed; NULL when it is not. `form_only`: it is clear what
+ * they mean all the same. */
+const char *name_constraints_problem(const struct cert *cert, bool *form_only);
 /* Whether they constrain a kind of name that GnuTLS does not know. */
 bool name_constraints_uncommon(const struct cert *cert);
 /* verdict_host.c: the host name that a server's certificate must bear. */
 void check_host(struct judge *judge, const struct cert *leaf, gnutls_x509_crt_t crt);
 /* verdict_crl.c: revocation of the certificates of a path whose issuers stand at depth `proven` or above. */
 void check_revocation(struct judge *judge, const struct path *path, unsigned proven);
-/* verdict_path.c */
+/* verdict_find.c */
 enum { PATHS_MAX = 16 };
 
 /* The ways from the leaf to a trusted CA through what was sent, best first; when there is none, *partial goes
  * as far up as names and key identifiers lead. */
-size_t find_paths(const struct judge *judge, struct path paths[static PATHS_MAX], struct path *partial);
+size_t find_paths(struct judge *judge, struct path paths[static PATHS_MAX], struct path *partial);
+/* verdict_gnutls.c: GnuTLS's own word on the path; the result is that of check_signatures. */
+unsigned ask_gnutls(struct judge *judge, const struct path *path);
+bool gnutls_may_be_asked(const struct judge *judge, const struct path *path);
+/* verdict_path.c */
+/* The signatures from the trusted CA downwards, as far as they hold: nothing is ever computed with a key that
+ * no CA vouches for. The result is the depth from which on upwards they do: 0, all of them. */
+unsigned check_signatures(struct judge *judge, const struct path *path);
 /* Everything about a path, in the order of what it costs: each certificate by itself; then, where it reaches
  * a trusted CA, the signatures from there downwards; then what only a CA that is known to be one may ask for
  * or say: name constraints, revocation. `lone`: no other path was looked at before. */

@@ -3,6 +3,7 @@
  * above it. */
 #include <arpa/inet.h>
 
+#include "pki/name_match.h"
 #include "pki/verdict_impl.h"
 
 /* Bounds on work that a CA's constraints times a peer's names could make quadratic; GnuTLS alone needs tens
@@ -24,12 +25,20 @@ static bool ends_nocase(const struct der *name, const struct der *end)
     return der_equal_nocase(&tail, end);
 }
 
-/* `name` is `base` or below it; an empty base holds every name. */
+/* `name` is `base` or below it; an empty base holds every name. RFC 5280 knows no leading dot here: to those
+ * who write one, and to other libraries, it stands for what is below alone. */
 static bool dns_within(const struct der *name, const struct der *base)
 {
+    if (base->n > 0 && base->p[0] == '.')
+        return name->n > base->n && ends_nocase(name, base);
     if (base->n == 0 || der_equal_nocase(name, base))
         return true;
     return name->n > base->n && name->p[name->n - base->n - 1] == '.' && ends_nocase(name, base);
+}
+
+static struct der bare_base(const struct der *base)
+{
+    return base->n > 0 && base->p[0] == '.' ? der_skip(*base, 1) : *base;
 }
 
 /* Whether some name that a SAN stands for may be within `base`: "*.a" stands for "b.a" too. */
@@ -37,9 +46,11 @@ static bool dns_may_meet(const struct der *name, const struct der *base)
 {
     if (name->n < 2 || name->p[0] != '*')
         return dns_within(name, base);
-    struct der parent = der_skip(*name, 2);
-    if (dns_within(&parent, base))
+    struct der parent = der_skip(*name, 2), bare = bare_base(base);
+    if (dns_within(&parent, &bare))
         return true;
+    if (bare.n != base->n)
+        return false;
     const unsigned char *dot = base->n > 0 ? memchr(base->p, '.', base->n) : NULL;
     if (dot == NULL)
         return false;
@@ -49,8 +60,10 @@ static bool dns_may_meet(const struct der *name, const struct der *base)
 
 static bool dns_permitted(const struct der *name, const struct der *base)
 {
-    struct der bare = name->n > 2 && name->p[0] == '*' ? der_skip(*name, 2) : *name;
-    return dns_within(&bare, base);
+    if (name->n <= 2 || name->p[0] != '*')
+        return dns_within(name, base);
+    struct der parent = der_skip(*name, 2), bare = bare_base(base);
+    return dns_within(&parent, &bare);
 }
 
 /* For hosts of mail addresses and URIs: ".a" holds what is below a, "a" holds a alone. */
@@ -106,86 +119,6 @@ static bool ip_within(const struct der *address, const struct der *base)
     return true;
 }
 
-static bool is_text(unsigned tag)
-{
-    return tag == DER_UTF8_STRING || tag == DER_PRINTABLE_STRING || tag == DER_IA5_STRING ||
-           tag == DER_NUMERIC_STRING || tag == DER_VISIBLE_STRING;
-}
-
-static bool is_blank(const struct der *d, size_t i)
-{
-    return i < d->n && d->p[i] == ' ';
-}
-
-/* caseIgnoreMatch for ASCII (RFC 5280 section 7.1): case and runs of blanks do not count. */
-static bool text_equal(struct der a, struct der b)
-{
-    size_t i = 0, j = 0;
-    while (is_blank(&a, i))
-        i++;
-    while (is_blank(&b, j))
-        j++;
-    while (i < a.n && j < b.n) {
-        if (is_blank(&a, i) && is_blank(&b, j)) {
-            while (is_blank(&a, i))
-                i++;
-            while (is_blank(&b, j))
-                j++;
-            continue;
-        }
-        struct der x = {a.p + i, 1}, y = {b.p + j, 1};
-        if (!der_equal_nocase(&x, &y))
-            return false;
-        i++;
-        j++;
-    }
-    while (is_blank(&a, i))
-        i++;
-    while (is_blank(&b, j))
-        j++;
-    return i == a.n && j == b.n;
-}
-
-static bool attribute_equal(struct der a, struct der b)
-{
-    struct der oid_a, oid_b, value_a, value_b, whole_a, whole_b;
-    unsigned tag_a, tag_b;
-    if (!der_take(&a, DER_OID, &oid_a) || !der_take(&b, DER_OID, &oid_b) || !der_equal(&oid_a, &oid_b) ||
-        !der_any(&a, &tag_a, &value_a, &whole_a) || !der_any(&b, &tag_b, &value_b, &whole_b))
-        return false;
-    if (is_text(tag_a) && is_text(tag_b))
-        return text_equal(value_a, value_b);
-    return der_equal(&whole_a, &whole_b);
-}
-
-/* Equal sets: each attribute of one has its equal in the other. */
-static bool rdn_within(struct der a, struct der b)
-{
-    struct der one, other;
-    while (der_take(&a, DER_SEQUENCE, &one)) {
-        struct der rest = b;
-        bool found = false;
-        while (!found && der_take(&rest, DER_SEQUENCE, &other))
-            found = attribute_equal(one, other);
-        if (!found)
-            return false;
-    }
-    return true;
-}
-
-/* The RDNs of `base` are the first RDNs of `name`. Both are whole Names. */
-static bool directory_within(const struct der *name, const struct der *base)
-{
-    struct der in = *name, base_in = *base, rdns, base_rdns, rdn, base_rdn;
-    if (!der_take(&in, DER_SEQUENCE, &rdns) || !der_take(&base_in, DER_SEQUENCE, &base_rdns))
-        return false;
-    while (base_rdns.n > 0)
-        if (!der_take(&base_rdns, DER_SET, &base_rdn) || !der_take(&rdns, DER_SET, &rdn) ||
-            !rdn_within(rdn, base_rdn) || !rdn_within(base_rdn, rdn))
-            return false;
-    return true;
-}
-
 static bool read_constraints(const struct cert *cert, struct constraints *out)
 {
     struct der in = cert->ext[EXT_NAME_CONSTRAINTS].value, body;
@@ -224,51 +157,90 @@ static bool mask_contiguous(const unsigned char *mask, size_t n)
     return true;
 }
 
-static bool base_valid(unsigned type, const struct der *base)
+/* ODD: no name of that kind, but clear. */
+enum base_form { BASE_GOOD, BASE_ODD, BASE_BAD };
+
+/* Underscores are common where names are not those of hosts. */
+static enum base_form dns_form(const struct der *name)
 {
-    struct der host = *base, in = *base, rdns;
-    switch (type) {
-    case NAME_DNS:
-        return base->n == 0 || cert_dns_valid(base, false);
-    case NAME_EMAIL:
-        if (base->n > 0 && memchr(base->p, '@', base->n) != NULL)
-            return cert_email_valid(base);
-        /* fall through */
-    case NAME_URI:
-        if (base->n > 1 && base->p[0] == '.')
-            host = der_skip(*base, 1);
-        return base->n == 0 || cert_dns_valid(&host, false);
-    case NAME_IP:
-        return (base->n == 8 || base->n == 32) && mask_contiguous(base->p + base->n / 2, base->n / 2);
-    case NAME_DIRECTORY:
-        return der_take(&in, DER_SEQUENCE, &rdns) && in.n == 0;
-    default:
-        return true;
-    }
+    unsigned char plain[253];
+    struct der copy = {plain, name->n};
+    if (name->n > sizeof(plain))
+        return BASE_BAD;
+    for (size_t i = 0; i < name->n; i++)
+        plain[i] = name->p[i] == '_' ? 'a' : name->p[i];
+    if (!cert_dns_valid(&copy, false))
+        return BASE_BAD;
+    return cert_dns_valid(name, false) ? BASE_GOOD : BASE_ODD;
 }
 
-static const char *subtrees_problem(struct der list)
+static enum base_form base_form(unsigned type, const struct der *base)
+{
+    struct der host = bare_base(base), in = *base, rdns;
+    bool good = true;
+    if (base->n == 0 && (type == NAME_DNS || type == NAME_EMAIL || type == NAME_URI))
+        return BASE_GOOD;
+    switch (type) {
+    case NAME_DNS:
+        return dns_form(&host) == BASE_GOOD && host.n != base->n ? BASE_ODD : dns_form(&host);
+    case NAME_EMAIL:
+        if (memchr(base->p, '@', base->n) == NULL)
+            return dns_form(&host);
+        good = cert_email_valid(base);
+        break;
+    case NAME_URI:
+        return dns_form(&host);
+    case NAME_IP:
+        good = (base->n == 8 || base->n == 32) && mask_contiguous(base->p + base->n / 2, base->n / 2);
+        break;
+    case NAME_DIRECTORY:
+        good = der_take(&in, DER_SEQUENCE, &rdns) && in.n == 0;
+        break;
+    default:
+        break;
+    }
+    return good ? BASE_GOOD : BASE_BAD;
+}
+
+static const char *subtrees_problem(struct der list, bool *form_only)
 {
     struct der base;
     unsigned type;
+    bool odd = false;
+    *form_only = false;
     if (list.n == 0)
         return "the name constraints hold an empty list";
     while (list.n > 0) {
         if (!take_subtree(&list, &type, &base))
             return "the name constraints are malformed";
-        if (!base_valid(type, &base))
+        enum base_form form = base_form(type, &base);
+        if (form == BASE_BAD)
             return "the name constraints hold a name that is none";
+        odd = odd || form == BASE_ODD;
     }
-    return NULL;
+    *form_only = odd;
+    return odd ? "the name constraints hold a name that is none: it begins with a dot or has an underscore"
+               : NULL;
 }
 
-const char *name_constraints_problem(const struct cert *cert)
+const char *name_constraints_problem(const struct cert *cert, bool *form_only)
 {
     struct constraints nc;
+    *form_only = false;
     if (!read_constraints(cert, &nc))
         return "the name constraints are malformed or empty";
-    const char *problem = nc.has_permitted ? subtrees_problem(nc.permitted) : NULL;
-    return problem == NULL && nc.has_excluded ? subtrees_problem(nc.excluded) : problem;
+    const char *permitted = NULL, *excluded = NULL;
+    bool odd = true;
+    if (nc.has_permitted)
+        permitted = subtrees_problem(nc.permitted, &odd);
+    if (permitted != NULL && !odd)
+        return permitted;
+    if (nc.has_excluded)
+        excluded = subtrees_problem(nc.excluded, form_only);
+    if (excluded != NULL)
+        return excluded;
+    *form_only = permitted != NULL;
+    return permitted;
 }
 
 static bool subtrees_uncommon(struct der list)
@@ -326,7 +298,7 @@ static enum match base_matches(unsigned type, const struct der *name, const stru
     case NAME_IP:
         return ip_within(name, base) ? MATCH_YES : MATCH_NO;
     case NAME_DIRECTORY:
-        return directory_within(name, base) ? MATCH_YES : MATCH_NO;
+        return name_within(name, base) ? MATCH_YES : MATCH_NO;
     default:
         return MATCH_UNKNOWN;
     }
@@ -407,7 +379,7 @@ static void hold_attributes(const struct held *h, const struct cert *cert, bool 
         return;
     while (der_take(&rdns, DER_SET, &rdn))
         while (der_take(&rdn, DER_SEQUENCE, &attr)) {
-            if (!der_take(&attr, DER_OID, &oid) || !der_any(&attr, &tag, &value, NULL) || !is_text(tag))
+            if (!der_take(&attr, DER_OID, &oid) || !der_any(&attr, &tag, &value, NULL) || !name_is_text(tag))
                 continue;
             if (!has_email && oid.n == sizeof(email_oid) && memcmp(oid.p, email_oid, oid.n) == 0)
                 hold_name(h, NAME_EMAIL, &value);

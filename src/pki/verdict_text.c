@@ -45,10 +45,10 @@ static const struct {
         {"the file is damaged or belongs to another CA of the same name; compare: openssl verify "
          "-CAfile root.crt -untrusted intermediate.crt client.crt",
          "the file is damaged or belongs to another CA of the same name"},
-    [VERDICT_CA_NOT_A_CA] =
-        {"the issuer's own certificate lacks basicConstraints CA:TRUE; the issuer must be made anew: "
-         "openssl req -x509 -addext basicConstraints=critical,CA:TRUE ...",
-         "the issuer's own certificate lacks basicConstraints CA:TRUE"},
+    [VERDICT_CA_NOT_A_CA] = {"the issuer's own certificate lacks basicConstraints CA:TRUE; the operator of "
+                             "the CA must certify it "
+                             "anew: openssl req -x509 -addext basicConstraints=critical,CA:TRUE ...",
+                             "the issuer's own certificate lacks basicConstraints CA:TRUE"},
     [VERDICT_WRONG_PURPOSE] =
         {"ask for a certificate with extendedKeyUsage = clientAuth; what this one is for: openssl "
          "x509 -in client.crt -noout -purpose",
@@ -101,6 +101,44 @@ static const struct {
         {"look at the chain: openssl crl2pkcs7 -nocrl -certfile chain.crt | openssl pkcs7 -print_certs "
          "-text -noout",
          "look at the chain: openssl s_client -connect HOST:PORT -showcerts"},
+    [VERDICT_CA_AS_LEAF] = {"have it issued with basicConstraints = CA:FALSE (openssl req -x509 -CA adds "
+                            "CA:TRUE by itself: -addext "
+                            "basicConstraints=CA:FALSE)",
+                            "have it issued with basicConstraints = CA:FALSE"},
+    [VERDICT_KEY_USAGE_FORM] = {"have it issued with keyUsage = digitalSignature alone",
+                                "have it issued with keyUsage = digitalSignature alone"},
+    [VERDICT_OLD_VERSION] =
+        {"have it issued with extensions: openssl x509 -req -in client.csr -CA root.crt -CAkey root.key "
+         "-out client.crt -extfile extensions.cnf, with the two lines basicConstraints = CA:FALSE and "
+         "extendedKeyUsage = clientAuth in extensions.cnf",
+         "have it issued with extensions: openssl x509 -req ... -extfile extensions.cnf"},
+    [VERDICT_KEY_IDENTIFIER] =
+        {"have it issued again with authorityKeyIdentifier = keyid in the extensions (openssl x509 -req "
+         "... -extfile extensions.cnf)",
+         "have it issued again with authorityKeyIdentifier = keyid in the extensions"},
+    [VERDICT_CRITICAL_FLAG] =
+        {"it need not be issued again; see to it the next time: openssl x509 -in FILE -noout "
+         "-text shows what is critical",
+         "see to it the next time: openssl x509 -in FILE -noout -text"},
+    [VERDICT_SERIAL_NUMBER] =
+        {"have it issued with a random serial number (openssl x509 -req without -set_serial)",
+         "have it issued with a random serial number"},
+    [VERDICT_DATE_FORM] = {"the tool that issued it writes dates as no other does; renew it",
+                           "the tool that issued it writes dates as no other does; renew it"},
+    [VERDICT_NAME_FORM] =
+        {"have it issued with names that are some: DNS:host.example.org, email:user@example.org, "
+         "URI:scheme://host/path, IP:192.0.2.1; a rule for the name takes the subject",
+         "have it issued with names that are some"},
+    [VERDICT_EMPTY_SUBJECT] = {"have it issued with a subject, or with subjectAltName = critical,...",
+                               "have it issued with a subject, or with subjectAltName = critical,..."},
+    [VERDICT_CERTIFICATE_FORM] = {"look at it: openssl x509 -in client.crt -noout -text",
+                                  "look at it: openssl x509 -in server.crt -noout -text"},
+    [VERDICT_ANCHOR_FORM] =
+        {"nothing to do for the client; the operator may have the CA certified anew with the same name and "
+         "key: "
+         "openssl x509 -in root.crt -signkey root.key -out new-root.crt -extfile extensions.cnf",
+         "look at it: openssl x509 -in root.crt -noout -text"},
+    [VERDICT_WEB_RULE] = {NULL, "browsers may refuse it; have it issued again"},
     [VERDICT_POLICY_DENIED] =
         {"use a certificate that the location allows, or the operator changes its rules", NULL},
     [VERDICT_EXPIRES_SOON] = {"get a new certificate before this one ends", "renew it before it ends"},
@@ -110,6 +148,7 @@ static const struct {
          "put the certificates in order: the server's first, each followed by its issuer's"},
     [VERDICT_SUPERFLUOUS_CERTIFICATE] = {"leave it out: it costs bytes in every handshake",
                                          "leave it out: it costs bytes in every handshake"},
+    [VERDICT_MANY_NAMES] = {"have it issued with fewer names", "have it issued with fewer names"},
     [VERDICT_NO_EKU] = {"ask for extendedKeyUsage = clientAuth the next time",
                         "ask for extendedKeyUsage = serverAuth the next time"},
 };
@@ -214,9 +253,10 @@ void finding_add(struct judge *judge, enum verdict_code code, int depth, char *v
                  const char *fmt, ...)
 {
     struct findings *found = judge->found;
-    bool error = VERDICT_ROWS[code].severity == VERDICT_ERROR;
+    bool error = VERDICT_ROWS[code].severity[judge->trust->form] == VERDICT_ERROR;
     struct verdict_finding *f =
         error ? append(&found->error, &found->n_errors) : append(&found->warning, &found->n_warnings);
+    judge->last = f;
     if (f == NULL) {
         judge->nomem = true;
         free(value);
@@ -238,7 +278,7 @@ void finding_add(struct judge *judge, enum verdict_code code, int depth, char *v
 
 void finding_hint(struct judge *judge, const char *fmt, ...)
 {
-    if (judge->found->n_errors == 0)
+    if (judge->last == NULL)
         return;
     va_list args;
     va_start(args, fmt);
@@ -248,7 +288,6 @@ void finding_hint(struct judge *judge, const char *fmt, ...)
         judge->nomem = true;
         return;
     }
-    struct verdict_finding *f = &judge->found->error[judge->found->n_errors - 1];
-    free(f->hint);
-    f->hint = hint;
+    free(judge->last->hint);
+    judge->last->hint = hint;
 }

@@ -43,7 +43,9 @@ static struct trust *make_trust(const gnutls_datum_t *ca, const gnutls_datum_t *
     gnutls_x509_crt_t crts[1];
     gnutls_x509_crl_t crls[1];
     struct trust *trust = NULL;
-    struct trust_input input = {.ca = crts,
+    struct trust_input input = {.form =
+                                    (options & 32) != 0 ? CERTIFICATE_FORM_STRICT : CERTIFICATE_FORM_STANDARD,
+                                .ca = crts,
                                 .crl = crls,
                                 .crl_check = CRL_CHECK_CHAIN,
                                 .crl_stale = (enum crl_stale)(options % 3),

@@ -34,6 +34,12 @@ static void set_key_ids(const struct mk_pair *pair, const struct mk_pair *issuer
     must(gnutls_x509_crt_get_key_id(pair->crt, 0, id, &len), "key identifier");
     if ((flags & MK_NO_SKI) == 0)
         must(gnutls_x509_crt_set_subject_key_id(pair->crt, id, len), "subject key identifier");
+    if ((flags & MK_CRITICAL_SKI) != 0) {
+        unsigned char value[64 + 2] = {4, (unsigned char)len};
+        memcpy(value + 2, id, len);
+        must(gnutls_x509_crt_set_extension_by_oid(pair->crt, "2.5.29.14", value, len + 2, 1),
+             "critical identifier");
+    }
     if ((flags & MK_NO_AKI) != 0)
         return;
     if (issuer != NULL) {
@@ -48,6 +54,8 @@ static void set_usage(gnutls_x509_crt_t crt, unsigned flags)
     unsigned usage = (flags & MK_CA) != 0              ? GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN
                      : (flags & MK_ENCIPHER_ONLY) != 0 ? GNUTLS_KEY_KEY_ENCIPHERMENT
                                                        : GNUTLS_KEY_DIGITAL_SIGNATURE;
+    if ((flags & MK_CERT_SIGN) != 0)
+        usage |= GNUTLS_KEY_KEY_CERT_SIGN;
     if ((flags & MK_NO_KEY_USAGE) == 0)
         must(gnutls_x509_crt_set_key_usage(crt, usage), "key usage");
     if ((flags & (MK_CA | MK_NO_EKU)) == 0)
@@ -89,6 +97,15 @@ static void set_extras(gnutls_x509_crt_t crt, const struct mk_spec *spec)
                    3);
         must(gnutls_x509_crt_set_extension_by_oid(crt, "2.5.29.17", names, 4 + 3 * n, 0), "names");
     }
+    /* SEQUENCE { INTEGER 0 }, and SEQUENCE { [1] { SEQUENCE { [2] "x.example" } } } */
+    static const unsigned char length[] = {0x30, 3, 2, 1, 0};
+    static const unsigned char excluded[] = "\x30\x0f\xa1\x0d\x30\x0b\x82\x09x.example";
+    if ((spec->flags & MK_LENGTH_OF_LEAF) != 0)
+        must(gnutls_x509_crt_set_extension_by_oid(crt, "2.5.29.19", length, sizeof(length), 1),
+             "path length");
+    if ((spec->flags & MK_CONSTRAINED) != 0)
+        must(gnutls_x509_crt_set_extension_by_oid(crt, "2.5.29.30", excluded, sizeof(excluded) - 1, 1),
+             "constraints");
     if (spec->permitted_dns != NULL) {
         gnutls_x509_name_constraints_t nc;
         gnutls_datum_t name = {(unsigned char *)(uintptr_t)spec->permitted_dns,
@@ -117,13 +134,15 @@ struct mk_pair mk_make(const struct mk_spec *spec, const struct mk_pair *issuer)
     struct mk_pair pair = {0};
     const struct mk_pair *signer = issuer != NULL ? issuer : &pair;
     const char *bad = NULL;
-    unsigned char number[3] = {0x01, (unsigned char)(serial >> 8), (unsigned char)serial};
+    unsigned char number[24] = {0x01, (unsigned char)(serial >> 8), (unsigned char)serial};
+    size_t octets = (spec->flags & MK_LONG_SERIAL) != 0 ? sizeof(number) : 3;
 
     serial++;
     must(gnutls_x509_crt_init(&pair.crt), "certificate");
     must(gnutls_x509_crt_set_version(pair.crt, (spec->flags & MK_V1) != 0 ? 1 : 3), "version");
-    must(gnutls_x509_crt_set_serial(pair.crt, number, sizeof(number)), "serial number");
-    must(gnutls_x509_crt_set_dn(pair.crt, spec->dn, &bad), spec->dn);
+    must(gnutls_x509_crt_set_serial(pair.crt, number, octets), "serial number");
+    if ((spec->flags & MK_NAMELESS) == 0)
+        must(gnutls_x509_crt_set_dn(pair.crt, spec->dn, &bad), spec->dn);
     must(gnutls_x509_crt_set_activation_time(pair.crt, spec->not_before), "start");
     must(gnutls_x509_crt_set_expiration_time(pair.crt, spec->not_after), "end");
     set_key(&pair, spec->flags);
@@ -350,6 +369,30 @@ static void add_warnings(struct mk_world *w)
     send_more(c, sub.crt);
 }
 
+/* What only binds the CA that issued. */
+static void add_forms(struct mk_world *w)
+{
+    add_simple(w, "no-authority-key-id", "", "key_identifier", MK_NO_AKI);
+    add_simple(w, "version-1", "", "old_version,no_eku", MK_V1);
+    add_simple(w, "critical-key-id", "", "critical_flag", MK_CRITICAL_SKI);
+    add_simple(w, "long-serial", "", "serial_number", MK_LONG_SERIAL);
+    add_simple(w, "no-name", "", "empty_subject", MK_NAMELESS);
+    add_simple(w, "cert-sign", "", "key_usage_form", MK_CERT_SIGN);
+    add_simple(w, "constrained-leaf", "", "certificate_form", MK_CONSTRAINED);
+    struct mk_case *c = add(w, "ca-as-leaf", "SUCCESS", "", "ca_as_leaf,no_eku");
+    send_leaf(
+        c, make_ca(w, "CN=A CA that connects,O=mtlsd practice", &w->intermediate, MK_NO_KEY_USAGE, -1, NULL));
+    send_more(c, w->intermediate.crt);
+    struct mk_spec spec = {.dn = "CN=alice,O=mtlsd practice",
+                           .path_len = -1,
+                           .not_before = w->now - DAY,
+                           .not_after = w->now + 100 * DAY,
+                           .san_dns = "alice_s_laptop"};
+    c = add(w, "name-form", "SUCCESS", "", "name_form");
+    send_leaf(c, keep(w, mk_make(&spec, &w->intermediate)));
+    send_more(c, w->intermediate.crt);
+}
+
 static void add_limits(struct mk_world *w)
 {
     struct mk_case *c = add(w, "chain-too-large", "FAILED", "chain_too_large", "");
@@ -386,7 +429,7 @@ void mk_world_init(struct mk_world *w, time_t now)
 
     add_simple(w, "good", "", "", 0);
     add(w, "no-certificate", "NONE", "no_certificate", "");
-    add_simple(w, "malformed", "malformed_certificate", "", MK_NO_AKI);
+    add_simple(w, "malformed", "malformed_certificate", "", MK_LENGTH_OF_LEAF);
     add_simple(w, "signature-invalid", "signature_invalid", "", MK_BROKEN_SIGNATURE);
     add_simple(w, "wrong-purpose", "wrong_purpose", "", MK_SERVER_EKU);
     add_simple(w, "key-usage", "key_usage", "", MK_ENCIPHER_ONLY);
@@ -399,9 +442,10 @@ void mk_world_init(struct mk_world *w, time_t now)
     add_issuers(w);
     add_lengths(w);
     add_limits(w);
-    add_below(w, "path-refused", "path_refused", "",
+    add_below(w, "path-refused", "", "", /* but in the strict form */
               make_ca(w, "CN=CA with a TLS feature,O=mtlsd practice", &w->root, MK_TLS_FEATURE, -1, NULL));
     add_warnings(w);
+    add_forms(w);
     add_revocations(w);
 }
 

@@ -27,6 +27,12 @@ enum mk_flag {
     MK_V1 = 1 << 13,
     MK_MANY_NAMES = 1 << 14,     /* 600 alternative names: for a file */
     MK_TOO_MANY_NAMES = 1 << 15, /* 2100 */
+    MK_LENGTH_OF_LEAF = 1 << 16, /* a path length in basic constraints without CA:TRUE */
+    MK_LONG_SERIAL = 1 << 17,    /* 24 octets */
+    MK_CRITICAL_SKI = 1 << 18,
+    MK_CERT_SIGN = 1 << 19,   /* keyCertSign beside digitalSignature */
+    MK_NAMELESS = 1 << 20,    /* an empty subject */
+    MK_CONSTRAINED = 1 << 21, /* name constraints, in a leaf too */
 };
 
 struct mk_spec {
@@ -52,7 +58,7 @@ gnutls_x509_crl_t mk_crl(const struct mk_pair *issuer, gnutls_x509_crt_t revoked
 gnutls_datum_t mk_der(gnutls_x509_crt_t crt); /* gnutls_free(data) */
 
 /* The practice PKI of the cases: clients trust nobody, the server trusts `root`. */
-enum { MK_MAX_CHAIN = 20, MK_MAX_CRLS = 8, MK_MAX_CASES = 48 };
+enum { MK_MAX_CHAIN = 20, MK_MAX_CRLS = 8, MK_MAX_CASES = 64 };
 
 struct mk_case {
     const char *name;

@@ -36,11 +36,13 @@ END_TEST
 START_TEST(each_code_has_a_case)
 {
     for (int code = 0; code < VERDICT_CODE_COUNT; code++) {
-        bool found =
-            code == VERDICT_POLICY_DENIED || code == VERDICT_WRONG_HOST; /* of the policy, and of servers */
+        bool found = code == VERDICT_POLICY_DENIED || code == VERDICT_WRONG_HOST ||
+                     code == VERDICT_WEB_RULE ||    /* of the policy, and of servers */
+                     code == VERDICT_ANCHOR_FORM || /* no chain's, see test_verdict_form.c */
+                     code == VERDICT_PATH_REFUSED || code == VERDICT_DATE_FORM;
         for (size_t i = 0; i < world.n_cases; i++)
-            found = found || strcmp(world.cases[i].errors, VERDICT_ROWS[code].code) == 0 ||
-                    strcmp(world.cases[i].warnings, VERDICT_ROWS[code].code) == 0;
+            found = found || strstr(world.cases[i].errors, VERDICT_ROWS[code].code) != NULL ||
+                    strstr(world.cases[i].warnings, VERDICT_ROWS[code].code) != NULL;
         ck_assert_msg(found, "no case causes %s", VERDICT_ROWS[code].code);
         ck_assert_uint_gt(strlen(VERDICT_ROWS[code].help), 0);
     }
@@ -74,25 +76,19 @@ START_TEST(ten_reasons_at_once)
     const gnutls_x509_crt_t cas[] = {world.root.crt, NULL}, chain[] = {leaf.crt, sub.crt, ca.crt};
     struct trust_input like = DEFAULTS;
     like.verify_depth = 1;
+    like.form = CERTIFICATE_FORM_STRICT;
     struct trust *trust = make_trust(&like, cas, crl, 3);
     struct peer *peer = judge(trust, chain, 3, NOW);
     static const struct {
         enum verdict_code code;
         int depth;
-    } wanted[] = {{VERDICT_MALFORMED_CERTIFICATE, 0},
-                  {VERDICT_REVOKED, 0},
-                  {VERDICT_SIGNATURE_INVALID, 0},
-                  {VERDICT_WRONG_PURPOSE, 0},
-                  {VERDICT_KEY_USAGE, 0},
-                  {VERDICT_EXPIRED, 0},
-                  {VERDICT_EXPIRED, 2},
-                  {VERDICT_NOT_YET_VALID, 1},
-                  {VERDICT_NAME_CONSTRAINT, 0},
-                  {VERDICT_PATH_LENGTH, 2},
-                  {VERDICT_CHAIN_TOO_LONG, -1},
-                  {VERDICT_UNSUPPORTED_CRITICAL_EXTENSION, 0},
-                  {VERDICT_WEAK_KEY, 0},
-                  {VERDICT_WEAK_SIGNATURE, 0},
+    } wanted[] = {{VERDICT_KEY_IDENTIFIER, 0},    {VERDICT_REVOKED, 0},
+                  {VERDICT_SIGNATURE_INVALID, 0}, {VERDICT_WRONG_PURPOSE, 0},
+                  {VERDICT_KEY_USAGE, 0},         {VERDICT_EXPIRED, 0},
+                  {VERDICT_EXPIRED, 2},           {VERDICT_NOT_YET_VALID, 1},
+                  {VERDICT_NAME_CONSTRAINT, 0},   {VERDICT_PATH_LENGTH, 2},
+                  {VERDICT_CHAIN_TOO_LONG, -1},   {VERDICT_UNSUPPORTED_CRITICAL_EXTENSION, 0},
+                  {VERDICT_WEAK_KEY, 0},          {VERDICT_WEAK_SIGNATURE, 0},
                   {VERDICT_CRL_STALE, 1}};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         unsigned n = 0;
@@ -102,7 +98,7 @@ START_TEST(ten_reasons_at_once)
                       n);
     }
     ck_assert_uint_eq(peer->n_errors, ARRAY_LEN(wanted));
-    ck_assert_int_eq(verdict_alert(peer, true), GNUTLS_A_BAD_CERTIFICATE);
+    ck_assert_int_eq(verdict_alert(peer, true), GNUTLS_A_CERTIFICATE_REVOKED);
     ck_assert_uint_eq(peer->n_chain, 3);
     peer_unref(peer);
     trust_unref(trust);
@@ -336,10 +332,7 @@ START_TEST(keys_of_one_name)
     for (size_t i = 0; i < KEYS; i++) {
         struct mk_pair leaf = mk_make(&leaf_spec, &ca[i]);
         const gnutls_x509_crt_t chain[] = {leaf.crt};
-        struct peer *peer = judge(trust, chain, 1, NOW);
-        for (size_t k = 0; k < peer->n_errors; k++) /* it has no key identifiers, and nothing else */
-            ck_assert_int_eq(peer->errors[k].code, VERDICT_MALFORMED_CERTIFICATE);
-        peer_unref(peer);
+        expect(trust, chain, 1, NOW, "");
         mk_free(&leaf);
     }
     trust_unref(trust);

@@ -61,6 +61,10 @@ export default {
     weak_key: 'Weak key', weak_signature: 'Weak signature', crl_stale: 'Revocation list out of date',
     crl_missing: 'Revocation list missing', path_refused: 'Path refused', expires_soon: 'Expires soon',
     crl_expires_soon: 'Revocation list ends soon', chain_unordered: 'Chain out of order',
+    ca_as_leaf: 'A CA, used as a client', key_usage_form: 'Key usage of a CA', old_version: 'Old version',
+    key_identifier: 'Key identifier', critical_flag: 'Critical flag', serial_number: 'Odd serial number',
+    date_form: 'Odd date', name_form: 'A name that is none', empty_subject: 'Empty subject',
+    certificate_form: 'Odd form', anchor_form: 'Odd trusted CA', web_rule: 'Rule of the Web',
     superfluous_certificate: 'Superfluous certificate', many_names: 'Many names', no_eku: 'Usable for anything',
   },
   cert: {

@@ -54,6 +54,9 @@ export default {
     unsupported_critical_extension: '未知的关键扩展', weak_key: '密钥太弱', weak_signature: '签名太弱',
     crl_stale: '吊销列表已过时', crl_missing: '缺少吊销列表', path_refused: '路径被拒绝',
     expires_soon: '即将过期', crl_expires_soon: '吊销列表即将过时', chain_unordered: '证书链顺序有误',
+    ca_as_leaf: 'CA 证书用作客户端证书', key_usage_form: '含 CA 的密钥用途', old_version: '版本过旧', key_identifier: '密钥标识符异常',
+    critical_flag: '关键标志异常', serial_number: '序列号异常', date_form: '日期格式异常', name_form: '名称无效',
+    empty_subject: '主体为空', certificate_form: '形式异常', anchor_form: '受信任 CA 形式异常', web_rule: '违反 Web 规则',
     superfluous_certificate: '多余的证书', many_names: '名称过多', no_eku: '未限定用途',
   },
   hint: {
