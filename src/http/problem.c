@@ -75,6 +75,9 @@ static const char *refusal_words(enum policy_outcome outcome)
 /* Why the visitor was never asked for a certificate, or was asked and sent none. */
 static const char *picker_words(const struct request *request)
 {
+    if (!request->cert_requested && request->client_auth != CLIENT_AUTH_OFF)
+        return "This connection began before a reload made its listener ask for a certificate. It ends now: "
+               "connect again, and the server asks.";
     if (!request->cert_requested)
         return "This listener never asks for a certificate, so a browser has no reason to show its picker. "
                "Use an "

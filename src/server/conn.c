@@ -24,16 +24,17 @@ enum {
 
 bool conn_refused(const struct conn *conn)
 {
-    switch (conn->client_auth) {
+    const struct peer *peer = conn->peer;
+    switch (conn->listener->conf->client_auth) {
     case CLIENT_AUTH_OFF:
     case CLIENT_AUTH_REQUEST:
         return false;
-    case CLIENT_AUTH_OPTIONAL:
-        return !conn->peer || conn->peer->verify == VERIFY_FAILED;
+    case CLIENT_AUTH_OPTIONAL: /* whom nobody asked has no certificate */
+        return peer ? peer->verify == VERIFY_FAILED : conn->asked;
     case CLIENT_AUTH_REQUIRE:
         break;
     }
-    return !conn->peer || conn->peer->verify != VERIFY_SUCCESS;
+    return !peer || peer->verify != VERIFY_SUCCESS;
 }
 
 static void set_phase(struct conn *conn, enum conn_phase phase, uint64_t deadline_ms)
@@ -112,6 +113,45 @@ static void finish(struct conn *conn)
     tls_facts_read(session, record_hello(conn->record), proof_resumed(&conn->trail, session), &conn->facts);
 }
 
+/* Whether the newest snapshot would let the connection in that is there already: from where it comes. */
+static void check_origin(struct conn *conn)
+{
+    struct sockaddr_storage from = {0};
+    socklen_t len = sizeof from;
+    conn->stray = conn->listener->conf->proxy_protocol != PROXY_PROTOCOL_OFF &&
+                  (getpeername(conn->transport.fd, (struct sockaddr *)&from, &len) != 0 ||
+                   !snapshot_trusts(conn->listener, (const struct sockaddr *)&from));
+    if (conn->stray)
+        limits_hit(conn->place.limits, LIMIT_proxy_untrusted, conn->remote, conn->listener_name);
+}
+
+static void take_newest(struct conn *conn)
+{
+    struct snapshot *newest = server_snapshot(conn->server);
+    const struct snapshot_listener *listener = snapshot_listener(newest, conn->listener_name);
+    if (!listener) {
+        /* A reload closed this listener, and none has its name: what it was configured with holds until
+         * its last connection ends. */
+        conn->orphan = true;
+        snapshot_unref(newest);
+        return;
+    }
+    snapshot_unref(conn->snapshot);
+    conn->snapshot = newest;
+    conn->listener = listener;
+    take_limits(conn);
+    check_origin(conn);
+    /* A session cannot be asked any more: its client comes again, and is. */
+    if (conn->stray || (!conn->asked && listener->conf->client_auth != CLIENT_AUTH_OFF))
+        conn->orphan = true;
+}
+
+/* Time may go back, too: a verdict about a moment to come says nothing. */
+static bool is_over(const struct peer *peer, time_t now)
+{
+    return now >= peer->judge_again || now < peer->judged_at;
+}
+
 int conn_refresh(struct conn *conn)
 {
     /* Without the preemption nobody tells when the handshake is over: the first request does. */
@@ -126,29 +166,14 @@ int conn_refresh(struct conn *conn)
     }
     if (atomic_load_explicit(conn->retired, memory_order_relaxed))
         conn->orphan = true;
-    uint64_t generation = server_generation(conn->server);
-    bool moved = generation != conn->snapshot->generation;
-    if (moved) {
-        struct snapshot *newest = server_snapshot(conn->server);
-        const struct snapshot_listener *listener = snapshot_listener(newest, conn->listener_name);
-        if (listener) {
-            snapshot_unref(conn->snapshot);
-            conn->snapshot = newest;
-            conn->listener = listener;
-            take_limits(conn);
-        } else {
-            /* A reload closed this listener, and none has its name: what it was configured with holds until
-             * its last connection ends. */
-            conn->orphan = true;
-            snapshot_unref(newest);
-        }
-    }
-    if (conn->client_auth == CLIENT_AUTH_OFF)
+    if (server_generation(conn->server) != conn->snapshot->generation)
+        take_newest(conn);
+    if (!conn->asked)
         return 0;
     /* A resumed session skipped the verify function: its certificates came with the ticket and are judged
      * here. */
     if (!conn->peer || conn->judged_generation != conn->snapshot->generation ||
-        clock_now() >= conn->peer->judge_again)
+        is_over(conn->peer, clock_now()))
         return conn_judge(conn);
     return 0;
 }
@@ -448,7 +473,7 @@ static int set_up(struct conn *conn, gnutls_session_t session)
     gnutls_handshake_set_max_packet_length(session, MOST_HANDSHAKE_MESSAGE);
     /* Whatever handshake_record says: the proof hangs on these messages. */
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, conn_message);
-    if (conn->client_auth != CLIENT_AUTH_OFF) {
+    if (conn->asked) {
         /* Never GNUTLS_CERT_REQUIRE: it would refuse an absent certificate before the verify function is
          * asked. */
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
@@ -482,15 +507,15 @@ struct conn *conn_new(struct server *server, const char *listener_name, const at
     }
     const struct conf *conf = conn->snapshot->conf;
     conn->creds = creds_ref(conn->listener->creds);
-    conn->client_auth = conn->listener->conf->client_auth;
-    conn->trail.asks = conn->client_auth != CLIENT_AUTH_OFF;
+    conn->asked = conn->listener->conf->client_auth != CLIENT_AUTH_OFF;
+    conn->trail.asks = conn->asked;
     take_limits(conn);
     limits_remote(address, conn->remote);
     http1_gate_init(&conn->gate);
     transport_init(&conn->transport, session, fd, &TRANSPORT_OPS, (uint32_t)conf->handshake_timeout * 1000,
                    LINGER_MS);
     transport_expect_proxy(&conn->transport, (unsigned)conn->listener->conf->proxy_protocol);
-    conn->record = record_new(clock_mono_us(), conn->client_auth != CLIENT_AUTH_OFF, conf->handshake_record);
+    conn->record = record_new(clock_mono_us(), conn->asked, conf->handshake_record);
     if (conf->handshake_record)
         conn->transport.record = conn->record;
     if (set_up(conn, session) < 0)

@@ -55,8 +55,9 @@ struct conn {
     struct snapshot *snapshot;                /* the newest that it was judged by; a reference */
     const struct snapshot_listener *listener; /* in `snapshot` */
     struct creds *creds; /* of the snapshot that it was born with: the session uses them; a reference */
-    enum client_auth client_auth; /* what the session was asked with: fixed for its life */
-    struct record *record;        /* of the handshake; NULL: memory was short */
+    bool asked; /* the session asks for a certificate: fixed for its life, as the listener was then */
+    bool stray; /* since a reload it comes from where no proxy is trusted: nothing is answered */
+    struct record *record; /* of the handshake; NULL: memory was short */
     bool established;
     uint64_t born_us; /* clock_mono_us() when it was accepted */
     struct tls_facts facts;
@@ -66,7 +67,7 @@ struct conn {
     char *came;               /* for the log: what its handshake is refused for, escaped; NULL: none */
     unsigned hello_items;     /* what its ClientHellos have listed so far */
     struct proof_trail trail; /* whose the certificates in the session are */
-    struct peer *peer;        /* NULL until judged, and with client_auth = off; a reference */
+    struct peer *peer;        /* NULL until judged, and unless `asked`; a reference */
     uint64_t judged_generation;
     size_t pool_size; /* see transport_rest */
     struct http1_gate gate;
@@ -124,7 +125,7 @@ void conn_pipelined(struct conn *conn);
 /* Under the registry's lock: ends its wait, because its deadline passed or to make room. */
 void conn_expire(struct conn *conn, enum conn_end why);
 
-/* True when the listener's client_auth refuses the peer as it is judged now. */
+/* True when the client_auth that the listener has by now refuses the peer as it is judged now. */
 bool conn_refused(const struct conn *conn);
 
 /* Puts a refusal of this connection's peer on the list that /api/rejections shows. */

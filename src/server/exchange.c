@@ -211,9 +211,9 @@ struct shelf {
 static bool from_shelf(const struct request *request, const struct route *route, struct reply *reply)
 {
     struct shelf *shelf = request->kept_cls;
-    if (!route_keeps(route, request))
-        return false;
     struct conn *conn = shelf->conn;
+    if (conn->orphan || !route_keeps(route, request)) /* a finished one does not say that it is the last */
+        return false;
     struct kept found = {0};
     shelf->route = route;
     if (route->keep == KEEP_CONNECTION) {
@@ -344,11 +344,16 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
         problem_reply(request, 500, NULL, reply);
         return;
     }
+    request->client_auth = conn->listener->conf->client_auth;
+    if (conn->stray) {
+        problem_reply(request, 403, "This address is not one of the listener's trusted proxies.", reply);
+        return;
+    }
     request->peer = conn->peer;
     request->refused = conn_refused(conn);
     request->document_root = snapshot->document_root;
     request->advertised = trust_advertised(conn->listener->trust, &request->n_advertised);
-    if (conn->client_auth == CLIENT_AUTH_OFF || conn->listener->conf->advertise_ca == ADVERTISE_CA_NONE)
+    if (!conn->asked || conn->listener->conf->advertise_ca == ADVERTISE_CA_NONE)
         request->n_advertised = 0;
     if (path_normalise(conn->target, scratch->path, &request->query) != 0) {
         scratch->path[0] = '\0';
@@ -419,8 +424,7 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
         .now = clock_now(),
         .remote = conn->remote,
         .listener = conn->listener_name,
-        .client_auth = conn->client_auth,
-        .cert_requested = conn->client_auth != CLIENT_AUTH_OFF,
+        .cert_requested = conn->asked,
         .tls = &conn->facts,
         .record = conn->transport.record,
         .rejections = rejections_of,

@@ -382,6 +382,20 @@ static int prepare(struct server *server, struct snapshot **out, struct diag *di
     return rc;
 }
 
+/* Where clients are asked for a certificate from now on: those that wait and were not asked come again, and
+ * need not be refused. */
+static void end_unasked(struct server *server)
+{
+    for (size_t i = 0; server->before && i < server->listeners.n; i++) {
+        const char *name = listener_name(server->listeners.item[i]);
+        const struct snapshot_listener *was = snapshot_listener(server->before, name);
+        const struct snapshot_listener *is = snapshot_listener(server->snapshot, name);
+        if (was && is && was->conf->client_auth == CLIENT_AUTH_OFF &&
+            is->conf->client_auth != CLIENT_AUTH_OFF)
+            registry_end_idle_of(&server->registry, name);
+    }
+}
+
 int server_reload(struct server *server, struct diag *diag)
 {
     struct reload_sink sink = {.to = diag, .server = server};
@@ -394,6 +408,7 @@ int server_reload(struct server *server, struct diag *diag)
         warn_ceiling(server, snapshot->conf, &inner);
         snapshot_warn_older(server->snapshot, snapshot, &inner);
         publish(server, snapshot);
+        end_unasked(server);
         listeners_admit(&server->listeners, snapshot->conf);
         if (!listeners_retire(&server->listeners, snapshot->conf, &server->registry))
             forget_before(server);

@@ -1,8 +1,9 @@
 /* Preloaded into mtlsd: calls that ask the system for something fail, as they do when there is no more of it.
  * FAILS names a file of three numbers of 32 bits that is mapped: which call from now on is the first to fail,
  * how many fail from there on, and how many calls there were. A test writes the first two and zeroes the
- * third. FAILS_WHAT: "start" (descriptors and threads, of the thread that the process began with), or
- * "memory" (any thread's). */
+ * third. FAILS_WHAT: "start" (descriptors and threads, of the thread that the process began with), "memory"
+ * (any thread's), or "clock": nothing fails, but the time of day is as many seconds ahead as the first number
+ * says. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 struct orders {
@@ -25,7 +27,7 @@ struct orders {
 };
 
 static struct orders *orders;
-static bool memory;
+static bool memory, ahead;
 
 __attribute__((constructor)) static void take_orders(void)
 {
@@ -35,12 +37,13 @@ __attribute__((constructor)) static void take_orders(void)
     if (fd >= 0)
         close(fd);
     memory = what && strcmp(what, "memory") == 0;
+    ahead = what && strcmp(what, "clock") == 0;
     orders = at != MAP_FAILED ? at : NULL;
 }
 
 static bool fails(bool of_memory)
 {
-    if (!orders || memory != of_memory || orders->count == 0 || (!memory && gettid() != getpid()))
+    if (!orders || ahead || memory != of_memory || orders->count == 0 || (!memory && gettid() != getpid()))
         return false;
     uint32_t seen = ++orders->seen;
     return seen >= orders->first && seen - orders->first < orders->count;
@@ -173,4 +176,29 @@ void *own_realloc(void *at, size_t size) __asm__("realloc");
 void *own_realloc(void *at, size_t size)
 {
     return fails(true) ? (errno = ENOMEM, NULL) : __libc_realloc(at, size);
+}
+
+static time_t shift(void)
+{
+    return orders && ahead ? (time_t)orders->first : 0;
+}
+
+time_t own_time(time_t *out) __asm__("time");
+time_t own_time(time_t *out)
+{
+    struct timespec now;
+    syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
+    now.tv_sec += shift();
+    if (out)
+        *out = now.tv_sec;
+    return now.tv_sec;
+}
+
+int own_clock(clockid_t which, struct timespec *out) __asm__("clock_gettime");
+int own_clock(clockid_t which, struct timespec *out)
+{
+    long rc = syscall(SYS_clock_gettime, which, out);
+    if (rc == 0 && which == CLOCK_REALTIME)
+        out->tv_sec += shift();
+    return (int)rc;
 }
