@@ -36,10 +36,8 @@ gnutls_certificate_credentials_t creds_gnutls(const struct creds *creds);
  * one label) and by what it can verify; ECDSA before RSA where it can verify both. GnuTLS's own choice knows
  * no wildcards, so the session's certificate function is to ask this one. */
 struct creds_offer {
-    const char *server_name;                              /* "": none */
-    bool tls13;                                           /* agreed; below it the cipher suites count too */
-    const uint16_t *signature_algorithms, *cipher_suites; /* as TLS numbers them */
-    size_t n_signature_algorithms, n_cipher_suites;
+    const char *server_name; /* "": none */
+    unsigned kinds;          /* of keys that the client can use: creds_kinds */
 };
 struct creds_choice { /* borrowed */
     gnutls_pcert_st *pcert;
@@ -48,6 +46,19 @@ struct creds_choice { /* borrowed */
     unsigned n_staples;
     gnutls_privkey_t key;
 };
+/* What a ClientHello lists, as it stands there, however long: 16-bit numbers. */
+struct creds_list {
+    const uint8_t *p;
+    size_t n; /* bytes */
+};
+struct creds_hello {
+    struct creds_list cipher_suites, signature_algorithms, groups;
+    bool has_groups; /* RFC 8422 section 4: without the extension any curve will do */
+};
+/* The kinds of keys that such a client can verify. Below TLS 1.3 the cipher suites count too, and the curve
+ * of an ECDSA key has to be one of the groups (RFC 8422 section 5.1). */
+unsigned creds_kinds(const struct creds_hello *hello, bool tls13);
+
 void creds_choose(const struct creds *creds, const struct creds_offer *offer, struct creds_choice *out);
 /* False: there is one, and the offer does not matter. */
 bool creds_several(const struct creds *creds);

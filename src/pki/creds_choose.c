@@ -33,6 +33,12 @@ static const struct {
     {0xc02f, true},  {0xc030, true},  {0xcca8, true},  /* ECDHE_RSA */
 };
 
+/* RFC 8422 section 5.1.1 */
+static const struct {
+    enum creds_kind kind;
+    uint16_t group;
+} CURVES[] = {{CREDS_P256, 23}, {CREDS_P384, 24}, {CREDS_P521, 25}};
+
 enum creds_kind creds_kind_of(const gnutls_pcert_st *leaf)
 {
     gnutls_ecc_curve_t curve;
@@ -117,36 +123,58 @@ int creds_index(struct creds *creds, struct diag *diag)
 
 /* --- the choice --- */
 
-static bool can_sign(enum creds_kind kind, const struct creds_offer *offer)
+static bool lists(const struct creds_list *list, uint16_t number)
 {
-    for (size_t i = 0; i < ARRAY_LEN(SIGNS); i++) {
-        if (SIGNS[i].kind != kind || (SIGNS[i].only_tls12 && offer->tls13))
-            continue;
-        for (size_t j = 0; j < offer->n_signature_algorithms; j++) {
-            if (offer->signature_algorithms[j] == SIGNS[i].signature_algorithm)
-                return true;
-        }
+    for (size_t i = 0; i + 1 < list->n; i += 2) {
+        if (list->p[i] == number >> 8 && list->p[i + 1] == (number & 0xff))
+            return true;
     }
     return false;
 }
 
-static bool has_suite(enum creds_kind kind, const struct creds_offer *offer)
+static bool can_sign(enum creds_kind kind, const struct creds_hello *hello, bool tls13)
 {
-    bool rsa = kind == CREDS_RSA || kind == CREDS_RSA_PSS;
-    if (offer->tls13) /* where suites do not speak of certificates */
-        return true;
-    for (size_t i = 0; i < ARRAY_LEN(SUITES); i++) {
-        for (size_t j = 0; SUITES[i].rsa == rsa && j < offer->n_cipher_suites; j++) {
-            if (offer->cipher_suites[j] == SUITES[i].suite)
-                return true;
-        }
+    for (size_t i = 0; i < ARRAY_LEN(SIGNS); i++) {
+        if (SIGNS[i].kind == kind && !(SIGNS[i].only_tls12 && tls13) &&
+            lists(&hello->signature_algorithms, SIGNS[i].signature_algorithm))
+            return true;
     }
     return false;
+}
+
+/* In TLS 1.3 neither suites nor groups speak of certificates. */
+static bool has_suite(enum creds_kind kind, const struct creds_hello *hello)
+{
+    bool rsa = kind == CREDS_RSA || kind == CREDS_RSA_PSS;
+    for (size_t i = 0; i < ARRAY_LEN(SUITES); i++) {
+        if (SUITES[i].rsa == rsa && lists(&hello->cipher_suites, SUITES[i].suite))
+            return true;
+    }
+    return false;
+}
+
+static bool has_curve(enum creds_kind kind, const struct creds_hello *hello)
+{
+    for (size_t i = 0; hello->has_groups && i < ARRAY_LEN(CURVES); i++) {
+        if (CURVES[i].kind == kind)
+            return lists(&hello->groups, CURVES[i].group);
+    }
+    return true;
+}
+
+unsigned creds_kinds(const struct creds_hello *hello, bool tls13)
+{
+    unsigned kinds = 0;
+    for (unsigned kind = 0; kind < CREDS_UNUSABLE; kind++) {
+        if (can_sign(kind, hello, tls13) && (tls13 || (has_suite(kind, hello) && has_curve(kind, hello))))
+            kinds |= 1u << kind;
+    }
+    return kinds;
 }
 
 static bool fits(const struct creds_set *set, const struct creds_offer *offer)
 {
-    return can_sign(set->kind, offer) && has_suite(set->kind, offer);
+    return (offer->kinds & 1u << set->kind) != 0;
 }
 
 /* The first of the sorted names that is not before `name`. */

@@ -65,6 +65,7 @@ struct conn {
     bool names_refused;       /* its handshake is refused because of `peer` */
     bool hello_compresses;    /* its last ClientHello offers more than no compression */
     char *came;               /* for the log: what its handshake is refused for, escaped; NULL: none */
+    uint8_t kinds[2];         /* of keys that it can use, in TLS 1.2 and 1.3: creds_kinds */
     unsigned hello_items;     /* what its ClientHellos have listed so far */
     struct proof_trail trail; /* whose the certificates in the session are */
     struct peer *peer;        /* NULL until judged, and unless `asked`; a reference */

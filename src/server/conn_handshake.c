@@ -139,6 +139,22 @@ static int after_hello(gnutls_session_t session)
     return 0;
 }
 
+/* Which of several certificates will do. */
+static void note_kinds(struct conn *conn, const gnutls_datum_t *message)
+{
+    struct hello_numbers numbers;
+    if (!client_hello_numbers(message->data, message->size, &numbers))
+        return;
+    struct creds_hello hello = {
+        .cipher_suites = {numbers.cipher_suites.p, numbers.cipher_suites.n},
+        .signature_algorithms = {numbers.signature_algorithms.p, numbers.signature_algorithms.n},
+        .groups = {numbers.groups.p, numbers.groups.n},
+        .has_groups = numbers.has_groups,
+    };
+    conn->kinds[false] = (uint8_t)creds_kinds(&hello, false);
+    conn->kinds[true] = (uint8_t)creds_kinds(&hello, true);
+}
+
 /* Before GnuTLS reads a ClientHello. */
 static int check_hello(struct conn *conn, gnutls_session_t session, const gnutls_datum_t *message)
 {
@@ -146,6 +162,8 @@ static int check_hello(struct conn *conn, gnutls_session_t session, const gnutls
     server_name_forget(); /* of a hello before a HelloRetryRequest: its memory is gone */
     if (!client_hello_affordable(message->data, message->size, &conn->hello_items))
         return refuse_for(conn, GNUTLS_A_HANDSHAKE_FAILURE, "the ClientHello lists more than is read");
+    if (creds_several(conn->creds))
+        note_kinds(conn, message);
     conn->hello_compresses = client_hello_compresses(message->data, message->size);
     enum server_name kind = server_name_find(message->data, message->size, &name);
     switch (kind) {
@@ -185,7 +203,6 @@ int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigne
     return rc < 0 ? rc : proof_message(&conn->trail, session, incoming, type, message);
 }
 
-/* What the client offered first also holds after a HelloRetryRequest (RFC 8446 section 4.1.2). */
 int conn_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
                      gnutls_pcert_st **pcert, unsigned *n, gnutls_ocsp_data_st **staple, unsigned *n_staples,
                      gnutls_privkey_t *key, unsigned *flags)
@@ -196,16 +213,12 @@ int conn_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st 
     struct client_hello hello;
     struct creds_offer offer = {.server_name = ""};
     struct creds_choice choice;
-    if (pack && creds_several(conn->creds)) {
-        hello_pack_read(pack, &hello);
-        offer = (struct creds_offer){
-            .server_name = hello.server_name,
-            .tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3,
-            .signature_algorithms = hello.signature_algorithms.v,
-            .n_signature_algorithms = hello.signature_algorithms.n,
-            .cipher_suites = hello.cipher_suites.v,
-            .n_cipher_suites = hello.cipher_suites.n,
-        };
+    if (creds_several(conn->creds)) {
+        offer.kinds = conn->kinds[gnutls_protocol_get_version(session) == GNUTLS_TLS1_3];
+        if (pack) {
+            hello_pack_read(pack, &hello);
+            offer.server_name = hello.server_name;
+        }
     }
     creds_choose(conn->creds, &offer, &choice);
     *pcert = choice.pcert;

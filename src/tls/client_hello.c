@@ -152,6 +152,35 @@ bool client_hello_affordable(const uint8_t *body, size_t len, unsigned *items)
     return *items <= HELLO_MOST_ITEMS;
 }
 
+bool client_hello_extension(const uint8_t *body, size_t len, uint16_t wanted, struct wire *data)
+{
+    struct wire in = {body, len}, part, block;
+    uint16_t version, type;
+    if (!wire_u16(&in, &version) || !wire_bytes(&in, RANDOM_BYTES, &part) || !wire_vector8(&in, &part) ||
+        !wire_vector16(&in, &part) || !wire_vector8(&in, &part) || !wire_vector16(&in, &block))
+        return false;
+    while (wire_u16(&block, &type) && wire_vector16(&block, data)) {
+        if (type == wanted)
+            return true;
+    }
+    return false;
+}
+
+bool client_hello_numbers(const uint8_t *body, size_t len, struct hello_numbers *out)
+{
+    struct wire in = {body, len}, part, data;
+    uint16_t version;
+    memset(out, 0, sizeof *out);
+    if (!wire_u16(&in, &version) || !wire_bytes(&in, RANDOM_BYTES, &part) || !wire_vector8(&in, &part) ||
+        !wire_vector16(&in, &out->cipher_suites))
+        return false;
+    if (client_hello_extension(body, len, EXT_SIGNATURE_ALGORITHMS, &data) &&
+        !wire_vector16(&data, &out->signature_algorithms))
+        return false;
+    out->has_groups = client_hello_extension(body, len, EXT_SUPPORTED_GROUPS, &data);
+    return !out->has_groups || wire_vector16(&data, &out->groups);
+}
+
 bool client_hello_compresses(const uint8_t *body, size_t len)
 {
     struct wire in = {body, len}, part;

@@ -38,6 +38,18 @@ MUST_CHECK int client_hello_parse(const uint8_t *body, size_t len, struct client
 enum { HELLO_MOST_ITEMS = 8192 };
 MUST_CHECK bool client_hello_affordable(const uint8_t *body, size_t len, unsigned *items);
 
+/* The bytes of an extension. False: it is not there. */
+MUST_CHECK bool client_hello_extension(const uint8_t *body, size_t len, uint16_t type, struct wire *data);
+
+/* What its lists of numbers hold, however long; empty where there is no such extension. False: it is
+ * malformed.
+ */
+struct hello_numbers {
+    struct wire cipher_suites, signature_algorithms, groups;
+    bool has_groups;
+};
+MUST_CHECK bool client_hello_numbers(const uint8_t *body, size_t len, struct hello_numbers *out);
+
 /* Whether it offers any other compression than none (RFC 8446 section 4.1.2 forbids that). */
 MUST_CHECK bool client_hello_compresses(const uint8_t *body, size_t len);
 

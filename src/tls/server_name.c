@@ -3,11 +3,12 @@
 #include <gnutls/gnutls.h>
 #include <time.h>
 
+#include "tls/client_hello.h"
+
 enum {
     EXT_SERVER_NAME = 0,
     HOST_NAME = 0,
-    NO_NAME = 255, /* a NameType that nobody has defined */
-    RANDOM_BYTES = 32,
+    NO_NAME = 255,   /* a NameType that nobody has defined */
     BEFORE_NAME = 3, /* its type and its length */
 };
 
@@ -16,20 +17,6 @@ static _Thread_local struct {
     uint8_t *type; /* NULL: none */
     bool hidden;
 } hello_name;
-
-static bool find_extension(struct wire in, uint16_t wanted, struct wire *data)
-{
-    struct wire part, block;
-    uint16_t version, type;
-    if (!wire_u16(&in, &version) || !wire_bytes(&in, RANDOM_BYTES, &part) || !wire_vector8(&in, &part) ||
-        !wire_vector16(&in, &part) || !wire_vector8(&in, &part) || !wire_vector16(&in, &block))
-        return false;
-    while (wire_u16(&block, &type) && wire_vector16(&block, data)) {
-        if (type == wanted)
-            return true;
-    }
-    return false;
-}
 
 /* As GnuTLS tells them. */
 static bool is_plain(const struct wire *name)
@@ -49,7 +36,7 @@ enum server_name server_name_find(const uint8_t *hello, size_t len, struct wire 
     enum server_name found = SERVER_NAME_NONE;
     uint8_t type;
     *name = (struct wire){NULL, 0};
-    if (!find_extension((struct wire){hello, len}, EXT_SERVER_NAME, &data) || !wire_vector16(&data, &list) ||
+    if (!client_hello_extension(hello, len, EXT_SERVER_NAME, &data) || !wire_vector16(&data, &list) ||
         data.n != 0)
         return SERVER_NAME_NONE;
     while (list.n > 0) {

@@ -61,10 +61,7 @@ START_TEST(two_sets_share_an_issuer)
     ck_assert_str_eq(leaves[0]->subject.text, "CN=leaf,O=creds"); /* as the certificates come, not the keys */
     ck_assert_str_eq(leaves[1]->subject.text, "CN=other,O=creds");
     ck_assert(creds_several(lf.creds));
-    struct creds_offer offer = {.server_name = "other.example",
-                                .tls13 = true,
-                                .signature_algorithms = (const uint16_t[]){0x0403, 0x0804},
-                                .n_signature_algorithms = 2};
+    struct creds_offer offer = {.server_name = "other.example", .kinds = ~0u};
     struct creds_choice choice;
     creds_choose(lf.creds, &offer, &choice);
     ck_assert_uint_eq(choice.n, 2);
@@ -328,15 +325,21 @@ END_TEST
 
 /* --- choosing --- */
 
-static const char *choose(const char *server_name, bool tls13, size_t n_signatures,
-                          const uint16_t *signatures, size_t n_suites, const uint16_t *suites)
+/* As they stand in a hello. */
+static struct creds_list numbers(uint8_t *room, size_t n, const uint16_t *v)
 {
-    struct creds_offer offer = {.server_name = server_name,
-                                .tls13 = tls13,
-                                .signature_algorithms = signatures,
-                                .n_signature_algorithms = n_signatures,
-                                .cipher_suites = suites,
-                                .n_cipher_suites = n_suites};
+    for (size_t i = 0; i < n; i++) {
+        room[2 * i] = (uint8_t)(v[i] >> 8);
+        room[2 * i + 1] = (uint8_t)v[i];
+    }
+    return (struct creds_list){room, 2 * n};
+}
+
+enum { MOST_NUMBERS = 16 };
+
+static const char *choose_among(const char *server_name, unsigned kinds)
+{
+    struct creds_offer offer = {.server_name = server_name, .kinds = kinds};
     struct creds_choice choice;
     creds_choose(lf.creds, &offer, &choice);
     gnutls_x509_crt_t crt;
@@ -357,6 +360,15 @@ static const char *choose(const char *server_name, bool tls13, size_t n_signatur
     ck_assert_int_ge(gnutls_pubkey_verify_data2(of, how, 0, &words, &signature), 0);
     gnutls_free(signature.data);
     return dn;
+}
+
+static const char *choose(const char *server_name, bool tls13, size_t n_signatures,
+                          const uint16_t *signatures, size_t n_suites, const uint16_t *suites)
+{
+    uint8_t room[2][2 * MOST_NUMBERS];
+    struct creds_hello hello = {.signature_algorithms = numbers(room[0], n_signatures, signatures),
+                                .cipher_suites = numbers(room[1], n_suites, suites)};
+    return choose_among(server_name, creds_kinds(&hello, tls13));
 }
 
 static const uint16_t ALL[] = {0x0403, 0x0804, 0x0401, 0x0503, 0x0603, 0x0807},
@@ -401,6 +413,49 @@ START_TEST(choose_by_kind)
         ck_assert_str_eq(choose(name, true, LIST(GREASE), LIST(BOTH_SUITES)), "rsa");
         ck_assert_str_eq(choose(name, true, LIST(ONLY_PKCS1), LIST(BOTH_SUITES)), "rsa");
         ck_assert_str_eq(choose(name, true, 0, NULL, 0, NULL), "rsa");
+    }
+    for (size_t i = 0; i < 4; i++)
+        mk_free(all[i]);
+}
+END_TEST
+
+/* Below TLS 1.3 the curve of an ECDSA key has to be one of the groups, where there are any. */
+START_TEST(choose_by_curve)
+{
+    static const uint16_t P256[] = {23}, P384[] = {24, 29}, X25519[] = {29}, P521[] = {0x0a0a, 25};
+    static const struct {
+        size_t n;
+        const uint16_t *groups;
+        const char *tls12, *without_ed;
+    } ROWS[] = {
+        {1, P256, "ec", "ec"},  {2, P384, "ed", "p384"}, {1, X25519, "ed", "rsa"},
+        {2, P521, "ed", "rsa"}, {0, P256, "ed", "rsa"},
+    };
+    struct mk_pair rsa = lf_make("CN=rsa", MK_RSA_1024, &lf.intermediate, "localhost"),
+                   ec = lf_make("CN=ec", 0, &lf.intermediate, "localhost"),
+                   p384 = lf_make("CN=p384", 0, &lf.intermediate, "localhost"),
+                   ed = lf_make("CN=ed", 0, &lf.intermediate, "localhost");
+    lf_rekey(&p384, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1), &lf.intermediate);
+    lf_rekey(&ed, GNUTLS_PK_EDDSA_ED25519, 0, &lf.intermediate);
+    struct mk_pair *all[] = {&rsa, &p384, &ed, &ec};
+    for (size_t i = 0; i < 4; i++) {
+        lf_add_crt(all[i]);
+        lf_add_key(all[i]);
+    }
+    lf_add_crt(&lf.intermediate);
+    ck_assert_int_eq(lf_load(), 0);
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        uint8_t room[3][2 * MOST_NUMBERS];
+        struct creds_hello hello = {.signature_algorithms = numbers(room[0], LIST(ALL)),
+                                    .cipher_suites = numbers(room[1], LIST(BOTH_SUITES)),
+                                    .groups = numbers(room[2], ROWS[i].n, ROWS[i].groups),
+                                    .has_groups = true};
+        ck_assert_str_eq(choose_among("localhost", creds_kinds(&hello, false)), ROWS[i].tls12);
+        ck_assert_str_eq(choose_among("localhost", creds_kinds(&hello, true)), "ec");
+        hello.signature_algorithms = numbers(room[0], sizeof ALL / sizeof ALL[0] - 1, ALL);
+        ck_assert_str_eq(choose_among("localhost", creds_kinds(&hello, false)), ROWS[i].without_ed);
+        hello.has_groups = false;
+        ck_assert_str_eq(choose_among("localhost", creds_kinds(&hello, false)), "ec");
     }
     for (size_t i = 0; i < 4; i++)
         mk_free(all[i]);
@@ -503,6 +558,7 @@ Suite *suite_creds_sets(void)
     tcase_add_test(tc, lint_no_ca);
     tcase_add_test(tc, lint_pkcs7);
     tcase_add_test(tc, choose_by_kind);
+    tcase_add_test(tc, choose_by_curve);
     tcase_add_test(tc, choose_by_name);
     tcase_add_test(tc, choose_any);
     suite_add_tcase(suite, tc);
