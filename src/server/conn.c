@@ -104,9 +104,19 @@ void conn_idle(struct conn *conn)
         transport_expire(&conn->transport);
 }
 
+/* GnuTLS acknowledges max_fragment_length (RFC 6066 section 4) and, in TLS 1.2, forgets it for what it sends
+ * as soon as it has keys; what a program sets itself it keeps. */
+static void keep_fragments_small(gnutls_session_t session)
+{
+    size_t most = gnutls_record_get_max_size(session);
+    if (most < RECORD_PLAIN)
+        (void)gnutls_record_set_max_size(session, most);
+}
+
 static void finish(struct conn *conn)
 {
     gnutls_session_t session = conn->transport.session;
+    keep_fragments_small(session);
     conn->established = true;
     server_handshake_over(conn->server, conn);
     record_end(conn->record);

@@ -194,7 +194,7 @@ def _():
 for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
 
     @fault(version + ": a ChangeCipherSpec behind the handshake", "unexpected_message")
-    def _(connect=connect):
+    def _(connect=connect, version=version):
         c = connect(PORTS["off"])
         if version == "1.3":
             c.writes = None
@@ -376,6 +376,31 @@ for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
             if kind == DATA:
                 assert data.startswith(b"HTTP/1.1 200"), data
                 return tls.Answer(200, b"")
+
+
+for version, connect, limit, most in (
+    ("1.2", tls.connect12, extension(1, b"\1"), 512),
+    ("1.2", tls.connect12, extension(1, b"\3"), 2048),
+    ("1.3", tls.connect13, extension(1, b"\1"), 512),
+    ("1.2", tls.connect12, extension(28, number(600, 2)), 600),
+    ("1.3", tls.connect13, extension(28, number(600, 2)), 599),
+):
+
+    @good("%s: records of %d bytes at most, by extension %d" % (version, most, limit[1]))
+    def _(connect=connect, limit=limit, most=most):
+        c = connect(PORTS["off"], extra=limit)
+        for path in ("/metrics", "/none", "/api"):
+            answer = c.get(path, close=False)
+            assert answer.status == (404 if path == "/none" else 200), answer
+            assert path != "/metrics" or len(answer.body) > 4096
+        assert 0 < c.largest <= most, c.largest
+        c.send_record(DATA, b"nonsense\r\n\r\n")  # what the gate answers itself
+        try:
+            wait(c)
+        except Alert:
+            pass
+        assert 0 < c.largest <= most, c.largest
+        return answer
 
 
 @good("1.2: a refused request to renegotiate, and a request behind it")

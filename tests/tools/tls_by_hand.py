@@ -402,6 +402,8 @@ class Tls:
 
     # -- records
 
+    largest = 0  # bytes in one of the server's records under keys
+
     def read_record(self):
         """(content type, plaintext). An alert is returned too."""
         head = self._receive(5)
@@ -412,7 +414,9 @@ class Tls:
         # In TLS 1.3 some stays in the clear: ChangeCipherSpec, and the alert of a server that has no keys.
         if self.reads and (head[0] == DATA or isinstance(self.reads, Keys12)):
             try:
-                return self.reads.open(head, data)
+                kind, text = self.reads.open(head, data)
+                self.largest = max(self.largest, len(text))
+                return kind, text
             except InvalidTag:
                 raise Wrong("a record that these keys do not open") from None
         return head[0], data
