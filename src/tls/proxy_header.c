@@ -172,3 +172,13 @@ int proxy_header_parse(const uint8_t *bytes, size_t len, unsigned versions, stru
         return n2 == sizeof SIGNATURE ? parse_v2(bytes, len, out, why) : 0;
     return bad(why, "no PROXY header, or one of a version that proxy_protocol does not allow");
 }
+
+int proxy_header_begins(const uint8_t *bytes, size_t len)
+{
+    size_t name = sizeof NAME - 1;
+    if (memcmp(bytes, NAME, len < name ? len : name) == 0)
+        return len >= name;
+    if (memcmp(bytes, SIGNATURE, len < sizeof SIGNATURE ? len : sizeof SIGNATURE) == 0)
+        return len >= sizeof SIGNATURE;
+    return -1;
+}

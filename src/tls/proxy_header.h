@@ -30,4 +30,7 @@ struct proxy_header {
 int proxy_header_parse(const uint8_t *bytes, size_t len, unsigned versions, struct proxy_header *out,
                        const char **why);
 
+/* Where none is expected: 1 when the bytes begin one, 0: they may, -1: they do not. */
+int proxy_header_begins(const uint8_t *bytes, size_t len);
+
 #endif

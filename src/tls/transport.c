@@ -262,9 +262,19 @@ static int read_proxy(struct transport *t)
 static int begin(struct transport *t)
 {
     ssize_t n = inflow_waiting(&t->in) > 0 ? 1 : inflow_more(&t->in, t->fd, MOST_PLAIN);
+    while (n > 0 && proxy_header_begins(t->in.bytes, t->in.len) == 0)
+        n = inflow_more(&t->in, t->fd, MOST_PLAIN);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return GNUTLS_E_AGAIN;
     t->begun = true;
+    if (n > 0 && proxy_header_begins(t->in.bytes, t->in.len) > 0) {
+        t->ops->failed(t, GNUTLS_E_UNEXPECTED_PACKET, -1,
+                       "it begins with a PROXY header, which is not expected here: set proxy_protocol and "
+                       "trusted_proxies for this listener, or let the proxy send none");
+        inflow_done(&t->in);
+        linger_closed(t);
+        return 0;
+    }
     /* Every TLS record begins with its type, 20 to 24; SSLv2 with 0x80. A capital letter begins an HTTP
      * method. */
     if (n > 0 && t->in.bytes[0] >= 'A' && t->in.bytes[0] <= 'Z')

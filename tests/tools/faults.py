@@ -430,6 +430,31 @@ def _():
     return tls.Answer(200, b"")
 
 
+# ---- before the handshake --------------------------------------------------------------------------------------------
+
+V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\1\x7f\0\0\1\0\1\0\2"
+for what, parts in (
+    ("version 1", [b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"]),
+    ("version 2", [V2]),
+    ("version 1 in two parts", [b"PRO", b"XY UNKNOWN\r\n"]),
+    ("version 2 in two parts", [V2[:5], V2[5:]]),
+):
+
+    @good("a PROXY header that is not expected, " + what + ", ends the connection, and so")
+    def _(parts=parts):
+        c = Tls13(PORTS["off"])
+        for part in parts:
+            c.send_bytes(part)
+        begin = time.monotonic()
+        try:
+            c.hello()
+            c.server()
+        except Closed:
+            assert time.monotonic() - begin < 1.5, "late"
+            return tls.Answer(200, b"")
+        return tls.Answer(0, b"it goes on")
+
+
 # ---- the walk --------------------------------------------------------------------------------------------------------
 
 
@@ -457,7 +482,7 @@ def main():
                 why = "status %d: %r" % (answer.status, answer.body[:200])
         except (TlsError, AssertionError, IndexError) as e:
             why = "%s: %s" % (type(e).__name__, e)
-        state(what + " is served", why)
+        state(what + " is as it shall be", why)
 
 
 if __name__ == "__main__":

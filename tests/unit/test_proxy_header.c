@@ -149,10 +149,26 @@ START_TEST(no_ranges)
 }
 END_TEST
 
+/* Every beginning of a header may become one; what else clients begin with is none. */
+START_TEST(unexpected)
+{
+    static const char V1[] = "PROXY TCP4", V2[] = "\r\n\r\n\0\r\nQUIT\n\x21";
+    for (size_t n = 1; n < sizeof V1; n++)
+        ck_assert_int_eq(proxy_header_begins((const uint8_t *)V1, n), n >= 6);
+    for (size_t n = 1; n < sizeof V2; n++)
+        ck_assert_int_eq(proxy_header_begins((const uint8_t *)V2, n), n >= 12);
+    static const char *const OTHERS[] = {"POST / HTTP/1.1", "PROPFIND /", "PUT",           "PROXZ",
+                                         "GET /",           "\x16\3\1",   "\r\n\r\nGET /", "\n"};
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
+        ck_assert_int_eq(proxy_header_begins((const uint8_t *)OTHERS[i], strlen(OTHERS[i])), -1);
+}
+END_TEST
+
 Suite *suite_proxy_header(void)
 {
     Suite *suite = suite_create("proxy_header");
     TCase *tcase = tcase_create("proxy_header");
+    tcase_add_test(tcase, unexpected);
     tcase_add_test(tcase, rows);
     tcase_add_test(tcase, a_socket_of_a_host);
     tcase_add_test(tcase, ranges);
