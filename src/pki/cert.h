@@ -37,6 +37,7 @@ enum cert_ext_id {
 
 struct cert_ext {
     bool present, critical;
+    bool twice;       /* there are more of it; this is the first */
     struct der value; /* what the OCTET STRING holds */
 };
 

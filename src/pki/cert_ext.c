@@ -281,16 +281,18 @@ static bool sort_extensions(struct cert *cert, struct der list)
         for (size_t i = 0; i < n_seen; i++)
             twice = twice || der_equal(&seen[i], &oid);
         seen[n_seen++] = oid;
+        size_t k = 0;
+        while (k < ARRAY_LEN(KNOWN) && !(KNOWN[k].n == oid.n && memcmp(KNOWN[k].oid, oid.p, oid.n) == 0))
+            k++;
         if (twice) {
+            if (k < ARRAY_LEN(KNOWN))
+                cert->ext[KNOWN[k].id].twice = true;
             cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "an extension occurs twice",
                              "each extension at most once (RFC 5280 section 4.2)", NULL, 0);
             continue;
         }
-        size_t k = 0;
-        while (k < ARRAY_LEN(KNOWN) && !(KNOWN[k].n == oid.n && memcmp(KNOWN[k].oid, oid.p, oid.n) == 0))
-            k++;
         if (k < ARRAY_LEN(KNOWN))
-            cert->ext[KNOWN[k].id] = (struct cert_ext){true, critical, value};
+            cert->ext[KNOWN[k].id] = (struct cert_ext){.present = true, .critical = critical, .value = value};
         if (critical && (k == ARRAY_LEN(KNOWN) || !processed(KNOWN[k].id)) &&
             cert->n_unknown_critical < CERT_MAX_UNKNOWN)
             cert->unknown_critical[cert->n_unknown_critical++] = oid;

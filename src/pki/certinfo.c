@@ -63,6 +63,7 @@ static char *hex(const unsigned char *p, size_t n)
 static int add_value(struct certvalues *values, char *text, const void *raw, size_t len)
 {
     if (values->n == VALUES_MAX) {
+        values->partial = true;
         free(text);
         return 0;
     }
@@ -97,8 +98,10 @@ static int add_name(struct certvalues *values, const struct der *v)
 static int add_ip(struct certvalues *values, const struct der *v)
 {
     char text[INET6_ADDRSTRLEN];
-    if (v->n != 4 && v->n != 16) /* a malformed one is the verdict's business */
+    if (v->n != 4 && v->n != 16) { /* a malformed one is the verdict's business */
+        values->partial = true;
         return 0;
+    }
     if (inet_ntop(v->n == 4 ? AF_INET : AF_INET6, v->p, text, sizeof(text)) == NULL)
         return ERR_NOMEM;
     return add_value(values, strdup(text), v->p, v->n);
@@ -120,6 +123,9 @@ static int read_alt_names(struct certinfo *info, const struct cert *cert)
         else if (type == NAME_IP)
             rc = add_ip(&info->ips, &v);
     }
+    const struct cert_ext *ext = &cert->ext[EXT_SUBJECT_ALT_NAME];
+    if (names.n > 0 || ext->twice || (ext->present && info->n_san == 0))
+        info->dns_names.partial = info->emails.partial = info->ips.partial = info->uris.partial = true;
     return rc;
 }
 
@@ -127,11 +133,16 @@ static int read_purposes(struct certinfo *info, const struct cert *cert)
 {
     struct der in = cert->ext[EXT_EXTENDED_KEY_USAGE].value, body, oid;
     char text[128];
-    if (!der_take(&in, DER_SEQUENCE, &body))
+    info->extended_key_usage.partial = cert->ext[EXT_EXTENDED_KEY_USAGE].twice;
+    if (!der_take(&in, DER_SEQUENCE, &body)) {
+        info->extended_key_usage.partial |= cert->ext[EXT_EXTENDED_KEY_USAGE].present;
         return 0;
+    }
     while (der_take(&body, DER_OID, &oid)) {
-        if (!der_oid_text(&oid, text, sizeof(text)))
+        if (!der_oid_text(&oid, text, sizeof(text))) {
+            info->extended_key_usage.partial = true;
             continue;
+        }
         const char *word = text;
         for (size_t i = 0; i < ARRAY_LEN(PURPOSES); i++)
             if (strcmp(PURPOSES[i].oid, text) == 0)
@@ -139,6 +150,7 @@ static int read_purposes(struct certinfo *info, const struct cert *cert)
         if (add_value(&info->extended_key_usage, strdup(word), text, strlen(text)) < 0)
             return ERR_NOMEM;
     }
+    info->extended_key_usage.partial |= body.n > 0 || in.n > 0;
     return 0;
 }
 

@@ -39,6 +39,7 @@ struct certvalues {
         size_t len;
     } * v;
     size_t n;
+    bool partial; /* some are missing: there were too many, or they cannot be read */
 };
 
 struct certinfo {

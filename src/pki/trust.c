@@ -62,6 +62,18 @@ const struct anchor *trust_holds(const struct trust *trust, const struct cert *c
     return NULL;
 }
 
+const char *trust_shared_name(const struct trust *one, const struct trust *other)
+{
+    for (size_t i = 0; i < one->n_by_subject; i++) {
+        const struct anchor *anchor = &one->anchor[one->by_subject[i]];
+        size_t first, n = trust_find(other, &anchor->cert.subject, &first);
+        for (size_t j = 0; j < n; j++)
+            if (!der_equal(&other->anchor[other->by_subject[first + j]].cert.spki, &anchor->cert.spki))
+                return anchor->name.text;
+    }
+    return NULL;
+}
+
 const struct certname_attr *trust_attribute(const struct certname *name, const char *label)
 {
     for (size_t i = 0; i < name->n; i++)

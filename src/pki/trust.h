@@ -58,6 +58,10 @@ const gnutls_x509_crt_t *trust_advertised_crts(const struct trust *trust, size_t
 /* The DER of the i-th configured CA, NULL when there are fewer. Borrowed. */
 const gnutls_datum_t *trust_anchor(const struct trust *trust, size_t i);
 
+/* A name that a CA of one and a CA of the other bear (they may be the same trust) with different keys; NULL
+ * when there is none. Borrowed from `one`. */
+const char *trust_shared_name(const struct trust *one, const struct trust *other);
+
 /* For /health and metrics: the earliest nextUpdate of the CRLs in use, 0 when there is none. */
 time_t trust_crl_next_update(const struct trust *trust);
 size_t trust_crl_count(const struct trust *trust);

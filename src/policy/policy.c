@@ -238,3 +238,33 @@ struct policy_decision policy_decide_in(const struct policy *policy, const struc
 {
     return decide(place_of(policy, location), peer);
 }
+
+static void lint_rules(const struct rules *rules, const struct conf_list *list, bool deny, const char *shared,
+                       struct diag *diag)
+{
+    for (size_t i = 0; i < rules->n; i++) {
+        const char *text = list->item[i].text;
+        if (deny && rule_names(&rules->rule[i], "fingerprint"))
+            diag_warning(
+                diag, list->item[i].src,
+                "rule \"%s\": whoever holds the certificate can give it another fingerprint without making "
+                "it "
+                "invalid; deny its key (spki:) or its number at its CA (\"issuer:CN=... & serial:...\")",
+                text);
+        if (shared && rule_names(&rules->rule[i], "issuer"))
+            diag_warning(diag, list->item[i].src,
+                         "rule \"%s\" compares names, and two trusted CAs are called %s: it cannot tell what "
+                         "they issue "
+                         "apart",
+                         text, shared);
+    }
+}
+
+void policy_lint(const struct policy *policy, const char *shared, struct diag *diag)
+{
+    for (size_t i = 0; i < policy->n; i++) {
+        const struct place *place = &policy->place[i];
+        lint_rules(&place->allow, &place->conf->allow, false, shared, diag);
+        lint_rules(&place->deny, &place->conf->deny, true, shared, diag);
+    }
+}

@@ -27,6 +27,12 @@
  * fingerprint, spki  SHA-256 of the certificate or of its SubjectPublicKeyInfo: hex (colons between
  *                    digits, any case) or base64, also after "sha256:" or, as curl writes it, "sha256//"
  *
+ * Issuer is the name of the CA that the certificate was verified with, and no more than a name: two trusted
+ * CAs of one name are one to it, and each trusted CA can issue to another one a certificate of any name.
+ * The fingerprint is that of all bytes, the signature too, and one certificate can bear several good
+ * signatures: whoever holds it can change its fingerprint. So in a deny rule it stops nobody who knows that;
+ * serial with issuer does, and spki.
+ *
  * A san rule matches when any name of its kind does. The common name is never taken for a host name.
  *
  * WILDCARDS, in names and in san rules but san.ip. `*` is any run of characters inside one value of an
@@ -52,10 +58,13 @@
  *
  * DOUBT falls to the side of refusal: allow rules are read as above, deny rules more widely. No allow rule
  * matches a value with a NUL, a text pattern and a value that is no string, a name of more than 64
- * attributes, an address with two @, a URI with a segment "." or "..". In a deny rule a wildcard takes a
- * NUL for a character; one that is all there is between two borders also stands for nothing, and a whole
- * value `*` for one that is no string; an RDN may have further attributes (as with "+*"); a second
- * attribute of a type does not help; the case of a mail address and the final dot of a host do not count;
+ * attributes, an alternative name that RFC 5280 does not take for one (an underscore or an address as a host
+ * name, a blank, an address without or with two @, a URI without scheme), a URI with a segment "." or "..",
+ * or any alternative name when some of them could not be read. Then every san rule of deny matches. In a deny
+ * rule a wildcard takes a NUL for a character; one that is all there is between two borders also stands for
+ * nothing, and a whole value `*` for one that is no string; an RDN may have further attributes (as with
+ * "+*"); a second attribute of a type does not help; the case of a mail address and the final dot of a host
+ * do not count;
  * ::ffff:192.0.2.1 is 192.0.2.1; and a name of more than 64 attributes matches.
  *
  * In a configuration file a rule with a backslash belongs in single quotes: double quotes interpret it. */
@@ -77,6 +86,10 @@ MUST_CHECK int policy_check_rule(const char *rule, struct err *err);
 MUST_CHECK int policy_new(const struct conf_location *location, size_t n, struct diag *diag,
                           struct policy **out);
 void policy_free(struct policy *policy);
+
+/* Warns of rules that hold less than they seem to. `shared` is a name that two trusted CAs bear, NULL when
+ * there is none. */
+void policy_lint(const struct policy *policy, const char *shared, struct diag *diag);
 
 enum policy_outcome {
     POLICY_ALLOW,

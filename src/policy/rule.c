@@ -253,3 +253,8 @@ bool rule_match(const struct rule *rule, const struct certinfo *info, enum readi
 {
     return rule->field->match(rule, info, reading);
 }
+
+bool rule_names(const struct rule *rule, const char *field)
+{
+    return strcmp(rule->field->name, field) == 0;
+}

@@ -34,4 +34,7 @@ void rule_done(struct rule *rule);
 
 bool rule_match(const struct rule *rule, const struct certinfo *info, enum reading reading);
 
+/* Whether it asks for that field. */
+bool rule_names(const struct rule *rule, const char *field);
+
 #endif

@@ -4,6 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pki/cert.h"
+
+/* Whether a rule need not look at the names themselves: where some are missing, an allow rule does not match
+ * and a deny rule does. */
+static bool settled(const struct certvalues *values, enum reading reading, bool *matches)
+{
+    *matches = values->partial && reading == READ_WIDE;
+    return values->partial;
+}
+
+/* A name that is none by RFC 5280 lets nobody in. */
+static bool counts(const struct certvalue *v, bool (*valid)(const struct der *), enum reading reading)
+{
+    return reading == READ_WIDE || valid(&(struct der){v->raw, v->len});
+}
+
 /* ---- names with wildcards ---- */
 
 /* Reads `len` bytes: `*`, `**`, `\` before a byte that is meant literally. */
@@ -75,11 +91,21 @@ void san_glob_done(struct rule *rule)
     glob_done(&rule->u.glob);
 }
 
+static bool is_host(const struct der *name)
+{
+    return cert_dns_valid(name, true);
+}
+
 bool san_dns_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
 {
+    bool matches;
+    if (settled(&info->dns_names, reading, &matches))
+        return matches;
     for (size_t i = 0; i < info->dns_names.n; i++) {
         const struct certvalue *v = &info->dns_names.v[i];
         size_t len = v->len;
+        if (!counts(v, is_host, reading))
+            continue;
         if (reading == READ_WIDE && len > 0 && v->raw[len - 1] == '.')
             len--;
         if (glob_match(&rule->u.glob, &HOST_ZONES, v->raw, len, reading))
@@ -146,8 +172,12 @@ static bool match_mailbox(const struct rule *rule, const struct certvalue *v, en
 
 bool san_email_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
 {
+    bool matches;
+    if (settled(&info->emails, reading, &matches))
+        return matches;
     for (size_t i = 0; i < info->emails.n; i++) {
-        if (match_mailbox(rule, &info->emails.v[i], reading))
+        const struct certvalue *v = &info->emails.v[i];
+        if (counts(v, cert_email_valid, reading) && match_mailbox(rule, v, reading))
             return true;
     }
     return false;
@@ -228,10 +258,14 @@ static bool has_dot_segment(const unsigned char *s, size_t len, const struct glo
 
 bool san_uri_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
 {
+    bool matches;
+    if (settled(&info->uris, reading, &matches))
+        return matches;
     for (size_t i = 0; i < info->uris.n; i++) {
         const struct certvalue *v = &info->uris.v[i];
         struct glob_zones zones = uri_zones((const char *)v->raw, v->len);
-        if (reading == READ_NARROW && has_dot_segment(v->raw, v->len, &zones))
+        if (!counts(v, cert_uri_valid, reading) ||
+            (reading == READ_NARROW && has_dot_segment(v->raw, v->len, &zones)))
             continue;
         if (glob_match(&rule->u.glob, &zones, v->raw, v->len, reading))
             return true;
@@ -303,6 +337,9 @@ static bool in_range(const unsigned char *range, unsigned bits, const unsigned c
 
 bool san_ip_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
 {
+    bool matches;
+    if (settled(&info->ips, reading, &matches))
+        return matches;
     for (size_t i = 0; i < info->ips.n; i++) {
         const struct certvalue *v = &info->ips.v[i];
         if (v->len == rule->u.ip.len && in_range(rule->u.ip.address, rule->u.ip.bits, v->raw))

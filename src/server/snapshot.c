@@ -132,8 +132,20 @@ out:
     return rc;
 }
 
+/* A location holds on every listener. */
+static const char *shared_name(const struct snapshot *snapshot)
+{
+    const char *name = NULL;
+    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+        for (size_t j = i; !name && j < snapshot->n_listeners; j++)
+            name = trust_shared_name(snapshot->listener[i].trust, snapshot->listener[j].trust);
+    }
+    return name;
+}
+
 void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *diag)
 {
+    policy_lint(snapshot->policy, shared_name(snapshot), diag);
     for (size_t i = 0; i < snapshot->n_listeners; i++)
         creds_lint(snapshot->listener[i].creds, snapshot->listener[i].conf, now, diag);
 }

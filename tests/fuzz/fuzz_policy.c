@@ -136,7 +136,7 @@ static void check_escaped(struct certinfo *info)
 static void set_value(struct certvalues *values, struct certvalue *v, unsigned char *raw, size_t len)
 {
     *v = (struct certvalue){.raw = raw, .len = len};
-    *values = (struct certvalues){v, 1};
+    *values = (struct certvalues){.v = v, .n = 1};
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

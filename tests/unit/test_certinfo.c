@@ -227,6 +227,96 @@ static void put_nul(struct mk_pair *pair)
     gnutls_free(der.data);
 }
 
+/* What is left out is said, so that rules can tell "not there" from "not read". */
+static struct certinfo *with_names(struct der names, bool twice)
+{
+    struct mk_pair pair = make_named();
+    gnutls_datum_t der;
+    struct cert cert;
+    const char *why;
+    struct certinfo *info = NULL;
+    struct err err;
+    ck_assert_int_eq(gnutls_x509_crt_export2(pair.crt, GNUTLS_X509_FMT_DER, &der), 0);
+    ck_assert(cert_parse(&der, &cert, &why));
+    cert.ext[EXT_SUBJECT_ALT_NAME] = (struct cert_ext){.present = true, .twice = twice, .value = names};
+    ck_assert_int_eq(certinfo_from_cert(&cert, &info, &err), 0);
+    gnutls_free(der.data);
+    mk_free(&pair);
+    return info;
+}
+
+static void partial_is(const struct certinfo *info, bool wanted)
+{
+    ck_assert_int_eq(info->dns_names.partial, wanted);
+    ck_assert_int_eq(info->emails.partial, wanted);
+    ck_assert_int_eq(info->ips.partial, wanted);
+    ck_assert_int_eq(info->uris.partial, wanted);
+}
+
+START_TEST(names_that_are_missing)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        bool twice, partial;
+        size_t dns;
+    } ROWS[] = {
+        {TEXT("\x30\x03\x82\x01"
+              "a"),
+         false, false, 1},
+        {TEXT("\x30\x03\x82\x01"
+              "a"),
+         true, true, 1},
+        {TEXT("\x30\x06\x82\x01"
+              "a\x02\x01"
+              "b"),
+         false, true, 1}, /* no GeneralName */
+        {TEXT("\x30\x06\x82\x01"
+              "a\x82\x05"
+              "b"),
+         false, true, 1}, /* cut */
+        {TEXT("\x30\x06\x82\x01"
+              "a\xa2\x01"
+              "b"),
+         false, true, 1}, /* constructed */
+        {TEXT("\x30\x00"), false, true, 0},
+        {TEXT("\x04\x03\x82\x01"
+              "a"),
+         false, true, 0},
+        {TEXT(""), false, true, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct certinfo *info =
+            with_names((struct der){(const unsigned char *)ROWS[i].bytes, ROWS[i].n}, ROWS[i].twice);
+        partial_is(info, ROWS[i].partial);
+        ck_assert_uint_eq(info->dns_names.n, ROWS[i].dns);
+        certinfo_free(info);
+    }
+    struct certinfo *info =
+        with_names((struct der){(const unsigned char *)"\x30\x05\x87\x03\0\0\0", 7}, false);
+    ck_assert(info->ips.partial && !info->dns_names.partial);
+    certinfo_free(info);
+}
+END_TEST
+
+START_TEST(names_that_are_too_many)
+{
+    enum { MOST = 4096, EACH = 3 };
+    static unsigned char bytes[4 + (MOST + 1) * EACH];
+    for (size_t n = MOST; n <= MOST + 1; n++) {
+        memcpy(bytes,
+               (unsigned char[]){0x30, 0x82, (unsigned char)(n * EACH >> 8), (unsigned char)(n * EACH)}, 4);
+        for (size_t i = 0; i < n; i++)
+            memcpy(bytes + 4 + i * EACH, "\x82\x01x", EACH);
+        struct certinfo *info = with_names((struct der){bytes, 4 + n * EACH}, false);
+        ck_assert_uint_eq(info->dns_names.n, MOST);
+        ck_assert_int_eq(info->dns_names.partial, n > MOST);
+        ck_assert(!info->emails.partial && !info->uris.partial && !info->ips.partial);
+        certinfo_free(info);
+    }
+}
+END_TEST
+
 START_TEST(facts_of_a_certificate)
 {
     struct mk_pair pair = make_named();
@@ -368,6 +458,8 @@ Suite *suite_certinfo(void)
     suite_add_tcase(suite, names);
     TCase *certs = tcase_create("certificates");
     tcase_add_test(certs, facts_of_a_certificate);
+    tcase_add_test(certs, names_that_are_missing);
+    tcase_add_test(certs, names_that_are_too_many);
     tcase_add_test(certs, fingerprints);
     tcase_add_test(certs, serial_without_the_octet_of_the_sign);
     tcase_add_test(certs, key_usage_words);

@@ -186,6 +186,9 @@ static void read_facts(struct facts *facts, const char *text)
             read_value(&facts->info.uris, facts->uri, word, false);
         else if (strcmp(key, "ip") == 0)
             read_value(&facts->info.ips, facts->ip, word, true);
+        else if (strcmp(key, "partial") == 0)
+            facts->info.dns_names.partial = facts->info.emails.partial = facts->info.uris.partial =
+                facts->info.ips.partial = true;
         else if (strcmp(key, "serial") == 0)
             facts->info.serial = word;
         else if (strcmp(key, "fp") == 0 || strcmp(key, "spki") == 0)
