@@ -1,5 +1,6 @@
 /* The extensions of a certificate. */
 #include "pki/cert_impl.h"
+#include "pki/policies.h"
 
 static const struct {
     unsigned char oid[10];
@@ -26,12 +27,11 @@ static const struct {
     {{0x2b, 6, 1, 5, 5, 7, 1, 24}, 8, EXT_TLS_FEATURE},
 };
 
-/* Understood when they are not critical, but not processed: a critical one must refuse (RFC 5280
+/* Understood when it is not critical, but not processed: a critical one must refuse (RFC 5280
  * section 4.2). */
 static bool processed(enum cert_ext_id id)
 {
-    return id != EXT_POLICY_CONSTRAINTS && id != EXT_POLICY_MAPPINGS &&
-           id != EXT_SUBJECT_DIRECTORY_ATTRIBUTES;
+    return id != EXT_SUBJECT_DIRECTORY_ATTRIBUTES;
 }
 
 static void parse_alt_names(struct cert *cert)
@@ -77,6 +77,12 @@ static void parse_alt_names(struct cert *cert)
     }
 }
 
+/* A number from 0, however large, in the shortest form. */
+static bool is_count(const struct der *v)
+{
+    return v->n > 0 && (v->p[0] & 0x80) == 0 && (v->n == 1 || v->p[0] != 0 || (v->p[1] & 0x80) != 0);
+}
+
 static void parse_basic_constraints(struct cert *cert)
 {
     struct der in = cert->ext[EXT_BASIC_CONSTRAINTS].value, body, v;
@@ -86,7 +92,7 @@ static void parse_basic_constraints(struct cert *cert)
     if (ok && der_next_is(&body, DER_BOOLEAN))
         ok = der_take(&body, DER_BOOLEAN, &v) && der_bool(&v, &ca);
     if (ok && body.n > 0) {
-        ok = der_take(&body, DER_INTEGER, &v) && body.n == 0 && (v.n > 0 && (v.p[0] & 0x80) == 0);
+        ok = der_take(&body, DER_INTEGER, &v) && body.n == 0 && is_count(&v);
         /* A limit too large for an int limits nothing that could be sent. */
         if (ok && der_uint(&v, &n) && n < 1000000)
             cert->path_len = (int)n;
@@ -204,7 +210,7 @@ static void parse_access(struct cert *cert, enum cert_ext_id id, const char *mal
 static void parse_policies(struct cert *cert)
 {
     struct der in, body, info, oid, v;
-    unsigned tag, n;
+    unsigned tag;
     if (cert->ext[EXT_CERTIFICATE_POLICIES].present) {
         in = cert->ext[EXT_CERTIFICATE_POLICIES].value;
         bool ok = der_take(&in, DER_SEQUENCE, &body) && in.n == 0 && body.n > 0;
@@ -217,12 +223,16 @@ static void parse_policies(struct cert *cert)
             cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the certificate policies are malformed",
                              "RFC 5280 section 4.2.1.4", NULL, 0);
     }
+    if (cert->ext[EXT_POLICY_MAPPINGS].present &&
+        !policies_mappings_valid(cert->ext[EXT_POLICY_MAPPINGS].value))
+        cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the policy mappings are malformed",
+                         "RFC 5280 section 4.2.1.5", NULL, CERT_NOT_OF_ANCHOR);
     if (cert->ext[EXT_POLICY_CONSTRAINTS].present) {
         in = cert->ext[EXT_POLICY_CONSTRAINTS].value;
         bool ok = der_take(&in, DER_SEQUENCE, &body) && in.n == 0 && body.n > 0;
         while (ok && body.n > 0)
             ok = der_any(&body, &tag, &v, NULL) && (tag == DER_CONTEXT(0) || tag == DER_CONTEXT(1)) &&
-                 der_uint(&v, &n);
+                 is_count(&v);
         if (!ok)
             cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the policy constraints are malformed",
                              "RFC 5280 section 4.2.1.11", NULL, 0);
@@ -232,7 +242,7 @@ static void parse_policies(struct cert *cert)
     }
     if (cert->ext[EXT_INHIBIT_ANY_POLICY].present) {
         in = cert->ext[EXT_INHIBIT_ANY_POLICY].value;
-        if (!der_take(&in, DER_INTEGER, &v) || in.n != 0 || !der_uint(&v, &n))
+        if (!der_take(&in, DER_INTEGER, &v) || in.n != 0 || !is_count(&v))
             cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "inhibitAnyPolicy is malformed",
                              "RFC 5280 section 4.2.1.14", NULL, 0);
         if (!cert->ext[EXT_INHIBIT_ANY_POLICY].critical)

@@ -258,6 +258,8 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
     peer->n_errors = found.n_errors;
     peer->warnings = found.warning;
     peer->n_warnings = found.n_warnings;
+    peer->policies = found.policies;
+    peer->n_policies = found.n_policies;
     peer->judge_again = judge->again;
     found = (struct findings){0};
     *out = peer;
@@ -315,6 +317,8 @@ size_t peer_bytes(const struct peer *peer)
                    findings_bytes(peer->warnings, peer->n_warnings);
     for (size_t i = 0; i < peer->n_chain; i++)
         bytes += certinfo_bytes(peer->chain[i]);
+    for (size_t i = 0; i < peer->n_policies; i++)
+        bytes += sizeof(char *) + strlen(peer->policies[i]) + 1;
     return bytes;
 }
 
@@ -332,7 +336,8 @@ void peer_unref(struct peer *peer)
     for (size_t i = 0; i < peer->n_chain; i++)
         certinfo_free(peer->chain[i]);
     free(peer->chain);
-    struct findings found = {peer->errors, peer->warnings, peer->n_errors, peer->n_warnings};
+    struct findings found = {peer->errors,     peer->warnings, peer->n_errors,
+                             peer->n_warnings, peer->policies, peer->n_policies};
     findings_done(&found);
     free(peer);
 }

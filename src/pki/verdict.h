@@ -27,6 +27,8 @@ struct verdict_finding {
 /* judge_again of a verdict that time does not change. */
 #define PEER_NEVER ((time_t)INT64_MAX)
 
+#define POLICY_ANY "2.5.29.32.0"
+
 enum verify_state { VERIFY_NONE, VERIFY_SUCCESS, VERIFY_FAILED };
 
 /* A peer that was judged: facts of its chain and the verdict. Immutable, refcounted, shared between
@@ -38,6 +40,11 @@ struct peer {
     size_t n_chain;
     struct verdict_finding *errors, *warnings;
     size_t n_errors, n_warnings;
+    /* Of a peer that was verified, the policies under which its path is valid (RFC 5280 section 6.1.6, with
+     * the initial set any-policy), as dotted decimals in the words of the trusted CA. POLICY_ANY among them:
+     * it is valid under each. */
+    char **policies;
+    size_t n_policies;
     time_t judged_at;
     time_t judge_again; /* from this second on the verdict may differ (expiry, start, CRL update), or
                            PEER_NEVER */

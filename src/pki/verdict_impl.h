@@ -4,6 +4,7 @@
 
 #include "pki/bounds.h"
 #include "pki/cert.h"
+#include "pki/policies.h"
 #include "pki/trust_impl.h"
 #include "pki/verdict.h"
 
@@ -19,6 +20,8 @@ struct path {
 struct findings {
     struct verdict_finding *error, *warning;
     size_t n_errors, n_warnings;
+    char **policies; /* of struct peer */
+    size_t n_policies;
 };
 
 /* A signature that was checked: that of the certificate sent at `below` by the key of `above`. */
@@ -106,6 +109,8 @@ void check_name_constraints(struct judge *judge, const struct path *path, unsign
 const char *name_constraints_problem(const struct cert *cert, bool *form_only);
 /* Whether they constrain a kind of name that GnuTLS does not know. */
 bool name_constraints_uncommon(const struct cert *cert);
+/* verdict_policy.c: the certificate policies of a path whose signatures hold. */
+void check_policies(struct judge *judge, const struct path *path);
 /* verdict_host.c: the host name that a server's certificate must bear. */
 void check_host(struct judge *judge, const struct cert *leaf, gnutls_x509_crt_t crt);
 /* verdict_crl.c: revocation of the certificates of a path whose issuers stand at depth `proven` or above. */

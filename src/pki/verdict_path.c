@@ -146,6 +146,8 @@ void check_path(struct judge *judge, const struct path *path, bool lone)
                  !constrained(judge, path);
     unsigned proven = usual ? ask_gnutls(judge, path) : check_signatures(judge, path);
     check_name_constraints(judge, path, proven);
+    if (proven == 0)
+        check_policies(judge, path);
     check_revocation(judge, path, proven);
     if (strict && !usual && judge->found->n_errors == 0 && gnutls_may_be_asked(judge, path))
         (void)ask_gnutls(judge, path);

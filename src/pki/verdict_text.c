@@ -80,6 +80,11 @@ static const struct {
     [VERDICT_UNSUPPORTED_CRITICAL_EXTENSION] =
         {"have it issued without the extension, or with it not critical",
          "have it issued without the extension, or with it not critical"},
+    [VERDICT_POLICY_MISSING] =
+        {"have it issued under a policy that its CAs share: openssl x509 -in FILE -noout -ext "
+         "certificatePolicies,policyConstraints,policyMappings shows them",
+         "have it issued under a policy that its CAs share: openssl x509 -in FILE -noout -ext "
+         "certificatePolicies,policyConstraints,policyMappings shows them"},
     [VERDICT_WEAK_KEY] = {"make a new key and have it certified: openssl genpkey -algorithm EC -pkeyopt "
                           "ec_paramgen_curve:P-256 -out client.key",
                           "make a new key and have it certified: openssl genpkey -algorithm EC -pkeyopt "
@@ -232,6 +237,9 @@ void findings_done(struct findings *found)
         finding_free(&found->error[i]);
     for (size_t i = 0; i < found->n_warnings; i++)
         finding_free(&found->warning[i]);
+    for (size_t i = 0; i < found->n_policies; i++)
+        free(found->policies[i]);
+    free(found->policies);
     free(found->error);
     free(found->warning);
     *found = (struct findings){0};

@@ -39,7 +39,8 @@ START_TEST(each_code_has_a_case)
         bool found = code == VERDICT_POLICY_DENIED || code == VERDICT_WRONG_HOST ||
                      code == VERDICT_WEB_RULE ||    /* of the policy, and of servers */
                      code == VERDICT_ANCHOR_FORM || /* no chain's, see test_verdict_form.c */
-                     code == VERDICT_PATH_REFUSED || code == VERDICT_DATE_FORM;
+                     code == VERDICT_PATH_REFUSED || code == VERDICT_POLICY_MISSING ||
+                     code == VERDICT_DATE_FORM;
         for (size_t i = 0; i < world.n_cases; i++)
             found = found || strstr(world.cases[i].errors, VERDICT_ROWS[code].code) != NULL ||
                     strstr(world.cases[i].warnings, VERDICT_ROWS[code].code) != NULL;

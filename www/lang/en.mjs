@@ -58,7 +58,7 @@ export default {
     key_usage: 'Key usage forbids it', expired: 'Expired', not_yet_valid: 'Not yet valid',
     name_constraint: 'Name not allowed to its CA', path_length: 'Too many CAs below a CA',
     chain_too_long: 'Chain too long', unsupported_critical_extension: 'Unknown critical extension',
-    weak_key: 'Weak key', weak_signature: 'Weak signature', crl_stale: 'Revocation list out of date',
+    policy_missing: 'Policy missing', weak_key: 'Weak key', weak_signature: 'Weak signature', crl_stale: 'Revocation list out of date',
     crl_missing: 'Revocation list missing', path_refused: 'Path refused', expires_soon: 'Expires soon',
     crl_expires_soon: 'Revocation list ends soon', chain_unordered: 'Chain out of order',
     ca_as_leaf: 'A CA, used as a client', key_usage_form: 'Key usage of a CA', old_version: 'Old version',

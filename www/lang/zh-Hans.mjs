@@ -51,7 +51,7 @@ export default {
     issuer_unknown: '颁发者未知', signature_invalid: '签名无效', ca_not_a_ca: '颁发者不是 CA',
     wrong_purpose: '用途不符', key_usage: '密钥用法不允许', expired: '已过期', not_yet_valid: '尚未生效',
     name_constraint: '名称超出 CA 的权限', path_length: 'CA 之下的层级过多', chain_too_long: '证书链过长',
-    unsupported_critical_extension: '未知的关键扩展', weak_key: '密钥太弱', weak_signature: '签名太弱',
+    unsupported_critical_extension: '未知的关键扩展', policy_missing: '缺少证书策略', weak_key: '密钥太弱', weak_signature: '签名太弱',
     crl_stale: '吊销列表已过时', crl_missing: '缺少吊销列表', path_refused: '路径被拒绝',
     expires_soon: '即将过期', crl_expires_soon: '吊销列表即将过时', chain_unordered: '证书链顺序有误',
     ca_as_leaf: 'CA 证书用作客户端证书', key_usage_form: '含 CA 的密钥用途', old_version: '版本过旧', key_identifier: '密钥标识符异常',
