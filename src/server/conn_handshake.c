@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "report/metrics.h"
 #include "server/conn_impl.h"
@@ -195,6 +196,9 @@ int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigne
         server_handshake_talks(conn->server, conn);
     record_message(conn->record, incoming ? RECORD_CLIENT : RECORD_SERVER, type, message->data, message->size,
                    clock_mono_us());
+    bool dear = type == GNUTLS_HANDSHAKE_CLIENT_HELLO || type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT;
+    if (incoming && dear && !memory_spare(MEMORY_FOR_HANDSHAKE))
+        return GNUTLS_E_MEMORY_ERROR; /* the libraries would not get over it */
     int rc = 0;
     if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO && !conn->established)
         rc = check_hello(conn, session, message);

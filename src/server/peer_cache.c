@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "pki/chain.h"
 
 enum { BUCKETS = 256, WAYS = 4, KEY = CHAIN_DIGEST };
 /* Most bytes of a verdict that is kept, 16 MiB in all; an ordinary one has 4 KiB. Of longer ones a stranger
  * could make it keep hundreds of megabytes. */
 enum { PEER_BYTES = 16 * 1024 };
+/* Seconds after which what may be a failure of ours is looked at again. */
+enum { DOUBT = 10 };
 
 /* Set-associative: a chain has WAYS places, chosen by its hash; the one that was used longest ago gives way.
  * An attacker who fills it costs others a judgement, no more. */
@@ -81,6 +84,20 @@ static void store(struct peer_cache *cache, const unsigned char key[static KEY],
     peer_unref(old);
 }
 
+/* A computation that failed for want of memory looks like one that came to nothing: the libraries do not tell
+ * them apart. No honest client has such a chain, and whoever has one can make as many of them as he likes, so
+ * that remembering it saves nothing. */
+static bool is_doubtful(const struct peer *peer)
+{
+    for (size_t i = 0; i < peer->n_errors; i++) {
+        enum verdict_code code = peer->errors[i].code;
+        if (code == VERDICT_SIGNATURE_INVALID || code == VERDICT_MALFORMED_CERTIFICATE ||
+            code == VERDICT_PATH_REFUSED)
+            return true;
+    }
+    return false;
+}
+
 int peer_cache_judge(struct peer_cache *cache, const struct verdict_question *question, struct peer **out,
                      struct err *err)
 {
@@ -95,8 +112,18 @@ int peer_cache_judge(struct peer_cache *cache, const struct verdict_question *qu
             return 0;
         }
     }
-    int rc = verdict_judge(question, out, err);
-    if (rc == 0 && cacheable && peer_bytes(*out) <= PEER_BYTES)
-        store(cache, key, *out);
-    return rc;
+    struct peer *peer = NULL;
+    if (question->n_chain > 0 && !memory_spare(MEMORY_FOR_HANDSHAKE))
+        return err_nomem(err);
+    int rc = verdict_judge(question, &peer, err);
+    if (rc != 0)
+        return rc;
+    if (is_doubtful(peer)) {
+        if (peer->judge_again > question->at + DOUBT)
+            peer->judge_again = question->at + DOUBT;
+    } else if (cacheable && peer_bytes(peer) <= PEER_BYTES) {
+        store(cache, key, peer);
+    }
+    *out = peer;
+    return 0;
 }

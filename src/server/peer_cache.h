@@ -1,6 +1,7 @@
 /* Chains that were judged under one trust, so that a client that comes back is not judged afresh on every
  * connection. The key is the SHA-256 of the whole chain; an entry is good until its judge_again. Only
- * verdicts are kept: the proof that the peer holds the key is made in each handshake. Bounded; thread-safe.
+ * verdicts are kept: the proof that the peer holds the key is made in each handshake. A
+ * refusal that a shortage of memory may have caused is not kept. Bounded; thread-safe.
  */
 #ifndef MTLSD_SERVER_PEER_CACHE_H
 #define MTLSD_SERVER_PEER_CACHE_H

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/peer_cache.h"
 #include "suites.h"
 #include "verdict_fixture.h"
 
@@ -30,6 +31,48 @@ START_TEST(each_case_causes_its_code_and_nothing_else)
     }
     trust_unref(trust[0]);
     trust_unref(trust[1]);
+}
+END_TEST
+
+/* What a failure of ours may have caused is looked at again; all else is remembered. */
+START_TEST(a_doubtful_verdict_is_not_kept)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    struct peer_cache *cache = peer_cache_new();
+    size_t n_doubtful = 0, n_kept = 0;
+    for (size_t i = 0; i < world.n_cases; i++) {
+        const struct mk_case *c = &world.cases[i];
+        bool doubtful = strstr(c->errors, "signature_invalid") || strstr(c->errors, "malformed_certificate");
+        gnutls_datum_t der[MK_MAX_CHAIN];
+        struct peer *first = NULL, *second = NULL;
+        struct err err = {0};
+        if (c->with_crl || c->n_chain == 0 || c->n_chain > CHAIN_MAX_CERTS)
+            continue;
+        for (size_t k = 0; k < c->n_chain; k++)
+            der[k] = mk_der(c->chain[k]);
+        struct verdict_question question = {.trust = trust,
+                                            .chain = der,
+                                            .n_chain = (unsigned)c->n_chain,
+                                            .at = NOW,
+                                            .purpose = PURPOSE_CLIENT};
+        ck_assert_int_eq(peer_cache_judge(cache, &question, &first, &err), 0);
+        ck_assert_int_eq(peer_cache_judge(cache, &question, &second, &err), 0);
+        if (doubtful) {
+            ck_assert_msg(first != second, "%s is kept", c->name);
+            ck_assert_msg(first->judge_again <= NOW + 10, "%s: not judged again", c->name);
+            n_doubtful++;
+        } else if (first == second) {
+            n_kept++;
+        }
+        peer_unref(first);
+        peer_unref(second);
+        for (size_t k = 0; k < c->n_chain; k++)
+            gnutls_free(der[k].data);
+    }
+    ck_assert_uint_ge(n_doubtful, 1);
+    ck_assert_uint_ge(n_kept, 5);
+    peer_cache_free(cache);
+    trust_unref(trust);
 }
 END_TEST
 
@@ -638,6 +681,7 @@ Suite *suite_verdict(void)
     tcase_add_unchecked_fixture(tcase, verdict_world_init, verdict_world_done);
     tcase_add_test(tcase, each_case_causes_its_code_and_nothing_else);
     tcase_add_test(tcase, each_code_has_a_case);
+    tcase_add_test(tcase, a_doubtful_verdict_is_not_kept);
     tcase_add_test(tcase, ten_reasons_at_once);
     tcase_add_test(tcase, alerts);
     tcase_add_test(tcase, words_of_the_reasons);
