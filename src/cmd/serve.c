@@ -141,7 +141,7 @@ static void tell_of_log(const struct life *life, const char *option, const struc
     if (diag->errors == before)
         diag_error(diag, log->src, "%s: %s%s", option, err->text,
                    fenced ? "; the sandbox holds the folders that were there at the start, not one that was "
-                            "made anew: restart"
+                            "made anew or that a link was turned to: restart"
                           : "");
 }
 
@@ -189,8 +189,10 @@ static void explain(const struct life *life)
 {
     struct diag silent = {0}, diag = {.emit = log_finding};
     struct conf *conf = NULL;
-    if (conf_load(life->conf_file, &silent, &conf) != 0)
+    if (conf_load(life->conf_file, &silent, &conf) != 0) {
+        sandbox_explain_file(life->sandbox, life->conf_file, &diag);
         return;
+    }
     sandbox_explain(life->sandbox, conf, &diag);
     (void)!privileges_check(&life->privileges, conf, &diag); /* what it could not do is among the findings */
     conf_free(conf);
@@ -202,13 +204,19 @@ static void say_ready(const struct life *life, const char *status)
                 (unsigned long long)server_generation(life->server));
 }
 
+static int admit(void *cls, const struct conf *conf, struct diag *diag)
+{
+    const struct life *life = cls;
+    return sandbox_admit(life->sandbox, conf, diag);
+}
+
 /* True when a watched file changed while the reload was under way: it may have been read before. */
 static bool reload(struct life *life)
 {
     struct diag diag = {.emit = log_finding};
     /* Type=notify-reload waits for the stamp; a reload of large files gets the watchdog's whole time. */
     notify_send("RELOADING=1\nMONOTONIC_USEC=%llu\nWATCHDOG=1", (unsigned long long)clock_mono_us());
-    if (server_reload(life->server, &diag) != 0) {
+    if (server_reload(life->server, admit, life, &diag) != 0) {
         explain(life);
         log_error("the reload failed with %u error%s: the old configuration keeps serving", diag.errors,
                   diag.errors == 1 ? "" : "s");

@@ -12,79 +12,20 @@
 #include "config/conf_paths.h"
 #include "os/fence.h"
 #include "os/filter.h"
+#include "os/openings.h"
 #include "os/privileges.h"
-
-struct opening {
-    char *path;
-    enum fence_use use;
-};
 
 struct sandbox {
     bool fenced;
-    struct opening *opening;
-    size_t n, room;
+    struct openings openings;
 };
-
-static int let_in(struct sandbox *sandbox, const char *path, enum fence_use use, struct err *err)
-{
-    if (sandbox->n == sandbox->room) {
-        size_t room = sandbox->room ? 2 * sandbox->room : 16;
-        struct opening *opening = realloc(sandbox->opening, room * sizeof *opening);
-        if (!opening)
-            return err_nomem(err);
-        sandbox->opening = opening;
-        sandbox->room = room;
-    }
-    /* As it really is: that is what the kernel keeps to, and later paths are compared with. */
-    char *real = realpath(path, NULL), *copy = real ? real : strdup(path);
-    if (!copy)
-        return err_nomem(err);
-    sandbox->opening[sandbox->n++] = (struct opening){copy, use};
-    return 0;
-}
-
-/* The folder of a file: one that is replaced by renaming is another file, and only a folder outlives that.
- * The root folder would be everything: there it is the file alone. */
-static int let_folder_in(struct sandbox *sandbox, const char *file, enum fence_use use, struct err *err)
-{
-    const char *slash = strrchr(file, '/');
-    if (slash == file)
-        return let_in(sandbox, file, use, err);
-    char *folder = slash ? strndup(file, (size_t)(slash - file)) : strdup(".");
-    int rc = folder ? let_in(sandbox, folder, use, err) : err_nomem(err);
-    free(folder);
-    return rc;
-}
-
-struct collecting {
-    struct sandbox *sandbox;
-    struct err *err;
-};
-
-static int collect(void *cls, const struct option *option, const struct conf_text *path)
-{
-    const struct collecting *to = cls;
-    unsigned flags = option ? option->flags : 0;
-    bool folder = flags & OPTION_FOLDER, written = flags & OPTION_WRITTEN;
-    if (folder)
-        return let_in(to->sandbox, path->text, written ? FENCE_ALL : FENCE_READ, to->err);
-    if (written)
-        return let_folder_in(to->sandbox, path->text, FENCE_LOG, to->err);
-    int rc = let_folder_in(to->sandbox, path->text, FENCE_READ, to->err);
-    /* A link to a file elsewhere, as certbot makes them: also there. */
-    char *real = realpath(path->text, NULL);
-    if (rc == 0 && real)
-        rc = let_folder_in(to->sandbox, real, FENCE_READ, to->err);
-    free(real);
-    return rc;
-}
 
 static int put_fence(struct sandbox *sandbox, enum fence_around around, struct err *err)
 {
     struct fence *fence = NULL;
     int rc = fence_new(fence_version(), around, &fence, err);
-    for (size_t i = 0; rc == 0 && around == FENCE_EVERYTHING && i < sandbox->n; i++)
-        rc = fence_open(fence, sandbox->opening[i].path, sandbox->opening[i].use, err);
+    for (size_t i = 0; rc == 0 && around == FENCE_EVERYTHING && i < sandbox->openings.n; i++)
+        rc = fence_open(fence, sandbox->openings.item[i].path, sandbox->openings.item[i].use, err);
     if (rc == 0)
         rc = fence_close(fence, err);
     sandbox->fenced = rc == 0 && around == FENCE_EVERYTHING;
@@ -143,11 +84,7 @@ int sandbox_enter(const struct conf *conf, struct sandbox **out, struct err *err
     struct sandbox *sandbox = calloc(1, sizeof *sandbox);
     if (!sandbox)
         return err_nomem(err);
-    struct collecting to = {sandbox, err};
-    /* Whoever is out of descriptors keeps one in reserve that way (shed.c). */
-    int rc = let_in(sandbox, "/dev/null", FENCE_ALL, err);
-    if (rc == 0)
-        rc = conf_paths(conf, collect, &to);
+    int rc = openings_collect(conf, &sandbox->openings, err);
 #ifdef MTLSD_INSTRUMENTED
     /* Sanitizers trace their own threads, read /proc and run a symbolizer; coverage is written at the end. */
     const bool possible = false;
@@ -169,9 +106,7 @@ void sandbox_free(struct sandbox *sandbox)
 {
     if (!sandbox)
         return;
-    for (size_t i = 0; i < sandbox->n; i++)
-        free(sandbox->opening[i].path);
-    free(sandbox->opening);
+    openings_done(&sandbox->openings);
     free(sandbox);
 }
 
@@ -180,47 +115,26 @@ bool sandbox_is_fenced(const struct sandbox *sandbox)
     return sandbox->fenced;
 }
 
-static bool is_beneath(const char *path, const char *folder)
-{
-    size_t n = strlen(folder);
-    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
-/* Where a file really is, or, when it is not there yet, where its folder is; NULL: that cannot be told. */
-static char *real_place(const char *path)
-{
-    char *real = realpath(path, NULL);
-    const char *slash = strrchr(path, '/');
-    char *folder = real ? NULL : slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    if (folder)
-        real = realpath(folder, NULL);
-    free(folder);
-    return real;
-}
-
 struct explaining {
     const struct sandbox *sandbox;
     struct diag *diag;
 };
 
+static void say_outside(const struct explaining *to, const struct option *option,
+                        const struct conf_text *path)
+{
+    diag_error(to->diag, path->src,
+               "%s%s%s lies in none of the folders that the sandbox opened at the start, or in one of that "
+               "name that was made anew: restart, or move the %s",
+               option ? option->name : "", option ? ": " : "", path->text,
+               option && (option->flags & OPTION_FOLDER) ? "folder" : "file");
+}
+
 static int explain(void *cls, const struct option *option, const struct conf_text *path)
 {
     const struct explaining *to = cls;
-    bool written = option && (option->flags & OPTION_WRITTEN);
-    char *place = real_place(path->text);
-    bool in = !place;
-    for (size_t i = 0; !in && i < to->sandbox->n; i++) {
-        const struct opening *opening = &to->sandbox->opening[i];
-        bool fits = opening->use == FENCE_ALL || opening->use == (written ? FENCE_LOG : FENCE_READ);
-        in = fits && is_beneath(place, opening->path);
-    }
-    free(place);
-    if (in)
-        return 0;
-    diag_error(
-        to->diag, path->src,
-        "%s%s%s lies in none of the folders that the sandbox opened at the start: restart, or move the file",
-        option ? option->name : "", option ? ": " : "", path->text);
+    if (!openings_have(&to->sandbox->openings, option, path->text))
+        say_outside(to, option, path);
     return 0;
 }
 
@@ -231,6 +145,30 @@ void sandbox_explain(const struct sandbox *sandbox, const struct conf *conf, str
         (void)conf_paths(conf, explain, &to);
 }
 
+void sandbox_explain_file(const struct sandbox *sandbox, const char *conf_file, struct diag *diag)
+{
+    struct explaining to = {sandbox, diag};
+    const struct conf_text path = {.text = (char *)(uintptr_t)conf_file, .src = {.file = conf_file}};
+    if (sandbox->fenced)
+        (void)explain(&to, NULL, &path);
+}
+
+static int admit(void *cls, const struct option *option, const struct conf_text *path)
+{
+    const unsigned flags = option ? option->flags : 0;
+    bool served = (flags & OPTION_FOLDER) && !(flags & OPTION_WRITTEN);
+    return served ? explain(cls, option, path) : 0;
+}
+
+int sandbox_admit(const struct sandbox *sandbox, const struct conf *conf, struct diag *diag)
+{
+    struct explaining to = {sandbox, diag};
+    unsigned before = diag->errors;
+    if (sandbox->fenced)
+        (void)conf_paths(conf, admit, &to);
+    return diag->errors == before ? 0 : ERR_DENIED;
+}
+
 struct linting {
     const struct conf *conf;
     struct diag *diag;
@@ -238,22 +176,6 @@ struct linting {
     const char *name, *folder;       /* that is opened for it */
     bool told;                       /* of a wide folder that is read */
 };
-
-/* A folder of many things besides this server's. */
-static bool is_wide(const char *folder)
-{
-    static const char *const WIDE[] = {"", "/", "/etc", "/home", "/root", "/usr", "/var", "/tmp"};
-    for (size_t i = 0; i < ARRAY_LEN(WIDE); i++) {
-        if (strcmp(folder, WIDE[i]) == 0)
-            return true;
-    }
-    const char *home = getenv("HOME");
-    char *real = home ? realpath(home, NULL) : NULL;
-    bool is_home = (real && strcmp(folder, real) == 0) ||
-                   (strncmp(folder, "/home/", 6) == 0 && !strchr(folder + 6, '/'));
-    free(real);
-    return is_home;
-}
 
 static bool is_written(const struct option *option)
 {
@@ -278,8 +200,8 @@ static char *opened_folder(const struct option *option, const struct conf_text *
 static int lint_neighbour(void *cls, const struct option *option, const struct conf_text *path)
 {
     struct linting *to = cls;
-    char *place = is_written(option) ? NULL : real_place(path->text);
-    bool beneath = place && is_beneath(place, to->folder);
+    char *place = is_written(option) ? NULL : openings_place(path->text);
+    bool beneath = place && openings_beneath(place, to->folder);
     free(place);
     if (beneath)
         diag_warning(
@@ -294,7 +216,7 @@ static int lint_path(void *cls, const struct option *option, const struct conf_t
 {
     struct linting *to = cls;
     char *folder = opened_folder(option, path);
-    bool wide = folder && is_wide(folder), written = is_written(option);
+    bool wide = folder && openings_wide(folder), written = is_written(option);
     if (wide && (written || !to->told))
         diag_warning(to->diag, path->src,
                      "%s%sthe sandbox leaves all of %s %s, because of %s: use a folder that has "

@@ -1,5 +1,6 @@
 /* The sandbox: after the start the process keeps what serving needs and nothing else. Of the files those
- * beneath the configured ones' folders (fence.h), of the system calls a list (filter.h), no capabilities. */
+ * beneath the configured ones' folders (openings.h, fence.h), of the system calls a list (filter.h), no
+ * capabilities. */
 #ifndef MTLSD_OS_SANDBOX_H
 #define MTLSD_OS_SANDBOX_H
 
@@ -22,7 +23,14 @@ bool sandbox_is_fenced(const struct sandbox *sandbox);
  * configuration, and of a folder such as /etc or a home, which the sandbox would open as a whole. */
 void sandbox_lint(const struct conf *conf, struct diag *diag);
 
+/* Before a new configuration is taken: the folders that it serves from are opened file by file, when somebody
+ * asks for one; that they lie in the sandbox is looked at here. 0, or ERR_DENIED with what is wrong in
+ * `diag`. */
+MUST_CHECK int sandbox_admit(const struct sandbox *sandbox, const struct conf *conf, struct diag *diag);
+
 /* After a reload that failed: says which paths of the new configuration lie outside of the sandbox. */
 void sandbox_explain(const struct sandbox *sandbox, const struct conf *conf, struct diag *diag);
+/* The same of the configuration itself, which could not be read. */
+void sandbox_explain_file(const struct sandbox *sandbox, const char *conf_file, struct diag *diag);
 
 #endif

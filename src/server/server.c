@@ -364,15 +364,19 @@ static void on_reload_finding(void *cls, enum diag_severity severity, struct src
 }
 
 /* Everything that can fail: nothing of it is seen from outside, and it is all undone when it does. */
-static int prepare(struct server *server, struct snapshot **out, struct diag *diag)
+static int prepare(struct server *server, server_admit_fn *admit, void *cls, struct snapshot **out,
+                   struct diag *diag)
 {
     struct snapshot *snapshot = NULL;
     int rc = snapshot_build(server->conf_file, &server->tickets, diag, &snapshot);
     if (rc != 0)
         return rc;
     size_t had = server->listeners.n;
-    conf_warn_restart(server->started_with, snapshot->conf, diag);
-    rc = listeners_bind(&server->listeners, server, snapshot->conf, NULL, diag);
+    rc = admit(cls, snapshot->conf, diag);
+    if (rc == 0)
+        conf_warn_restart(server->started_with, snapshot->conf, diag);
+    if (rc == 0)
+        rc = listeners_bind(&server->listeners, server, snapshot->conf, NULL, diag);
     if (rc == 0)
         rc = listeners_start(&server->listeners, had, snapshot->conf, diag);
     if (rc == 0)
@@ -396,12 +400,12 @@ static void end_unasked(struct server *server)
     }
 }
 
-int server_reload(struct server *server, struct diag *diag)
+int server_reload(struct server *server, server_admit_fn *admit, void *cls, struct diag *diag)
 {
     struct reload_sink sink = {.to = diag, .server = server};
     struct diag inner = {.emit = on_reload_finding, .cls = &sink};
     struct snapshot *snapshot = NULL;
-    int rc = prepare(server, &snapshot, &inner);
+    int rc = prepare(server, admit, cls, &snapshot, &inner);
     if (rc != 0 && !sink.have)
         diag_error(&inner, (struct src){.file = server->conf_file}, "out of memory");
     if (rc == 0) {

@@ -23,9 +23,12 @@ bool server_turns(struct server *server);
 /* Stops what still runs and frees all. */
 void server_free(struct server *server);
 
-/* Builds a new snapshot from the same file and swaps it in; listeners are opened and closed as it says. On
- * any failure the old one keeps serving and `diag` says why. */
-MUST_CHECK int server_reload(struct server *server, struct diag *diag);
+/* Whether a configuration that was read may be taken: what the server itself cannot know. */
+typedef int server_admit_fn(void *cls, const struct conf *conf, struct diag *diag);
+
+/* Builds a new snapshot from the same file and, when `admit` has nothing against it, swaps it in; listeners
+ * are opened and closed as it says. On any failure the old one keeps serving and `diag` says why. */
+MUST_CHECK int server_reload(struct server *server, server_admit_fn *admit, void *cls, struct diag *diag);
 
 /* Stops accepting and lets connections end: those at once that have been idle for a second, others after
  * their next response. Returns when none is left or after the configuration's drain_timeout. */

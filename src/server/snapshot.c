@@ -57,6 +57,13 @@ static int open_root(const struct conf *conf, struct diag *diag, int *out)
                    strerror(errno));
         return errno == EACCES ? ERR_DENIED : ERR_NOTFOUND;
     }
+    /* Nothing is opened in it before somebody asks for a file. */
+    if (faccessat(fd, ".", X_OK, AT_EACCESS) != 0) {
+        diag_error(diag, root->src, "document_root: no file in %s can be opened: %s: chmod o+x %s",
+                   root->text, strerror(errno), root->text);
+        close(fd);
+        return ERR_DENIED;
+    }
     *out = fd;
     return 0;
 }
