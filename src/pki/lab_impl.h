@@ -1,8 +1,9 @@
 /* Between the parts of the lab: the cast (lab.c), what is done in one that is there (lab_more.c), issuing
- * (lab_issue.c, lab_crl.c), files (lab_files.c) and texts (lab_text.c). */
+ * (lab_issue.c, lab_key.c, lab_crl.c), files (lab_files.c) and texts (lab_text.c). */
 #ifndef MTLSD_PKI_LAB_IMPL_H
 #define MTLSD_PKI_LAB_IMPL_H
 
+#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <sys/types.h>
 
@@ -48,6 +49,15 @@ extern const size_t LAB_CLIENT_COUNT;
 struct lab_name {
     const char *cn, *o, *email; /* email: a subject alternative name, NULL: none */
 };
+
+/* Fills an initialized key: RSA of 1024 bits when it is to be weak, else of `kind`. GnuTLS's codes, as the
+ * next. */
+MUST_CHECK int lab_new_key(gnutls_x509_privkey_t *key, enum lab_key kind, bool weak);
+/* GnuTLS writes an EC key's number as an INTEGER's octets: 33 when its first bit is set, fewer when it begins
+ * with zeros. RFC 5915 section 3 has 32 for P-256, and others refuse anything else. A key is written as it
+ * was read: this one is read again from the right bytes, and all forms of it are right then. Others stay as
+ * they are. */
+MUST_CHECK int lab_exact_key(gnutls_x509_privkey_t *key);
 
 /* Issuing. Each: 0, or ERR_CRYPTO with GnuTLS's words. */
 MUST_CHECK int lab_issue_ca(struct lab_pair *out, const struct lab_name *name, const struct lab_pair *issuer,

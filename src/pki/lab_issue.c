@@ -23,22 +23,6 @@ void lab_pair_done(struct lab_pair *pair)
     memset(pair, 0, sizeof *pair);
 }
 
-static int generate(gnutls_x509_privkey_t key, enum lab_key kind, bool weak)
-{
-    if (weak)
-        return gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, WEAK_BITS, 0);
-    switch (kind) {
-    case LAB_KEY_RSA:
-        return gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, RSA_BITS, 0);
-    case LAB_KEY_ED25519:
-        return gnutls_x509_privkey_generate(key, GNUTLS_PK_EDDSA_ED25519, 0, 0);
-    case LAB_KEY_ECDSA:
-        break;
-    }
-    return gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
-                                        GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
-}
-
 static int set_serial(gnutls_x509_crt_t crt)
 {
     unsigned char serial[SERIAL];
@@ -68,7 +52,7 @@ static int begin(struct lab_pair *pair, const struct lab_name *name, enum lab_ke
     if (rc >= 0 && !pair->key) {
         rc = gnutls_x509_privkey_init(&pair->key);
         if (rc >= 0)
-            rc = generate(pair->key, kind, weak);
+            rc = lab_new_key(&pair->key, kind, weak);
     }
     if (rc >= 0)
         rc = gnutls_x509_crt_set_key(pair->crt, pair->key);

@@ -359,6 +359,82 @@ START_TEST(files)
 }
 END_TEST
 
+static void datum_of(const char *hex, unsigned char room[static 33], gnutls_datum_t *out)
+{
+    const gnutls_datum_t text = {(unsigned char *)(uintptr_t)hex, (unsigned)strlen(hex)};
+    size_t n = 33;
+    ck_assert_int_eq(gnutls_hex_decode(&text, room, &n), 0);
+    *out = (gnutls_datum_t){room, (unsigned)n};
+}
+
+/* What each form says: the number has 32 octets, and is the key's. */
+static void expect_octets(const unsigned char *der, size_t n, const unsigned char *number)
+{
+    static const unsigned char HEAD[] = {0x30, 0x77, 0x02, 0x01, 0x01, 0x04, 0x20};
+    const unsigned char *at = memmem(der, n, HEAD, sizeof HEAD);
+    ck_assert_ptr_nonnull(at);
+    ck_assert_uint_eq((size_t)(der + n - at), 121);
+    if (number)
+        ck_assert_mem_eq(at + sizeof HEAD, number, 32);
+}
+
+static void expect_exact(gnutls_x509_privkey_t key, const unsigned char *number)
+{
+    gnutls_datum_t sec1 = {0}, pkcs8 = {0}, sealed = {0};
+    gnutls_x509_privkey_t opened;
+    ck_assert_int_ge(gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_DER, &sec1), 0);
+    expect_octets(sec1.data, sec1.size, number);
+    ck_assert_int_ge(
+        gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_DER, NULL, GNUTLS_PKCS_PLAIN, &pkcs8), 0);
+    expect_octets(pkcs8.data, pkcs8.size, number);
+    /* As in a PKCS#12 file. */
+    ck_assert_int_ge(
+        gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_DER, "x", GNUTLS_PKCS_PBES2_AES_256, &sealed),
+        0);
+    ck_assert_int_ge(gnutls_x509_privkey_init(&opened), 0);
+    ck_assert_int_ge(gnutls_x509_privkey_import_pkcs8(opened, &sealed, GNUTLS_X509_FMT_DER, "x", 0), 0);
+    gnutls_free(sec1.data);
+    ck_assert_int_ge(gnutls_x509_privkey_export2(opened, GNUTLS_X509_FMT_DER, &sec1), 0);
+    expect_octets(sec1.data, sec1.size, number);
+    ck_assert_int_ge(gnutls_x509_privkey_verify_params(key), 0);
+    gnutls_x509_privkey_deinit(opened);
+    gnutls_free(sec1.data);
+    gnutls_free(pkcs8.data);
+    gnutls_free(sealed.data);
+}
+
+/* The smallest key and the largest: SEC 2 section 2.4.2 has the points. */
+START_TEST(exact_keys)
+{
+    static const char X[] = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+                      Y[] = "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
+                      MINUS_Y[] = "b01cbd1c01e58065711814b583f061e9d431cca994cea1313449bf97c840ae0a",
+                      LARGEST[] = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550";
+    unsigned char x[33], y[33], k[33], one[32] = {0};
+    one[31] = 1;
+    for (int largest = 0; largest < 2; largest++) {
+        gnutls_datum_t dx, dy, dk;
+        gnutls_x509_privkey_t key;
+        datum_of(X, x, &dx);
+        datum_of(largest ? MINUS_Y : Y, y, &dy);
+        datum_of(largest ? LARGEST : "01", k, &dk);
+        ck_assert_int_ge(gnutls_x509_privkey_init(&key), 0);
+        ck_assert_int_ge(gnutls_x509_privkey_import_ecc_raw(key, GNUTLS_ECC_CURVE_SECP256R1, &dx, &dy, &dk),
+                         0);
+        ck_assert_int_ge(lab_exact_key(&key), 0);
+        expect_exact(key, largest ? k : one);
+        gnutls_x509_privkey_deinit(key);
+    }
+    for (int i = 0; i < 32; i++) { /* half of them would have 33 octets */
+        gnutls_x509_privkey_t key;
+        ck_assert_int_ge(gnutls_x509_privkey_init(&key), 0);
+        ck_assert_int_ge(lab_new_key(&key, LAB_KEY_ECDSA, false), 0);
+        expect_exact(key, NULL);
+        gnutls_x509_privkey_deinit(key);
+    }
+}
+END_TEST
+
 Suite *suite_lab(void)
 {
     Suite *suite = suite_create("lab");
@@ -367,6 +443,7 @@ Suite *suite_lab(void)
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_set_timeout(tcase, 120); /* keys and PKCS#12 are slow under sanitizers */
     tcase_add_loop_test(tcase, each_client_is_what_it_should_be, LAB_KEY_ECDSA, LAB_KEY_ED25519 + 1);
+    tcase_add_test(tcase, exact_keys);
     tcase_add_test(tcase, files);
     tcase_add_loop_test(tcase, never_overwrites, 0, 5);
     tcase_add_test(tcase, force_makes_it_anew);
