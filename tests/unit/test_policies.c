@@ -70,7 +70,7 @@ static void make_cert(struct cert *cert, unsigned char bytes[4][ROOM], const cha
             bytes[3][0] = DER_INTEGER;
             bytes[3][1] = 1;
             bytes[3][2] = (unsigned char)(*++w - '0');
-            cert->ext[EXT_INHIBIT_ANY_POLICY] = (struct cert_ext){true, true, {bytes[3], 3}};
+            cert->ext[EXT_INHIBIT_ANY_POLICY] = (struct cert_ext){.present = true, .value = {bytes[3], 3}};
         } else if (w[1] == '>') {
             unsigned char *at = mappings + n_mappings;
             size_t n = put_oid(at + 2, w[0]);
@@ -88,12 +88,14 @@ static void make_cert(struct cert *cert, unsigned char bytes[4][ROOM], const cha
         }
     }
     if (n_policies > 0)
-        cert->ext[EXT_CERTIFICATE_POLICIES] = (struct cert_ext){true, false, sequence(policies, n_policies)};
+        cert->ext[EXT_CERTIFICATE_POLICIES] =
+            (struct cert_ext){.present = true, .value = sequence(policies, n_policies)};
     if (n_mappings > 0)
-        cert->ext[EXT_POLICY_MAPPINGS] = (struct cert_ext){true, true, sequence(mappings, n_mappings)};
+        cert->ext[EXT_POLICY_MAPPINGS] =
+            (struct cert_ext){.present = true, .value = sequence(mappings, n_mappings)};
     if (n_constraints > 0)
         cert->ext[EXT_POLICY_CONSTRAINTS] =
-            (struct cert_ext){true, true, sequence(constraints, n_constraints)};
+            (struct cert_ext){.present = true, .value = sequence(constraints, n_constraints)};
 }
 
 static const char *process(const char *path, char out[static 256])
