@@ -117,6 +117,9 @@ static void finish(struct conn *conn)
 {
     gnutls_session_t session = conn->transport.session;
     keep_fragments_small(session);
+    conn_forget_sent(conn);
+    if (conn->lenient) /* from here on as everywhere */
+        (void)gnutls_priority_set(session, conn->listener->priorities);
     conn->established = true;
     server_handshake_over(conn->server, conn);
     record_end(conn->record);
@@ -275,11 +278,18 @@ static void name_protocols(struct conn *conn)
     buf_done(&text);
 }
 
+static void on_failing(struct transport *transport, int error)
+{
+    if (error != GNUTLS_E_MEMORY_ERROR)
+        conn_blame_certificate(conn_of_transport(transport));
+}
+
 static void on_failed(struct transport *transport, int error, int sent, const char *reason)
 {
     struct conn *conn = conn_of_transport(transport);
     char why[512];
     server_handshake_over(conn->server, conn);
+    conn_forget_sent(conn);
     if (ended_early(conn, error))
         return;
     if (error == GNUTLS_E_NO_APPLICATION_PROTOCOL && !conn->came) {
@@ -449,6 +459,7 @@ static bool on_proxied(struct transport *transport, const struct proxy_header *h
 static const struct transport_ops TRANSPORT_OPS = {
     .proxied = on_proxied,
     .established = on_established,
+    .failing = on_failing,
     .failed = on_failed,
     .broken = on_broken,
     .inspect = on_plaintext,
@@ -549,5 +560,6 @@ void conn_free(struct conn *conn)
     record_unref(conn->record);
     free(conn->target);
     free(conn->came);
+    conn_forget_sent(conn);
     free(conn);
 }

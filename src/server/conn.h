@@ -61,11 +61,14 @@ struct conn {
     bool established;
     uint64_t born_us; /* clock_mono_us() when it was accepted */
     struct tls_facts facts;
-    bool unproved;            /* it has no proof of what its session holds: nothing is answered but 500 */
-    bool names_refused;       /* its handshake is refused because of `peer` */
-    bool hello_compresses;    /* its last ClientHello offers more than no compression */
-    char *came;               /* for the log: what its handshake is refused for, escaped; NULL: none */
-    uint8_t kinds[2];         /* of keys that it can use, in TLS 1.2 and 1.3: creds_kinds */
+    bool unproved;         /* it has no proof of what its session holds: nothing is answered but 500 */
+    bool names_refused;    /* its handshake is refused because of `peer` */
+    bool hello_compresses; /* its last ClientHello offers more than no compression */
+    char *came;            /* for the log: what its handshake is refused for, escaped; NULL: none */
+    uint8_t kinds[2];      /* of keys that it can use, in TLS 1.2 and 1.3: creds_kinds */
+    uint8_t *sent;         /* the body of the Certificate message, until the handshake is over; NULL: none */
+    uint32_t n_sent;
+    bool lenient;             /* GnuTLS was told to let a key usage pass */
     unsigned hello_items;     /* what its ClientHellos have listed so far */
     struct proof_trail trail; /* whose the certificates in the session are */
     struct peer *peer;        /* NULL until judged, and unless `asked`; a reference */

@@ -1,6 +1,7 @@
 /* A connection inside GnuTLS's callbacks: which certificate it is shown, what it may send, and the verdict.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -87,6 +88,52 @@ static int refuse(struct conn *conn, gnutls_session_t session)
     return refuse_for(conn, verdict_alert(conn->peer, tls13), "the client's certificate was refused");
 }
 
+void conn_forget_sent(struct conn *conn)
+{
+    free(conn->sent);
+    conn->sent = NULL;
+    conn->n_sent = 0;
+}
+
+/* Without memory nobody is blamed for what cannot be read. */
+static void keep_sent(struct conn *conn, const gnutls_datum_t *message)
+{
+    conn_forget_sent(conn);
+    conn->sent = malloc(message->size > 0 ? message->size : 1);
+    if (!conn->sent)
+        return;
+    memcpy(conn->sent, message->data, message->size);
+    conn->n_sent = message->size;
+}
+
+/* As GnuTLS reads it, which is of more than can be asked of it beforehand: to try costs a twentieth of a
+ * handshake. */
+static bool is_readable(const gnutls_datum_t *certificate)
+{
+    gnutls_pcert_st pcert;
+    int rc = gnutls_pcert_import_x509_raw(&pcert, certificate, GNUTLS_X509_FMT_DER, 0);
+    if (rc >= 0)
+        gnutls_pcert_deinit(&pcert);
+    return rc >= 0 || rc == GNUTLS_E_MEMORY_ERROR;
+}
+
+void conn_blame_certificate(struct conn *conn)
+{
+    bool tls13 = gnutls_protocol_get_version(conn->transport.session) == GNUTLS_TLS1_3, readable = true;
+    gnutls_datum_t chain[CHAIN_MOST_READ];
+    unsigned n;
+    if (!conn->sent || certificate_chain((struct wire){conn->sent, conn->n_sent}, tls13, chain,
+                                         ARRAY_LEN(chain), &n) != CERTIFICATE_FINE)
+        return;
+    for (unsigned i = 0; readable && i < (tls13 && n > 1 ? 1 : n); i++)
+        readable = is_readable(&chain[i]);
+    if (readable)
+        return;
+    conn->names_refused = judge_chain(conn, chain, n) == 0;
+    transport_refuse(&conn->transport, GNUTLS_A_BAD_CERTIFICATE,
+                     "GnuTLS cannot read a certificate that the client sent");
+}
+
 /* Before GnuTLS reads a Certificate message, which it does before anybody is asked, and computes with the key
  * in it: in TLS 1.3 it reads the client's own certificate, in TLS 1.2 all of them. */
 static int check_certificate_message(struct conn *conn, gnutls_session_t session,
@@ -110,6 +157,7 @@ static int check_certificate_message(struct conn *conn, gnutls_session_t session
     if (message->size > MOST_CERTIFICATE_MESSAGE)
         return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
                           "the client's Certificate message is larger than 48 KiB");
+    keep_sent(conn, message);
     if (n == 0 || verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n))
         return 0;
     if (judge_chain(conn, chain, n) != 0 || conn->peer->verify != VERIFY_FAILED)
@@ -204,6 +252,13 @@ int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigne
         rc = check_hello(conn, session, message);
     else if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && !conn->established)
         rc = check_certificate_message(conn, session, message);
+    if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && !conn->established &&
+        conn->listener->conf->client_auth == CLIENT_AUTH_REQUEST && !conn->lenient) {
+        /* A key usage without digitalSignature is for the verdict to tell. Other things that compatibility
+         * means are over by now, or undone when the handshake is. */
+        conn->lenient = true;
+        gnutls_session_enable_compatibility_mode(session);
+    }
     return rc < 0 ? rc : proof_message(&conn->trail, session, incoming, type, message);
 }
 

@@ -164,6 +164,8 @@ static void fail(struct transport *t, int error)
         /* In the middle of a record, too, which GnuTLS calls a broken one. */
         error = GNUTLS_E_PREMATURE_TERMINATION;
     }
+    if (!turn_expired(t) && !peer_is_gone(error) && t->alert < 0)
+        t->ops->failing(t, error);
     if (turn_expired(t))
         snprintf(why, sizeof why, "the time for the handshake ran out");
     else if (t->why)

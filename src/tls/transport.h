@@ -38,6 +38,8 @@ struct transport_ops {
     /* The handshake ended well: facts can be read from the session. False, after transport_refuse: it shall
      * not count, and `failed` is called. */
     bool (*established)(struct transport *transport);
+    /* It is about to end over this error: what the peer sent may have a better reason (transport_refuse). */
+    void (*failing)(struct transport *transport, int error);
     /* It ended badly, before `established`. `error` is GnuTLS's, `sent` the alert that was sent (-1: none),
      * `why` a sentence. */
     void (*failed)(struct transport *transport, int error, int sent, const char *why);

@@ -10,6 +10,7 @@ import sys
 import time
 
 import tls_by_hand as tls
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from tls_by_hand import (CCS, DATA, HANDSHAKE, KEY_UPDATE, Alert, Closed, Keys13, Tls12, Tls13, TlsError, expand, extension,
                          number, psk_of, vector)  # fmt: skip
@@ -144,6 +145,49 @@ for version in ("1.3", "1.2"):
     ):
         fault("%s: a signature %s" % (version, what), alert)(lambda version=version, verify=verify: verified(version, **verify))
 
+
+# ---- certificates that GnuTLS cannot read ----------------------------------------------------------------------------
+
+
+def with_names(name, der):
+    """A SAN of these bytes."""
+    return tls.own_identity(name, extensions=[x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), der)])
+
+
+def of_version(identity, version):
+    der = identity.chain[0]
+    assert der.count(b"\xa0\3\2\1\2") == 1
+    return tls.Identity([der.replace(b"\xa0\3\2\1\2", b"\xa0\3\2\1" + number(version, 1))], identity.key)
+
+
+UNREADABLE = (
+    ("an empty DNS name", with_names("empty-dns", b"\x30\2\x82\0")),
+    ("an x400Address", with_names("x400", b"\x30\4\xa3\2\5\0")),
+    ("an ediPartyName", with_names("edi", b"\x30\6\xa5\4\xa1\2\x0c\0")),
+    ("version 2 and extensions", of_version(tls.own_identity("version-2"), 1)),
+)
+USAGE = x509.KeyUsage(*[False, False, True] + [False] * 6)  # keyEncipherment
+ENCIPHERS = tls.own_identity("enciphers", extensions=[USAGE])
+
+
+def shows(version, identity, mode):
+    c = (tls.connect13 if version == "1.3" else tls.connect12)(PORTS[mode], identity)
+    answer = c.get("/api/peer")
+    return answer
+
+
+for version in ("1.3", "1.2"):
+    for mode in ("request", "require"):
+        for what, identity in UNREADABLE:
+            fault("%s, %s: a certificate with %s" % (version, mode, what), "bad_certificate")(
+                lambda version=version, identity=identity, mode=mode: shows(version, identity, mode)
+            )
+    fault(version + ": a certificate of bytes that are none", "bad_certificate")(
+        lambda version=version: shows(version, tls.Identity([b"\x30\3\2\1\1"], ALICE.key), "request")
+    )
+fault("1.2: an intermediate that cannot be read", "bad_certificate")(
+    lambda: shows("1.2", tls.Identity(ALICE.chain[:1] + UNREADABLE[0][1].chain, ALICE.key), "request")
+)
 
 # ---- after the handshake ---------------------------------------------------------------------------------------------
 
@@ -304,6 +348,20 @@ for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
     @good(version + ": an odd server name where a certificate is asked for")
     def _(connect=connect):
         return connect(PORTS["require"], ALICE, sni=b"my_app").get("/api/peer", host="my_app")
+
+
+for version in ("1.3", "1.2"):
+
+    @good(version + ": a key usage without digitalSignature where it is only reported")
+    def _(version=version):
+        answer = shows(version, ENCIPHERS, "request")
+        assert b'"code": "key_usage"' in answer.body and b'"FAILED"' in answer.body, answer.body
+        return answer
+
+    # In TLS 1.2 the verdict comes first, and that nobody knows the CA is its first reason.
+    fault(version + ": a key usage without digitalSignature", "unsupported_certificate" if version == "1.3" else "unknown_ca")(
+        lambda version=version: shows(version, ENCIPHERS, "require")
+    )
 
 
 @good("1.3: an odd server name, with a HelloRetryRequest")

@@ -280,8 +280,8 @@ class Keys12:
         return head[0], self.aead.decrypt(self.salt + data[:8], data[8:], self.extra(head[:3], len(data) - 24))
 
 
-def own_identity(name="stranger", key=None):
-    """A self-made certificate that nobody trusts."""
+def own_identity(name="stranger", key=None, extensions=()):
+    """A self-made certificate that nobody trusts; `extensions` besides."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -289,7 +289,10 @@ def own_identity(name="stranger", key=None):
     made = made.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
     made = made.not_valid_after(now + datetime.timedelta(days=30))
     usage = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH])
-    made = made.add_extension(usage, critical=False).sign(key, hashes.SHA256())
+    made = made.add_extension(usage, critical=False)
+    for one in extensions:
+        made = made.add_extension(one, critical=False)
+    made = made.sign(key, hashes.SHA256())
     return Identity([made.public_bytes(serialization.Encoding.DER)], key)
 
 
