@@ -5,7 +5,8 @@
 
 #include "pki/x509file.h"
 
-enum { EXPIRES_SOON = 30 * 24 * 3600 };
+/* Whoever names the CRLs on a command line may have any that a listener can be given. */
+enum { EXPIRES_SOON = 30 * 24 * 3600, CRLS_MOST = 1024 * 1024 * 1024 };
 
 /* Room for more objects behind those that are there. */
 static int grow(struct trust_input *input, size_t crts, size_t crls, struct err *err)
@@ -13,7 +14,7 @@ static int grow(struct trust_input *input, size_t crts, size_t crls, struct err 
     gnutls_x509_crt_t *ca = realloc(input->ca, (input->n_ca + crts + 1) * sizeof(*ca));
     if (ca != NULL)
         input->ca = ca;
-    gnutls_x509_crl_t *crl = realloc(input->crl, (input->n_crls + crls + 1) * sizeof(*crl));
+    struct crl **crl = realloc(input->crl, (input->n_crls + crls + 1) * sizeof(*crl));
     if (crl != NULL)
         input->crl = crl;
     return ca != NULL && crl != NULL ? 0 : err_nomem(err);
@@ -23,7 +24,8 @@ static int grow(struct trust_input *input, size_t crts, size_t crls, struct err 
 static int take_file(const char *path, bool want_crls, struct trust_input *input, struct err *err)
 {
     struct x509file file = {0};
-    int rc = x509file_load(path, NULL, NULL, &file, err);
+    int rc = want_crls ? x509file_load_crls(path, CRLS_MOST, NULL, NULL, &file, err)
+                       : x509file_load(path, NULL, NULL, &file, err);
     if (rc == 0 && (want_crls ? file.n_crls == 0 : file.n_crts == 0))
         rc = err_set(err, ERR_NOTFOUND, "%s: there is no %s in it", path, want_crls ? "CRL" : "certificate");
     if (rc == 0)
@@ -94,7 +96,7 @@ int trust_from_files(const struct trust_files *files, struct trust **out, struct
     for (size_t i = 0; i < input.n_ca; i++)
         gnutls_x509_crt_deinit(input.ca[i]);
     for (size_t i = 0; i < input.n_crls; i++)
-        gnutls_x509_crl_deinit(input.crl[i]);
+        crl_unref(input.crl[i]);
     free(input.ca);
     free(input.crl);
     return rc;

@@ -78,7 +78,7 @@ static int trust_from_conf(const struct verify_options *o, struct trust **out)
     if (chosen == NULL)
         complain(o->listener != NULL ? "there is no listener " : "no listener asks for client certificates",
                  o->listener != NULL ? o->listener : "");
-    else if (trust_load(conf, chosen, &diag, out) == 0)
+    else if (trust_load(conf, chosen, NULL, &diag, out) == 0)
         rc = VERIFY_GOOD;
     conf_free(conf);
     return rc;

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "cmd/trust_files.h"
 #include "http/view.h"
+#include "pki/crl.h"
 #include "pki/verdict.h"
 
 enum {
@@ -89,15 +90,10 @@ static int add_ca(struct trust_input *input, const gnutls_datum_t *der, struct e
 
 static int add_crl(struct trust_input *input, const gnutls_datum_t *der, struct err *err)
 {
-    gnutls_x509_crl_t crl;
-    if (gnutls_x509_crl_init(&crl) < 0)
-        return err_nomem(err);
-    int rc = gnutls_x509_crl_import(crl, der, GNUTLS_X509_FMT_DER);
-    if (rc < 0) {
-        gnutls_x509_crl_deinit(crl);
-        return err_set(err, ERR_SYNTAX, "crl: %s", gnutls_strerror(rc));
-    }
-    input->crl[input->n_crls++] = crl;
+    int rc = crl_new((struct der){der->data, der->size}, &input->crl[input->n_crls], err);
+    if (rc < 0)
+        return err_wrap(err, "crl");
+    input->n_crls++;
     return 0;
 }
 
@@ -111,7 +107,7 @@ static int make_trust(const struct blobs *ca, const struct blobs *crl, unsigned 
                                 .keep_forged_crls = true};
     int rc = 0;
     input.ca = calloc(ca->n + 1, sizeof(gnutls_x509_crt_t));
-    input.crl = calloc(crl->n + 1, sizeof(gnutls_x509_crl_t));
+    input.crl = calloc(crl->n + 1, sizeof(struct crl *));
     if (input.ca == NULL || input.crl == NULL)
         rc = err_nomem(err);
     for (size_t i = 0; rc == 0 && i < ca->n; i++)
@@ -124,7 +120,7 @@ static int make_trust(const struct blobs *ca, const struct blobs *crl, unsigned 
         for (size_t i = 0; i < input.n_ca; i++)
             gnutls_x509_crt_deinit(input.ca[i]);
         for (size_t i = 0; i < input.n_crls; i++)
-            gnutls_x509_crl_deinit(input.crl[i]);
+            crl_unref(input.crl[i]);
     }
     free(input.ca);
     free(input.crl);

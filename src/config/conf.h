@@ -95,8 +95,9 @@ struct conf {
     long long keepalive_requests;
     long long max_header; /* bytes of request line and header fields */
     long long max_header_fields, max_uri;
-    long long file_cache; /* bytes, for each worker */
-    long long max_body;   /* bytes of a request body that are read and dropped; more is 413 */
+    long long file_cache;   /* bytes, for each worker */
+    long long max_body;     /* bytes of a request body that are read and dropped; more is 413 */
+    long long max_crl_size; /* bytes of a file of CRLs */
     enum error_detail error_detail;
     enum reload_mode reload;
     bool preflight;         /* let a CORS preflight pass without a certificate */

@@ -117,6 +117,10 @@ const struct option OPTIONS[] = {
      .help = "Most bytes of a request's target, path and query; more is answered 414."},
     {GLOBAL(max_body), .type = OPTION_SIZE, .preset = "64k", .example = "1m", .min = 0, .max = 1024LL * MIB,
      .help = "Most bytes of a request's body, which is read and dropped; more is answered 413."},
+    {GLOBAL(max_crl_size), .type = OPTION_SIZE, .preset = "128m", .example = "512m", .min = 64 * KIB,
+     .max = 1024LL * MIB,
+     .help = "Most bytes of a file of CRLs. While it is read it takes up to twice its size of memory, "
+             "afterwards some 30 bytes for each entry."},
     {GLOBAL(error_detail), .type = OPTION_WORD, .preset = "full", .example = "code",
      .words = WORDS({"full", ERROR_DETAIL_FULL}, {"code", ERROR_DETAIL_CODE}, {"none", ERROR_DETAIL_NONE}),
      .help = "What a refused client is told: every reason with a hint, the codes alone, or nothing. The log "

@@ -139,6 +139,9 @@ gnutls_sign_algorithm_t cert_sign_algorithm(struct der algorithm);
 bool cert_sign_accepted(gnutls_sign_algorithm_t sign);
 bool cert_signature_holds(gnutls_sign_algorithm_t sign, const struct der *data, const struct der *signature,
                           gnutls_x509_crt_t issuer);
+/* The same of what was hashed already; not for EdDSA. `algorithm` is the AlgorithmIdentifier's body. */
+bool cert_digest_holds(gnutls_sign_algorithm_t sign, struct der algorithm, const unsigned char *digest,
+                       size_t n, const struct der *signature, gnutls_x509_crt_t issuer);
 
 /* The same by what the judgement works on: `spki` is a whole SubjectPublicKeyInfo, `algorithm` a whole
  * AlgorithmIdentifier with its parameters, which count. */

@@ -169,21 +169,29 @@ static int advertise(struct trust *trust, size_t n)
     return 0;
 }
 
-/* A CRL under the name of a configured CA must be that CA's. One under another name may belong to an
- * intermediate that clients send; it is checked when that intermediate is known. */
-static int check_crl(struct trust *trust, struct crl *crl, bool keep_forged, struct err *err)
+bool trust_signed(const struct trust *trust, struct crl *crl)
 {
     size_t first, n = trust_find(trust, &crl->issuer, &first);
-    bool may = false;
     for (size_t i = 0; i < n; i++) {
-        struct anchor *a = &trust->anchor[trust->by_subject[first + i]];
+        const struct anchor *a = &trust->anchor[trust->by_subject[first + i]];
         if (crl_signed_by(crl, a->crt, &a->cert))
-            return 0;
-        may = may || cert_may(&a->cert, GNUTLS_KEY_CRL_SIGN);
+            return true;
     }
-    if (n == 0)
+    return false;
+}
+
+/* A CRL under the name of a configured CA must be that CA's. One under another name may belong to an
+ * intermediate that clients send; it is checked when that intermediate is known. */
+static int check_crl(struct trust *trust, struct trust_crl *one, bool keep_forged, struct err *err)
+{
+    const struct crl *crl = one->crl;
+    size_t first, n = trust_find(trust, &crl->issuer, &first);
+    bool may = false;
+    if (n == 0 || trust_signed(trust, one->crl))
         return 0;
-    crl->problem = may ? "its signature is not that of the CA whose name it bears"
+    for (size_t i = 0; i < n; i++)
+        may = may || cert_may(&trust->anchor[trust->by_subject[first + i]].cert, GNUTLS_KEY_CRL_SIGN);
+    one->problem = may ? "its signature is not that of the CA whose name it bears"
                        : "the CA whose name it bears must not sign CRLs (key usage without cRLSign)";
     if (keep_forged || !may)
         return 0;
@@ -203,7 +211,7 @@ static void input_done(struct trust_input *input)
     for (size_t i = 0; i < input->n_ca; i++)
         gnutls_x509_crt_deinit(input->ca[i]);
     for (size_t i = 0; i < input->n_crls; i++)
-        gnutls_x509_crl_deinit(input->crl[i]);
+        crl_unref(input->crl[i]);
     input->n_ca = input->n_crls = 0;
 }
 
@@ -223,7 +231,7 @@ int trust_new(struct trust_input *input, struct trust **out, struct err *err)
     trust->expires_soon = input->expires_soon;
     trust->anchor = calloc(input->n_ca + 1, sizeof(*trust->anchor));
     trust->by_subject = calloc(input->n_ca + 1, sizeof(*trust->by_subject));
-    trust->crl = calloc(input->n_crls + 1, sizeof(struct crl *));
+    trust->crl = calloc(input->n_crls + 1, sizeof(*trust->crl));
     if (trust->anchor == NULL || trust->by_subject == NULL || trust->crl == NULL)
         goto out;
     while (used_ca < input->n_ca) {
@@ -238,10 +246,12 @@ int trust_new(struct trust_input *input, struct trust **out, struct err *err)
     if (rc < 0)
         goto out;
     while (used_crl < input->n_crls) {
-        rc = crl_new(input->crl[used_crl++], &trust->crl[trust->n_crls], err);
-        if (rc < 0)
-            goto out;
-        rc = check_crl(trust, trust->crl[trust->n_crls++], input->keep_forged_crls, err);
+        struct trust_crl *one = &trust->crl[trust->n_crls++];
+        one->crl = input->crl[used_crl++];
+        one->problem = one->crl->problem != NULL                                       ? one->crl->problem
+                       : input->form == CERTIFICATE_FORM_STRICT && one->crl->n_odd > 0 ? one->crl->odd[0]
+                                                                                       : NULL;
+        rc = check_crl(trust, one, input->keep_forged_crls, err);
         if (rc < 0)
             goto out;
     }
@@ -281,7 +291,7 @@ void trust_unref(struct trust *trust)
     free(trust->anchor);
     free(trust->by_subject);
     for (size_t i = 0; i < trust->n_crls; i++)
-        crl_free(trust->crl[i]);
+        crl_unref(trust->crl[i].crl);
     free(trust->crl);
     free(trust);
 }
@@ -303,12 +313,24 @@ const gnutls_datum_t *trust_anchor(const struct trust *trust, size_t i)
     return i < trust->n_anchors ? &trust->anchor[i].der : NULL;
 }
 
+bool trust_crl_superseded(const struct trust *trust, const struct crl *crl)
+{
+    for (size_t i = 0; i < trust->n_crls; i++)
+        if (trust->crl[i].problem == NULL && crl_replaces(trust->crl[i].crl, crl))
+            return true;
+    return false;
+}
+
+/* A delta only adds to a complete list, which is good for as long as it says itself. */
 time_t trust_crl_next_update(const struct trust *trust)
 {
     time_t earliest = 0;
-    for (size_t i = 0; i < trust->n_crls; i++)
-        if (trust->crl[i]->problem == NULL && (earliest == 0 || trust->crl[i]->next_update < earliest))
-            earliest = trust->crl[i]->next_update;
+    for (size_t i = 0; i < trust->n_crls; i++) {
+        const struct crl *crl = trust->crl[i].crl;
+        if (trust->crl[i].problem == NULL && !crl->is_delta && !trust_crl_superseded(trust, crl) &&
+            (earliest == 0 || crl->next_update < earliest))
+            earliest = crl->next_update;
+    }
     return earliest;
 }
 

@@ -10,15 +10,16 @@
 #include "pki/certinfo.h"
 
 struct trust; /* private to trust.c and verdict*.c (trust_impl.h) */
+struct crl;
 
 /* Where the parts come from: parsed objects, whose ownership passes to the trust (success or not). */
 struct trust_input {
     gnutls_x509_crt_t *ca; /* trusted; self-signed or not (an intermediate in the trust file works) */
     size_t n_ca;
     size_t n_advertised; /* the first so many of `ca` are advertised to clients */
-    gnutls_x509_crl_t *crl;
+    struct crl **crl;
     size_t n_crls;
-    enum certificate_form form;
+    enum certificate_form form; /* also of CRLs: "strict" uses none with anything odd about it */
     enum crl_check crl_check;
     enum crl_stale crl_stale;
     long long crl_grace;    /* seconds */
@@ -31,15 +32,21 @@ struct trust_input {
 
 /* Builds it. Refuses a CRL that bears the name of a configured CA without its signature (ERR_CRYPTO names
  * it). A CRL under another name waits for the intermediate of that name, which clients send, and is checked
- * against its key then. One that RFC 5280 forbids (no CRL number, indirect, delta, ...) is kept but never
+ * against its key then. One that cannot be used (indirect, of some reasons only, ...) is kept but never
  * used: its issuer counts as one without a CRL. 0 and *out with one reference. */
 MUST_CHECK int trust_new(struct trust_input *input, struct trust **out, struct err *err);
 
+/* The CRLs of one round of loading, by the names of their files: each is read once, however many listeners
+ * name it. For one thread; gone before the next round, which reads anew. */
+struct crl_shelf;
+struct crl_shelf *crl_shelf_new(void); /* NULL: out of memory */
+void crl_shelf_free(struct crl_shelf *shelf);
+
 /* Loads the files of a listener and builds it; every problem goes to `diag` with file and line, warnings
- * (expired CA, stale CRL, not a CA, CRL list incomplete) too. A listener without a CA gives an empty trust,
- * under which nothing verifies. */
-MUST_CHECK int trust_load(const struct conf *conf, const struct conf_listener *listener, struct diag *diag,
-                          struct trust **out);
+ * (expired CA, stale CRL, not a CA, CRL list incomplete) too. `shelf` may be NULL. A listener without a CA
+ * gives an empty trust, under which nothing verifies. */
+MUST_CHECK int trust_load(const struct conf *conf, const struct conf_listener *listener,
+                          struct crl_shelf *shelf, struct diag *diag, struct trust **out);
 
 /* Warns of each CRL that is older than the one of the same issuer in `old`, by its CRL number: whoever was
  * revoked between the two is let in again. */
@@ -62,7 +69,7 @@ const gnutls_datum_t *trust_anchor(const struct trust *trust, size_t i);
  * when there is none. Borrowed from `one`. */
 const char *trust_shared_name(const struct trust *one, const struct trust *other);
 
-/* For /health and metrics: the earliest nextUpdate of the CRLs in use, 0 when there is none. */
+/* For /health and metrics: the earliest nextUpdate of the complete CRLs in use, 0 when there is none. */
 time_t trust_crl_next_update(const struct trust *trust);
 size_t trust_crl_count(const struct trust *trust);
 

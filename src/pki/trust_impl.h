@@ -16,6 +16,11 @@ struct anchor {
     const char *unreadable; /* why cert_parse refused it, NULL: `cert` is filled */
 };
 
+struct trust_crl {
+    struct crl *crl;     /* one reference; others may have it too */
+    const char *problem; /* why it must not be used here, NULL: it may */
+};
+
 struct trust {
     unsigned refs; /* atomic */
     struct anchor *anchor;
@@ -25,7 +30,7 @@ struct trust {
     struct certname *advertised;
     gnutls_x509_crt_t *advertised_crt; /* borrowed from `anchor` */
     size_t n_advertised;
-    struct crl **crl;
+    struct trust_crl *crl;
     size_t n_crls;
     enum certificate_form form;
     enum crl_check crl_check;
@@ -40,6 +45,11 @@ size_t trust_find(const struct trust *trust, const struct der *subject, size_t *
 
 /* The anchor that is this certificate, or NULL. */
 const struct anchor *trust_holds(const struct trust *trust, const struct cert *cert);
+
+/* Whether one of the configured CAs of the CRL's name signed it. */
+bool trust_signed(const struct trust *trust, struct crl *crl);
+/* Whether a later list that may be used stands in for this one: then it does not matter when it ends. */
+bool trust_crl_superseded(const struct trust *trust, const struct crl *crl);
 
 /* The first attribute with this label, or NULL. */
 const struct certname_attr *trust_attribute(const struct certname *name, const char *label);

@@ -1,4 +1,5 @@
 /* A listener's CAs and CRLs from their files. */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -10,6 +11,8 @@
 struct load {
     struct diag *diag;
     struct trust_input input;
+    struct crl_shelf *shelf; /* borrowed, may be NULL */
+    size_t max_crl_size;
     struct src *crl_src; /* where each CRL stands, for warnings after the build */
     char *password, *pin;
 };
@@ -135,29 +138,107 @@ static int load_cas(struct load *load, const struct conf_list *list)
     return 0;
 }
 
+/* --- CRLs --- */
+
+struct shelved {
+    char *path;
+    struct crl **crl; /* a reference each */
+    size_t n;
+    struct shelved *next;
+};
+
+struct crl_shelf {
+    struct shelved *first;
+};
+
+struct crl_shelf *crl_shelf_new(void)
+{
+    return calloc(1, sizeof(struct crl_shelf));
+}
+
+void crl_shelf_free(struct crl_shelf *shelf)
+{
+    while (shelf != NULL && shelf->first != NULL) {
+        struct shelved *one = shelf->first;
+        shelf->first = one->next;
+        for (size_t i = 0; i < one->n; i++)
+            crl_unref(one->crl[i]);
+        free(one->crl);
+        free(one->path);
+        free(one);
+    }
+    free(shelf);
+}
+
+static const struct shelved *shelf_find(const struct crl_shelf *shelf, const char *path)
+{
+    const struct shelved *one = shelf != NULL ? shelf->first : NULL;
+    while (one != NULL && strcmp(one->path, path) != 0)
+        one = one->next;
+    return one;
+}
+
+/* When memory is short the file is only read again. */
+static void shelf_put(struct crl_shelf *shelf, const char *path, struct crl *const *crl, size_t n)
+{
+    struct shelved *one = shelf != NULL ? calloc(1, sizeof(*one)) : NULL;
+    if (one == NULL)
+        return;
+    one->path = strdup(path);
+    one->crl = calloc(n + 1, sizeof(*one->crl));
+    if (one->path == NULL || one->crl == NULL) {
+        free(one->path);
+        free(one->crl);
+        free(one);
+        return;
+    }
+    for (; one->n < n; one->n++)
+        one->crl[one->n] = crl_ref(crl[one->n]);
+    one->next = shelf->first;
+    shelf->first = one;
+}
+
+static int add_crls(struct load *load, const struct conf_text *name, struct crl *const *crl, size_t more)
+{
+    size_t n = load->input.n_crls;
+    if (!grow((void **)&load->input.crl, n, more, sizeof(struct crl *)) ||
+        !grow((void **)&load->crl_src, n, more, sizeof(struct src)))
+        return ERR_NOMEM;
+    for (size_t k = 0; k < more; k++) {
+        load->input.crl[n + k] = crl_ref(crl[k]);
+        load->crl_src[n + k] = name->src;
+    }
+    load->input.n_crls += more;
+    return 0;
+}
+
+static int load_crl_file(struct load *load, const struct conf_text *name)
+{
+    const struct shelved *known = shelf_find(load->shelf, name->text);
+    struct x509file file = {0};
+    struct err err;
+    if (known != NULL)
+        return add_crls(load, name, known->crl, known->n);
+    int rc = x509file_load_crls(name->text, load->max_crl_size, load->password, load->pin, &file, &err);
+    if (rc < 0) {
+        diag_error(load->diag, name->src, "%s", err.text);
+        return 0;
+    }
+    if (file.n_crls == 0)
+        diag_error(load->diag, name->src, "%s holds no CRL", name->text);
+    rc = add_crls(load, name, file.crl, file.n_crls);
+    if (rc == 0 && file.n_crls > 0)
+        shelf_put(load->shelf, name->text, file.crl, file.n_crls);
+    x509file_done(&file);
+    return rc;
+}
+
 static int load_crls(struct load *load, const struct conf_list *list)
 {
-    for (size_t i = 0; i < list->n; i++) {
-        struct x509file file = {0};
-        size_t n = load->input.n_crls;
-        if (open_file(load, &list->item[i], &file) < 0)
-            continue;
-        if (file.n_crls == 0)
-            diag_error(load->diag, list->item[i].src, "%s holds no CRL", list->item[i].text);
-        if (!grow((void **)&load->input.crl, n, file.n_crls, sizeof(gnutls_x509_crl_t)) ||
-            !grow((void **)&load->crl_src, n, file.n_crls, sizeof(struct src))) {
-            x509file_done(&file);
-            return ERR_NOMEM;
-        }
-        for (size_t k = 0; k < file.n_crls; k++) {
-            load->input.crl[n + k] = file.crl[k];
-            load->crl_src[n + k] = list->item[i].src;
-        }
-        load->input.n_crls += file.n_crls;
-        file.n_crls = 0;
-        x509file_done(&file);
-    }
-    return 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < list->n; i++)
+        rc = load_crl_file(load, &list->item[i]);
+    return rc;
 }
 
 /* A configured CA without a CRL while others have one: everything that it issued is refused. */
@@ -167,30 +248,64 @@ static void lint_coverage(const struct trust *trust, const struct anchor *a, str
     if (a->unreadable != NULL || !a->cert.is_ca || trust->n_crls == 0 || trust->crl_check == CRL_CHECK_OFF)
         return;
     for (size_t i = 0; i < trust->n_crls; i++)
-        if (der_equal(&trust->crl[i]->issuer, &a->cert.subject))
+        if (name_equal(&trust->crl[i].crl->issuer, &a->cert.subject))
             return;
     diag_warning(diag, src,
                  "there are CRLs, but none of %s; certificates that it issued are refused (crl_missing)",
                  a->name.text);
 }
 
-static void lint_crl(const struct trust *trust, const struct crl *crl, struct src src, time_t now,
-                     struct diag *diag)
+static bool has_base(const struct trust *trust, const struct crl *delta)
+{
+    for (size_t i = 0; i < trust->n_crls; i++)
+        if (trust->crl[i].problem == NULL && crl_combines(trust->crl[i].crl, delta))
+            return true;
+    return false;
+}
+
+/* A complete list has what the delta adds. */
+static bool overtaken(const struct trust *trust, const struct crl *delta)
+{
+    for (size_t i = 0; i < trust->n_crls; i++)
+        if (trust->crl[i].problem == NULL && crl_overtakes(trust->crl[i].crl, delta))
+            return true;
+    return false;
+}
+
+static void lint_dates(const struct trust *trust, const struct crl *crl, const char *who, struct src src,
+                       time_t now, struct diag *diag)
 {
     char date[CLOCK_TEXT];
+    const char *kind = crl->is_delta ? "delta CRL" : "CRL";
+    if (crl->this_update > now)
+        diag_warning(diag, src, "the %s of %s comes from the future (%s); is the clock right?", kind, who,
+                     clock_rfc3339(crl->this_update, date));
+    else if (crl->next_update < now && !trust_crl_superseded(trust, crl))
+        diag_warning(diag, src, "the %s of %s is stale since %s; fetch it again%s", kind, who,
+                     clock_rfc3339(crl->next_update, date), crl->is_delta ? "" : " (see crl_stale)");
+}
+
+static void lint_crl(const struct trust *trust, const struct trust_crl *one, struct src src, time_t now,
+                     struct diag *diag)
+{
+    const struct crl *crl = one->crl;
     size_t first;
     gnutls_datum_t der = {(unsigned char *)(uintptr_t)crl->issuer.p, (unsigned)crl->issuer.n};
     struct certname name = {0};
     const char *who = certname_init(&name, &der, NULL) == 0 ? name.text : "an issuer";
-    if (crl->problem != NULL)
+    if (one->problem != NULL)
         diag_warning(diag, src, "the CRL of %s is not used: %s; certificates of that issuer are refused", who,
-                     crl->problem);
-    else if (crl->this_update > now)
-        diag_warning(diag, src, "the CRL of %s comes from the future (%s); is the clock right?", who,
-                     clock_rfc3339(crl->this_update, date));
-    else if (crl->next_update < now)
-        diag_warning(diag, src, "the CRL of %s is stale since %s; fetch it again (see crl_stale)", who,
-                     clock_rfc3339(crl->next_update, date));
+                     one->problem);
+    else
+        lint_dates(trust, crl, who, src, now, diag);
+    for (size_t i = 0; one->problem == NULL && i < crl->n_odd; i++)
+        diag_warning(diag, src, "the CRL of %s is used, but %s", who, crl->odd[i]);
+    /* One that a new complete list has overtaken is nothing unusual either. */
+    if (one->problem == NULL && crl->is_delta && !has_base(trust, crl) && !overtaken(trust, crl))
+        diag_warning(diag, src,
+                     "the delta CRL of %s fits none of the complete CRLs here: whom it lists is refused, but "
+                     "nobody whom it takes off a list is let in; fetch the complete CRL again",
+                     who);
     /* That of an intermediate, which clients send, is nothing unusual; that of a stranger probably is a
      * mistake. */
     if (trust_find(trust, &crl->issuer, &first) == 0 && trust_relative(trust, &name) == NULL)
@@ -205,7 +320,7 @@ static void lint_crl(const struct trust *trust, const struct crl *crl, struct sr
 static bool has_newer(const struct trust *trust, const struct crl *crl)
 {
     for (size_t i = 0; i < trust->n_crls; i++)
-        if (trust->crl[i]->problem == NULL && crl_is_older(crl, trust->crl[i]))
+        if (trust->crl[i].problem == NULL && crl_is_older(crl, trust->crl[i].crl))
             return true;
     return false;
 }
@@ -214,8 +329,8 @@ void trust_warn_older_crls(const struct trust *old, const struct trust *trust, s
                            struct diag *diag)
 {
     for (size_t i = 0; i < trust->n_crls; i++) {
-        const struct crl *crl = trust->crl[i];
-        if (crl->problem != NULL || has_newer(trust, crl) || !has_newer(old, crl))
+        const struct crl *crl = trust->crl[i].crl;
+        if (trust->crl[i].problem != NULL || has_newer(trust, crl) || !has_newer(old, crl))
             continue;
         char *name = name_of(&crl->issuer);
         diag_warning(
@@ -236,14 +351,16 @@ static void lint(const struct trust *trust, const struct conf_listener *listener
     for (size_t i = 0; i < trust->n_anchors; i++)
         lint_coverage(trust, &trust->anchor[i], src, load->diag);
     for (size_t i = 0; i < trust->n_crls; i++)
-        lint_crl(trust, trust->crl[i], load->crl_src[i], now, load->diag);
+        lint_crl(trust, &trust->crl[i], load->crl_src[i], now, load->diag);
 }
 
-int trust_load(const struct conf *conf, const struct conf_listener *listener, struct diag *diag,
-               struct trust **out)
+int trust_load(const struct conf *conf, const struct conf_listener *listener, struct crl_shelf *shelf,
+               struct diag *diag, struct trust **out)
 {
     struct load load = {
         .diag = diag,
+        .shelf = shelf,
+        .max_crl_size = (size_t)conf->max_crl_size,
         .input = {.form = listener->certificate_form,
                   .crl_check = listener->crl_check,
                   .crl_stale = listener->crl_stale_mode,
@@ -280,9 +397,11 @@ out:
     for (size_t i = 0; i < load.input.n_ca; i++)
         gnutls_x509_crt_deinit(load.input.ca[i]);
     for (size_t i = 0; i < load.input.n_crls; i++)
-        gnutls_x509_crl_deinit(load.input.crl[i]);
+        crl_unref(load.input.crl[i]);
     free(load.input.ca);
     free(load.input.crl);
+    if (listener->crl.n > 0) /* the file was held in the heap, and may have been large */
+        malloc_trim(0);
     free(load.crl_src);
     wipe(load.password);
     wipe(load.pin);

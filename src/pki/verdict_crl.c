@@ -5,63 +5,132 @@
 #include "base/clock.h"
 #include "pki/verdict_impl.h"
 
-enum { REASON_REMOVE_FROM_CRL = 8 };
-
 struct lookup {
-    struct crl *best;              /* the newest that is not from the future */
-    struct crl *future, *unusable; /* others of the issuer's name */
-    bool forged, out_of_scope;
-    struct crl *listed_by;
-    const struct crl_entry *entry;
+    const struct crl *best;  /* the newest complete one that is not from the future */
+    const struct crl *delta; /* the newest that makes a complete list together with it, or NULL */
+    const struct crl *future;
+    const char *unusable; /* the problem of another of the issuer's name */
+    bool forged, out_of_scope, any_delta;
+    bool revoked;
+    const struct crl *listed_by;
+    struct crl_entry entry;
 };
 
-static void look_up(struct judge *judge, const struct cert *cert, const struct cert *issuer,
-                    gnutls_x509_crt_t issuer_crt, struct lookup *out)
+/* RFC 5280 section 6.3.3 (f). That of a CA which was renewed counts for what its other key signed, where both
+ * are trusted. */
+static bool signed_by_issuer(const struct trust *trust, struct crl *crl, const struct cert *issuer,
+                             gnutls_x509_crt_t issuer_crt)
 {
-    *out = (struct lookup){0};
-    for (size_t i = 0; i < judge->trust->n_crls; i++) {
-        struct crl *crl = judge->trust->crl[i];
-        if (!der_equal(&crl->issuer, &cert->issuer))
+    return crl_signed_by(crl, issuer_crt, issuer) || trust_signed(trust, crl);
+}
+
+/* Whether this list may say something of the certificate; else why not. */
+static bool speaks(const struct trust *trust, const struct trust_crl *one, const struct cert *cert,
+                   const struct cert *issuer, gnutls_x509_crt_t issuer_crt, struct lookup *out)
+{
+    if (!name_equal(&one->crl->issuer, &cert->issuer))
+        return false;
+    if (one->problem != NULL)
+        out->unusable = one->problem;
+    else if (!signed_by_issuer(trust, one->crl, issuer, issuer_crt))
+        out->forged = true;
+    else if (!crl_covers(one->crl, cert))
+        out->out_of_scope = true;
+    else
+        return true;
+    return false;
+}
+
+/* What the question is about. */
+struct asked {
+    struct judge *judge;
+    const struct cert *cert, *issuer;
+    gnutls_x509_crt_t issuer_crt;
+};
+
+static bool heard(const struct asked *q, size_t i, struct lookup *out)
+{
+    return speaks(q->judge->trust, &q->judge->trust->crl[i], q->cert, q->issuer, q->issuer_crt, out);
+}
+
+static void find_best(const struct asked *q, struct lookup *out)
+{
+    for (size_t i = 0; i < q->judge->trust->n_crls; i++) {
+        const struct crl *crl = q->judge->trust->crl[i].crl;
+        if (!heard(q, i, out))
             continue;
-        if (crl->problem != NULL) {
-            out->unusable = crl;
+        judge_again_at(q->judge, crl->this_update);
+        out->any_delta = out->any_delta || crl->is_delta;
+        if (crl->is_delta)
             continue;
-        }
-        if (!crl_signed_by(crl, issuer_crt, issuer)) {
-            out->forged = true;
-            continue;
-        }
-        if (!crl_covers(crl, cert)) {
-            out->out_of_scope = true;
-            continue;
-        }
-        /* A revocation counts from whichever list it is known. */
-        const struct crl_entry *entry = crl_find(crl, &cert->serial);
-        if (entry != NULL && entry->reason != REASON_REMOVE_FROM_CRL) {
-            out->entry = entry;
-            out->listed_by = crl;
-        }
-        judge_again_at(judge, crl->this_update);
-        if (crl->this_update > judge->at)
+        if (crl->this_update > q->judge->at)
             out->future = crl;
         else if (out->best == NULL || crl->this_update > out->best->this_update)
             out->best = crl;
     }
 }
 
+/* Section 5.2.4. */
+static void find_delta(const struct asked *q, struct lookup *out)
+{
+    for (size_t i = 0; out->best != NULL && out->any_delta && i < q->judge->trust->n_crls; i++) {
+        const struct crl *crl = q->judge->trust->crl[i].crl;
+        if (crl_combines(out->best, crl) && crl->this_update <= q->judge->at && heard(q, i, out) &&
+            (out->delta == NULL || crl_compare_numbers(crl, out->delta) > 0))
+            out->delta = crl;
+    }
+}
+
+/* A revocation counts from whichever list it is known, but for those that the newest delta has overtaken. */
+static void find_entry(const struct asked *q, struct lookup *out)
+{
+    struct crl_entry entry;
+    bool taken_back = out->delta != NULL && crl_find(out->delta, &q->cert->serial, &entry) &&
+                      entry.reason == REASON_REMOVE_FROM_CRL;
+    for (size_t i = 0; i < q->judge->trust->n_crls; i++) {
+        const struct crl *crl = q->judge->trust->crl[i].crl;
+        bool overtaken = crl->is_delta ? (out->delta != NULL && crl_is_older(crl, out->delta)) ||
+                                             (out->best != NULL && crl_overtakes(out->best, crl))
+                                       : taken_back && crl_precedes(crl, out->delta);
+        if (overtaken || !heard(q, i, out) || !crl_find(crl, &q->cert->serial, &entry) ||
+            entry.reason == REASON_REMOVE_FROM_CRL)
+            continue;
+        out->revoked = true;
+        out->entry = entry;
+        out->listed_by = crl;
+    }
+}
+
+static void look_up(struct judge *judge, const struct cert *cert, const struct cert *issuer,
+                    gnutls_x509_crt_t issuer_crt, struct lookup *out)
+{
+    const struct asked q = {judge, cert, issuer, issuer_crt};
+    *out = (struct lookup){0};
+    find_best(&q, out);
+    find_delta(&q, out);
+    find_entry(&q, out);
+}
+
 static void add_revoked(struct judge *judge, const struct cert *cert, int depth, const struct lookup *l)
 {
     char date[CLOCK_TEXT];
-    const char *word = crl_reason_word(l->entry->reason);
+    const char *word = crl_reason_word(l->entry.reason);
     char *number = l->listed_by->number.n > 0 ? judge_hex(judge, &l->listed_by->number) : NULL;
     char *issuer = judge_name(judge, &l->listed_by->issuer);
     finding_add(judge, VERDICT_REVOKED, depth, judge_hex(judge, &cert->serial),
-                "a serial number that no CRL lists", "revoked on %s%s%s by %s, CRL number %s%s",
-                clock_rfc3339(l->entry->date, date), word != NULL ? ", reason " : "",
-                word != NULL ? word : "", issuer != NULL ? issuer : "its issuer",
+                "a serial number that no CRL lists", "revoked%s%s%s%s by %s, %sCRL number %s%s",
+                l->entry.dated ? " on " : "", l->entry.dated ? clock_rfc3339(l->entry.date, date) : "",
+                word != NULL ? ", reason " : "", word != NULL ? word : "",
+                issuer != NULL ? issuer : "its issuer", l->listed_by->is_delta ? "delta " : "",
                 number != NULL ? "0x" : "none", number != NULL ? number : "");
     free(number);
     free(issuer);
+}
+
+/* A complete list and a delta together are as good as a complete one of the delta's dates. */
+static const struct crl *good_until(const struct lookup *l)
+{
+    return l->delta != NULL && l->delta->next_update > l->best->next_update ? l->delta : l->best;
 }
 
 static void check_freshness(struct judge *judge, int depth, const struct crl *crl)
@@ -100,7 +169,7 @@ static void add_missing(struct judge *judge, const struct cert *cert, int depth,
         finding_hint(judge, "a clock may be wrong: compare with date -u; else fetch the CRL again");
         return;
     }
-    const char *why = l->unusable != NULL ? l->unusable->problem
+    const char *why = l->unusable != NULL ? l->unusable
                       : l->forged         ? "it is not signed by the issuer"
                       : l->out_of_scope   ? "its scope does not hold this certificate"
                                           : NULL;
@@ -115,10 +184,10 @@ static void check_one(struct judge *judge, const struct path *path, unsigned dep
     const struct cert *cert = path_cert(judge, path, depth);
     struct lookup l;
     look_up(judge, cert, path_cert(judge, path, depth + 1), path_crt(judge, path, depth + 1), &l);
-    if (l.entry != NULL)
+    if (l.revoked)
         add_revoked(judge, cert, (int)depth, &l);
     if (l.best != NULL)
-        check_freshness(judge, (int)depth, l.best);
+        check_freshness(judge, (int)depth, good_until(&l));
     else
         add_missing(judge, cert, (int)depth, &l);
 }
@@ -135,7 +204,7 @@ static void check_anchor(struct judge *judge, const struct path *path)
         struct anchor *issuer = &judge->trust->anchor[judge->trust->by_subject[first + i]];
         struct lookup l;
         look_up(judge, &anchor->cert, &issuer->cert, issuer->crt, &l);
-        if (l.entry != NULL) {
+        if (l.revoked) {
             add_revoked(judge, &anchor->cert, (int)path_length(path) - 1, &l);
             return;
         }

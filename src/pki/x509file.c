@@ -32,13 +32,13 @@ int x509file_keep_crt(struct x509file *out, gnutls_x509_crt_t crt, struct err *e
     return rc;
 }
 
-int x509file_keep_crl(struct x509file *out, gnutls_x509_crl_t crl, struct err *err)
+int x509file_keep_crl(struct x509file *out, struct crl *crl, struct err *err)
 {
-    int rc = grow((void **)&out->crl, out->n_crls, sizeof(gnutls_x509_crl_t), err);
+    int rc = grow((void **)&out->crl, out->n_crls, sizeof(struct crl *), err);
     if (rc == 0)
         out->crl[out->n_crls++] = crl;
     else
-        gnutls_x509_crl_deinit(crl);
+        crl_unref(crl);
     return rc;
 }
 
@@ -59,7 +59,7 @@ void x509file_done(struct x509file *file)
     for (size_t i = 0; i < file->n_crts; i++)
         gnutls_x509_crt_deinit(file->crt[i]);
     for (size_t i = 0; i < file->n_crls; i++)
-        gnutls_x509_crl_deinit(file->crl[i]);
+        crl_unref(file->crl[i]);
     for (size_t i = 0; i < file->n_keys; i++)
         gnutls_privkey_deinit(file->key[i]);
     free(file->crt);
@@ -178,18 +178,16 @@ int x509file_secret(const char *path, char **secret, struct err *err)
     return 0;
 }
 
-int x509file_load(const char *path, const char *password, const char *pin, struct x509file *out,
-                  struct err *err)
+static int load_file(const char *path, size_t most, const char *password, struct x509file *out,
+                     struct err *err)
 {
-    if (strncmp(path, "pkcs11:", 7) == 0)
-        return x509file_load_token(path, pin, out, err);
     char *data;
     size_t len;
     mode_t mode;
-    int rc = read_file(path, X509FILE_MAX, &data, &len, &mode, err);
+    int rc = read_file(path, most, &data, &len, &mode, err);
     if (rc != 0)
         return rc;
-    rc = x509file_parse(data, len, password, out, err);
+    rc = x509file_parse_own(data, len, most, password, out, err);
     x509file_wipe(data, len);
     if (rc != 0) {
         err_wrap(err, "%s", path);
@@ -197,4 +195,29 @@ int x509file_load(const char *path, const char *password, const char *pin, struc
     }
     out->key_readable_by_others = out->n_keys > 0 && (mode & S_IROTH) != 0;
     return 0;
+}
+
+int x509file_load(const char *path, const char *password, const char *pin, struct x509file *out,
+                  struct err *err)
+{
+    return strncmp(path, "pkcs11:", 7) == 0 ? x509file_load_token(path, pin, out, err)
+                                            : load_file(path, X509FILE_MAX, password, out, err);
+}
+
+int x509file_load_crls(const char *path, size_t most, const char *password, const char *pin,
+                       struct x509file *out, struct err *err)
+{
+    if (strncmp(path, "pkcs11:", 7) == 0)
+        return x509file_load_token(path, pin, out, err);
+    int rc = load_file(path, most, password, out, err);
+    if (rc != ERR_RANGE)
+        return rc;
+    struct stat st;
+    unsigned long long mib = 1ULL << 20, size = stat(path, &st) == 0 ? (unsigned long long)st.st_size : 0;
+    return size > most
+               ? err_set(err, rc,
+                         "%s: has %llu bytes, more than max_crl_size lets a file of CRLs have: set it to "
+                         "%llum or more",
+                         path, size, (size + mib - 1) / mib)
+               : err_set(err, rc, "%s: is larger than max_crl_size lets a file of CRLs be", path);
 }

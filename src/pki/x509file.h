@@ -1,5 +1,6 @@
 /* Certificates, keys and CRLs out of files in whatever form they come: PEM (several objects, any order), DER,
- * PKCS#7, PKCS#12, or a `pkcs11:` URI. The content decides, not the name. Files above 64 MiB are refused. */
+ * PKCS#7, PKCS#12, or a `pkcs11:` URI. The content decides, not the name. Files above 64 MiB are refused,
+ * but for those of CRLs. */
 #ifndef MTLSD_PKI_X509FILE_H
 #define MTLSD_PKI_X509FILE_H
 
@@ -8,6 +9,7 @@
 #include <gnutls/x509.h>
 
 #include "base/err.h"
+#include "pki/crl.h"
 
 enum { X509FILE_MAX = 64 * 1024 * 1024 };
 
@@ -15,7 +17,7 @@ enum { X509FILE_MAX = 64 * 1024 * 1024 };
 struct x509file {
     gnutls_x509_crt_t *crt;
     size_t n_crts;
-    gnutls_x509_crl_t *crl;
+    struct crl **crl;
     size_t n_crls;
     gnutls_privkey_t *key;
     size_t n_keys;
@@ -30,6 +32,9 @@ struct x509file {
  */
 MUST_CHECK int x509file_load(const char *path, const char *password, const char *pin, struct x509file *out,
                              struct err *err);
+/* The same of a file of CRLs, which may have `most` bytes; above 64 MiB nothing but CRLs is read. */
+MUST_CHECK int x509file_load_crls(const char *path, size_t most, const char *password, const char *pin,
+                                  struct x509file *out, struct err *err);
 /* The same from bytes. */
 MUST_CHECK int x509file_parse(const void *data, size_t len, const char *password, struct x509file *out,
                               struct err *err);

@@ -2,8 +2,10 @@
 #include <gnutls/pkcs12.h>
 #include <gnutls/pkcs7.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "pki/der.h"
 #include "pki/x509file_impl.h"
 
@@ -33,14 +35,14 @@ static int try_crt(const gnutls_datum_t *der, struct x509file *out, struct err *
 
 static int try_crl(const gnutls_datum_t *der, struct x509file *out, struct err *err)
 {
-    gnutls_x509_crl_t crl;
-    if (gnutls_x509_crl_init(&crl) < 0)
-        return err_nomem(err);
-    int rc = gnutls_x509_crl_import(crl, der, GNUTLS_X509_FMT_DER);
-    if (rc >= 0)
+    struct der whole = {der->data, der->size};
+    struct crl *crl = NULL;
+    int rc = crl_new(whole, &crl, err);
+    if (rc == 0)
         return x509file_keep_crl(out, crl, err);
-    gnutls_x509_crl_deinit(crl);
-    return something_else("CRL", rc, err);
+    if (rc != ERR_NOMEM)
+        err_wrap(err, "holds a broken CRL");
+    return rc != ERR_SYNTAX || crl_is_one(whole) ? rc : SOMETHING_ELSE;
 }
 
 static int password_error(const char *password, struct err *err)
@@ -182,7 +184,7 @@ static void forget_since(struct x509file *out, const struct x509file *before)
     while (out->n_crts > before->n_crts)
         gnutls_x509_crt_deinit(out->crt[--out->n_crts]);
     while (out->n_crls > before->n_crls)
-        gnutls_x509_crl_deinit(out->crl[--out->n_crls]);
+        crl_unref(out->crl[--out->n_crls]);
     while (out->n_keys > before->n_keys)
         gnutls_privkey_deinit(out->key[--out->n_keys]);
 }
@@ -313,8 +315,28 @@ static int take_decoded(enum pem_kind kind, const gnutls_datum_t *der, const cha
     }
 }
 
-static int take_pem(size_t row, const gnutls_datum_t *block, const char *password, struct x509file *out,
-                    struct err *err)
+/* CRLs may be large: what is between the lines is decoded where it stands, when it is ours. */
+static int take_pem_crl(const gnutls_datum_t *block, const char *password, bool own, struct x509file *out,
+                        struct err *err)
+{
+    static const char FIRST[] = "-----BEGIN X509 CRL-----", LAST[] = "-----END X509 CRL-----";
+    const char *text = (const char *)block->data + sizeof FIRST - 1;
+    size_t len = block->size - (sizeof FIRST - 1) - (sizeof LAST - 1);
+    unsigned char *octets = own ? block->data : malloc(len + 1);
+    if (octets == NULL)
+        return err_nomem(err);
+    ssize_t n = base64_decode(text, len, octets);
+    gnutls_datum_t der = {octets, n > 0 ? (unsigned)n : 0};
+    int rc =
+        n < 0 ? err_set(err, ERR_SYNTAX, "holds a broken X509 CRL: what is between its lines is not base64")
+              : take_decoded(PEM_CRL, &der, password, out, err);
+    if (!own)
+        free(octets);
+    return rc;
+}
+
+static int take_pem(size_t row, const gnutls_datum_t *block, const char *password, bool own,
+                    struct x509file *out, struct err *err)
 {
     enum pem_kind kind = PEM_LABELS[row].kind;
     gnutls_datum_t der;
@@ -325,6 +347,8 @@ static int take_pem(size_t row, const gnutls_datum_t *block, const char *passwor
         return err_set(err, ERR_SYNTAX, "holds %s", PEM_LABELS[row].refused);
     if (kind == PEM_KEY) { /* its header may hold the way of encryption */
         rc = try_key(block, GNUTLS_X509_FMT_PEM, password, password, out, err);
+    } else if (kind == PEM_CRL) {
+        rc = take_pem_crl(block, password, own, out, err);
     } else {
         rc = gnutls_pem_base64_decode2(PEM_LABELS[row].label, block, &der);
         if (rc < 0)
@@ -353,9 +377,16 @@ static size_t row_of(const char *label, size_t n)
     return i;
 }
 
+static int not_large(struct err *err)
+{
+    return err_set(err, ERR_SYNTAX,
+                   "is larger than %d MiB, and only CRLs may be, in DER or under the PEM label X509 CRL",
+                   X509FILE_MAX >> 20);
+}
+
 /* Every object is read or refused: a file that was cut, or with a foreign object in the middle, is not half
  * believed. */
-static int parse_pem(const char *data, size_t len, const char *password, struct x509file *out,
+static int parse_pem(const char *data, size_t len, const char *password, bool own, struct x509file *out,
                      struct err *err)
 {
     const char *end = data + len, *p = data;
@@ -376,8 +407,10 @@ static int parse_pem(const char *data, size_t len, const char *password, struct 
             return err_set(err, ERR_SYNTAX,
                            "holds a PEM object \"%.*s\", which is neither certificate, private key nor CRL",
                            n, label);
+        if (len > X509FILE_MAX && PEM_LABELS[row].kind != PEM_CRL)
+            return not_large(err);
         gnutls_datum_t block = {(unsigned char *)(uintptr_t)p, (unsigned)(stop - p)};
-        int rc = take_pem(row, &block, password, out, err);
+        int rc = take_pem(row, &block, password, own, out, err);
         if (rc != 0)
             return rc;
         p = stop;
@@ -389,9 +422,11 @@ static int parse_pem(const char *data, size_t len, const char *password, struct 
 
 static int parse_der(const gnutls_datum_t *der, const char *password, struct x509file *out, struct err *err)
 {
-    int rc = try_crt(der, out, err);
+    int rc = try_crl(der, out, err);
+    if (rc == SOMETHING_ELSE && der->size > X509FILE_MAX)
+        return not_large(err);
     if (rc == SOMETHING_ELSE)
-        rc = try_crl(der, out, err);
+        rc = try_crt(der, out, err);
     if (rc == SOMETHING_ELSE)
         rc = try_pkcs12(der, password, out, err);
     if (rc == SOMETHING_ELSE)
@@ -419,16 +454,17 @@ static bool is_der(const void *data, size_t len)
     return der_take(&in, DER_SEQUENCE, &value) && in.n == 0;
 }
 
-int x509file_parse(const void *data, size_t len, const char *password, struct x509file *out, struct err *err)
+static int parse(const void *data, size_t len, size_t most, const char *password, bool own,
+                 struct x509file *out, struct err *err)
 {
     struct x509file file = {0};
     int rc;
     if (len == 0)
         return err_set(err, ERR_SYNTAX, "is empty");
-    if (len > X509FILE_MAX)
-        return err_set(err, ERR_RANGE, "is larger than %d MiB", X509FILE_MAX >> 20);
+    if (len > most)
+        return err_set(err, ERR_RANGE, "is larger than %zu MiB", most >> 20);
     if (!is_der(data, len) && memmem(data, len, PEM_BEGIN, PEM_BEGIN_LEN)) {
-        rc = parse_pem(data, len, password, &file, err);
+        rc = parse_pem(data, len, password, own, &file, err);
     } else {
         gnutls_datum_t der = {(unsigned char *)(uintptr_t)data, (unsigned)len};
         rc = parse_der(&der, password, &file, err);
@@ -440,4 +476,15 @@ int x509file_parse(const void *data, size_t len, const char *password, struct x5
     else
         x509file_done(&file);
     return rc;
+}
+
+int x509file_parse(const void *data, size_t len, const char *password, struct x509file *out, struct err *err)
+{
+    return parse(data, len, X509FILE_MAX, password, false, out, err);
+}
+
+int x509file_parse_own(char *data, size_t len, size_t most, const char *password, struct x509file *out,
+                       struct err *err)
+{
+    return parse(data, len, most, password, true, out, err);
 }

@@ -14,10 +14,11 @@
 #include "tls/facts.h"
 
 static int load_listener(const struct conf *conf, const struct conf_listener *listener,
-                         const struct ticket_master *master, struct diag *diag, struct snapshot_listener *out)
+                         const struct ticket_master *master, struct crl_shelf *shelf, struct diag *diag,
+                         struct snapshot_listener *out)
 {
     out->conf = listener;
-    int rc = trust_load(conf, listener, diag, &out->trust);
+    int rc = trust_load(conf, listener, shelf, diag, &out->trust);
     if (rc == 0)
         rc = creds_load(conf, listener, out->trust, diag, &out->creds);
     if (rc != 0)
@@ -96,6 +97,7 @@ int snapshot_build(const char *conf_file, const struct ticket_master *master, st
         return ERR_NOMEM;
     atomic_init(&snapshot->refs, 1);
     snapshot->document_root = -1;
+    struct crl_shelf *shelf = crl_shelf_new(); /* without it the same file is read for each listener */
     int rc = conf_load(conf_file, diag, &snapshot->conf);
     if (rc != 0)
         goto out;
@@ -117,7 +119,7 @@ int snapshot_build(const char *conf_file, const struct ticket_master *master, st
         guard_find_links(snapshot->policy, conf, snapshot->document_root, diag);
     for (size_t i = 0; i < conf->n_listeners; i++) {
         struct snapshot_listener *listener = &snapshot->listener[i];
-        int one = load_listener(conf, &conf->listener[i], master, diag, listener);
+        int one = load_listener(conf, &conf->listener[i], master, shelf, diag, listener);
         rc = rc != 0 ? rc : one;
         if (one == 0) {
             snapshot->health[i] = (struct health_listener){
@@ -130,6 +132,7 @@ int snapshot_build(const char *conf_file, const struct ticket_master *master, st
         }
     }
 out:
+    crl_shelf_free(shelf);
     if (rc == 0 && diag->errors > 0)
         rc = ERR_SYNTAX;
     if (rc == 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "pki/crl.h"
 #include "pki/verdict.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,7 +42,7 @@ static size_t split(const uint8_t *data, size_t size, gnutls_datum_t out[static 
 static struct trust *make_trust(const gnutls_datum_t *ca, const gnutls_datum_t *crl, unsigned options)
 {
     gnutls_x509_crt_t crts[1];
-    gnutls_x509_crl_t crls[1];
+    struct crl *crls[1];
     struct trust *trust = NULL;
     struct trust_input input = {.form =
                                     (options & 32) != 0 ? CERTIFICATE_FORM_STRICT : CERTIFICATE_FORM_STANDARD,
@@ -53,15 +54,13 @@ static struct trust *make_trust(const gnutls_datum_t *ca, const gnutls_datum_t *
                                 .verify_depth = 5,
                                 .expires_soon = 2592000,
                                 .keep_forged_crls = (options & 4) != 0};
-    REQUIRE(gnutls_x509_crt_init(&crts[0]) == 0 && gnutls_x509_crl_init(&crls[0]) == 0);
+    REQUIRE(gnutls_x509_crt_init(&crts[0]) == 0);
     if (gnutls_x509_crt_import(crts[0], ca, GNUTLS_X509_FMT_DER) == 0)
         input.n_ca = input.n_advertised = 1;
     else
         gnutls_x509_crt_deinit(crts[0]);
-    if (crl->size > 0 && gnutls_x509_crl_import(crls[0], crl, GNUTLS_X509_FMT_DER) == 0)
+    if (crl->size > 0 && crl_new((struct der){crl->data, crl->size}, &crls[0], NULL) == 0)
         input.n_crls = 1;
-    else
-        gnutls_x509_crl_deinit(crls[0]);
     return trust_new(&input, &trust, NULL) == 0 ? trust : NULL;
 }
 

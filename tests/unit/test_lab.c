@@ -106,7 +106,7 @@ static struct trust *make_trust(void)
 {
     struct x509file root = load("root.crt", NULL),
                     crl[] = {load("root.crl", NULL), load("intermediate.crl", NULL)};
-    gnutls_x509_crl_t crls[] = {crl[0].crl[0], crl[1].crl[0]};
+    struct crl *crls[] = {crl[0].crl[0], crl[1].crl[0]};
     struct trust_input input = {.ca = root.crt,
                                 .n_ca = 1,
                                 .n_advertised = 1,
