@@ -124,6 +124,7 @@ START_TEST(test_no_certificate)
     ck_assert_ptr_nonnull(strstr(fixture_at(json, "hint"), "earlier TLS session"));
     json_decref(json);
     f.request.cert_requested = false;
+    f.request.client_auth = CLIENT_AUTH_OFF;
     f.request.peer = NULL;
     refuse(&f, &decision);
     json = fixture_reply_json(&f);
