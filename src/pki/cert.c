@@ -153,3 +153,11 @@ bool cert_parse(const gnutls_datum_t *der, struct cert *out, const char **why)
     *why = NULL;
     return true;
 }
+
+bool cert_issues(const struct cert *cert)
+{
+    if (cert->ext[EXT_BASIC_CONSTRAINTS].present)
+        return cert->is_ca;
+    return (cert->version == 1 && cert_self_issued(cert)) ||
+           (cert->ext[EXT_KEY_USAGE].present && (cert->key_usage & GNUTLS_KEY_KEY_CERT_SIGN) != 0);
+}

@@ -110,6 +110,11 @@ static inline bool cert_may(const struct cert *cert, unsigned usage)
     return !cert->ext[EXT_KEY_USAGE].present || (cert->key_usage & usage) != 0;
 }
 
+/* Whether a trusted certificate may issue others. One without basic constraints may when it can have none, or
+ * when its key usage says so: any other is somebody's own certificate that is trusted for itself, whose holder
+ * must not become a CA. */
+bool cert_issues(const struct cert *cert);
+
 /* Takes the next GeneralName of a GeneralNames body: `type` is 0 to 8, `value` its contents (for a
  * directoryName the whole Name). False at the end or when it is malformed. */
 MUST_CHECK bool cert_general_name(struct der *names, unsigned *type, struct der *value);

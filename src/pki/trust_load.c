@@ -88,16 +88,11 @@ static void lint_ca(struct load *load, const struct conf_text *file, gnutls_x509
     }
     char *name = name_of(&cert.subject);
     const char *who = name != NULL && name[0] != 0 ? name : "a certificate without a name";
-    if (!cert.is_ca && !cert_self_issued(&cert))
-        diag_error(load->diag, file->src,
-                   "%s: %s is not a CA certificate (no basicConstraints CA:TRUE); name the certificate of "
-                   "the CA that issues "
-                   "to clients",
-                   file->text, who);
-    else if (!cert.is_ca)
+    if (!cert_issues(&cert))
         diag_warning(
             load->diag, file->src,
-            "%s: %s is not a CA certificate (no basicConstraints CA:TRUE); it is trusted for itself alone",
+            "%s: %s is not a CA certificate (no basicConstraints CA:TRUE); it is trusted for itself alone. "
+            "Name the certificate of the CA that issues to clients where others are to be let in",
             file->text, who);
     if (now > cert.not_after)
         diag_warning(load->diag, file->src, "%s: %s expired on %s; nothing that it issued is accepted",

@@ -106,22 +106,11 @@ static void check_ids(struct judge *judge, const struct cert *cert, int depth, e
         check_root_ids(judge, cert, depth);
 }
 
-/* Whether a trusted certificate may issue others. One without basic constraints may when it can have none, or
- * when its key usage says so: any other is somebody's own certificate that is trusted for itself, whose
- * holder must not become a CA. */
-static bool anchor_issues(const struct cert *cert)
-{
-    if (cert->ext[EXT_BASIC_CONSTRAINTS].present)
-        return cert->is_ca;
-    return (cert->version == 1 && cert_self_issued(cert)) ||
-           (cert->ext[EXT_KEY_USAGE].present && (cert->key_usage & GNUTLS_KEY_KEY_CERT_SIGN) != 0);
-}
-
 static void check_basic_constraints(struct judge *judge, const struct cert *cert, int depth,
                                     enum cert_role role)
 {
     const struct cert_ext *basic = &cert->ext[EXT_BASIC_CONSTRAINTS];
-    if (!cert->is_ca && (role != ROLE_ANCHOR || !anchor_issues(cert)))
+    if (!cert->is_ca && (role != ROLE_ANCHOR || !cert_issues(cert)))
         finding_add(judge, VERDICT_CA_NOT_A_CA, depth, judge_name(judge, &cert->subject),
                     "basicConstraints CA:TRUE", "it issued a certificate but is not a CA (%s)",
                     basic->present ? "its basic constraints say so" : "it has no basic constraints");

@@ -366,8 +366,9 @@ static void hold_name(const struct held *h, unsigned type, const struct der *nam
 }
 
 /* Calls hold_name for the attributes of the subject that are names of another kind: emailAddress where the
- * SAN has no mail address (RFC 5280 section 4.2.1.10), and in a leaf a common name that looks like a host
- * where the SAN has no DNS name, as other servers do, because such names are matched as hosts somewhere. */
+ * SAN has no mail address (RFC 5280 section 4.2.1.10), and in a leaf a common name that looks like a host,
+ * because such names are matched as hosts somewhere: where there is no SAN (RFC 9525 section 2), or in the
+ * strict form none with a DNS name. */
 static void hold_attributes(const struct held *h, const struct cert *cert, bool has_email, bool has_dns,
                             bool leaf)
 {
@@ -394,6 +395,8 @@ static void hold_certificate(const struct held *h, const struct cert *cert, bool
     struct der names = cert_alt_names(cert), v;
     unsigned type;
     bool has_email = false, has_dns = false;
+    if (h->judge->trust->form == CERTIFICATE_FORM_STANDARD)
+        has_dns = cert->ext[EXT_SUBJECT_ALT_NAME].present;
     while (cert_general_name(&names, &type, &v)) {
         has_email = has_email || type == NAME_EMAIL;
         has_dns = has_dns || type == NAME_DNS;
