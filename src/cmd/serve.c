@@ -29,9 +29,6 @@
 #include "tls/transport.h"
 #include "tls/x25519.h"
 
-/* Files that belong together (a certificate and its key) are seldom written in the same instant. */
-enum { SETTLE_MS = 500 };
-
 static const char USAGE[] =
     "Usage: mtlsd serve [-c FILE] [--ready-file FILE]\n"
     "Serves in the foreground until SIGTERM or SIGINT. SIGHUP reloads, SIGUSR1 reopens the logs.\n"
@@ -173,15 +170,34 @@ static void raise_descriptor_limit(void)
         log_debug("the limit of open files stays: %s", strerror(errno));
 }
 
-static struct watch *start_watch(struct server *server)
+/* Before the files are read: what changes from then on is noticed. A configuration that cannot be parsed
+ * names none, so those of before are watched on. */
+static void watch_anew(struct life *life)
 {
-    struct watch *watch = NULL;
-    struct snapshot *snapshot = server_snapshot(server);
+    struct diag silent = {0};
+    struct conf *conf = NULL;
+    struct watch *next = NULL;
     struct err err = {0};
-    if (snapshot->conf->reload == RELOAD_AUTO && watch_new(snapshot->conf, &watch, &err) != 0)
+    if (conf_load(life->conf_file, &silent, &conf) != 0)
+        return;
+    if (watch_new(conf, &next, &err) != 0) {
         log_error("reload = auto: %s; only SIGHUP reloads", err.text);
+    } else {
+        watch_free(life->watch);
+        life->watch = next;
+    }
+    conf_free(conf);
+}
+
+/* What is live says whether anybody watches, also after a reload that failed. */
+static void watch_if_wanted(struct life *life)
+{
+    struct snapshot *snapshot = server_snapshot(life->server);
+    if (snapshot->conf->reload != RELOAD_AUTO) {
+        watch_free(life->watch);
+        life->watch = NULL;
+    }
     snapshot_unref(snapshot);
-    return watch;
 }
 
 /* A path outside of the sandbox looks like one without rights: says which it is, and what to do. */
@@ -210,30 +226,27 @@ static int admit(void *cls, const struct conf *conf, struct diag *diag)
     return sandbox_admit(life->sandbox, conf, diag);
 }
 
-/* True when a watched file changed while the reload was under way: it may have been read before. */
-static bool reload(struct life *life)
+static void reload(struct life *life)
 {
     struct diag diag = {.emit = log_finding};
     /* Type=notify-reload waits for the stamp; a reload of large files gets the watchdog's whole time. */
     notify_send("RELOADING=1\nMONOTONIC_USEC=%llu\nWATCHDOG=1", (unsigned long long)clock_mono_us());
-    if (server_reload(life->server, admit, life, &diag) != 0) {
+    watch_anew(life);
+    int rc = server_reload(life->server, admit, life, &diag);
+    watch_if_wanted(life);
+    if (rc != 0) {
         explain(life);
         log_error("the reload failed with %u error%s: the old configuration keeps serving", diag.errors,
                   diag.errors == 1 ? "" : "s");
         say_ready(life, "serving; the last reload failed");
-        return false; /* the old files are still watched, so that mending one reloads again */
+        return;
     }
     if (open_logs(life, &diag) != 0) {
         explain(life);
         log_warning("a log stays where it was");
     }
     lint(life);
-    struct watch *next = start_watch(life->server);
-    bool changed = life->watch && next && watch_read(life->watch);
-    watch_free(life->watch);
-    life->watch = next;
     say_ready(life, "serving");
-    return changed;
 }
 
 /* Only a server whose every thread has moved since the last time is said to be alive. */
@@ -263,23 +276,28 @@ static int start_watchdog(struct server *server)
     return fd;
 }
 
-/* Waits for a signal, a change of a watched file or the end of `timeout_ms` (-1: none). Returns the signal's
- * number, 0 for a change, -1 when the time is over. */
-static int wait_for_event(struct life *life, int timeout_ms)
+/* Milliseconds until a watched file is to be looked at, -1: none is. */
+static int until_look(const struct life *life)
+{
+    if (!life->watch)
+        return -1;
+    uint64_t now_ms = clock_mono_ms(), due_ms = watch_due_ms(life->watch);
+    return due_ms > now_ms ? (int)(due_ms - now_ms) : 0;
+}
+
+/* Waits for a signal or a change of a watched file. Returns the signal's number, 0 for a change. */
+static int wait_for_event(struct life *life)
 {
     for (;;) {
-        struct pollfd ready[3] = {{.fd = life->signal_fd, .events = POLLIN},
-                                  {.fd = life->watch ? watch_fd(life->watch) : -1, .events = POLLIN},
+        struct pollfd ready[2] = {{.fd = life->signal_fd, .events = POLLIN},
                                   {.fd = life->timer_fd, .events = POLLIN}};
-        int n = poll(ready, 3, timeout_ms);
-        if (n == 0)
-            return -1;
+        int n = poll(ready, 2, until_look(life));
         struct signalfd_siginfo info;
         if (n > 0 && ready[0].revents && read(life->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
             return (int)info.ssi_signo;
-        if (n > 0 && ready[2].revents)
+        if (n > 0 && ready[1].revents)
             feed_watchdog(life);
-        if (n > 0 && ready[1].revents && watch_read(life->watch))
+        if (until_look(life) == 0 && watch_turn(life->watch, clock_mono_ms()))
             return 0;
     }
 }
@@ -312,15 +330,12 @@ static void reopen_logs(struct life *life)
 /* The main thread's life: everything that comes from outside the connections comes here. */
 static void wait_for_the_end(struct life *life)
 {
-    int settle = -1; /* milliseconds until changed files are believed to be whole */
     for (;;) {
-        int event = wait_for_event(life, settle);
-        if (event == 0) {
-            settle = SETTLE_MS;
-        } else if (event == -1 || event == SIGHUP) {
-            if (event == -1)
-                log_notice("a file changed");
-            settle = reload(life) ? SETTLE_MS : -1;
+        int event = wait_for_event(life);
+        if (event == 0 || event == SIGHUP) {
+            if (event == 0)
+                log_notice("%s has changed", watch_what(life->watch));
+            reload(life);
         } else if (event == SIGUSR1) {
             reopen_logs(life);
         } else {
@@ -369,14 +384,13 @@ static int start(struct life *life, struct diag *diag)
     struct err err = {0};
     int rc = privileges_harden(&err);
     notify_open();
+    watch_anew(life);
     if (rc == 0)
         rc = server_new(life->conf_file, diag, &life->server);
     if (rc == 0) {
         struct snapshot *snapshot = server_snapshot(life->server);
         rc = bind_and_drop(life, snapshot->conf, diag);
-        /* Whoever has read the ready file may change a file, and that is to be noticed. */
-        if (rc == 0)
-            life->watch = start_watch(life->server);
+        watch_if_wanted(life);
         if (rc == 0)
             rc = tell_ready(life, &err);
         (void)x25519_prepare(); /* without it, nettle does it */

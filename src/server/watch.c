@@ -3,52 +3,82 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "config/conf_paths.h"
 
+enum {
+    LOOK_MS = 1000,
+    SETTLE_MS = 500,      /* files that belong together are seldom written in the same instant */
+    MOST_SETTLE_MS = 5000 /* whoever writes all the time must not keep a revocation out */
+};
+
+/* What a path led to. A time of change (ctime) can be set by nobody. */
+struct stamp {
+    bool there;
+    dev_t dev;
+    ino_t ino;
+    off_t size;
+    struct timespec mtime, ctime;
+};
+
 struct watched {
-    int id;     /* inotify's, of the folder */
-    char *name; /* of the file in it */
+    char *path;
+    bool folder; /* with files that come and go */
+    struct stamp stamp;
 };
 
 struct watch {
-    int fd;
     struct watched *file;
     size_t n, room;
+    const char *what;
+    uint64_t look_ms;
+    uint64_t since_ms; /* when the change was noticed that is not reported yet; 0: none is */
 };
 
-static int add(struct watch *watch, const char *path, struct err *err)
+/* False when it cannot be seen, for want of rights: then nothing is known of it. */
+static bool look(const struct watched *watched, struct stamp *out)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == path ? strdup("/") : slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
-    char *name = strdup(slash ? slash + 1 : path);
-    int rc = folder && name ? 0 : err_nomem(err);
-    if (rc == 0 && watch->n == watch->room) {
+    struct stat st;
+    *out = (struct stamp){0};
+    if (stat(watched->path, &st) != 0)
+        return errno != EACCES && errno != EPERM;
+    *out = (struct stamp){.there = true, .dev = st.st_dev, .ino = st.st_ino};
+    if (!watched->folder) {
+        out->size = st.st_size;
+        out->mtime = st.st_mtim;
+        out->ctime = st.st_ctim;
+    }
+    return true;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool same(const struct stamp *a, const struct stamp *b)
+{
+    return a->there == b->there && a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+           same_time(&a->mtime, &b->mtime) && same_time(&a->ctime, &b->ctime);
+}
+
+static int add(struct watch *watch, const char *path, bool folder, struct err *err)
+{
+    if (watch->n == watch->room) {
         size_t room = watch->room ? 2 * watch->room : 16;
         struct watched *file = realloc(watch->file, room * sizeof *file);
-        if (file) {
-            watch->file = file;
-            watch->room = room;
-        } else {
-            rc = err_nomem(err);
-        }
+        if (!file)
+            return err_nomem(err);
+        watch->file = file;
+        watch->room = room;
     }
-    if (rc == 0) {
-        /* The same folder again gives the same id. */
-        int id = inotify_add_watch(
-            watch->fd, folder, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_ONLYDIR);
-        if (id < 0) {
-            rc = err_set(err, ERR_IO, "cannot watch the folder %s: %s", folder, strerror(errno));
-        } else {
-            watch->file[watch->n++] = (struct watched){id, name};
-            name = NULL;
-        }
-    }
-    free(folder);
-    free(name);
-    return rc;
+    struct watched watched = {.path = strdup(path), .folder = folder};
+    if (!watched.path)
+        return err_nomem(err);
+    (void)look(&watched, &watched.stamp);
+    watch->file[watch->n++] = watched;
+    return 0;
 }
 
 struct adding {
@@ -56,13 +86,14 @@ struct adding {
     struct err *err;
 };
 
-/* Logs are written by the server itself, and what lies in folders is read anew for each request. */
+/* Logs are written by the server itself. */
 static int add_path(void *cls, const struct option *option, const struct conf_text *path)
 {
     const struct adding *adding = cls;
-    if (option && (option->flags & (OPTION_WRITTEN | OPTION_FOLDER)))
+    unsigned flags = option ? option->flags : 0;
+    if (flags & OPTION_WRITTEN)
         return 0;
-    return add(adding->watch, path->text, adding->err);
+    return add(adding->watch, path->text, (flags & OPTION_FOLDER) != 0, adding->err);
 }
 
 int watch_new(const struct conf *conf, struct watch **out, struct err *err)
@@ -70,10 +101,8 @@ int watch_new(const struct conf *conf, struct watch **out, struct err *err)
     struct watch *watch = calloc(1, sizeof *watch);
     if (!watch)
         return err_nomem(err);
-    watch->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     struct adding adding = {watch, err};
-    int rc = watch->fd < 0 ? err_set(err, ERR_IO, "inotify: %s", strerror(errno))
-                           : conf_paths(conf, add_path, &adding);
+    int rc = conf_paths(conf, add_path, &adding);
     if (rc == 0)
         *out = watch;
     else
@@ -86,41 +115,46 @@ void watch_free(struct watch *watch)
     if (!watch)
         return;
     for (size_t i = 0; i < watch->n; i++)
-        free(watch->file[i].name);
+        free(watch->file[i].path);
     free(watch->file);
-    if (watch->fd >= 0)
-        close(watch->fd);
     free(watch);
 }
 
-int watch_fd(const struct watch *watch)
+uint64_t watch_due_ms(const struct watch *watch)
 {
-    return watch->fd;
+    return watch->look_ms;
 }
 
-static bool is_named(const struct watch *watch, const struct inotify_event *event)
+const char *watch_what(const struct watch *watch)
 {
-    /* "..data" and its like: how containers swap a whole folder of secrets at once. */
-    if (event->len == 0 || strncmp(event->name, "..", 2) == 0)
-        return true;
+    return watch->what;
+}
+
+static bool look_at_all(struct watch *watch)
+{
+    bool changed = false;
     for (size_t i = 0; i < watch->n; i++) {
-        if (watch->file[i].id == event->wd && strcmp(watch->file[i].name, event->name) == 0)
-            return true;
+        struct watched *watched = &watch->file[i];
+        struct stamp now;
+        if (!look(watched, &now) || same(&watched->stamp, &now))
+            continue;
+        watched->stamp = now;
+        if (watch->since_ms == 0 && !changed)
+            watch->what = watched->path;
+        changed = true;
     }
-    return false;
+    return changed;
 }
 
-bool watch_read(struct watch *watch)
+bool watch_turn(struct watch *watch, uint64_t now_ms)
 {
-    _Alignas(struct inotify_event) char events[4096];
-    bool named = false;
-    ssize_t n;
-    while ((n = read(watch->fd, events, sizeof events)) > 0) {
-        for (char *p = events; p < events + n;) {
-            const struct inotify_event *event = (const struct inotify_event *)(const void *)p;
-            named = named || is_named(watch, event);
-            p += sizeof *event + event->len;
-        }
-    }
-    return named;
+    bool changed = look_at_all(watch);
+    if (changed && watch->since_ms == 0)
+        watch->since_ms = now_ms;
+    bool waits = watch->since_ms != 0 && changed && now_ms - watch->since_ms < MOST_SETTLE_MS;
+    bool reports = watch->since_ms != 0 && !waits;
+    watch->look_ms = now_ms + (waits ? SETTLE_MS : LOOK_MS);
+    if (reports)
+        watch->since_ms = 0;
+    return reports;
 }
