@@ -172,8 +172,7 @@ static int send_file(const struct request *request, const char *type, bool varie
 {
     char etag[ETAG_TEXT], date[CLOCK_TEXT];
     make_etag(source, etag);
-    time_t now = request->health ? request->health->now : clock_now(),
-           modified = source->file.st.st_mtim.tv_sec;
+    time_t now = request->now ? request->now : clock_now(), modified = source->file.st.st_mtim.tv_sec;
     /* RFC 9110 section 8.8.2.1: never later than Date. */
     struct validators validators = {etag, modified < now ? modified : now, now};
     struct conditions conditions = conditions_of(request);
@@ -182,6 +181,7 @@ static int send_file(const struct request *request, const char *type, bool varie
     unsigned status = conditional_status(&conditions, &validators);
     if (status == 304) {
         reply->status = status;
+        reply->length = size;
         return add_validators(request, etag, varies, reply);
     }
     if (status != 0) {

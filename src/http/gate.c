@@ -103,7 +103,7 @@ size_t http1_gate_feed(struct http1_gate *gate, const struct http1_limits *limit
         return 0;
     const unsigned char *first = (const unsigned char *)data;
     struct gate_walk w = {gate, limits, first, first + len, 0};
-    while (w.p < w.end && gate->state != AT_REFUSED) {
+    while (w.p < w.end && gate->state != AT_REFUSED && !(w.events & (HTTP1_HEAD_DONE | HTTP1_REQUEST_DONE))) {
         if (bounded(gate))
             walk_head(&w);
         else
@@ -121,4 +121,11 @@ bool http1_gate_idle(const struct http1_gate *gate)
 bool http1_gate_in_head(const struct http1_gate *gate)
 {
     return gate->state >= AT_METHOD && gate->state <= AT_HEAD_LF && !(gate->flags & IN_TRAILERS);
+}
+
+/* RFC 9110 section 10.1.1: from HTTP/1.0 it means nothing. */
+bool http1_gate_expects(const struct http1_gate *gate)
+{
+    return (gate->state == AT_BODY || gate->state == AT_CHUNK_SIZE) && (gate->flags & EXPECTS) &&
+           !(gate->flags & OLD);
 }

@@ -18,12 +18,12 @@ struct http1_limits {
 /* Opaque to callers; the size is fixed and small (it lives in every connection). */
 struct http1_gate {
     uint8_t state;
-    uint8_t flags;
     uint8_t method;  /* what was recognised: needed for the rules about `*` and CONNECT */
     uint8_t matched; /* progress in a word or number that is being read */
     uint8_t token;   /* which field name is being or was compared */
     uint8_t form;    /* of the target */
-    uint16_t status; /* set when refused: 400, 413, 414, 417, 431, 501, 505 */
+    uint16_t flags;
+    uint16_t status; /* set when refused: 400, 405, 413, 414, 417, 431, 501, 505 */
     uint32_t used;   /* bytes of this head, its trailers and chunk extensions so far */
     uint32_t fields;
     uint32_t target;        /* bytes of the target so far */
@@ -42,9 +42,9 @@ enum http1_event {
 
 void http1_gate_init(struct http1_gate *gate);
 
-/* Walks `len` bytes. Returns how many of them are good; fewer than `len` means that the byte after those
- * makes the request unacceptable: gate->status and gate->why say how, and nothing more must be fed. `events`
- * collects http1_event bits. */
+/* Walks up to `len` bytes, but not beyond the end of a head or of a request. Returns how many of them are
+ * good. When gate->status is set, the byte after those makes the request unacceptable: gate->status and
+ * gate->why say how, and nothing more must be fed. `events` collects http1_event bits. */
 size_t http1_gate_feed(struct http1_gate *gate, const struct http1_limits *limits, const char *data,
                        size_t len, unsigned *events);
 
@@ -52,5 +52,7 @@ size_t http1_gate_feed(struct http1_gate *gate, const struct http1_limits *limit
 bool http1_gate_idle(const struct http1_gate *gate);
 /* True while a request's line or fields are arriving; false between requests and while its body does. */
 bool http1_gate_in_head(const struct http1_gate *gate);
+/* True after a head whose client waits for a 100 Continue, or a final answer, before it sends its body. */
+bool http1_gate_expects(const struct http1_gate *gate);
 
 #endif

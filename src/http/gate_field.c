@@ -271,15 +271,10 @@ void gate_coding(struct gate_walk *w)
     }
 }
 
-/* White space is allowed here, but the HTTP library would keep it at the end of the line and then not know
- * "chunked". */
 void gate_coding_space(struct gate_walk *w)
 {
     struct http1_gate *g = w->gate;
-    const unsigned char *from = w->p;
     w->p = chars_run(w->p, w->end, CHARS_SPACE);
-    if (w->p > from)
-        g->matched = 0;
     if (w->p == w->end)
         return;
     if (*w->p == ',') {
@@ -288,8 +283,6 @@ void gate_coding_space(struct gate_walk *w)
     } else if (*w->p == ';' && !(g->flags & IS_CHUNKED)) { /* which takes no parameter */
         w->p++;
         g->state = AT_CODING_PARAMETER;
-    } else if (*w->p == '\r' && g->matched == 0) {
-        gate_refuse(w, 400, "white space after the Transfer-Encoding");
     } else {
         gate_take_cr(w, AT_VALUE_LF, "the Transfer-Encoding is no list of codings");
     }
@@ -340,7 +333,6 @@ void gate_expectation(struct gate_walk *w)
     }
     if (w->p == w->end)
         return;
-    if (!gate_matched_whole(g, &CONTINUE))
-        g->flags |= FOREIGN_EXPECT;
+    g->flags |= gate_matched_whole(g, &CONTINUE) ? EXPECTS : FOREIGN_EXPECT;
     g->state = ends_word(*w->p) ? AT_TRAILING : AT_VALUE;
 }

@@ -35,7 +35,7 @@ void gate_method(struct gate_walk *w)
     if (g->method != METHOD_ANY && !gate_matched_whole(g, &METHODS[g->method]))
         g->method = METHOD_ANY;
     if (g->method == METHOD_IS_CONNECT) {
-        gate_refuse(w, 400, "CONNECT: this is no proxy");
+        gate_refuse(w, 405, "CONNECT is for proxies, and this is none");
         return;
     }
     w->p++;

@@ -55,6 +55,7 @@ enum gate_flag {
     FOREIGN_CODING = 32, /* it names another one */
     FOREIGN_EXPECT = 64, /* something other than 100-continue is expected */
     IN_TRAILERS = 128,
+    EXPECTS = 256, /* 100-continue */
 };
 
 enum gate_method { METHOD_ANY, METHOD_IS_OPTIONS, METHOD_IS_CONNECT };

@@ -119,19 +119,20 @@ int handle_rejections(const struct request *request, struct reply *reply)
 
 int handle_metrics(const struct request *request, struct reply *reply)
 {
-    if (!request->metrics)
-        return ERR_NOMEM;
-    int rc = text_reply(request->metrics, 200, reply);
+    int rc = request->metrics ? request->metrics(request, &reply->body) : ERR_NOTFOUND;
+    reply->status = 200;
     reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
     return rc;
 }
 
 int handle_health(const struct request *request, struct reply *reply)
 {
-    if (!request->health)
+    if (!request->look)
         return ERR_NOTFOUND;
+    struct health health;
+    request->look(request, &health);
     const char *status;
-    json_t *value = view_health(request->health, &status);
+    json_t *value = view_health(&health, &status);
     return json_reply(value, strcmp(status, "fail") == 0 ? 503 : 200, "application/health+json", reply);
 }
 
@@ -144,9 +145,11 @@ int handle_livez(const struct request *request, struct reply *reply)
 
 int handle_readyz(const struct request *request, struct reply *reply)
 {
-    if (!request->health)
+    if (!request->look)
         return ERR_NOTFOUND;
-    if (request->health->draining)
+    struct health health;
+    request->look(request, &health);
+    if (health.draining)
         return text_reply("draining\n", 503, reply);
     return text_reply("ok\n", 200, reply);
 }

@@ -53,7 +53,13 @@ struct rejection {
     struct record *record; /* a reference to an ended one, NULL: none was kept, or no handshake was refused */
 };
 
-enum http_method { METHOD_GET, METHOD_HEAD, METHOD_OPTIONS, METHOD_OTHER };
+enum http_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_OPTIONS,
+    METHOD_OTHER,  /* known, and not taken anywhere: 405 */
+    METHOD_UNKNOWN /* 501 (RFC 9110 section 9.1) */
+};
 
 /* Everything is borrowed and valid until the handler returns. */
 struct request {
@@ -84,13 +90,16 @@ struct request {
     struct guard *guard; /* what is decided on as its names turn up; NULL: nothing is refused */
     const struct policy_decision *decision; /* why it was refused with 403, else NULL: `refusal` */
     struct policy_decision refusal;
-    const struct health *health;
-    /* Asks for refusals as rejections_page does; NULL: none are remembered. What came goes back. */
+    /* What only some handlers want to know, and costs a lock or time: they ask, after the policy has let the
+     * request pass. Each may be NULL: then there is none. */
+    const void *server; /* for these */
+    void (*look)(const struct request *request, struct health *out);
+    /* As metrics_write; 0 or ERR_NOMEM. */
+    int (*metrics)(const struct request *request, struct buf *out);
+    /* Asks for refusals as rejections_page does. What came goes back. */
     struct rejection *(*rejections)(const struct request *request, uint64_t before, size_t most, size_t *n);
     void (*rejections_done)(struct rejection *page, size_t n);
-    const void *rejections_cls;
-    const char *metrics; /* only for the route that shows them */
-    int document_root;   /* descriptor of the folder, -1: none */
+    int document_root; /* descriptor of the folder, -1: none */
     /* Looks for a finished reply, after the policy allowed one; true: `reply` has it. NULL: there are none.
      */
     bool (*kept)(const struct request *request, const struct route *route, struct reply *reply);
@@ -114,7 +123,7 @@ struct reply {
                         unused */
     struct buf body; /* used when fd < 0 */
     int fd;          /* >= 0: the body is `length` bytes of this file from `offset`; the reply owns it */
-    uint64_t offset, length;
+    uint64_t offset, length; /* of a 304 the length that the 200 would have */
 };
 
 void reply_init(struct reply *reply);

@@ -93,15 +93,17 @@ int path_normalise(const char *target, char path[static PATH_MOST + 1], const ch
                 return -1;
             if (out[len - 1] != '/') {
                 if (len == PATH_MOST)
-                    return -1;
+                    return PATH_LONG;
                 out[len++] = '/';
             }
             start = len;
             continue;
         }
         int c = decode(&p);
-        if (c < 0 || len == PATH_MOST)
+        if (c < 0)
             return -1;
+        if (len == PATH_MOST)
+            return PATH_LONG;
         out[len++] = (char)c;
         ascii &= c < 0x80;
     }

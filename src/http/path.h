@@ -6,13 +6,14 @@
 #include "base/buf.h"
 
 enum { PATH_MOST = 4096 };
+enum { PATH_LONG = -2 };
 
 /* Takes origin-form or absolute-form (scheme and authority are dropped) or "*" (which stays "*"), splits off
  * the query, decodes %XX once, and removes dot segments (RFC 3986 section 5.2.4). Refuses (returns -1): a
  * slash, backslash or NUL that is encoded, a backslash, `#` or control byte at all, a `..` that would leave
- * the root, a bad %-escape, invalid UTF-8, a path longer than PATH_MOST. Repeated slashes are merged as in
- * nginx, before dot segments are removed. `path` has PATH_MOST + 1 bytes; *query points into `target` or is
- * NULL. */
+ * the root, a bad %-escape, invalid UTF-8. Returns PATH_LONG for a path longer than PATH_MOST. Repeated
+ * slashes are merged as in nginx, before dot segments are removed. `path` has PATH_MOST + 1 bytes; *query
+ * points into `target` or is NULL. */
 MUST_CHECK int path_normalise(const char *target, char path[static PATH_MOST + 1], const char **query);
 
 /* Appends `path` with everything percent-encoded that is not unreserved or a slash (RFC 3986 section 2.3):

@@ -1,30 +1,26 @@
 #include "http/plain.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "http/problem.h"
+#include "base/clock.h"
+#include "http/status.h"
 
 enum { MOST_URL = 512 };
 
-static void answer(unsigned status, const char *field, const char *text, char *out, size_t *len)
+void plain_reply(const struct reply *reply, time_t now, bool headers_only, struct buf *out)
 {
-    size_t room = *len;
-    int n = snprintf(out, room,
-                     "HTTP/1.1 %u %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
-                     "Connection: close\r\n%s\r\n%s",
-                     status, problem_title(status), strlen(text), field, text);
-    *len = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
-}
-
-size_t plain_refusal(unsigned status, const char *why, char *out, size_t *len)
-{
-    char text[256];
-    snprintf(text, sizeof text, "%u %s: %s\n", status, problem_title(status), why ? why : "");
-    answer(status, "", text, out, len);
-    return strlen(text);
+    char date[CLOCK_TEXT];
+    buf_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", reply->status, status_phrase(reply->status),
+               clock_http_date(now, date));
+    if (reply->content_type)
+        buf_printf(out, "Content-Type: %s\r\n", reply->content_type);
+    for (size_t i = 0; i < reply->n_headers; i++)
+        buf_printf(out, "%s: %s\r\n", reply->header[i].name, reply->header[i].value);
+    buf_printf(out, "Content-Length: %zu\r\nConnection: close\r\n\r\n", reply->body.len);
+    if (!headers_only)
+        buf_put(out, reply->body.data, reply->body.len);
 }
 
 static bool host_byte(unsigned char c)
@@ -77,28 +73,23 @@ static size_t find_target(const char *head, size_t len, const char **target)
     return skip + n < len && head[skip + n] == ' ' ? n : 0;
 }
 
-void plain_http_answer(const char *head, size_t head_len, char *out, size_t *len)
+void plain_http_answer(const char *head, size_t head_len, time_t now, struct buf *out)
 {
     const char *host = NULL, *target = NULL;
     size_t host_len = find_host(head, head_len, &host), target_len = find_target(head, head_len, &target);
-    if (host_len == 0 || target_len == 0 || host_len + target_len > MOST_URL) {
-        answer(400, "", "400 Bad Request: this port speaks HTTPS, and plain HTTP came. Use https://\n", out,
-               len);
-        return;
-    }
-    char field[MOST_URL + 32], text[MOST_URL + 64];
-    snprintf(field, sizeof field, "Location: https://%.*s%.*s\r\n", (int)host_len, host, (int)target_len,
-             target);
-    snprintf(text, sizeof text, "This port speaks HTTPS. Use https://%.*s%.*s\n", (int)host_len, host,
-             (int)target_len, target);
-    size_t room = *len;
-    answer(308, field, text, out, len);
-    if (*len == room - 1) { /* too long to be whole: say less */
-        *len = room;
-        answer(308, field, "This port speaks HTTPS.\n", out, len);
-    }
-    if (memcmp(head, "HEAD ", 5) == 0) {
-        const char *body = memmem(out, *len, "\r\n\r\n", 4);
-        *len = body ? (size_t)(body + 4 - out) : *len;
-    }
+    struct reply reply;
+    reply_init(&reply);
+    reply.content_type = "text/plain; charset=utf-8";
+    reply.status = 400;
+    if (host_len > 0 && target_len > 0 && host_len + target_len <= MOST_URL &&
+        reply_header(&reply, "Location", "https://%.*s%.*s", (int)host_len, host, (int)target_len, target) ==
+            0)
+        reply.status = 308;
+    if (reply.status == 308)
+        buf_printf(&reply.body, "This port speaks HTTPS. Use https://%.*s%.*s\n", (int)host_len, host,
+                   (int)target_len, target);
+    else
+        buf_puts(&reply.body, "400 Bad Request: this port speaks HTTPS, and plain HTTP came. Use https://\n");
+    plain_reply(&reply, now, head_len > 5 && memcmp(head, "HEAD ", 5) == 0, out);
+    reply_done(&reply);
 }

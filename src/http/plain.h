@@ -3,14 +3,13 @@
 #ifndef MTLSD_HTTP_PLAIN_H
 #define MTLSD_HTTP_PLAIN_H
 
-#include "base/base.h"
+#include "http/message.h"
 
-/* A short text/plain refusal that closes the connection. *len is the room of `out` before and the length
- * after. Returns the bytes of its body. */
-size_t plain_refusal(unsigned status, const char *why, char *out, size_t *len);
+/* The reply, whose body is in memory, as the last of its connection. `headers_only`: it answers a HEAD. */
+void plain_reply(const struct reply *reply, time_t now, bool headers_only, struct buf *out);
 
 /* The answer to a plain HTTP request on the HTTPS port: 308 to the https URL for a GET or HEAD with a usable
  * Host, else a 400 that says what happened. `head` need not be whole. */
-void plain_http_answer(const char *head, size_t head_len, char *out, size_t *len);
+void plain_http_answer(const char *head, size_t head_len, time_t now, struct buf *out);
 
 #endif

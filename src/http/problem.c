@@ -7,49 +7,42 @@
 #include "http/accept.h"
 #include "http/problem_page.h"
 #include "http/security.h"
+#include "http/status.h"
 #include "http/view.h"
 #include "http/view_impl.h"
 
-static const struct row {
+/* What is said where nobody knows more. */
+static const struct {
     unsigned status;
-    const char *title, *detail;
-} ROWS[] = {
-    {400, "Bad Request", "The request cannot be understood."},
-    {403, "Forbidden", "Access is denied."},
-    {404, "Not Found", "There is nothing at this address."},
-    {405, "Method Not Allowed",
-     "The address does not take this method; the Allow field lists those that it takes."},
-    {406, "Not Acceptable", "There is no form of this that the client accepts."},
-    {408, "Request Timeout", "The request took too long to arrive."},
-    {411, "Length Required", "The request needs a Content-Length."},
-    {412, "Precondition Failed", "A condition of the request does not hold."},
-    {413, "Content Too Large", "The body of the request is larger than the server takes."},
-    {414, "URI Too Long", "The address is longer than the server takes."},
-    {416, "Range Not Satisfiable", "The file has no such part."},
-    {417, "Expectation Failed", "The server does not do what the Expect field asks for."},
-    {421, "Misdirected Request", "This connection was made for another host name."},
-    {429, "Too Many Requests", "There were too many requests; try again later."},
-    {431, "Request Header Fields Too Large", "The header of the request is larger than the server takes."},
-    {500, "Internal Server Error", "Something failed in the server; its log says what."},
-    {501, "Not Implemented", "The server does not know how to do this."},
-    {503, "Service Unavailable", "The server cannot answer now; try again later."},
-    {505, "HTTP Version Not Supported", "The server speaks HTTP/1.1."},
+    const char *text;
+} DETAILS[] = {
+    {400, "The request cannot be understood."},
+    {403, "Access is denied."},
+    {404, "There is nothing at this address."},
+    {405, "The address does not take this method; the Allow field lists those that it takes."},
+    {406, "There is no form of this that the client accepts."},
+    {408, "The request took too long to arrive."},
+    {411, "The request needs a Content-Length."},
+    {412, "A condition of the request does not hold."},
+    {413, "The body of the request is larger than the server takes."},
+    {414, "The address is longer than the server takes."},
+    {416, "The file has no such part."},
+    {417, "The server does not do what the Expect field asks for."},
+    {429, "There were too many requests; try again later."},
+    {431, "The header of the request is larger than the server takes."},
+    {500, "Something failed in the server; its log says what."},
+    {501, "The server does not know how to do this."},
+    {503, "The server cannot answer now; try again later."},
+    {505, "The server speaks HTTP/1.1."},
 };
 
-static const struct row *row_of(unsigned status)
+static const char *detail_for(unsigned status)
 {
-    static const struct row CLIENT = {0, "Client Error", "The request cannot be answered."},
-                            SERVER = {0, "Server Error", "The server could not answer."};
-    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
-        if (ROWS[i].status == status)
-            return &ROWS[i];
+    for (size_t i = 0; i < ARRAY_LEN(DETAILS); i++) {
+        if (DETAILS[i].status == status)
+            return DETAILS[i].text;
     }
-    return status < 500 ? &CLIENT : &SERVER;
-}
-
-const char *problem_title(unsigned status)
-{
-    return row_of(status)->title;
+    return status < 500 ? "The request cannot be answered." : "The server could not answer.";
 }
 
 static enum error_detail detail_of(const struct request *request)
@@ -183,15 +176,14 @@ static json_t *instance(const struct request *request)
 
 static json_t *problem(const struct request *request, unsigned status, const char *detail)
 {
-    const struct row *row = row_of(status);
     bool refusal = status == 403 && request->decision;
     if (!detail && refusal && detail_of(request) != ERROR_DETAIL_NONE)
         detail = refusal_words(request->decision->outcome);
     json_t *object = json_object();
     bool good = view_put(object, "type", view_text("about:blank")) &&
-                view_put(object, "title", view_text(row->title)) &&
+                view_put(object, "title", view_text(status_phrase(status))) &&
                 view_put(object, "status", json_integer(status)) &&
-                view_put(object, "detail", view_text(detail ? detail : row->detail)) &&
+                view_put(object, "detail", view_text(detail ? detail : detail_for(status))) &&
                 view_put(object, "instance", instance(request)) && (!refusal || put_refusal(object, request));
     return view_finish(object, good);
 }

@@ -10,7 +10,4 @@
  * escaped. */
 void problem_reply(const struct request *request, unsigned status, const char *detail, struct reply *reply);
 
-/* "Not Found" */
-const char *problem_title(unsigned status);
-
 #endif

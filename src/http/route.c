@@ -41,7 +41,6 @@ const struct route ROUTES[] = {
          "next is the address of the page with older ones"},
     {.path = "/health",
      .handler = handle_health,
-     .needs_health = true,
      .exempt = true,
      .type = "application/health+json",
      .help = "the state of the server: certificates, CRLs, reloads; 503 when it fails"},
@@ -57,7 +56,6 @@ const struct route ROUTES[] = {
      .help = "ok while the process answers"},
     {.path = "/readyz",
      .handler = handle_readyz,
-     .needs_health = true,
      .exempt = true,
      .type = "text/plain",
      .help = "ok, or 503 while the server drains"},
@@ -72,6 +70,27 @@ const size_t ROUTE_COUNT = ARRAY_LEN(ROUTES);
 #define FILES_ROUTE (&ROUTES[ARRAY_LEN(ROUTES) - 1])
 
 static const char ALLOW[] = "GET, HEAD, OPTIONS";
+
+enum http_method route_method(const char *text)
+{
+    static const struct {
+        const char *text;
+        enum http_method method;
+    } METHODS[] = {
+        {"GET", METHOD_GET},       {"HEAD", METHOD_HEAD},      {"OPTIONS", METHOD_OPTIONS},
+        {"POST", METHOD_OTHER},    {"PUT", METHOD_OTHER},      {"DELETE", METHOD_OTHER},
+        {"CONNECT", METHOD_OTHER}, {"TRACE", METHOD_OTHER},    {"PATCH", METHOD_OTHER},
+        {"QUERY", METHOD_OTHER},   {"PROPFIND", METHOD_OTHER}, {"PROPPATCH", METHOD_OTHER},
+        {"MKCOL", METHOD_OTHER},   {"COPY", METHOD_OTHER},     {"MOVE", METHOD_OTHER},
+        {"LOCK", METHOD_OTHER},    {"UNLOCK", METHOD_OTHER},   {"REPORT", METHOD_OTHER},
+        {"SEARCH", METHOD_OTHER},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(METHODS); i++) {
+        if (strcmp(text, METHODS[i].text) == 0)
+            return METHODS[i].method;
+    }
+    return METHOD_UNKNOWN;
+}
 
 const struct route *route_match(const char *path)
 {
@@ -144,6 +163,15 @@ void route_lint(const struct conf *conf, struct diag *diag)
     }
 }
 
+/* Nothing is given away by it: that the route is one of this server's, and closed, is in the manual. */
+static const char *missing_words(const struct route *route)
+{
+    return route->needs_rule
+               ? "This address exists only where a location of the configuration guards it, with "
+                 "client_cert = verified or with allow rules."
+               : NULL;
+}
+
 bool route_keeps(const struct route *route, const struct request *request)
 {
     static const char *const CONDITIONS[] = {
@@ -206,7 +234,7 @@ static void answer(const struct route *route, const struct policy *policy, struc
         }
     }
     if (is_missing(route, request->path, location)) {
-        problem_reply(request, 404, NULL, reply);
+        problem_reply(request, 404, missing_words(route), reply);
         return;
     }
     switch (request->method) {
@@ -221,6 +249,9 @@ static void answer(const struct route *route, const struct policy *policy, struc
     case METHOD_OTHER:
         (void)reply_header(reply, "Allow", "%s", ALLOW);
         problem_reply(request, 405, NULL, reply);
+        break;
+    case METHOD_UNKNOWN:
+        problem_reply(request, 501, "The server does not know this method.", reply);
         break;
     }
 }

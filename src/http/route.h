@@ -15,14 +15,16 @@ enum keep {
 struct route {
     const char *path;
     int (*handler)(const struct request *request, struct reply *reply); /* 0, or negative: 500 */
-    bool exempt;       /* never asks the policy, never names an identity: /health and its like */
-    bool needs_health; /* its handler looks at request->health */
+    bool exempt; /* never asks the policy, never names an identity: /health and its like */
     enum keep keep;
     bool needs_rule; /* exists only where a location with allow rules or client_cert = verified covers it */
     const char *shows[3]; /* other paths whose answer is in its own: who may not have one may not have this */
     const char *type;     /* what it answers with, for people */
     const char *help;     /* one line */
 };
+
+/* Which method a request line names: case matters (RFC 9110 section 9.1). */
+enum http_method route_method(const char *text);
 
 extern const struct route ROUTES[];
 extern const size_t ROUTE_COUNT;

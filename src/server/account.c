@@ -32,15 +32,8 @@ static struct access_record record_of(const struct conn *conn)
     };
 }
 
-static const char *field(struct MHD_Connection *connection, const char *name)
+void account_answered(const struct conn *conn)
 {
-    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-}
-
-void account_answered(const struct conn *conn, struct MHD_Connection *connection)
-{
-    if (conn->status == 0 && conn->refused)
-        return; /* its body was: that is its line */
     uint64_t took_us = clock_mono_us() - conn->began_us;
     unsigned status = conn->status ? conn->status : CLIENT_LEFT;
     metrics_add(METRIC_requests, conn->route ? (size_t)(conn->route - ROUTES) : ROUTE_COUNT, status / 100, 1);
@@ -49,21 +42,20 @@ void account_answered(const struct conn *conn, struct MHD_Connection *connection
     if (!access_enabled())
         return;
     struct access_record record = record_of(conn);
-    record.method = conn->method;
-    record.target = conn->has_target ? conn->target : "-";
+    record.method = conn->head.method;
+    record.target = conn->head.target;
     record.protocol = conn->protocol;
     record.status = status;
     record.bytes = conn->reply_bytes;
     record.duration_us = took_us;
-    record.referer = field(connection, MHD_HTTP_HEADER_REFERER);
-    record.user_agent = field(connection, MHD_HTTP_HEADER_USER_AGENT);
+    record.referer = http1_head_value(&conn->head, "Referer");
+    record.user_agent = http1_head_value(&conn->head, "User-Agent");
     record.request_number = conn->n_requests;
     access_write(&record);
 }
 
-void account_refused(struct conn *conn, unsigned status, uint64_t bytes)
+void account_refused(const struct conn *conn, unsigned status, uint64_t bytes)
 {
-    conn->refused = true;
     metrics_add(METRIC_requests, ROUTE_COUNT, status / 100, 1);
     metrics_add(METRIC_response_bytes, 0, 0, bytes);
     if (!access_enabled())

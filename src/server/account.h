@@ -3,16 +3,14 @@
 #ifndef MTLSD_SERVER_ACCOUNT_H
 #define MTLSD_SERVER_ACCOUNT_H
 
-#include <microhttpd.h>
-
 #include "server/conn.h"
 
 /* The request under way ended: with conn->status, or without an answer where that is 0: it
  * counts as 499. */
-void account_answered(const struct conn *conn, struct MHD_Connection *connection);
+void account_answered(const struct conn *conn);
 
 /* The last request of the connection was refused before libmicrohttpd saw it: it is malformed, over a limit
  * or too late. Method and target are unknown then. Parameters: status of the answer, bytes of its body. */
-void account_refused(struct conn *conn, unsigned status, uint64_t bytes);
+void account_refused(const struct conn *conn, unsigned status, uint64_t bytes);
 
 #endif

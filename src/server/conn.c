@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "http/plain.h"
 #include "report/metrics.h"
 #include "server/account.h"
 #include "server/conn_impl.h"
@@ -37,7 +36,7 @@ bool conn_refused(const struct conn *conn)
     return !peer || peer->verify != VERIFY_SUCCESS;
 }
 
-static void set_phase(struct conn *conn, enum conn_phase phase, uint64_t deadline_ms)
+void conn_phase(struct conn *conn, enum conn_phase phase, uint64_t deadline_ms)
 {
     atomic_store_explicit(&conn->phase, (uint8_t)phase, memory_order_relaxed);
     transport_deadline(&conn->transport, deadline_ms);
@@ -67,15 +66,15 @@ static uint64_t in_seconds(long long seconds)
 
 void conn_answering(struct conn *conn)
 {
-    set_phase(conn, CONN_ANSWER, conn->began_us / 1000 + in_seconds(conn->snapshot->conf->request_timeout));
+    conn_phase(conn, CONN_ANSWER, conn->began_us / 1000 + in_seconds(conn->snapshot->conf->request_timeout));
 }
 
-void conn_pipelined(struct conn *conn)
+void conn_arriving(struct conn *conn)
 {
-    bool head = http1_gate_in_head(&conn->gate);
+    bool body = !http1_gate_idle(&conn->gate) && !http1_gate_in_head(&conn->gate);
     const struct conf *conf = conn->snapshot->conf;
-    set_phase(conn, head ? CONN_HEAD : CONN_BODY,
-              clock_mono_ms() + in_seconds(head ? conf->header_timeout : conf->body_timeout));
+    conn_phase(conn, body ? CONN_BODY : CONN_HEAD,
+               clock_mono_ms() + in_seconds(body ? conf->body_timeout : conf->header_timeout));
 }
 
 void conn_expire(struct conn *conn, enum conn_end why)
@@ -98,7 +97,7 @@ void conn_idle(struct conn *conn)
     bool fresh = conn->n_requests == 0, ends = server_draining(conn->server) || conn->orphan;
     uint64_t now_ms = clock_mono_ms();
     atomic_store_explicit(&conn->idle_ms, now_ms, memory_order_relaxed);
-    set_phase(conn, fresh ? CONN_FRESH : CONN_IDLE, fresh && ends ? now_ms + CONN_FRESH_MS : 0);
+    conn_phase(conn, fresh ? CONN_FRESH : CONN_IDLE, fresh && ends ? now_ms + CONN_FRESH_MS : 0);
     transport_rest(&conn->transport, true, conn->pool_size);
     if (ends && !fresh)
         transport_expire(&conn->transport);
@@ -383,64 +382,6 @@ void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status
     rejections_add(server_rejections(conn->server), &rejection);
 }
 
-/* What the gate refuses is malformed, or over a limit. */
-static enum limit limit_of(const struct conn *conn)
-{
-    switch (conn->gate.status) {
-    case 413:
-        return LIMIT_body;
-    case 414:
-        return LIMIT_uri;
-    case 431:
-        return conn->gate.used < conn->limits.max_head ? LIMIT_header_fields : LIMIT_header_bytes;
-    default:
-        return LIMIT_COUNT;
-    }
-}
-
-static size_t on_plaintext(struct transport *transport, const char *data, size_t len, char *answer,
-                           size_t *answer_len)
-{
-    struct conn *conn = conn_of_transport(transport);
-    unsigned events = 0;
-    size_t good = http1_gate_feed(&conn->gate, &conn->limits, data, len, &events);
-    if (good == len) {
-        if (http1_gate_idle(&conn->gate))
-            set_phase(conn, CONN_ANSWER, 0); /* it is whole; conn_answering sets what holds then */
-        else if (events & (HTTP1_HEAD_BEGUN | HTTP1_HEAD_DONE))
-            conn_pipelined(conn);
-        return len;
-    }
-    enum limit over = limit_of(conn);
-    if (over != LIMIT_COUNT)
-        limits_hit(conn->place.limits, over, conn->remote, conn->listener_name);
-    else
-        log_info("%s: listener %s: request refused with %u: %s", conn->remote, conn->listener_name,
-                 conn->gate.status, conn->gate.why);
-    account_refused(conn, conn->gate.status,
-                    plain_refusal(conn->gate.status, conn->gate.why, answer, answer_len));
-    return good;
-}
-
-static void on_plain(struct transport *transport, const char *head, size_t len, char *answer,
-                     size_t *answer_len)
-{
-    (void)transport;
-    plain_http_answer(head, len, answer, answer_len);
-}
-
-static void on_late(struct transport *transport, char *answer, size_t *answer_len)
-{
-    struct conn *conn = conn_of_transport(transport);
-    if (http1_gate_idle(&conn->gate)) {
-        *answer_len = 0; /* the server is closing idle connections */
-        return;
-    }
-    limits_hit(conn->place.limits, http1_gate_in_head(&conn->gate) ? LIMIT_header_time : LIMIT_body_time,
-               conn->remote, conn->listener_name);
-    account_refused(conn, 408, plain_refusal(408, "the request did not arrive in time", answer, answer_len));
-}
-
 /* From here on the connection is the client's whom the proxy named, for the log, the limits and the rules. */
 static bool on_proxied(struct transport *transport, const struct proxy_header *header, const char *why)
 {
@@ -462,9 +403,9 @@ static const struct transport_ops TRANSPORT_OPS = {
     .failing = on_failing,
     .failed = on_failed,
     .broken = on_broken,
-    .inspect = on_plaintext,
-    .plain = on_plain,
-    .late = on_late,
+    .inspect = conn_plaintext,
+    .plain = conn_plain_http,
+    .late = conn_late,
 };
 
 /* --- life
@@ -549,6 +490,7 @@ void conn_free(struct conn *conn)
 {
     if (!conn)
         return;
+    conn_left(conn);
     server_unregister(conn->server, conn);
     limits_release(&conn->place);
     transport_done(&conn->transport);
@@ -558,7 +500,7 @@ void conn_free(struct conn *conn)
     creds_unref(conn->creds);
     snapshot_unref(conn->snapshot);
     record_unref(conn->record);
-    free(conn->target);
+    http1_head_done(&conn->head);
     free(conn->came);
     conn_forget_sent(conn);
     free(conn);

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 
 #include "http/gate.h"
+#include "http/head.h"
 #include "pki/verdict.h"
 #include "server/kept.h"
 #include "server/limits.h"
@@ -18,6 +19,7 @@
 #include "tls/record.h"
 #include "tls/transport.h"
 
+struct MHD_Connection;
 struct server;
 struct listener;
 struct route;
@@ -74,6 +76,9 @@ struct conn {
     struct peer *peer;        /* NULL until judged, and unless `asked`; a reference */
     uint64_t judged_generation;
     size_t pool_size; /* see transport_rest */
+    struct MHD_Connection *mhd;
+    unsigned idle_timeout; /* MHD's for it, in seconds */
+    bool unhurried;        /* MHD's is off: a deadline of ours holds */
     struct http1_gate gate;
     struct http1_limits limits;
 
@@ -86,16 +91,12 @@ struct conn {
 
     /* The request under way. */
     uint64_t n_requests;
-    char *target; /* as sent; the memory is used again for the next */
-    size_t target_room;
-    bool has_target;
-    char method[16];           /* cut where longer */
+    struct http1_head head;
     const char *protocol;      /* static */
     const struct route *route; /* of the request, NULL: it came to none */
     unsigned status;           /* of the response, 0: none yet */
     uint64_t reply_bytes;      /* of its body */
     bool under_way;            /* its head came, its answer is not complete */
-    bool refused;              /* the last request of the connection was, and has its line in the log */
     uint64_t began_us;
     bool orphan;                /* a reload closed its listener: it ends with the next response */
     const atomic_bool *retired; /* that listener's word for it */
@@ -124,8 +125,8 @@ MUST_CHECK int conn_refresh(struct conn *conn);
 void conn_idle(struct conn *conn);
 /* Says that the answer to a request is about to be sent: from now on request_timeout holds. */
 void conn_answering(struct conn *conn);
-/* Says that the answer is complete, while bytes of the next request are there already. */
-void conn_pipelined(struct conn *conn);
+/* Says that a request is under way which is not whole: its head, when the gate is not further. */
+void conn_arriving(struct conn *conn);
 /* Under the registry's lock: ends its wait, because its deadline passed or to make room. */
 void conn_expire(struct conn *conn, enum conn_end why);
 

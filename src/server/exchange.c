@@ -34,37 +34,51 @@ void *exchange_target(void *cls, const char *uri, struct MHD_Connection *connect
     if (!conn)
         return NULL;
     transport_rest(&conn->transport, false, 0);
-    conn->has_target = false;
     conn->under_way = false;
     conn->status = 0;
     conn->reply_bytes = 0;
     conn->route = NULL;
+    if (conn->head.whole)
+        return conn;
     conn->began_us = clock_mono_us();
-    size_t len = strlen(uri);
-    if (len + 1 > conn->target_room) {
-        char *target = realloc(conn->target, len + 1); /* the gate bounded it */
-        if (!target)
-            return conn;
-        conn->target = target;
-        conn->target_room = len + 1;
-    }
-    memcpy(conn->target, uri, len + 1);
-    conn->has_target = true;
+    /* Without the preemption nobody kept a head: this one begins with what MHD drops soon. */
+    if (http1_head_put(&conn->head, "GET ", 4) != 0 || http1_head_put(&conn->head, uri, strlen(uri)) != 0)
+        log_debug("%s: no memory for a target", conn->remote);
     return conn;
+}
+
+static enum MHD_Result put_field(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    struct http1_head *head = cls;
+    const char *const part[] = {"\r\n", name, ": ", value ? value : ""};
+    for (size_t i = 0; i < ARRAY_LEN(part); i++) {
+        if (http1_head_put(head, part[i], strlen(part[i])) != 0)
+            return MHD_NO;
+    }
+    return MHD_YES;
+}
+
+/* The same head as with the preemption, from what MHD has parsed. */
+static int head_of_mhd(struct conn *conn, struct MHD_Connection *connection, const char *method,
+                       const char *version)
+{
+    struct http1_head *head = &conn->head;
+    int rc = http1_head_put(head, " ", 1);
+    if (rc == 0)
+        rc = http1_head_put(head, version, strlen(version));
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, put_field, head);
+    if (rc == 0)
+        rc = http1_head_put(head, "\r\n", 2);
+    if (rc == 0)
+        rc = http1_head_finish(head);
+    head->method = method; /* MHD's, as long as the request */
+    return rc;
 }
 
 static const char *header_of(const struct request *request, const char *name)
 {
-    return MHD_lookup_connection_value((struct MHD_Connection *)(uintptr_t)request->header_cls,
-                                       MHD_HEADER_KIND, name);
-}
-
-static enum http_method method_of(const char *method)
-{
-    return strcmp(method, "GET") == 0       ? METHOD_GET
-           : strcmp(method, "HEAD") == 0    ? METHOD_HEAD
-           : strcmp(method, "OPTIONS") == 0 ? METHOD_OPTIONS
-                                            : METHOD_OTHER;
+    return http1_head_value(request->header_cls, name);
 }
 
 /* A file that is sent block by block. Read, not mapped: one that is cut short meanwhile ends the connection,
@@ -165,11 +179,22 @@ static const char *date_of(time_t now)
     return date;
 }
 
+static ssize_t read_nothing(void *cls, uint64_t at, char *out, size_t most)
+{
+    (void)cls, (void)at, (void)out, (void)most;
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 /* Takes over the reply's body or file. NULL when memory is short, or the file. */
 static struct MHD_Response *response_of(struct reply *reply, time_t now, bool *shared)
 {
     struct MHD_Response *response;
-    if (reply->fd >= 0) {
+    if (reply->status == 304) {
+        /* MHD says a length in any case, and RFC 9110 section 8.6 allows only that of the 200. */
+        response = MHD_create_response_from_callback(reply->length, 1, read_nothing, NULL, NULL);
+        if (!response)
+            return NULL;
+    } else if (reply->fd >= 0) {
         response = reply->length <= SMALL_FILE ? small_file(reply) : large_file(reply, shared);
         if (!response)
             return NULL;
@@ -323,21 +348,41 @@ static void log_refusal(struct conn *conn, const struct request *request)
 
 static struct rejection *rejections_of(const struct request *request, uint64_t before, size_t most, size_t *n)
 {
-    const struct conn *conn = request->rejections_cls;
+    const struct conn *conn = request->server;
     return rejections_page(server_rejections(conn->server), before, most, n);
 }
 
-/* What a request points to while it is answered. */
-struct scratch {
-    char path[PATH_MOST + 1];
-    struct health health;
-};
-
-static void answer(struct conn *conn, struct request *request, struct scratch *scratch, struct reply *reply)
+static int metrics_of(const struct request *request, struct buf *out)
 {
-    scratch->path[0] = '\0';
-    request->path = scratch->path;
-    bool judged = conn->has_target && conn_refresh(conn) == 0;
+    const struct conn *conn = request->server;
+    server_metrics(conn->server, conn->snapshot, out);
+    return buf_failed(out) || out->len == 0 ? ERR_NOMEM : 0;
+}
+
+static void look(const struct request *request, struct health *out)
+{
+    const struct conn *conn = request->server;
+    server_health(conn->server, conn->snapshot, out);
+}
+
+static void refuse_path(const struct request *request, int why, struct reply *reply)
+{
+    char text[80];
+    snprintf(text, sizeof text, "The path is longer than %d bytes.", PATH_MOST);
+    if (why == PATH_LONG)
+        problem_reply(request, 414, text, reply);
+    else
+        problem_reply(request, 400,
+                      "The path cannot be used: it has a bad escape, a control byte or leaves the root.",
+                      reply);
+}
+
+static void answer(struct conn *conn, struct request *request, char path[static PATH_MOST + 1],
+                   struct reply *reply)
+{
+    path[0] = '\0';
+    request->path = path;
+    bool judged = conn_refresh(conn) == 0;
     const struct snapshot *snapshot = conn->snapshot; /* conn_refresh may have moved it */
     request->conf = snapshot->conf;
     if (!judged) {
@@ -355,11 +400,10 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
     request->advertised = trust_advertised(conn->listener->trust, &request->n_advertised);
     if (!conn->asked || conn->listener->conf->advertise_ca == ADVERTISE_CA_NONE)
         request->n_advertised = 0;
-    if (path_normalise(conn->target, scratch->path, &request->query) != 0) {
-        scratch->path[0] = '\0';
-        problem_reply(request, 400,
-                      "The path cannot be used: it has a bad escape, a control byte or leaves the root.",
-                      reply);
+    int rc = path_normalise(conn->head.target, path, &request->query);
+    if (rc != 0) {
+        path[0] = '\0';
+        refuse_path(request, rc, reply);
         return;
     }
     const struct route *route = route_match(request->path);
@@ -373,18 +417,7 @@ static void answer(struct conn *conn, struct request *request, struct scratch *s
             log_debug("%s: no room for Retry-After", conn->remote);
         return;
     }
-    if (route->needs_health) {
-        server_health(conn->server, snapshot, &scratch->health);
-        request->health = &scratch->health;
-    }
-    struct buf metrics;
-    buf_init(&metrics, 0);
-    if (strcmp(request->path, "/metrics") == 0) {
-        server_metrics(conn->server, snapshot, &metrics);
-        request->metrics = buf_failed(&metrics) ? NULL : metrics.data;
-    }
     route_dispatch(route, snapshot->policy, request, reply);
-    buf_done(&metrics);
     if (reply->status == 403 && request->decision)
         log_refusal(conn, request);
 }
@@ -403,8 +436,8 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     if (!conn->under_way) {
         conn->under_way = true;
         conn->n_requests++;
-        if (!memccpy(conn->method, method, '\0', sizeof conn->method))
-            conn->method[sizeof conn->method - 1] = '\0';
+        if (!conn->head.whole && head_of_mhd(conn, connection, method, version) != 0)
+            return MHD_NO;
         conn->protocol = strcmp(version, MHD_HTTP_VERSION_1_0) == 0 ? "HTTP/1.0" : "HTTP/1.1";
         return MHD_YES;
     }
@@ -414,11 +447,11 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     }
 
     struct request request = {
-        .method = method_of(method),
-        .method_text = method,
-        .target = conn->has_target ? conn->target : "",
+        .method = route_method(conn->head.method),
+        .method_text = conn->head.method,
+        .target = conn->head.target,
         .header = header_of,
-        .header_cls = connection,
+        .header_cls = &conn->head,
         .connection_id = conn->id,
         .number = conn->n_requests,
         .now = clock_now(),
@@ -429,7 +462,9 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
         .record = conn->transport.record,
         .rejections = rejections_of,
         .rejections_done = rejections_page_free,
-        .rejections_cls = conn,
+        .metrics = metrics_of,
+        .look = look,
+        .server = conn,
         .document_root = -1,
     };
     struct shelf shelf = {.conn = conn, .now_ms = clock_mono_ms(), .now = request.now};
@@ -439,10 +474,10 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
         request.kept = from_shelf;
         request.kept_cls = &shelf;
     }
-    struct scratch scratch;
+    char path[PATH_MOST + 1];
     struct reply reply;
     reply_init(&reply);
-    answer(conn, &request, &scratch, &reply);
+    answer(conn, &request, path, &reply);
     if (enough)
         limits_hit(conn->place.limits, LIMIT_keepalive_requests, conn->remote, conn->listener_name);
     reply.close = reply.close || close || conn->orphan;
@@ -467,16 +502,17 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **request_cls,
                         enum MHD_RequestTerminationCode why)
 {
-    (void)cls, (void)why;
+    (void)cls, (void)why, (void)connection;
     struct conn *conn = *request_cls;
     if (conn) {
         if (conn->under_way)
-            account_answered(conn, connection);
+            account_answered(conn);
         conn->under_way = false;
-        if (http1_gate_idle(&conn->gate))
-            conn_idle(conn);
+        http1_head_done(&conn->head);
+        if (transport_has_more(&conn->transport))
+            conn_arriving(conn);
         else
-            conn_pipelined(conn);
+            conn_idle(conn);
     }
     *request_cls = NULL;
 }

@@ -5,7 +5,7 @@
 
 #include <microhttpd.h>
 
-/* MHD_OPTION_URI_LOG_CALLBACK: keeps the target as it was sent. */
+/* MHD_OPTION_URI_LOG_CALLBACK: a request begins. */
 void *exchange_target(void *cls, const char *uri, struct MHD_Connection *connection);
 /* MHD_AccessHandlerCallback */
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,

@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/path.h"
 #include "server/conn.h"
 #include "server/exchange.h"
 #include "server/limits.h"
@@ -53,8 +54,9 @@ struct listener {
     char url[ADDRESS_TEXT];
     char bound[ADDRESS_TEXT]; /* the address with the real port */
     int fd;
-    bool inherited; /* others accept on it, too, now or after this process */
-    size_t pool;    /* bytes of MHD's memory for a connection; 0: an MHD whose use of it is not known */
+    bool inherited;        /* others accept on it, too, now or after this process */
+    unsigned idle_timeout; /* MHD's, in seconds */
+    size_t pool; /* bytes of MHD's memory for a connection; 0: an MHD whose use of it is not known */
     struct MHD_Daemon *daemon;
     unsigned workers;
     unsigned asked; /* turns that the workers were asked for; of the main thread */
@@ -254,6 +256,8 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
     }
     struct conn *conn = *socket_context;
     conn->pool_size = listener->pool;
+    conn->mhd = connection;
+    conn->idle_timeout = listener->idle_timeout;
 }
 
 /* MHD's own credentials, never used: every session gets the snapshot's. */
@@ -288,9 +292,14 @@ static void on_mhd_log(void *cls, const char *fmt, va_list ap)
 
 static struct MHD_Daemon *start(struct listener *listener, int fd, const struct conf *conf, unsigned workers)
 {
-    /* Room for the request's head, MHD's records of its fields, and the response's head. */
-    size_t pool = (size_t)conf->max_header + (size_t)conf->max_header_fields * FIELD_RECORD + 8192;
+    /* Room for the response's head, in which a Location may be the longest path, encoded, and the longest
+     * query, whatever a reload says of them. Without the preemption also for the request's, and MHD's records
+     * of its fields. */
+    size_t pool = (size_t)conf->max_header + 3 * PATH_MOST + 8192;
+    if (!transport_preempted())
+        pool += (size_t)conf->max_header_fields * FIELD_RECORD;
     pool = pools_size(pool);
+    listener->idle_timeout = (unsigned)conf->idle_timeout;
     if (strcmp(MHD_get_version(), TRANSPORT_KNOWN_MHD) == 0)
         listener->pool = pool;
     /* Never reached, also not by one of the workers, among whom MHD divides it: it would stop to accept, and

@@ -15,7 +15,7 @@ enum {
     PATIENCE_MS = 30000, /* nginx's lingering_time */
     LOOK_MS = 50,
     QUIET_MS = 100,
-    MOST_BYTES = 1024 * 1024,
+    MOST_BYTES = 4 * 1024 * 1024, /* of one in a look */
 };
 
 static atomic_uint held; /* by all workers */
@@ -28,7 +28,9 @@ unsigned linger_held(void)
 bool linger_needed(int fd)
 {
     int left = 0;
-    return ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0;
+    if (ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0)
+        return true;
+    return ioctl(fd, SIOCINQ, &left) == 0 && left > 0;
 }
 
 static void forget(struct lingerers *linger, unsigned i)
@@ -51,7 +53,7 @@ static struct lingering *take(struct lingerers *linger, int fd, uint64_t now_ms,
     if (linger->n == 0)
         linger->due_ms = now_ms + LOOK_MS;
     struct lingering *socket = &linger->socket[linger->n++];
-    *socket = (struct lingering){.fd = own, .left = MOST_BYTES, .until_ms = now_ms + patience_ms};
+    *socket = (struct lingering){.fd = own, .until_ms = now_ms + patience_ms};
     return socket;
 }
 
@@ -74,11 +76,11 @@ bool linger_later(struct lingerers *linger, int fd, uint32_t patience_ms)
 /* False: it is over. */
 static bool drain(struct lingering *socket)
 {
-    char scrap[4096];
-    ssize_t n;
-    while ((n = recv(socket->fd, scrap, sizeof scrap, MSG_DONTWAIT)) > 0 && (size_t)n <= socket->left)
-        socket->left -= (uint32_t)n;
-    return n < 0 && (errno == EAGAIN || errno == EINTR);
+    char scrap[16384];
+    ssize_t n = 1;
+    for (size_t all = 0; n > 0 && all < MOST_BYTES; all += (size_t)n)
+        n = recv(socket->fd, scrap, sizeof scrap, MSG_DONTWAIT);
+    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 int linger_turn(struct lingerers *linger, int timeout)

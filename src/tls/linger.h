@@ -15,13 +15,12 @@ struct lingerers {
     uint64_t due_ms; /* when they are looked at again */
     struct lingering {
         int fd;
-        uint32_t left; /* bytes that are read at most */
         uint64_t until_ms;
         uint64_t end_ms;   /* when the peer is told that nothing more comes; 0: it was */
     } socket[LINGER_MOST]; /* the oldest first */
 };
 
-/* Whether the kernel has bytes that the peer has not acknowledged. */
+/* Whether the kernel has bytes that the peer has not acknowledged, or that nobody has read. */
 bool linger_needed(int fd);
 /* The connection on `fd` is over, and its owner closes `fd`: sees to it that what the kernel has arrives.
  * When there are too many the oldest is closed. */

@@ -19,9 +19,15 @@ enum {
     /* So many records in a row without data, as OpenSSL and BoringSSL have it: empty ones, parts of messages,
      * key updates. GnuTLS reads the next one at once, so these are also what one turn takes. */
     MOST_EMPTY = 32,
-    /* The head of a plain HTTP request that is looked at, and what is thrown away while lingering. */
+    /* The head of a plain HTTP request that is looked at. */
     MOST_PLAIN = 8192,
-    MOST_LINGER = 1024 * 1024,
+    /* After an answer of our own, as nginx's lingering_timeout and lingering_time: who still sends a large
+     * body must be able to finish, or sees a reset in the place of the answer. */
+    LINGER_SILENT_MS = 5000,
+    LINGER_MOST_MS = 30000,
+    /* What a connection may take of a worker's turn: thrown away, or read without a request that is whole. */
+    TURN_DRAIN = 1024 * 1024,
+    TURN_RECORDS = 8,
 };
 
 bool transport_preempted(void)
@@ -47,7 +53,6 @@ void transport_init(struct transport *t, gnutls_session_t session, int fd, const
     t->ops = ops;
     t->state = TRANSPORT_HANDSHAKE;
     t->alert = -1;
-    t->linger_left = MOST_LINGER;
     t->linger_ms = linger_ms;
     transport_deadline(t, clock_mono_ms() + handshake_ms);
     gnutls_db_set_ptr(session, t);
@@ -60,9 +65,9 @@ void transport_done(struct transport *t)
     inflow_done(&t->in);
     outflow_done(&t->out);
     free(t->head);
-    free(t->answer);
+    free(t->waiting);
     t->head = NULL;
-    t->answer = NULL;
+    t->waiting = NULL;
 }
 
 void transport_refuse(struct transport *t, gnutls_alert_description_t alert, const char *why)
@@ -104,21 +109,34 @@ static void linger_later_closed(struct transport *t)
         t->state = TRANSPORT_OVER;
 }
 
+/* It was a client that is told something, and may be in the middle of a body. */
+static void linger_long(struct transport *t)
+{
+    uint64_t now_ms = clock_mono_ms();
+    t->linger_until_ms = now_ms + LINGER_MOST_MS;
+    transport_deadline(t, now_ms + LINGER_SILENT_MS);
+}
+
 static ssize_t drain(struct transport *t)
 {
-    char scrap[4096];
-    if (turn_expired(t) || t->state == TRANSPORT_OVER)
-        return 0;
-    for (;;) {
-        ssize_t n = recv(t->fd, scrap, sizeof scrap, 0);
+    inflow_done(&t->in);
+    for (size_t drained = 0; drained < TURN_DRAIN;) {
+        if (turn_expired(t) || t->state == TRANSPORT_OVER)
+            return 0;
+        ssize_t n = recv(t->fd, t->worker->input, sizeof t->worker->input, 0);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n == 0)
+            return 0;
+        if (drained > 0 && t->linger_until_ms > 0) {
+            uint64_t until_ms = clock_mono_ms() + LINGER_SILENT_MS;
+            transport_deadline(t, until_ms < t->linger_until_ms ? until_ms : t->linger_until_ms);
+        }
         if (n < 0)
             return errno == EAGAIN || errno == EWOULDBLOCK ? GNUTLS_E_AGAIN : GNUTLS_E_PULL_ERROR;
-        if (n == 0 || (uint32_t)n > t->linger_left)
-            return 0;
-        t->linger_left -= (uint32_t)n;
+        drained += (size_t)n;
     }
+    return GNUTLS_E_INTERRUPTED; /* others first */
 }
 
 static void note_alert(struct transport *t, enum record_side from, int level, int description)
@@ -298,30 +316,32 @@ static ssize_t answer_plain(struct transport *t)
         if (n < 0)
             return errno == EAGAIN || errno == EWOULDBLOCK ? GNUTLS_E_AGAIN : GNUTLS_E_PULL_ERROR;
     }
-    char answer[TRANSPORT_ANSWER];
-    size_t answer_len = sizeof answer;
-    t->ops->plain(t, head, t->in.len, answer, &answer_len);
+    struct buf answer = {0};
+    t->ops->plain(t, head, t->in.len, &answer);
     inflow_done(&t->in);
-    ssize_t ignored UNUSED = send(t->fd, answer, answer_len, MSG_NOSIGNAL);
+    ssize_t ignored UNUSED = send(t->fd, answer.data ? answer.data : "", answer.len, MSG_NOSIGNAL);
+    buf_done(&answer);
     t->ops->failed(t, GNUTLS_E_UNEXPECTED_PACKET, -1, "the client spoke plain HTTP to the HTTPS port");
     linger_closed(t);
+    linger_long(t);
     return drain(t);
 }
 
-/* Sends an answer of our own in place of MHD's, then close_notify. */
-static void last_word(struct transport *t, const char *answer, size_t len)
+/* Sends an answer of our own in place of MHD's, which it frees, then close_notify. */
+static void last_word(struct transport *t, struct buf *answer)
 {
-    while (len > 0) {
-        ssize_t n = tls_library()->record_send(t->session, answer, len);
+    for (size_t at = 0; at < answer->len;) {
+        ssize_t n = tls_library()->record_send(t->session, answer->data + at, answer->len - at);
         if (n == GNUTLS_E_INTERRUPTED)
             continue;
         if (n <= 0)
             break;
-        answer += n;
-        len -= (size_t)n;
+        at += (size_t)n;
     }
+    buf_done(answer);
     tls_library()->bye(t->session, GNUTLS_SHUT_WR);
     linger_closed(t);
+    linger_long(t);
 }
 
 static const char *why_broken(int error)
@@ -349,11 +369,62 @@ static ssize_t broken(struct transport *t, int error, const char *why)
     return error;
 }
 
+/* Plaintext that waited, or that a record brings into `data`. */
+static ssize_t next_plain(struct transport *t, void *data, size_t size, const char **bytes)
+{
+    if (t->waiting) {
+        *bytes = t->waiting + t->waiting_at;
+        return (ssize_t)(t->waiting_len - t->waiting_at);
+    }
+    *bytes = data;
+    return tls_library()->record_recv(t->session, data, size);
+}
+
+/* Keeps what MHD's next read shall see first. 0, or -1 when memory is short. */
+static int keep_waiting(struct transport *t, const char *bytes, size_t len)
+{
+    if (t->waiting && len > 0) {
+        t->waiting_at = t->waiting_len - len;
+        return 0;
+    }
+    free(t->waiting);
+    t->waiting = NULL;
+    if (len == 0)
+        return 0;
+    t->waiting = malloc(len);
+    if (!t->waiting)
+        return -1;
+    memcpy(t->waiting, bytes, len);
+    t->waiting_at = 0;
+    t->waiting_len = len;
+    return 0;
+}
+
+/* Plaintext, up to the end of a request. 0: it is not there yet; else what MHD shall be told, with the
+ * request in `data`. */
+static ssize_t take(struct transport *t, const char *bytes, size_t len, void *data, size_t size)
+{
+    struct transport_word word = t->ops->inspect(t, bytes, len);
+    if (word.answer.len > 0) {
+        last_word(t, &word.answer);
+        return drain(t);
+    }
+    size_t request_len = word.request ? strlen(word.request) : 0;
+    /* MHD begins each request with an empty buffer: its request fits. */
+    if (request_len > size || keep_waiting(t, bytes + word.used, len - word.used) != 0)
+        return GNUTLS_E_MEMORY_ERROR;
+    t->cut = word.cut;
+    if (request_len > 0)
+        memcpy(data, word.request, request_len);
+    return (ssize_t)request_len;
+}
+
 static ssize_t read_open(struct transport *t, void *data, size_t size)
 {
-    for (;;) {
+    for (unsigned records = 0;;) {
+        const char *bytes;
         t->blocked = false;
-        ssize_t n = tls_library()->record_recv(t->session, data, size);
+        ssize_t n = next_plain(t, data, size, &bytes);
         if (n == GNUTLS_E_UNEXPECTED_PACKET && t->hello_waits) {
             /* It drops the hello that it gave GNUTLS_E_REHANDSHAKE for, and says that it did. */
             t->hello_waits = false;
@@ -361,33 +432,24 @@ static ssize_t read_open(struct transport *t, void *data, size_t size)
         }
         if (n > 0) {
             t->n_frames = t->frames[RECORD_CLIENT].n;
-            char answer[TRANSPORT_ANSWER];
-            size_t answer_len = sizeof answer;
-            size_t good = t->ops->inspect(t, data, (size_t)n, answer, &answer_len);
-            if (good == (size_t)n)
+            n = take(t, bytes, (size_t)n, data, size);
+            if (n != 0 || t->state != TRANSPORT_OPEN)
                 return n;
-            if (good == 0) {
-                last_word(t, answer, answer_len);
-                return drain(t);
-            }
-            /* MHD answers the good requests first and reads again when it is through with them. */
-            t->answer = malloc(answer_len);
-            if (!t->answer)
-                return GNUTLS_E_MEMORY_ERROR;
-            memcpy(t->answer, answer, answer_len);
-            t->answer_len = answer_len;
-            t->state = TRANSPORT_POISON;
-            return (ssize_t)good;
+            if (++records == TURN_RECORDS)
+                return GNUTLS_E_INTERRUPTED; /* others first */
+            continue;
         }
         if (n == GNUTLS_E_AGAIN && t->frames[RECORD_CLIENT].n - t->n_frames > MOST_EMPTY)
             return broken(t, GNUTLS_E_TOO_MANY_EMPTY_PACKETS, why_broken(GNUTLS_E_TOO_MANY_EMPTY_PACKETS));
         if (n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_AGAIN && !t->blocked && !turn_expired(t)))
             continue;
         if ((n == 0 || n == GNUTLS_E_AGAIN || n == GNUTLS_E_PREMATURE_TERMINATION) && turn_expired(t)) {
-            char answer[TRANSPORT_ANSWER];
-            size_t answer_len = sizeof answer;
-            t->ops->late(t, answer, &answer_len);
-            last_word(t, answer, answer_len);
+            struct buf answer = {0};
+            t->ops->late(t, &answer);
+            bool says = answer.len > 0;
+            last_word(t, &answer);
+            if (says)
+                linger_close(&t->worker->linger, t->fd);
             return 0;
         }
         if (n == GNUTLS_E_AGAIN || n == 0)
@@ -438,9 +500,6 @@ static ssize_t receive(struct transport *t, void *data, size_t size)
         return answer_plain(t);
     case TRANSPORT_OPEN:
         return read_open(t, data, size);
-    case TRANSPORT_POISON:
-        last_word(t, t->answer, t->answer_len);
-        return drain(t);
     case TRANSPORT_LINGER:
     case TRANSPORT_OVER:
     case TRANSPORT_HANDSHAKE:
@@ -477,11 +536,11 @@ void transport_tickets(struct transport *t, unsigned n)
 int transport_bye(struct transport *t, gnutls_close_request_t how)
 {
     /* Before the handshake there is nothing to close, and a lingering connection said its last word. */
-    if (t->state != TRANSPORT_OPEN && t->state != TRANSPORT_POISON)
+    if (t->state != TRANSPORT_OPEN)
         return GNUTLS_E_SUCCESS;
     if (!turn_enter(t))
         return GNUTLS_E_MEMORY_ERROR;
-    bool lingers = linger_needed(t->fd);
+    bool lingers = t->cut || t->waiting || inflow_waiting(&t->in) > 0 || linger_needed(t->fd);
     /* A body that could not be made: its head was held back. */
     if (t->head)
         (void)tls_library()->record_send(t->session, t->head, t->head_len);

@@ -7,7 +7,8 @@
  * *read* drives it, so MHD sees an ordinary would-block and sleeps (its own way spins while a handshake
  * waits);
  *  - a handshake that fails sends its alert, and its reason is known;
- *  - plaintext is inspected before MHD parses it;
+ *  - plaintext is inspected, and MHD gets a request in words of our own for each that is whole: it parses
+ *    nothing that came from outside;
  *  - one read takes what is there, and one system call sends a response's head and body, or a batch of
  * records;
  *  - a connection that is refused lingers until the peer has read the answer, instead of being reset.
@@ -23,6 +24,7 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "base/buf.h"
 #include "tls/frames.h"
 #include "tls/inflow.h"
 #include "tls/outflow.h"
@@ -31,7 +33,15 @@
 
 struct transport;
 
-enum { TRANSPORT_ANSWER = 2048, TRANSPORT_WHY = 200 };
+enum { TRANSPORT_WHY = 200 };
+
+/* What becomes of plaintext that was inspected. */
+struct transport_word {
+    size_t used; /* bytes that were taken; the others come again, when MHD reads for its next request */
+    const char *request; /* static, for MHD; NULL: there is none yet */
+    bool cut;            /* and the rest of it will not be read: its response ends the connection */
+    struct buf answer;   /* not empty: it is sent, and the connection ends; the transport frees it */
+};
 
 /* What the owner of a connection decides; all are called on the worker's thread. None may be NULL. */
 struct transport_ops {
@@ -45,20 +55,16 @@ struct transport_ops {
     void (*failed)(struct transport *transport, int error, int sent, const char *why);
     /* The open connection ends over what the peer sent: as for `failed`. */
     void (*broken)(struct transport *transport, int error, int sent, const char *why);
-    /* Plaintext was decrypted. Returns how many leading bytes may pass to MHD. When fewer than `len`, nothing
-     * more passes on this connection: `answer` (TRANSPORT_ANSWER bytes, *answer_len in and out) is sent and
-     * the connection ends. */
-    size_t (*inspect)(struct transport *transport, const char *data, size_t len, char *answer,
-                      size_t *answer_len);
+    /* Plaintext was decrypted, `len` > 0 bytes of it. MHD gets none of it, but what this says. */
+    struct transport_word (*inspect)(struct transport *transport, const char *data, size_t len);
     /* The peer spoke something that begins like plain HTTP: fills the answer. `head` is what came so far (it
      * may be cut short). */
-    void (*plain)(struct transport *transport, const char *head, size_t len, char *answer,
-                  size_t *answer_len);
+    void (*plain)(struct transport *transport, const char *head, size_t len, struct buf *answer);
     /* The proxy said whose connection it is; NULL: what came is no header that is allowed, and `why` says so.
      * False: the connection shall end. */
     bool (*proxied)(struct transport *transport, const struct proxy_header *header, const char *why);
     /* A deadline passed while a request was arriving: fills the answer (408). */
-    void (*late)(struct transport *transport, char *answer, size_t *answer_len);
+    void (*late)(struct transport *transport, struct buf *answer);
 };
 
 /* The release of MHD whose pool transport_rest knows. */
@@ -68,7 +74,6 @@ enum transport_state {
     TRANSPORT_HANDSHAKE,
     TRANSPORT_PLAIN,  /* plain HTTP: collecting its head */
     TRANSPORT_OPEN,   /* application data */
-    TRANSPORT_POISON, /* open, but the next read sends the answer of `inspect` and ends */
     TRANSPORT_LINGER, /* the last word was sent: incoming bytes are thrown away until the peer closes */
     TRANSPORT_OVER,   /* the same, and the worker does so */
 };
@@ -94,22 +99,23 @@ struct transport {
     size_t head_len;
     bool long_body; /* the response's body is more than one batch */
     enum transport_state state;
-    bool inside;          /* the library's function is on the stack: its own calls go straight to it */
-    uint8_t proxy;        /* versions of the PROXY header that must come first; 0: none, or it came */
-    bool begun;           /* the first bytes were looked at */
-    bool head_next;       /* the next bytes to send are a response's head */
-    bool left;            /* the peer closed its side */
-    bool blocked;         /* the socket had no bytes or no room during the library's last call */
-    bool flooded;         /* the peer's side of the handshake is longer than any is */
-    bool flight_grown;    /* the send buffer was enlarged for a long flight */
-    uint32_t n_shaken;    /* bytes of the handshake that came */
-    bool hello_waits;     /* GnuTLS has a hello that was refused, and says so once more */
-    uint32_t n_frames;    /* from the client, when it last sent data */
-    uint8_t n_warnings;   /* warning alerts and renegotiation requests so far */
-    int alert;            /* the alert that transport_refuse was given, -1: none */
-    uint32_t linger_left; /* bytes that will still be thrown away */
-    char *answer;         /* for POISON: owned */
-    size_t answer_len;
+    bool inside;        /* the library's function is on the stack: its own calls go straight to it */
+    uint8_t proxy;      /* versions of the PROXY header that must come first; 0: none, or it came */
+    bool begun;         /* the first bytes were looked at */
+    bool head_next;     /* the next bytes to send are a response's head */
+    bool left;          /* the peer closed its side */
+    bool blocked;       /* the socket had no bytes or no room during the library's last call */
+    bool flooded;       /* the peer's side of the handshake is longer than any is */
+    bool flight_grown;  /* the send buffer was enlarged for a long flight */
+    uint32_t n_shaken;  /* bytes of the handshake that came */
+    bool hello_waits;   /* GnuTLS has a hello that was refused, and says so once more */
+    uint32_t n_frames;  /* from the client, when it last sent data */
+    uint8_t n_warnings; /* warning alerts and renegotiation requests so far */
+    int alert;          /* the alert that transport_refuse was given, -1: none */
+    char *waiting;      /* plaintext behind the request that MHD is busy with; owned */
+    size_t waiting_at, waiting_len;
+    bool cut;                     /* the rest of a request's body is not read */
+    uint64_t linger_until_ms;     /* incoming bytes are thrown away until then, as long as some come */
     const char *why;              /* static or NULL: reason set by transport_refuse for `failed` */
     _Atomic uint64_t deadline_ms; /* clock_mono_ms(), 0: none */
     _Atomic bool expired;         /* the deadline passed and the socket was woken */
@@ -150,6 +156,12 @@ static inline void transport_body_follows(struct transport *transport, uint64_t 
 {
     transport->head_next = true;
     transport->long_body = length > BATCH_PLAIN;
+}
+
+/* Has bytes of the next request come already? */
+static inline bool transport_has_more(const struct transport *transport)
+{
+    return transport->waiting != NULL;
 }
 
 /* Says whether the connection is between two requests. MHD's pool of `pool_size` bytes is then empty but for

@@ -88,7 +88,7 @@ static ssize_t send_batch(struct transport *t, const uint8_t *data, size_t size)
 
 ssize_t transport_send(struct transport *t, const void *data, size_t size)
 {
-    if (t->state != TRANSPORT_OPEN && t->state != TRANSPORT_POISON)
+    if (t->state != TRANSPORT_OPEN)
         return GNUTLS_E_INVALID_SESSION;
     if (t->head_next) {
         t->head_next = false;

@@ -74,6 +74,8 @@ static void read_head(const char *head, size_t len)
             const char *value = colon + 1, *stop = p + n;
             while (value < stop && (*value == ' ' || *value == '\t'))
                 value++;
+            while (stop > value && (stop[-1] == ' ' || stop[-1] == '\t'))
+                stop--;
             size_t size = (size_t)(stop - value);
             if (is_named(p, name, "host")) {
                 hosts++;
@@ -106,7 +108,13 @@ static size_t feed(struct run *r, const struct http1_limits *limits, const char 
     REQUIRE(copy);
     memcpy(copy, data, len);
     *events = 0;
-    size_t n = http1_gate_feed(&r->gate, limits, copy, len, events);
+    size_t n = 0;
+    while (n < len && r->gate.status == 0) {
+        unsigned more = 0;
+        n += http1_gate_feed(&r->gate, limits, copy + n, len - n, &more);
+        REQUIRE(n <= len && (n == len || r->gate.status || (more & (HTTP1_HEAD_DONE | HTTP1_REQUEST_DONE))));
+        *events |= more;
+    }
     free(copy);
     REQUIRE(n <= len && (n < len) == (r->gate.status != 0));
     r->good += n;

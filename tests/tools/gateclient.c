@@ -55,13 +55,13 @@ static void close_link(struct link *link)
     close(link->fd);
 }
 
-/* The final status codes (no 1xx) in what came, as "200,400"; "-" for none. */
+/* The status codes in what came, as "200,400"; "-" for none. */
 static unsigned statuses(const char *data, size_t len, char *out, size_t room)
 {
     unsigned n = 0;
     size_t at = 0;
     for (size_t i = 0; i + 12 < len; i++) {
-        if ((i > 0 && data[i - 1] != '\n') || strncmp(data + i, "HTTP/1.", 7) != 0 || data[i + 9] == '1')
+        if ((i > 0 && data[i - 1] != '\n') || strncmp(data + i, "HTTP/1.", 7) != 0)
             continue;
         at += (size_t)snprintf(out + at, room - at, "%s%.3s", n ? "," : "", data + i + 9);
         n++;

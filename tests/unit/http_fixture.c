@@ -22,6 +22,12 @@ static const char *header(const struct request *request, const char *name)
     return NULL;
 }
 
+static void look(const struct request *request, struct health *out)
+{
+    const struct fixture *f = request->server;
+    *out = f->health;
+}
+
 static void describe(struct certinfo *info, const char *subject, const char *serial)
 {
     *info = (struct certinfo){
@@ -101,7 +107,8 @@ void fixture_init(struct fixture *f)
         .advertised = f->advertised,
         .n_advertised = 2,
         .conf = &f->conf,
-        .health = &f->health,
+        .look = look,
+        .server = f,
         .document_root = -1,
     };
     fixture_path(f, "/api/peer");

@@ -121,7 +121,6 @@ static const char *field_of(const struct request *request, const char *name)
 
 static void ask(enum http_method method, const char *target, const struct field *fields, struct reply *reply)
 {
-    static const struct health health = {.now = 784111777 + 1000000};
     char path[PATH_MOST + 1];
     const char *query = NULL;
     ck_assert_int_eq(path_normalise(target, path, &query), 0);
@@ -133,7 +132,7 @@ static void ask(enum http_method method, const char *target, const struct field 
                               .header_cls = fields,
                               .remote = "192.0.2.1:1",
                               .listener = "test",
-                              .health = &health,
+                              .now = 784111777 + 1000000,
                               .document_root = root};
     reply_init(reply);
     ck_assert_int_eq(files_handler(&request, reply), 0);

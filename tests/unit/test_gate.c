@@ -30,14 +30,20 @@ static void feed(struct feeder *f, const char *data, size_t len)
     char *copy = malloc(len ? len : 1);
     ck_assert_ptr_nonnull(copy);
     memcpy(copy, data, len);
-    unsigned events = 0;
-    size_t good = http1_gate_feed(&f->gate, &LIMITS, copy, len, &events);
+    size_t good = 0;
+    while (good < len && f->gate.status == 0) {
+        unsigned events = 0;
+        size_t n = http1_gate_feed(&f->gate, &LIMITS, copy + good, len - good, &events);
+        good += n;
+        ck_assert_uint_le(good, len);
+        /* It stops where a head or a request ends, and nowhere else. */
+        ck_assert(good == len || f->gate.status || (events & (HTTP1_HEAD_DONE | HTTP1_REQUEST_DONE)));
+        f->outcome.begun += (events & HTTP1_HEAD_BEGUN) != 0;
+        f->outcome.heads += (events & HTTP1_HEAD_DONE) != 0;
+        f->outcome.done += (events & HTTP1_REQUEST_DONE) != 0;
+    }
     free(copy);
-    ck_assert_uint_le(good, len);
     f->outcome.good += good;
-    f->outcome.begun += (events & HTTP1_HEAD_BEGUN) != 0;
-    f->outcome.heads += (events & HTTP1_HEAD_DONE) != 0;
-    f->outcome.done += (events & HTTP1_REQUEST_DONE) != 0;
     f->refused = good < len;
 }
 

@@ -27,44 +27,64 @@ static const struct {
     {"GET / HTTP/1.1\r\nHost: a", 400, NULL},
 };
 
+enum { NOW = 1781524800 }; /* 2026-06-15T12:00:00Z */
+
 START_TEST(answers)
 {
-    char out[2048], field[300];
-    size_t len = sizeof out;
-    plain_http_answer(CASES[_i].head, strlen(CASES[_i].head), out, &len);
-    ck_assert_uint_lt(len, sizeof out);
-    out[len] = '\0';
-    snprintf(field, sizeof field, "HTTP/1.1 %u ", CASES[_i].status);
-    ck_assert_int_eq(strncmp(out, field, strlen(field)), 0);
+    struct buf out = {0};
+    char field[300];
+    plain_http_answer(CASES[_i].head, strlen(CASES[_i].head), NOW, &out);
+    ck_assert(!buf_failed(&out));
+    snprintf(field, sizeof field, "HTTP/1.1 %s\r\nDate: Mon, 15 Jun 2026 12:00:00 GMT\r\n",
+             CASES[_i].status == 308 ? "308 Permanent Redirect" : "400 Bad Request");
+    ck_assert_int_eq(strncmp(out.data, field, strlen(field)), 0);
     if (CASES[_i].location) {
         snprintf(field, sizeof field, "\r\nLocation: %s\r\n", CASES[_i].location);
-        ck_assert_ptr_nonnull(strstr(out, field));
+        ck_assert_ptr_nonnull(strstr(out.data, field));
     } else {
-        ck_assert_ptr_null(strstr(out, "Location"));
+        ck_assert_ptr_null(strstr(out.data, "Location"));
     }
-    bool has_body = strstr(out, "\r\n\r\n")[4] != '\0';
+    bool has_body = strstr(out.data, "\r\n\r\n")[4] != '\0';
     ck_assert(has_body == (strncmp(CASES[_i].head, "HEAD", 4) != 0));
+    buf_done(&out);
 }
 END_TEST
 
 START_TEST(long_url)
 {
-    char head[1200], out[2048];
+    char head[1200];
+    struct buf out = {0};
     memset(head, 'a', sizeof head);
     memcpy(head, "GET /", 5);
     memcpy(head + 1000, " HTTP/1.1\r\nHost: a\r\n\r\n", 23);
-    size_t len = sizeof out;
-    plain_http_answer(head, 1022, out, &len);
-    ck_assert_int_eq(strncmp(out, "HTTP/1.1 400", 12), 0);
+    plain_http_answer(head, 1022, NOW, &out);
+    ck_assert_int_eq(strncmp(out.data, "HTTP/1.1 400", 12), 0);
+    buf_done(&out);
 }
 END_TEST
 
-START_TEST(small_room)
+START_TEST(whole_reply)
 {
-    char out[40];
-    size_t len = sizeof out;
-    plain_refusal(431, "too much", out, &len);
-    ck_assert_uint_lt(len, sizeof out);
+    struct reply reply;
+    reply_init(&reply);
+    reply.status = 431;
+    reply.content_type = "text/plain";
+    ck_assert_int_eq(reply_header(&reply, "Allow", "%s", "GET"), 0);
+    buf_puts(&reply.body, "too much");
+    for (int headers_only = 0; headers_only < 2; headers_only++) {
+        struct buf out = {0};
+        plain_reply(&reply, NOW, headers_only, &out);
+        ck_assert_int_eq(
+            strncmp(out.data,
+                    "HTTP/1.1 431 Request Header Fields Too Large\r\n"
+                    "Date: Mon, 15 Jun 2026 12:00:00 GMT\r\nContent-Type: text/plain\r\nAllow: GET\r\n"
+                    "Content-Length: 8\r\nConnection: close\r\n\r\n",
+                    out.len - (headers_only ? 0 : 8)),
+            0);
+        ck_assert_str_eq(strstr(out.data, "\r\n\r\n") + 4, headers_only ? "" : "too much");
+        buf_done(&out);
+    }
+    reply_done(&reply);
 }
 END_TEST
 
@@ -74,7 +94,7 @@ Suite *suite_plain(void)
     TCase *tc = tcase_create("plain");
     tcase_add_loop_test(tc, answers, 0, (int)ARRAY_LEN(CASES));
     tcase_add_test(tc, long_url);
-    tcase_add_test(tc, small_room);
+    tcase_add_test(tc, whole_reply);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -2,6 +2,7 @@
 
 #include "http/accept.h"
 #include "http/problem.h"
+#include "http/status.h"
 #include "http_fixture.h"
 #include "suites.h"
 
@@ -79,8 +80,11 @@ START_TEST(test_plain_problem)
     AT(json, "title", "Server Error");
     AT(json, "detail", "words of its own");
     json_decref(json);
-    ck_assert_str_eq(problem_title(421), "Misdirected Request");
-    ck_assert_str_eq(problem_title(418), "Client Error");
+    ck_assert_str_eq(status_phrase(308), "Permanent Redirect");
+    ck_assert_str_eq(status_phrase(421), "Misdirected Request");
+    ck_assert_str_eq(status_phrase(418), "Client Error");
+    ck_assert_str_eq(status_phrase(99), "Unknown");
+    ck_assert_str_eq(status_phrase(600), "Unknown");
     fixture_done(&f);
 }
 END_TEST
@@ -126,6 +130,7 @@ START_TEST(test_no_certificate)
     f.request.cert_requested = false;
     f.request.client_auth = CLIENT_AUTH_OFF;
     f.request.peer = NULL;
+    f.request.client_auth = CLIENT_AUTH_OFF;
     refuse(&f, &decision);
     json = fixture_reply_json(&f);
     ck_assert_ptr_nonnull(strstr(fixture_at(json, "hint"), "never asks"));

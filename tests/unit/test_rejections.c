@@ -94,7 +94,7 @@ END_TEST
 
 static struct rejection *ask(const struct request *request, uint64_t before, size_t most, size_t *n)
 {
-    return rejections_page((struct rejections *)(uintptr_t)request->rejections_cls, before, most, n);
+    return rejections_page((struct rejections *)(uintptr_t)request->server, before, most, n);
 }
 
 static json_t *answer(struct fixture *f, const char *query)
@@ -120,7 +120,7 @@ START_TEST(test_pages)
 
     f.request.rejections = ask;
     f.request.rejections_done = rejections_page_free;
-    f.request.rejections_cls = rejections;
+    f.request.server = rejections;
     for (int i = 0; i < 250; i++)
         add(rejections, "no certificate", NULL);
     json = answer(&f, NULL);
@@ -169,7 +169,7 @@ START_TEST(test_large_pages)
     fixture_path(&f, "/api/rejections");
     f.request.rejections = ask;
     f.request.rejections_done = rejections_page_free;
-    f.request.rejections_cls = rejections;
+    f.request.server = rejections;
     for (int i = 0; i < 10000; i++)
         add(rejections, "large", large);
     json_t *json = answer(&f, "limit=1000");

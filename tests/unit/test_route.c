@@ -40,14 +40,6 @@ static struct policy *make_policy(void)
     return policy;
 }
 
-static enum http_method method_of(const char *text)
-{
-    return strcmp(text, "GET") == 0       ? METHOD_GET
-           : strcmp(text, "HEAD") == 0    ? METHOD_HEAD
-           : strcmp(text, "OPTIONS") == 0 ? METHOD_OPTIONS
-                                          : METHOD_OTHER;
-}
-
 static void set_up(struct fixture *f, const char *method, const char *path, enum bring bring)
 {
     fixture_init(f);
@@ -58,7 +50,7 @@ static void set_up(struct fixture *f, const char *method, const char *path, enum
         f->request.client_auth = CLIENT_AUTH_OFF;
         f->request.cert_requested = false;
     }
-    f->request.method = method_of(method);
+    f->request.method = route_method(method);
     f->request.method_text = method;
     fixture_path(f, path);
 }
@@ -115,7 +107,8 @@ START_TEST(test_table)
         {"POST", "/api/peer", NULL, NONE, 405, PROBLEM},
         {"POST", "/api/peer", BROWSER, NONE, 405, PAGE},
         {"TRACE", "/", NULL, NONE, 405, PROBLEM},
-        {"BREW", "/nothing", NULL, NONE, 405, PROBLEM},
+        {"DELETE", "/nothing", NULL, NONE, 405, PROBLEM},
+        {"BREW", "/nothing", NULL, NONE, 501, PROBLEM},
         {"OPTIONS", "/api/peer", NULL, NONE, 204, NULL},
         {"OPTIONS", "/nothing", NULL, NONE, 204, NULL},
         {"OPTIONS", "*", NULL, NONE, 204, NULL},
@@ -284,6 +277,66 @@ START_TEST(test_refused)
 }
 END_TEST
 
+static unsigned n_asked; /* of the callbacks that cost something */
+
+static void count_look(const struct request *request, struct health *out)
+{
+    const struct fixture *f = request->server;
+    n_asked++;
+    *out = f->health;
+}
+static int count_metrics(const struct request *request, struct buf *out)
+{
+    (void)request;
+    n_asked++;
+    buf_puts(out, "a_metric 1\n");
+    return 0;
+}
+static struct rejection *count_rejections(const struct request *request, uint64_t before, size_t most,
+                                          size_t *n)
+{
+    (void)request, (void)before, (void)most;
+    n_asked++;
+    *n = 0;
+    return NULL;
+}
+
+/* Nothing is computed for a request that is refused. */
+START_TEST(test_asked_after_the_policy)
+{
+    static const struct {
+        const char *method, *path;
+        bool refused;
+        unsigned status, asked;
+    } ROWS[] = {
+        {"GET", "/metrics", false, 200, 1},        {"HEAD", "/metrics", false, 200, 1},
+        {"GET", "/metrics", true, 403, 0},         {"POST", "/metrics", false, 405, 0},
+        {"OPTIONS", "/metrics", false, 204, 0},    {"BREW", "/metrics", false, 501, 0},
+        {"GET", "/api/rejections", false, 404, 0}, /* no rule guards it */
+        {"GET", "/api/rejections", true, 403, 0},  {"GET", "/health", true, 200, 1},
+        {"POST", "/health", false, 405, 0},        {"GET", "/readyz", true, 200, 1},
+        {"POST", "/readyz", true, 405, 0},         {"GET", "/livez", true, 200, 0},
+    };
+    struct diag diag = {0};
+    struct policy *policy;
+    ck_assert_int_eq(policy_new(NULL, 0, &diag, &policy), 0);
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct fixture f;
+        set_up(&f, ROWS[i].method, ROWS[i].path, GOOD);
+        f.request.refused = ROWS[i].refused;
+        f.request.look = count_look;
+        f.request.metrics = count_metrics;
+        f.request.rejections = count_rejections;
+        n_asked = 0;
+        route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
+        ck_assert_msg(f.reply.status == ROWS[i].status && n_asked == ROWS[i].asked,
+                      "row %zu: %u, asked %u times", i, f.reply.status, n_asked);
+        fixture_done(&f);
+    }
+    policy_free(policy);
+}
+END_TEST
+
 START_TEST(test_health_routes)
 {
     struct policy *policy = make_policy();
@@ -306,7 +359,7 @@ START_TEST(test_health_routes)
 
     /* A handler that fails becomes a 500. */
     set_up(&f, "GET", "/health", NONE);
-    f.request.health = NULL;
+    f.request.look = NULL;
     route_dispatch(route_match(f.request.path), policy, &f.request, &f.reply);
     ck_assert_uint_eq(f.reply.status, 500);
     check_headers(&f);
@@ -358,6 +411,7 @@ Suite *suite_route(void)
     tcase_add_test(tcase, test_any_host);
     tcase_add_test(tcase, test_preflight);
     tcase_add_test(tcase, test_refused);
+    tcase_add_test(tcase, test_asked_after_the_policy);
     tcase_add_test(tcase, test_health_routes);
     tcase_add_test(tcase, test_route_table);
     suite_add_tcase(suite, tcase);

@@ -1,0 +1,43 @@
+/* The line and the fields of one request, from the first byte to the answer: what the gate let pass is put
+ * here, and everybody asks here. So the HTTP library need not parse them, whose memory for that no limit of
+ * ours could bound (it keeps a record for each query argument and each cookie). Pure.
+ *
+ * Embedded; {0} is empty. The strings are valid until http1_head_done. */
+#ifndef MTLSD_HTTP_HEAD_H
+#define MTLSD_HTTP_HEAD_H
+
+#include "base/base.h"
+#include "base/err.h"
+
+struct http1_field;
+
+/* Fields that are lists: several of a name are one (RFC 9110 section 5.3), and are given joined. */
+enum { HTTP1_LISTS = 5 };
+
+struct http1_head {
+    char *bytes; /* owned */
+    size_t len, room;
+    struct http1_field *field; /* owned */
+    size_t n_fields;
+    char *joined[HTTP1_LISTS];             /* owned */
+    const char *method, *target, *version; /* "" where the line ended before them */
+    bool whole;                            /* http1_head_finish was here */
+};
+
+void http1_head_done(struct http1_head *head);
+
+/* Appends bytes of the head as they arrive; the caller bounds them. 0 or ERR_NOMEM. */
+MUST_CHECK int http1_head_put(struct http1_head *head, const char *bytes, size_t len);
+
+/* No more comes: method, target, version and fields can be asked for. A head that was refused on its way has
+ * those whose line was complete. 0 or ERR_NOMEM. */
+MUST_CHECK int http1_head_finish(struct http1_head *head);
+
+/* The value of a field without the white space around it: all of them for a list, else the first. NULL: there
+ * is none. */
+const char *http1_head_value(const struct http1_head *head, const char *name);
+
+/* Is `token` among those of the fields of that name, in any case (RFC 9110 section 5.6.1)? */
+bool http1_head_has(const struct http1_head *head, const char *name, const char *token);
+
+#endif

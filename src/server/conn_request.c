@@ -1,0 +1,199 @@
+/* Plaintext of a connection, up to a request that is whole: the gate judges it, its head is kept, its body is
+ * dropped, and MHD is given a request in words of our own. What is refused gets its answer here. */
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/plain.h"
+#include "http/problem.h"
+#include "server/account.h"
+#include "server/conn_impl.h"
+
+/* All that MHD learns of a request: whether its answer has a body, and whether the connection stays. */
+static const char *request_for_mhd(const struct http1_head *head, bool cut)
+{
+    static const char *const REQUESTS[2][4] = {
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+         "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"},
+        {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+         "HEAD / HTTP/1.0\r\n\r\n", "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"},
+    };
+    bool old = strcmp(head->version, "HTTP/1.0") == 0;
+    bool close = cut || http1_head_has(head, "Connection", "close");
+    int kind = !old ? close : !close && http1_head_has(head, "Connection", "keep-alive") ? 3 : 2;
+    return REQUESTS[strcmp(head->method, "HEAD") == 0][kind];
+}
+
+/* MHD counts the time since it was given something, and would close a connection whose request takes longer
+ * than that without a word: as long as one is under way, the deadlines of ours hold alone. */
+static void set_unhurried(struct conn *conn, bool unhurried)
+{
+    if (conn->unhurried == unhurried || !conn->mhd)
+        return;
+    unsigned seconds = unhurried ? 0 : conn->idle_timeout;
+    if (MHD_set_connection_option(conn->mhd, MHD_CONNECTION_OPTION_TIMEOUT, seconds) == MHD_YES)
+        conn->unhurried = unhurried;
+}
+
+/* What the gate refuses is malformed, or over a limit. */
+static enum limit limit_of(const struct conn *conn)
+{
+    switch (conn->gate.status) {
+    case 413:
+        return LIMIT_body;
+    case 414:
+        return LIMIT_uri;
+    case 431:
+        return conn->gate.used < conn->limits.max_head ? LIMIT_header_fields : LIMIT_header_bytes;
+    default:
+        return LIMIT_COUNT;
+    }
+}
+
+static const char *header_of(const struct request *request, const char *name)
+{
+    return http1_head_value(request->header_cls, name);
+}
+
+/* The answer in place of a handler's: what came so far says in which form. */
+static void refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer)
+{
+    struct http1_head *head = &conn->head;
+    if (!head->whole && http1_head_finish(head) != 0)
+        log_debug("%s: no memory for the head of a refused request", conn->remote);
+    struct request request = {
+        .method_text = head->method,
+        .target = head->target,
+        .header = header_of,
+        .header_cls = head,
+        .conf = conn->snapshot->conf,
+    };
+    struct reply reply;
+    reply_init(&reply);
+    if (status == 405 && reply_header(&reply, "Allow", "GET, HEAD, OPTIONS") != 0)
+        log_debug("%s: no room for Allow", conn->remote);
+    problem_reply(&request, status, detail, &reply);
+    plain_reply(&reply, clock_now(), strcmp(head->method, "HEAD") == 0, answer);
+    account_refused(conn, status, reply.body.len);
+    reply_done(&reply);
+    http1_head_done(head);
+}
+
+static void refused_by_gate(struct conn *conn, struct buf *answer)
+{
+    static const char *const WORDS[LIMIT_COUNT][2] = {
+        [LIMIT_body] = {"The body is larger than", "bytes (max_body)"},
+        [LIMIT_uri] = {"The request-target is longer than", "bytes (max_uri)"},
+        [LIMIT_header_bytes] = {"The request line and the header fields are longer than",
+                                "bytes (max_header)"},
+        [LIMIT_header_fields] = {"There are more than", "header fields (max_header_fields)"},
+    };
+    enum limit over = limit_of(conn);
+    unsigned status = conn->gate.status;
+    char detail[200];
+    if (over == LIMIT_COUNT) {
+        log_info("%s: listener %s: request refused with %u: %s", conn->remote, conn->listener_name, status,
+                 conn->gate.why);
+        snprintf(detail, sizeof detail, "The request cannot be taken: %s.", conn->gate.why);
+    } else {
+        const struct http1_limits *limits = &conn->limits;
+        uint32_t target = limits->max_target < limits->max_head ? limits->max_target : limits->max_head;
+        unsigned long long most = over == LIMIT_body           ? limits->max_body
+                                  : over == LIMIT_uri          ? target
+                                  : over == LIMIT_header_bytes ? limits->max_head
+                                                               : limits->max_fields;
+        limits_hit(conn->place.limits, over, conn->remote, conn->listener_name);
+        snprintf(detail, sizeof detail, "%s %llu %s.", WORDS[over][0], most, WORDS[over][1]);
+    }
+    refuse(conn, status, detail, answer);
+}
+
+/* The request is whole, or shall be answered as if it were. */
+static void pass(struct conn *conn, bool cut, struct transport_word *word)
+{
+    if (http1_head_finish(&conn->head) != 0) {
+        limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
+        refuse(conn, 503, NULL, &word->answer);
+        return;
+    }
+    word->request = request_for_mhd(&conn->head, cut);
+    word->cut = cut;
+    set_unhurried(conn, false);
+    conn_phase(conn, CONN_ANSWER, 0); /* conn_answering sets what holds then */
+}
+
+struct transport_word conn_plaintext(struct transport *transport, const char *data, size_t len)
+{
+    struct conn *conn = conn_of_transport(transport);
+    struct http1_gate *gate = &conn->gate;
+    struct transport_word word = {0};
+    unsigned seen = 0, events = 0;
+    while (word.used < len) {
+        events = 0;
+        bool head = http1_gate_idle(gate) || http1_gate_in_head(gate);
+        size_t n = http1_gate_feed(gate, &conn->limits, data + word.used, len - word.used, &events);
+        if (head && http1_head_put(&conn->head, data + word.used, n) != 0) {
+            limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
+            refuse(conn, 503, NULL, &word.answer);
+            return word;
+        }
+        word.used += n;
+        seen |= events;
+        if (events & HTTP1_HEAD_BEGUN)
+            conn->began_us = clock_mono_us();
+        if (gate->status != 0) {
+            refused_by_gate(conn, &word.answer);
+            return word;
+        }
+        if (events & HTTP1_REQUEST_DONE) {
+            pass(conn, false, &word);
+            return word;
+        }
+    }
+    /* RFC 9110 section 10.1.1: the final answer instead of 100. No body is ever needed, so it is known. A
+     * client that did not wait gets it behind its body. */
+    if ((events & HTTP1_HEAD_DONE) && http1_gate_expects(gate)) {
+        pass(conn, true, &word);
+    } else if (!http1_gate_idle(gate)) {
+        if (seen & (HTTP1_HEAD_BEGUN | HTTP1_HEAD_DONE))
+            conn_arriving(conn);
+        set_unhurried(conn, true);
+    }
+    return word;
+}
+
+void conn_left(struct conn *conn)
+{
+    /* It sent a head, which counts as a request, and not the body that this announced. */
+    if (conn->head.whole || conn->gate.status != 0 || http1_gate_idle(&conn->gate) ||
+        http1_gate_in_head(&conn->gate) || http1_head_finish(&conn->head) != 0)
+        return;
+    conn->n_requests++;
+    conn->status = 0;
+    conn->reply_bytes = 0;
+    conn->route = NULL;
+    conn->protocol = strcmp(conn->head.version, "HTTP/1.0") == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    account_answered(conn);
+}
+
+void conn_plain_http(struct transport *transport, const char *head, size_t len, struct buf *answer)
+{
+    (void)transport;
+    plain_http_answer(head, len, clock_now(), answer);
+}
+
+void conn_late(struct transport *transport, struct buf *answer)
+{
+    struct conn *conn = conn_of_transport(transport);
+    if (http1_gate_idle(&conn->gate))
+        return; /* the server is closing idle connections */
+    bool head = http1_gate_in_head(&conn->gate);
+    limits_hit(conn->place.limits, head ? LIMIT_header_time : LIMIT_body_time, conn->remote,
+               conn->listener_name);
+    refuse(conn, 408,
+           head ? "The head of the request did not arrive in time (header_timeout)."
+                : "The body of the request did not arrive in time (body_timeout).",
+           answer);
+}

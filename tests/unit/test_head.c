@@ -1,0 +1,133 @@
+#include "suites.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "http/head.h"
+
+static void take(struct http1_head *head, const char *text, size_t piece)
+{
+    size_t len = strlen(text);
+    memset(head, 0, sizeof *head);
+    for (size_t at = 0; at < len; at += piece)
+        ck_assert_int_eq(http1_head_put(head, text + at, len - at < piece ? len - at : piece), 0);
+    ck_assert_int_eq(http1_head_finish(head), 0);
+    ck_assert(head->whole);
+}
+
+static void is_value(const struct http1_head *head, const char *name, const char *want)
+{
+    const char *got = http1_head_value(head, name);
+    ck_assert_msg(want ? got && strcmp(got, want) == 0 : got == NULL, "%s: %s, not %s", name,
+                  got ? got : "none", want ? want : "none");
+}
+
+START_TEST(a_head)
+{
+    static const char text[] =
+        "\r\nGET /a?b=c&d HTTP/1.1\r\nHost: example.org\r\nuser-agent:\t a b \t\r\nEmpty:\r\n"
+        "Blank: \t\r\nColon: a:b\r\nX: 1\r\nX: 2\r\n\r\n";
+    for (size_t piece = 1; piece < sizeof text; piece++) {
+        struct http1_head head;
+        take(&head, text, piece);
+        ck_assert_str_eq(head.method, "GET");
+        ck_assert_str_eq(head.target, "/a?b=c&d");
+        ck_assert_str_eq(head.version, "HTTP/1.1");
+        is_value(&head, "host", "example.org");
+        is_value(&head, "User-Agent", "a b");
+        is_value(&head, "Empty", "");
+        is_value(&head, "Blank", "");
+        is_value(&head, "Colon", "a:b");
+        is_value(&head, "X", "1");
+        is_value(&head, "Hos", NULL);
+        is_value(&head, "Hosts", NULL);
+        is_value(&head, "", NULL);
+        http1_head_done(&head);
+    }
+}
+END_TEST
+
+/* RFC 9110 section 5.3. */
+START_TEST(lists)
+{
+    struct http1_head head;
+    take(&head,
+         "GET / HTTP/1.1\r\nIf-None-Match: \"a\"\r\nAccept: text/html\r\nif-none-match: "
+         "W/\"b\"\r\nConnection:\r\n"
+         "IF-NONE-MATCH: \"c\"\r\nconnection: Upgrade, Close\r\nAccept-Encoding: br\r\nAccept-Encoding: "
+         "gzip\r\n"
+         "If-Match: *\r\nRange: bytes=0-0\r\nRange: bytes=1-1\r\n\r\n",
+         4096);
+    is_value(&head, "If-None-Match", "\"a\", W/\"b\", \"c\"");
+    is_value(&head, "Accept", "text/html");
+    is_value(&head, "Accept-Encoding", "br, gzip");
+    is_value(&head, "If-Match", "*");
+    is_value(&head, "Connection", ", Upgrade, Close");
+    is_value(&head, "Range", "bytes=0-0");
+    ck_assert(http1_head_has(&head, "Connection", "close"));
+    ck_assert(http1_head_has(&head, "Connection", "upgrade"));
+    ck_assert(!http1_head_has(&head, "Connection", "Up"));
+    ck_assert(!http1_head_has(&head, "Connection", "keep-alive"));
+    ck_assert(!http1_head_has(&head, "Absent", "close"));
+    http1_head_done(&head);
+}
+END_TEST
+
+/* As many as there can be: what is joined stays within the room that was asked for. */
+START_TEST(many_of_a_list)
+{
+    static char text[64 * 1024];
+    char *p = stpcpy(text, "GET / HTTP/1.1\r\n");
+    for (int i = 0; i < 1000; i++)
+        p = stpcpy(p, i % 2 ? "Accept:\r\n" : "If-Match:a\r\n");
+    stpcpy(p, "\r\n");
+    struct http1_head head;
+    take(&head, text, sizeof text);
+    ck_assert_uint_eq(strlen(http1_head_value(&head, "If-Match")), 500 + 499 * 2);
+    ck_assert_uint_eq(strlen(http1_head_value(&head, "Accept")), 499 * 2);
+    http1_head_done(&head);
+}
+END_TEST
+
+/* Refused on its way: what was whole is there. */
+START_TEST(cut_short)
+{
+    static const struct {
+        const char *text, *method, *target, *version, *accept;
+    } ROWS[] = {
+        {"", "", "", "", NULL},
+        {"\r\n", "", "", "", NULL},
+        {"GE", "GE", "", "", NULL},
+        {"HEAD ", "HEAD", "", "", NULL},
+        {"HEAD /x", "HEAD", "/x", "", NULL},
+        {"GET /x HTTP/1.", "GET", "/x", "HTTP/1.", NULL},
+        {"GET /x HTTP/1.1\r\n", "GET", "/x", "HTTP/1.1", NULL},
+        {"GET /x HTTP/1.1\r\nAccept: text/html", "GET", "/x", "HTTP/1.1", NULL},
+        {"GET /x HTTP/1.1\r\nAccept: text/html\r\nBad", "GET", "/x", "HTTP/1.1", "text/html"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct http1_head head;
+        take(&head, ROWS[i].text, 3);
+        ck_assert_str_eq(head.method, ROWS[i].method);
+        ck_assert_str_eq(head.target, ROWS[i].target);
+        ck_assert_str_eq(head.version, ROWS[i].version);
+        is_value(&head, "Accept", ROWS[i].accept);
+        http1_head_done(&head);
+    }
+    struct http1_head none = {0};
+    is_value(&none, "Accept", NULL);
+    http1_head_done(&none);
+}
+END_TEST
+
+Suite *suite_head(void)
+{
+    Suite *suite = suite_create("head");
+    TCase *tc = tcase_create("head");
+    tcase_add_test(tc, a_head);
+    tcase_add_test(tc, lists);
+    tcase_add_test(tc, many_of_a_list);
+    tcase_add_test(tc, cut_short);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
