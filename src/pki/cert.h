@@ -111,8 +111,8 @@ static inline bool cert_may(const struct cert *cert, unsigned usage)
 }
 
 /* Whether a trusted certificate may issue others. One without basic constraints may when it can have none, or
- * when its key usage says so: any other is somebody's own certificate that is trusted for itself, whose holder
- * must not become a CA. */
+ * when its key usage says so: any other is somebody's own certificate that is trusted for itself, whose
+ * holder must not become a CA. */
 bool cert_issues(const struct cert *cert);
 
 /* Takes the next GeneralName of a GeneralNames body: `type` is 0 to 8, `value` its contents (for a
