@@ -31,13 +31,27 @@ static json_t *value_texts(const struct certvalues *values)
     return view_finish(array, good);
 }
 
+static json_t *other_names(const struct certothers *others)
+{
+    json_t *array = json_array();
+    bool good = true;
+    for (size_t i = 0; good && others && i < others->n; i++) {
+        json_t *object = json_object();
+        good = view_put(object, "type_id", view_text(others->v[i].oid)) &&
+               view_put(object, "value", view_text(others->v[i].text));
+        good = view_append(array, view_finish(object, good));
+    }
+    return view_finish(array, good);
+}
+
 static json_t *san(const struct certinfo *info)
 {
     json_t *object = json_object();
     bool good = view_put(object, "dns_names", value_texts(info ? &info->dns_names : NULL)) &&
                 view_put(object, "emails", value_texts(info ? &info->emails : NULL)) &&
                 view_put(object, "ips", value_texts(info ? &info->ips : NULL)) &&
-                view_put(object, "uris", value_texts(info ? &info->uris : NULL));
+                view_put(object, "uris", value_texts(info ? &info->uris : NULL)) &&
+                view_put(object, "other_names", other_names(info ? &info->other_names : NULL));
     return view_finish(object, good);
 }
 

@@ -8,6 +8,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
+#include "base/buf.h"
 #include "pki/certinfo.h"
 #include "pki/der.h"
 #include "pki/verdict_code.h"
@@ -136,6 +137,10 @@ struct der cert_alt_names(const struct cert *cert);
 bool cert_dns_valid(const struct der *name, bool wildcard);
 bool cert_email_valid(const struct der *name);
 bool cert_uri_valid(const struct der *name);
+
+/* A string of any type as UTF-8, appended to `out`. False when the type is no string or its length cannot be;
+ * a lone surrogate is encoded as it is, so that it shows as invalid bytes and equals nothing sane. */
+bool cert_string(unsigned tag, const struct der *value, struct buf *out);
 
 /* Signature algorithms, of certificates and CRLs: which one an AlgorithmIdentifier's body names, whether it
  * is one that is accepted, and whether a signature is that of the key of `issuer` (its strength, dates and

@@ -40,6 +40,14 @@ static const struct {
     {GNUTLS_KEY_DECIPHER_ONLY, "decipherOnly"},
 };
 
+const char *certinfo_purpose(const char *word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(PURPOSES); i++)
+        if (text_equal_nocase(PURPOSES[i].word, word))
+            return PURPOSES[i].oid;
+    return NULL;
+}
+
 size_t certinfo_key_usage_words(unsigned key_usage, const char *out[static 9])
 {
     size_t n = 0;
@@ -107,6 +115,55 @@ static int add_ip(struct certvalues *values, const struct der *v)
     return add_value(values, strdup(text), v->p, v->n);
 }
 
+static void free_other(struct certother *other)
+{
+    free(other->oid);
+    free(other->text);
+    free(other->raw);
+}
+
+/* OtherName: a type, and [0] EXPLICIT a value. */
+static int add_other(struct certothers *others, struct der v)
+{
+    struct der oid, wrapped, value, whole;
+    unsigned tag;
+    char text[128];
+    if (!der_take(&v, DER_OID, &oid) || !der_oid_text(&oid, text, sizeof(text)) ||
+        !der_take(&v, DER_CONTEXT_C(0), &wrapped) || v.n > 0 || !der_any(&wrapped, &tag, &value, &whole) ||
+        wrapped.n > 0 || others->n == VALUES_MAX) {
+        others->partial = true;
+        return 0;
+    }
+    struct certother *more = realloc(others->v, (others->n + 1) * sizeof(*more));
+    if (more == NULL)
+        return ERR_NOMEM;
+    others->v = more;
+    struct certother other = {.oid = strdup(text)};
+    struct buf raw, shown;
+    buf_init(&raw, 0);
+    buf_init(&shown, 0);
+    if (!cert_string(tag, &value, &raw)) {
+        other.is_der = true;
+        buf_done(&raw);
+        buf_init(&raw, 0);
+        buf_put(&raw, whole.p, whole.n);
+        buf_putc(&shown, '#');
+        text_hex(&shown, whole.p, whole.n);
+        other.text = buf_take(&shown, NULL);
+    }
+    other.raw = (unsigned char *)buf_take(&raw, &other.len);
+    if (!other.is_der && other.raw != NULL)
+        other.text = text_escaped(other.raw, other.len);
+    buf_done(&raw);
+    buf_done(&shown);
+    if (other.oid == NULL || other.raw == NULL || other.text == NULL) {
+        free_other(&other);
+        return ERR_NOMEM;
+    }
+    others->v[others->n++] = other;
+    return 0;
+}
+
 static int read_alt_names(struct certinfo *info, const struct cert *cert)
 {
     struct der names = cert_alt_names(cert), v;
@@ -122,10 +179,13 @@ static int read_alt_names(struct certinfo *info, const struct cert *cert)
             rc = add_name(&info->uris, &v);
         else if (type == NAME_IP)
             rc = add_ip(&info->ips, &v);
+        else if (type == NAME_OTHER)
+            rc = add_other(&info->other_names, v);
     }
     const struct cert_ext *ext = &cert->ext[EXT_SUBJECT_ALT_NAME];
     if (names.n > 0 || ext->twice || (ext->present && info->n_san == 0))
-        info->dns_names.partial = info->emails.partial = info->ips.partial = info->uris.partial = true;
+        info->dns_names.partial = info->emails.partial = info->ips.partial = info->uris.partial =
+            info->other_names.partial = true;
     return rc;
 }
 
@@ -286,6 +346,9 @@ void certinfo_free(struct certinfo *info)
     free_values(&info->emails);
     free_values(&info->ips);
     free_values(&info->uris);
+    for (size_t i = 0; i < info->other_names.n; i++)
+        free_other(&info->other_names.v[i]);
+    free(info->other_names.v);
     free(info->key_algorithm);
     free(info->curve);
     free(info->signature_algorithm);
@@ -311,9 +374,18 @@ static size_t values_bytes(const struct certvalues *values)
     return n;
 }
 
+static size_t others_bytes(const struct certothers *others)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < others->n; i++)
+        n += sizeof(others->v[i]) + strlen(others->v[i].oid) + strlen(others->v[i].text) + others->v[i].len;
+    return n;
+}
+
 size_t certinfo_bytes(const struct certinfo *info)
 {
     return sizeof(*info) + name_bytes(&info->subject) + name_bytes(&info->issuer) + strlen(info->serial) +
            values_bytes(&info->dns_names) + values_bytes(&info->emails) + values_bytes(&info->ips) +
-           values_bytes(&info->uris) + values_bytes(&info->extended_key_usage);
+           values_bytes(&info->uris) + others_bytes(&info->other_names) +
+           values_bytes(&info->extended_key_usage);
 }

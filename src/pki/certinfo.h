@@ -42,6 +42,19 @@ struct certvalues {
     bool partial; /* some are missing: there were too many, or they cannot be read */
 };
 
+/* Alternative names of kind otherName: a type and a value of it. */
+struct certothers {
+    struct certother {
+        char *oid;
+        char *text;         /* for people: a string escaped, another value as # and its DER in hex */
+        unsigned char *raw; /* the bytes of a string as UTF-8, of another value its DER */
+        size_t len;
+        bool is_der;
+    } * v;
+    size_t n;
+    bool partial; /* as of certvalues */
+};
+
 struct certinfo {
     size_t der_len;
     unsigned version; /* 1 or 3 */
@@ -49,6 +62,7 @@ struct certinfo {
     char *serial; /* lower-case hex, no leading zeros beyond the encoding */
     time_t not_before, not_after;
     struct certvalues dns_names, emails, ips, uris;
+    struct certothers other_names;
     size_t n_san;        /* number of names of any kind in the SAN extension */
     char *key_algorithm; /* "ECDSA", "RSA", "EdDSA-Ed25519", ... GnuTLS's words */
     unsigned key_bits;
@@ -76,6 +90,9 @@ size_t certinfo_bytes(const struct certinfo *info);
 /* Parses a DER name, e.g. one of the CA names that were advertised. 0 or ERR_SYNTAX/ERR_NOMEM. */
 MUST_CHECK int certname_init(struct certname *name, const gnutls_datum_t *der, struct err *err);
 void certname_done(struct certname *name);
+
+/* The OID of a purpose by its word ("clientAuth"), NULL when there is none. */
+const char *certinfo_purpose(const char *word);
 
 /* The words of RFC 5280 section 4.2.1.3 ("digitalSignature", ...) for bit `1 << i` style iteration: writes up
  * to 9 pointers to static strings into out and returns how many. */

@@ -3,8 +3,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
-#include "pki/certinfo.h"
-#include "pki/der.h"
+#include "pki/cert.h"
 
 enum { NAME_MAX_ATTRIBUTES = 8192, NAME_MAX_TEXT = 1024 * 1024 };
 
@@ -73,9 +72,7 @@ static void put_utf8(struct buf *out, uint32_t cp)
     }
 }
 
-/* The string as UTF-8. False when the type is no string or its length cannot be; a lone surrogate is encoded
- * as it is, so that it shows as invalid bytes and equals nothing sane. */
-static bool string_to_utf8(unsigned tag, const struct der *value, struct buf *out)
+bool cert_string(unsigned tag, const struct der *value, struct buf *out)
 {
     const unsigned char *p = value->p;
     switch (tag) {
@@ -190,7 +187,7 @@ static int add_attribute(struct build *b, unsigned rdn, struct der attr)
     if (a->label == NULL)
         a->label = a->oid;
     buf_init(&utf8, NAME_MAX_TEXT);
-    if (!string_to_utf8(tag, &value, &utf8)) {
+    if (!cert_string(tag, &value, &utf8)) {
         buf_done(&utf8);
         buf_init(&utf8, NAME_MAX_TEXT);
         buf_put(&utf8, whole.p, whole.n);

@@ -122,8 +122,7 @@ static bool hex_byte(const char *s, unsigned char *out)
     return true;
 }
 
-/* Dotted decimals without leading zeros, at least two, within the bounds of X.660 for the first two. */
-static bool is_oid(const char *s)
+bool dn_is_oid(const char *s)
 {
     unsigned arcs = 0;
     char first = s[0];
@@ -182,7 +181,7 @@ static int parse_type(struct input *in, char **out)
     if (strchr(word, '*'))
         return err_set(in->err, ERR_SYNTAX, "an attribute type has no wildcards: name the type, as in CN=*");
 
-    const char *oid = is_oid(word) ? word : NULL;
+    const char *oid = dn_is_oid(word) ? word : NULL;
     for (size_t i = 0; !oid && i < ARRAY_LEN(TYPES); i++) {
         if (text_equal_nocase(word, TYPES[i].name))
             oid = TYPES[i].oid;

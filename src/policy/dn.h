@@ -37,6 +37,9 @@ struct dn_pattern {
 MUST_CHECK int dn_pattern_init(struct dn_pattern *out, const char *text, struct err *err);
 void dn_pattern_done(struct dn_pattern *pattern);
 
+/* Dotted decimals without leading zeros, at least two, within the bounds of X.660 for the first two. */
+bool dn_is_oid(const char *s);
+
 bool dn_match(const struct dn_pattern *pattern, const struct certname *name, enum reading reading);
 
 #endif

@@ -60,6 +60,37 @@ static void squeeze(struct glob_draft *draft)
     draft->n = n;
 }
 
+int glob_draft_text(struct glob_draft *draft, const char *pattern, size_t len, struct err *err)
+{
+    glob_draft_init(draft);
+    for (size_t i = 0; i < len;) {
+        unsigned char c = (unsigned char)pattern[i];
+        size_t stars = 0;
+        while (i + stars < len && pattern[i + stars] == '*')
+            stars++;
+        if (stars > 2)
+            return err_set(err, ERR_SYNTAX, "'***' is no wildcard; write * or **");
+        if (stars > 0) {
+            glob_draft_star(draft, stars == 2);
+            i += stars;
+        } else if (c == '\\') {
+            if (i + 1 == len || !strchr("*\\", pattern[i + 1]))
+                return err_set(err, ERR_SYNTAX, "a backslash stands before * or another backslash only");
+            glob_draft_byte(draft, (unsigned char)pattern[i + 1]);
+            i += 2;
+        } else if (c <= ' ' || c >= 0x7f) {
+            return err_set(
+                err, ERR_SYNTAX,
+                "a name in a certificate has only visible ASCII characters; write an international domain "
+                "as xn--..., other characters of a URI as %%XX");
+        } else {
+            glob_draft_byte(draft, c);
+            i++;
+        }
+    }
+    return 0;
+}
+
 int glob_init(struct glob *glob, const struct glob_draft *draft, const struct glob_zones *zones,
               struct err *err)
 {

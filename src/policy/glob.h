@@ -44,6 +44,10 @@ void glob_draft_star(struct glob_draft *draft, bool deep);
 /* Any byte of the draft, `*` for a wildcard: to look for zones. */
 char glob_draft_char(const struct glob_draft *draft, size_t i);
 
+/* Reads `len` bytes of a pattern of visible ASCII: `*`, `**`, `\` before a byte that is meant literally.
+ * ERR_SYNTAX with the remedy. */
+MUST_CHECK int glob_draft_text(struct glob_draft *draft, const char *pattern, size_t len, struct err *err);
+
 /* Makes the pattern (glob_done). `zones` are those of the draft's text. A wildcard alone between two borders
  * stands for at least one byte. 0, ERR_SYNTAX when the draft overflowed, ERR_NOMEM. */
 MUST_CHECK int glob_init(struct glob *glob, const struct glob_draft *draft, const struct glob_zones *zones,

@@ -33,6 +33,15 @@
  * signatures: whoever holds it can change its fingerprint. So in a deny rule it stops nobody who knows that;
  * serial with issuer does, and spki.
  *
+ * san.upn            a user principal name (otherName 1.3.6.1.4.1.311.20.2.3), in the form of a mail address,
+ *                    all of it without case
+ * san.other          OID, or OID=PATTERN: an otherName of that type, or one whose string matches
+ * eku                a purpose that the certificate names, by its word or OID; anyExtendedKeyUsage is one of
+ *                    its own
+ *
+ * "RULE & RULE", with blanks around the &, matches where both do: "issuer:CN=Bar CA,* & san.uri:urn:bar:**".
+ * Two san terms may be matched by two names. An & that no "FIELD:" follows is a part of its value.
+ *
  * A san rule matches when any name of its kind does. The common name is never taken for a host name.
  *
  * WILDCARDS, in names and in san rules but san.ip. `*` is any run of characters inside one value of an

@@ -146,6 +146,37 @@ static bool match_spki(const struct rule *rule, const struct certinfo *info, enu
     return strcmp(rule->u.digest, info->spki_sha256) == 0;
 }
 
+/* ---- eku ---- */
+
+static int init_eku(struct rule *rule, const char *pattern, struct err *err)
+{
+    const char *oid = dn_is_oid(pattern) ? pattern : certinfo_purpose(pattern);
+    if (!oid)
+        return err_set(
+            err, ERR_SYNTAX,
+            "'%s' is no purpose; write clientAuth, smartcardLogon or an OID as in 1.3.6.1.5.5.7.3.2",
+            pattern);
+    rule->u.oid = strdup(oid);
+    return rule->u.oid ? 0 : err_nomem(err);
+}
+
+static void done_eku(struct rule *rule)
+{
+    free(rule->u.oid);
+}
+
+static bool match_eku(const struct rule *rule, const struct certinfo *info, enum reading reading)
+{
+    const struct certvalues *purposes = &info->extended_key_usage;
+    if (purposes->partial)
+        return reading == READ_WIDE;
+    for (size_t i = 0; i < purposes->n; i++) {
+        if (strcmp((const char *)purposes->v[i].raw, rule->u.oid) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* ---- the table ---- */
 
 static const struct rule_field FIELDS[] = {
@@ -156,6 +187,9 @@ static const struct rule_field FIELDS[] = {
     {"san.email", "*@example.org", san_email_init, san_email_done, san_email_match},
     {"san.uri", "spiffe://example.org/ns/*/sa/web", san_uri_init, san_glob_done, san_uri_match},
     {"san.ip", "192.0.2.0/24", san_ip_init, NULL, san_ip_match},
+    {"san.upn", "*@example.org", san_email_init, san_email_done, san_upn_match},
+    {"san.other", "1.3.6.1.4.1.311.20.2.3=alice*", san_other_init, san_other_done, san_other_match},
+    {"eku", "clientAuth", init_eku, done_eku, match_eku},
     {"fingerprint", "SHA-256 in hex", init_digest, NULL, match_fingerprint},
     {"spki", "SHA-256 in hex or base64", init_digest, NULL, match_spki},
 };
@@ -206,13 +240,11 @@ static int check_visible(const char *text, struct err *err)
     return 0;
 }
 
-int rule_init(struct rule *out, const char *text, struct err *err)
+/* One FIELD:PATTERN. */
+static int init_term(struct rule *out, const char *text, struct err *err)
 {
     enum { FIELD_MOST = 32 };
     char word[FIELD_MOST];
-    int rc = check_visible(text, err);
-    if (rc < 0)
-        return rc;
     size_t n = strcspn(text, ":");
     if (text[n] == '\0' || n == 0 || n >= sizeof word)
         return err_set(err, ERR_SYNTAX,
@@ -234,27 +266,99 @@ int rule_init(struct rule *out, const char *text, struct err *err)
     if (*pattern == '\0')
         return err_set(err, ERR_SYNTAX, "the pattern after '%s:' is empty; write for example %s:%s", word,
                        word, rule.field->example);
-    if ((rc = rule.field->init(&rule, pattern, err)) < 0)
+    int rc = rule.field->init(&rule, pattern, err);
+    if (rc < 0)
         return rc;
     *out = rule;
     return 0;
+}
+
+/* The " & " that joins two terms, or the end: another one is a part of a value. It is told by the word and
+ * the colon behind it. */
+static const char *end_of_term(const char *text)
+{
+    for (const char *at = text; (at = strstr(at, " & ")) != NULL; at++) {
+        const char *word = at + 3 + strspn(at + 3, " ");
+        size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+        if (n > 0 && word[n] == ':')
+            return at;
+    }
+    return text + strlen(text);
+}
+
+int rule_init(struct rule *out, const char *text, struct err *err)
+{
+    enum { TERMS_MOST = 16 };
+    struct rule rule = {0}, *last = NULL;
+    int rc = check_visible(text, err);
+    for (size_t i = 0; rc == 0; i++) {
+        const char *end = end_of_term(text);
+        size_t n = (size_t)(end - text);
+        while (*end && n > 1 && text[n - 1] == ' ' && text[n - 2] != '\\')
+            n--;
+        char *term = strndup(text, n);
+        struct rule *made = i == 0 ? &rule : calloc(1, sizeof *made);
+        if (!term || !made)
+            rc = err_nomem(err);
+        else if (i == TERMS_MOST)
+            rc = err_set(err, ERR_SYNTAX, "a rule joins at most %d terms", TERMS_MOST);
+        else
+            rc = init_term(made, term, err);
+        free(term);
+        if (rc < 0 && i > 0) /* it may have been meant for a part of a name */
+            err_wrap(err, "behind ' & ' (an & of a name is written \\26)");
+        if (rc < 0 && made != &rule)
+            free(made);
+        if (rc < 0)
+            break;
+        if (last)
+            last->and = made;
+        last = made;
+        if (*end == '\0')
+            break;
+        text = end + 3 + strspn(end + 3, " ");
+    }
+    if (rc < 0) {
+        rule_done(&rule);
+        return rc;
+    }
+    *out = rule;
+    return 0;
+}
+
+static void done_term(struct rule *rule)
+{
+    if (rule->field && rule->field->done)
+        rule->field->done(rule);
 }
 
 void rule_done(struct rule *rule)
 {
     if (!rule || !rule->field)
         return;
-    if (rule->field->done)
-        rule->field->done(rule);
+    for (struct rule *term = rule->and, *next; term; term = next) {
+        next = term->and;
+        done_term(term);
+        free(term);
+    }
+    done_term(rule);
     memset(rule, 0, sizeof *rule);
 }
 
 bool rule_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
 {
-    return rule->field->match(rule, info, reading);
+    for (; rule; rule = rule->and) {
+        if (!rule->field->match(rule, info, reading))
+            return false;
+    }
+    return true;
 }
 
 bool rule_names(const struct rule *rule, const char *field)
 {
-    return strcmp(rule->field->name, field) == 0;
+    for (; rule; rule = rule->and) {
+        if (strcmp(rule->field->name, field) == 0)
+            return true;
+    }
+    return false;
 }

@@ -1,5 +1,5 @@
-/* One rule, "FIELD:PATTERN": parsed once, matched without allocation. What a rule means is said in policy.h.
- * Private to policy. */
+/* One rule, "FIELD:PATTERN" or several of them joined by " & ": parsed once, matched without allocation. What
+ * a rule means is said in policy.h. Private to policy. */
 #ifndef MTLSD_POLICY_RULE_H
 #define MTLSD_POLICY_RULE_H
 
@@ -11,6 +11,7 @@ enum { RULE_DIGEST_TEXT = 65 };
 
 struct rule {
     const struct rule_field *field; /* a row of the table in rule.c */
+    struct rule *and;               /* what must match, too; owned; NULL: nothing */
     union {
         struct dn_pattern dn; /* subject, issuer */
         struct glob glob;     /* san.dns, san.uri */
@@ -23,6 +24,12 @@ struct rule {
             size_t len; /* 4 or 16 */
             unsigned bits;
         } ip;
+        struct {
+            char *oid;
+            bool any; /* whatever value: the glob is empty */
+            struct glob value;
+        } other;
+        char *oid;                     /* of eku */
         char *serial;                  /* lower-case hex, no leading zeros, "" is zero */
         char digest[RULE_DIGEST_TEXT]; /* SHA-256, lower-case hex */
     } u;

@@ -8,10 +8,10 @@
 
 /* Whether a rule need not look at the names themselves: where some are missing, an allow rule does not match
  * and a deny rule does. */
-static bool settled(const struct certvalues *values, enum reading reading, bool *matches)
+static bool settled(bool partial, enum reading reading, bool *matches)
 {
-    *matches = values->partial && reading == READ_WIDE;
-    return values->partial;
+    *matches = partial && reading == READ_WIDE;
+    return partial;
 }
 
 /* A name that is none by RFC 5280 lets nobody in. */
@@ -22,38 +22,6 @@ static bool counts(const struct certvalue *v, bool (*valid)(const struct der *),
 
 /* ---- names with wildcards ---- */
 
-/* Reads `len` bytes: `*`, `**`, `\` before a byte that is meant literally. */
-static int draft_pattern(struct glob_draft *draft, const char *pattern, size_t len, struct err *err)
-{
-    glob_draft_init(draft);
-    for (size_t i = 0; i < len;) {
-        unsigned char c = (unsigned char)pattern[i];
-        size_t stars = 0;
-        while (i + stars < len && pattern[i + stars] == '*')
-            stars++;
-        if (stars > 2)
-            return err_set(err, ERR_SYNTAX, "'***' is no wildcard; write * or **");
-        if (stars > 0) {
-            glob_draft_star(draft, stars == 2);
-            i += stars;
-        } else if (c == '\\') {
-            if (i + 1 == len || !strchr("*\\", pattern[i + 1]))
-                return err_set(err, ERR_SYNTAX, "a backslash stands before * or another backslash only");
-            glob_draft_byte(draft, (unsigned char)pattern[i + 1]);
-            i += 2;
-        } else if (c <= ' ' || c >= 0x7f) {
-            return err_set(
-                err, ERR_SYNTAX,
-                "a name in a certificate has only visible ASCII characters; write an international domain "
-                "as xn--..., other characters of a URI as %%XX");
-        } else {
-            glob_draft_byte(draft, c);
-            i++;
-        }
-    }
-    return 0;
-}
-
 static const struct glob_zones HOST_ZONES = {
     .head = SIZE_MAX, .head_borders = ".", .tail_borders = ".", .head_nocase = true};
 static const struct glob_zones LOCAL_ZONES = {.head = 0, .head_borders = "", .tail_borders = ""};
@@ -63,7 +31,7 @@ static const struct glob_zones LOCAL_ZONES_WIDE = {
 static int init_host(struct glob *glob, const char *pattern, size_t len, struct err *err)
 {
     struct glob_draft draft;
-    int rc = draft_pattern(&draft, pattern, len, err);
+    int rc = glob_draft_text(&draft, pattern, len, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0, label = 0; i <= draft.n; i++) {
@@ -99,7 +67,7 @@ static bool is_host(const struct der *name)
 bool san_dns_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
 {
     bool matches;
-    if (settled(&info->dns_names, reading, &matches))
+    if (settled(info->dns_names.partial, reading, &matches))
         return matches;
     for (size_t i = 0; i < info->dns_names.n; i++) {
         const struct certvalue *v = &info->dns_names.v[i];
@@ -132,7 +100,7 @@ int san_email_init(struct rule *rule, const char *pattern, struct err *err)
 
     struct glob_draft draft;
     struct glob local = {0}, domain = {0};
-    int rc = draft_pattern(&draft, pattern, (size_t)(at - pattern), err);
+    int rc = glob_draft_text(&draft, pattern, (size_t)(at - pattern), err);
     if (rc < 0 || (rc = glob_init(&local, &draft, &LOCAL_ZONES, err)) < 0)
         return rc;
     rc = init_host(&domain, at + 1, strlen(at + 1), err);
@@ -173,11 +141,106 @@ static bool match_mailbox(const struct rule *rule, const struct certvalue *v, en
 bool san_email_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
 {
     bool matches;
-    if (settled(&info->emails, reading, &matches))
+    if (settled(info->emails.partial, reading, &matches))
         return matches;
     for (size_t i = 0; i < info->emails.n; i++) {
         const struct certvalue *v = &info->emails.v[i];
         if (counts(v, cert_email_valid, reading) && match_mailbox(rule, v, reading))
+            return true;
+    }
+    return false;
+}
+
+/* ---- san.upn: a user principal name, a string in an otherName ---- */
+
+static const char UPN[] = "1.3.6.1.4.1.311.20.2.3";
+
+/* One @ between two parts, nothing that does not show. Case does not count in it. */
+static bool is_upn(const struct certother *other)
+{
+    const unsigned char *at = other->len > 0 ? memchr(other->raw, '@', other->len) : NULL;
+    if (other->is_der || !at || at == other->raw || at + 1 == other->raw + other->len ||
+        memchr(at + 1, '@', (size_t)(other->raw + other->len - at - 1)))
+        return false;
+    for (size_t i = 0; i < other->len; i++) {
+        if (other->raw[i] <= ' ' || other->raw[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* Of a good one, read narrowly but for the case of the part before the @. */
+static bool match_upn(const struct rule *rule, const struct certvalue *v)
+{
+    const unsigned char *at = memchr(v->raw, '@', v->len);
+    size_t local = (size_t)(at - v->raw);
+    return rule->u.mail.any ||
+           (glob_match(&rule->u.mail.local, &LOCAL_ZONES_WIDE, v->raw, local, READ_NARROW) &&
+            glob_match(&rule->u.mail.domain, &HOST_ZONES, at + 1, v->len - local - 1, READ_NARROW));
+}
+
+bool san_upn_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
+{
+    bool matches;
+    if (settled(info->other_names.partial, reading, &matches))
+        return matches;
+    for (size_t i = 0; i < info->other_names.n; i++) {
+        const struct certother *other = &info->other_names.v[i];
+        if (strcmp(other->oid, UPN) != 0)
+            continue;
+        struct certvalue v = {.raw = other->raw, .len = other->len};
+        if (reading == READ_WIDE ? other->is_der || match_mailbox(rule, &v, reading)
+                                 : is_upn(other) && match_upn(rule, &v))
+            return true;
+    }
+    return false;
+}
+
+/* ---- san.other: OID, or OID=PATTERN over a string ---- */
+
+static const struct glob_zones TEXT_ZONES = {.head = 0, .head_borders = "", .tail_borders = ""};
+
+int san_other_init(struct rule *rule, const char *pattern, struct err *err)
+{
+    struct glob_draft draft;
+    size_t n = strcspn(pattern, "=");
+    char *oid = strndup(pattern, n);
+    if (!oid)
+        return err_nomem(err);
+    int rc = 0;
+    if (!dn_is_oid(oid))
+        rc = err_set(err, ERR_SYNTAX,
+                     "'%s' is no OID; write 1.3.6.1.4.1.311.20.2.3 or 1.3.6.1.4.1.311.20.2.3=alice*", oid);
+    else if (pattern[n] == '=' &&
+             (rc = glob_draft_text(&draft, pattern + n + 1, strlen(pattern + n + 1), err)) == 0)
+        rc = glob_init(&rule->u.other.value, &draft, &TEXT_ZONES, err);
+    if (rc < 0) {
+        free(oid);
+        return rc;
+    }
+    rule->u.other.oid = oid;
+    rule->u.other.any = pattern[n] == '\0';
+    return 0;
+}
+
+void san_other_done(struct rule *rule)
+{
+    free(rule->u.other.oid);
+    glob_done(&rule->u.other.value);
+}
+
+bool san_other_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
+{
+    bool matches;
+    if (settled(info->other_names.partial, reading, &matches))
+        return matches;
+    for (size_t i = 0; i < info->other_names.n; i++) {
+        const struct certother *other = &info->other_names.v[i];
+        if (strcmp(other->oid, rule->u.other.oid) != 0)
+            continue;
+        if (rule->u.other.any || (other->is_der && reading == READ_WIDE) ||
+            (!other->is_der &&
+             glob_match(&rule->u.other.value, &TEXT_ZONES, other->raw, other->len, reading)))
             return true;
     }
     return false;
@@ -211,7 +274,7 @@ static struct glob_zones uri_zones(const char *s, size_t len)
 int san_uri_init(struct rule *rule, const char *pattern, struct err *err)
 {
     struct glob_draft draft;
-    int rc = draft_pattern(&draft, pattern, strlen(pattern), err);
+    int rc = glob_draft_text(&draft, pattern, strlen(pattern), err);
     if (rc < 0)
         return rc;
     char text[GLOB_MOST] = {0};
@@ -259,7 +322,7 @@ static bool has_dot_segment(const unsigned char *s, size_t len, const struct glo
 bool san_uri_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
 {
     bool matches;
-    if (settled(&info->uris, reading, &matches))
+    if (settled(info->uris.partial, reading, &matches))
         return matches;
     for (size_t i = 0; i < info->uris.n; i++) {
         const struct certvalue *v = &info->uris.v[i];
@@ -338,7 +401,7 @@ static bool in_range(const unsigned char *range, unsigned bits, const unsigned c
 bool san_ip_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
 {
     bool matches;
-    if (settled(&info->ips, reading, &matches))
+    if (settled(info->ips.partial, reading, &matches))
         return matches;
     for (size_t i = 0; i < info->ips.n; i++) {
         const struct certvalue *v = &info->ips.v[i];

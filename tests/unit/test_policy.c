@@ -98,6 +98,8 @@ static unsigned char *decode(char *s, size_t *len)
 struct facts {
     struct certinfo info;
     struct certname_attr subject[MOST_ATTRS], issuer[MOST_ATTRS];
+    struct certother other[MOST_VALUES];
+    struct certvalue eku[MOST_VALUES];
     struct certvalue dns[MOST_VALUES], mail[MOST_VALUES], uri[MOST_VALUES], ip[MOST_VALUES];
     struct certinfo *chain[1];
     struct peer peer;
@@ -163,6 +165,23 @@ static void read_value(struct certvalues *values, struct certvalue *room, char *
         v->raw = decode(text, &v->len);
 }
 
+/* OID=TEXT or OID=#HEX */
+static void read_other(struct facts *facts, char *text)
+{
+    struct certothers *others = &facts->info.other_names;
+    ck_assert_uint_lt(others->n, MOST_VALUES);
+    others->v = facts->other;
+    struct certother *other = &others->v[others->n++];
+    other->oid = strsep(&text, "=");
+    ck_assert_ptr_nonnull(text);
+    other->is_der = *text == '#';
+    other->raw = (unsigned char *)text;
+    if (other->is_der)
+        other->len = from_hex(text + 1, strlen(text) - 1, other->raw);
+    else
+        other->raw = decode(text, &other->len);
+}
+
 static void read_facts(struct facts *facts, const char *text)
 {
     memset(facts, 0, sizeof *facts);
@@ -186,9 +205,14 @@ static void read_facts(struct facts *facts, const char *text)
             read_value(&facts->info.uris, facts->uri, word, false);
         else if (strcmp(key, "ip") == 0)
             read_value(&facts->info.ips, facts->ip, word, true);
+        else if (strcmp(key, "other") == 0)
+            read_other(facts, word);
+        else if (strcmp(key, "eku") == 0)
+            read_value(&facts->info.extended_key_usage, facts->eku, word, false);
         else if (strcmp(key, "partial") == 0)
-            facts->info.dns_names.partial = facts->info.emails.partial = facts->info.uris.partial =
-                facts->info.ips.partial = true;
+            facts->info.other_names.partial = facts->info.extended_key_usage.partial =
+                facts->info.dns_names.partial = facts->info.emails.partial = facts->info.uris.partial =
+                    facts->info.ips.partial = true;
         else if (strcmp(key, "serial") == 0)
             facts->info.serial = word;
         else if (strcmp(key, "fp") == 0 || strcmp(key, "spki") == 0)

@@ -109,7 +109,8 @@ START_TEST(test_peer)
     AT(json, "not_before", "2026-06-05T12:00:00Z");
     AT(json, "not_after", "2026-07-05T12:00:00Z");
     AT(json, "days_remaining", "20");
-    AT(json, "san", "{\"dns_names\":[\"alice.example.org\"],\"emails\":[],\"ips\":[],\"uris\":[]}");
+    AT(json, "san",
+       "{\"dns_names\":[\"alice.example.org\"],\"emails\":[],\"ips\":[],\"uris\":[],\"other_names\":[]}");
     AT(json, "public_key", "{\"algorithm\":\"ECDSA\",\"bits\":256,\"curve\":\"SECP256R1\"}");
     AT(json, "key_usage", "[\"digitalSignature\"]");
     AT(json, "extended_key_usage", "[\"clientAuth\"]");
@@ -159,7 +160,7 @@ START_TEST(test_peer_none)
         AT(json, "verified_at", "null");
         AT(json, "subject", "null");
         AT(json, "days_remaining", "null");
-        AT(json, "san", "{\"dns_names\":[],\"emails\":[],\"ips\":[],\"uris\":[]}");
+        AT(json, "san", "{\"dns_names\":[],\"emails\":[],\"ips\":[],\"uris\":[],\"other_names\":[]}");
         AT(json, "public_key", "{\"algorithm\":null,\"bits\":null,\"curve\":null}");
         AT(json, "key_usage", "[]");
         AT(json, "chain", "[]");
