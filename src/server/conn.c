@@ -337,8 +337,8 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
     enum log_level level = !left                        ? LOG_LEVEL_WARNING
                            : record_hello(conn->record) ? LOG_LEVEL_INFO
                                                         : LOG_LEVEL_DEBUG;
-    log_line(level, "%s: listener %s: handshake refused: %s%s", conn->remote, conn->listener_name, why,
-             line.data ? line.data : "");
+    log_line(level, "%s: listener %s: handshake %s: %s%s", conn->remote, conn->listener_name,
+             left ? "ended" : "refused", why, line.data ? line.data : "");
     buf_done(&line);
 
     record_end(conn->record);
