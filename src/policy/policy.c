@@ -151,10 +151,10 @@ static const struct place *find_place(const struct policy *policy, const char *p
 }
 
 /* The index of the first rule that matches, or rules->n. */
-static size_t first_match(const struct rules *rules, const struct certinfo *leaf, enum reading reading)
+static size_t first_match(const struct rules *rules, const struct peer *peer, enum reading reading)
 {
     size_t i = 0;
-    while (i < rules->n && !rule_match(&rules->rule[i], leaf, reading))
+    while (i < rules->n && !rule_match(&rules->rule[i], peer, reading))
         i++;
     return i;
 }
@@ -212,7 +212,7 @@ static struct policy_decision decide(const struct place *place, const struct pee
         return decision;
     }
     if (leaf) {
-        size_t i = first_match(&place->deny, leaf, READ_WIDE);
+        size_t i = first_match(&place->deny, peer, READ_WIDE);
         if (i < place->deny.n) {
             decision.outcome = POLICY_DENIED;
             decision.rule = place->conf->deny.item[i].text;
@@ -223,7 +223,7 @@ static struct policy_decision decide(const struct place *place, const struct pee
         return decision;
     if (!verified)
         decision.outcome = POLICY_NOT_VERIFIED;
-    else if (first_match(&place->allow, leaf, READ_NARROW) == place->allow.n)
+    else if (first_match(&place->allow, peer, READ_NARROW) == place->allow.n)
         decision.outcome = POLICY_DENIED;
     return decision;
 }

@@ -39,6 +39,10 @@
  * eku                a purpose that the certificate names, by its word or OID; anyExtendedKeyUsage is one of
  *                    its own
  *
+ * policy             an OID: the path is valid under that certificate policy (RFC 5280 section 6.1.6), or
+ *                    under any; what the certificate alone says does not count. One that is not verified
+ *                    matches in deny rules
+ *
  * "RULE & RULE", with blanks around the &, matches where both do: "issuer:CN=Bar CA,* & san.uri:urn:bar:**".
  * Two san terms may be matched by two names. An & that no "FIELD:" follows is a part of its value.
  *

@@ -18,6 +18,8 @@ struct rule_field {
     int (*init)(struct rule *rule, const char *pattern, struct err *err);
     void (*done)(struct rule *rule); /* NULL: nothing to free */
     bool (*match)(const struct rule *rule, const struct certinfo *info, enum reading reading);
+    /* of what is the whole path's, in place of `match` */
+    bool (*match_path)(const struct rule *rule, const struct peer *peer, enum reading reading);
 };
 
 /* ---- subject, issuer ---- */
@@ -160,7 +162,7 @@ static int init_eku(struct rule *rule, const char *pattern, struct err *err)
     return rule->u.oid ? 0 : err_nomem(err);
 }
 
-static void done_eku(struct rule *rule)
+static void done_oid(struct rule *rule)
 {
     free(rule->u.oid);
 }
@@ -177,21 +179,45 @@ static bool match_eku(const struct rule *rule, const struct certinfo *info, enum
     return false;
 }
 
+/* ---- policy ---- */
+
+static int init_policy(struct rule *rule, const char *pattern, struct err *err)
+{
+    if (!dn_is_oid(pattern))
+        return err_set(err, ERR_SYNTAX,
+                       "'%s' is no OID; write that of the policy, as in 2.16.840.1.101.3.2.1.3.13", pattern);
+    rule->u.oid = strdup(pattern);
+    return rule->u.oid ? 0 : err_nomem(err);
+}
+
+/* What the certificate says of itself counts for nothing: the path must be valid under the policy. */
+static bool match_policy(const struct rule *rule, const struct peer *peer, enum reading reading)
+{
+    if (peer->verify != VERIFY_SUCCESS)
+        return reading == READ_WIDE;
+    for (size_t i = 0; i < peer->n_policies; i++) {
+        if (strcmp(peer->policies[i], rule->u.oid) == 0 || strcmp(peer->policies[i], POLICY_ANY) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* ---- the table ---- */
 
 static const struct rule_field FIELDS[] = {
-    {"subject", "CN=alice,*", init_dn, done_dn, match_subject},
-    {"issuer", "CN=Example CA,O=Example", init_dn, done_dn, match_issuer},
-    {"serial", "0a:1b:2c", init_serial, done_serial, match_serial},
-    {"san.dns", "*.example.org", san_dns_init, san_glob_done, san_dns_match},
-    {"san.email", "*@example.org", san_email_init, san_email_done, san_email_match},
-    {"san.uri", "spiffe://example.org/ns/*/sa/web", san_uri_init, san_glob_done, san_uri_match},
-    {"san.ip", "192.0.2.0/24", san_ip_init, NULL, san_ip_match},
-    {"san.upn", "*@example.org", san_email_init, san_email_done, san_upn_match},
-    {"san.other", "1.3.6.1.4.1.311.20.2.3=alice*", san_other_init, san_other_done, san_other_match},
-    {"eku", "clientAuth", init_eku, done_eku, match_eku},
-    {"fingerprint", "SHA-256 in hex", init_digest, NULL, match_fingerprint},
-    {"spki", "SHA-256 in hex or base64", init_digest, NULL, match_spki},
+    {"subject", "CN=alice,*", init_dn, done_dn, .match = match_subject},
+    {"issuer", "CN=Example CA,O=Example", init_dn, done_dn, .match = match_issuer},
+    {"serial", "0a:1b:2c", init_serial, done_serial, .match = match_serial},
+    {"san.dns", "*.example.org", san_dns_init, san_glob_done, .match = san_dns_match},
+    {"san.email", "*@example.org", san_email_init, san_email_done, .match = san_email_match},
+    {"san.uri", "spiffe://example.org/ns/*/sa/web", san_uri_init, san_glob_done, .match = san_uri_match},
+    {"san.ip", "192.0.2.0/24", san_ip_init, NULL, .match = san_ip_match},
+    {"san.upn", "*@example.org", san_email_init, san_email_done, .match = san_upn_match},
+    {"san.other", "1.3.6.1.4.1.311.20.2.3=alice*", san_other_init, san_other_done, .match = san_other_match},
+    {"eku", "clientAuth", init_eku, done_oid, .match = match_eku},
+    {"policy", "2.16.840.1.101.3.2.1.3.13", init_policy, done_oid, .match_path = match_policy},
+    {"fingerprint", "SHA-256 in hex", init_digest, NULL, .match = match_fingerprint},
+    {"spki", "SHA-256 in hex or base64", init_digest, NULL, .match = match_spki},
 };
 
 static int unknown_field(const char *word, struct err *err)
@@ -345,10 +371,12 @@ void rule_done(struct rule *rule)
     memset(rule, 0, sizeof *rule);
 }
 
-bool rule_match(const struct rule *rule, const struct certinfo *info, enum reading reading)
+bool rule_match(const struct rule *rule, const struct peer *peer, enum reading reading)
 {
     for (; rule; rule = rule->and) {
-        if (!rule->field->match(rule, info, reading))
+        const struct rule_field *field = rule->field;
+        if (field->match_path ? !field->match_path(rule, peer, reading)
+                              : !field->match(rule, peer->chain[0], reading))
             return false;
     }
     return true;

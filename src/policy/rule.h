@@ -4,6 +4,7 @@
 #define MTLSD_POLICY_RULE_H
 
 #include "pki/certinfo.h"
+#include "pki/verdict.h"
 #include "policy/dn.h"
 #include "policy/glob.h"
 
@@ -29,7 +30,7 @@ struct rule {
             bool any; /* whatever value: the glob is empty */
             struct glob value;
         } other;
-        char *oid;                     /* of eku */
+        char *oid;                     /* of eku and policy */
         char *serial;                  /* lower-case hex, no leading zeros, "" is zero */
         char digest[RULE_DIGEST_TEXT]; /* SHA-256, lower-case hex */
     } u;
@@ -39,7 +40,8 @@ struct rule {
 MUST_CHECK int rule_init(struct rule *out, const char *text, struct err *err);
 void rule_done(struct rule *rule);
 
-bool rule_match(const struct rule *rule, const struct certinfo *info, enum reading reading);
+/* About the first certificate of `peer`, which has one. */
+bool rule_match(const struct rule *rule, const struct peer *peer, enum reading reading);
 
 /* Whether it asks for that field. */
 bool rule_names(const struct rule *rule, const char *field);

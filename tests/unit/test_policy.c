@@ -103,6 +103,8 @@ struct facts {
     struct certvalue dns[MOST_VALUES], mail[MOST_VALUES], uri[MOST_VALUES], ip[MOST_VALUES];
     struct certinfo *chain[1];
     struct peer peer;
+    char *policies[MOST_VALUES];
+    size_t n_policies;
     char serial[1];
     char text[8192];
 };
@@ -205,6 +207,8 @@ static void read_facts(struct facts *facts, const char *text)
             read_value(&facts->info.uris, facts->uri, word, false);
         else if (strcmp(key, "ip") == 0)
             read_value(&facts->info.ips, facts->ip, word, true);
+        else if (strcmp(key, "policy") == 0 && facts->n_policies < MOST_VALUES)
+            facts->policies[facts->n_policies++] = word;
         else if (strcmp(key, "other") == 0)
             read_other(facts, word);
         else if (strcmp(key, "eku") == 0)
@@ -232,6 +236,8 @@ static const struct peer *read_peer(struct facts *facts, const char *text)
     facts->chain[0] = &facts->info;
     facts->peer.chain = facts->chain;
     facts->peer.n_chain = 1;
+    facts->peer.policies = facts->policies;
+    facts->peer.n_policies = facts->n_policies;
     if (strcmp(text, "off") == 0)
         return NULL;
     if (strcmp(text, "absent") == 0) {
@@ -347,7 +353,11 @@ static void check_rule_row(const struct row *row)
     ck_assert(expected || strcmp(row->column[3], "no") == 0);
     read_facts(&facts, row->column[2]);
     facts.chain[0] = &facts.info;
-    facts.peer = (struct peer){.verify = VERIFY_SUCCESS, .chain = facts.chain, .n_chain = 1};
+    facts.peer = (struct peer){.verify = VERIFY_SUCCESS,
+                               .chain = facts.chain,
+                               .n_chain = 1,
+                               .policies = facts.policies,
+                               .n_policies = facts.n_policies};
     for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
         if (strcmp(row->column[0], "both") != 0 && strcmp(row->column[0], KINDS[i]) != 0)
             continue;

@@ -22,9 +22,9 @@ static const struct {
     {"subjct:CN=alice", "did you mean 'subject'"},
     {"Subject:CN=alice", "did you mean 'subject'"},
     {"san.mail:a@b", "did you mean 'san.email'"},
-    {"quux:1",
-     "the fields are subject, issuer, serial, san.dns, san.email, san.uri, san.ip, san.upn, san.other, eku, "
-     "fingerprint, spki"},
+    {"quux:1", "the fields are subject, issuer, serial, san.dns, san.email, san.uri, san.ip, san.upn, "
+               "san.other, eku, policy, "
+               "fingerprint, spki"},
     {"subject:", "for example subject:CN=alice,*"},
     {"subject:   ", "for example"},
     {"issuer:", "for example issuer:"},
@@ -89,6 +89,7 @@ static const struct {
     {"san.other:1.2.3=***", "**"},
     {"eku:clientauthentication", "no purpose"},
     {"eku:*", "no purpose"},
+    {"policy:any", "no OID"},
     {"subject:CN=a & sann.dns:x", "did you mean 'san.dns'"},
     {"subject:O=A & B: C", "\\26"},
     {"subject:CN=a & serial:x", "hexadecimal"},
