@@ -44,10 +44,14 @@ static bool recall(struct crl *crl, const struct der *spki, bool *signed_it)
     bool known = false;
     pthread_mutex_lock(&crl->lock);
     for (size_t i = 0; i < CRL_SIGNERS && !known; i++) {
-        const struct crl_signer *signer = &crl->signer[i];
-        known = signer->spki != NULL && signer->n == spki->n && memcmp(signer->spki, spki->p, spki->n) == 0;
+        struct crl_signer *signer = &crl->signer[i];
+        bool same =
+            signer->spki != NULL && signer->n == spki->n && memcmp(signer->spki, spki->p, spki->n) == 0;
+        known = same && (signer->signed_it || signer->left > 0);
         if (known)
             *signed_it = signer->signed_it;
+        if (known && !signer->signed_it)
+            signer->left--;
     }
     pthread_mutex_unlock(&crl->lock);
     return known;
@@ -66,7 +70,7 @@ static void remember(struct crl *crl, const struct der *spki, bool signed_it)
         signer = &crl->signer[crl->next_signer = (crl->next_signer + 1) % CRL_SIGNERS];
     crl->next_signer = (crl->next_signer + 1) % CRL_SIGNERS;
     free(signer->spki);
-    *signer = (struct crl_signer){copy, spki->n, signed_it};
+    *signer = (struct crl_signer){copy, spki->n, signed_it, CRL_NEGATIVES};
     pthread_mutex_unlock(&crl->lock);
 }
 

@@ -12,13 +12,15 @@
 #include "pki/cert.h"
 #include "pki/serials.h"
 
-enum { CRL_SIGNERS = 8, CRL_MAX_ODD = 4, CRL_DIGEST = 64 };
+enum { CRL_SIGNERS = 8, CRL_NEGATIVES = 256, CRL_MAX_ODD = 4, CRL_DIGEST = 64 };
 
-/* Whether a key signed it. Also a negative answer is remembered. */
+/* Whether a key signed it. Also a negative answer is remembered, for as many questions: GnuTLS says the same
+ * when memory is short. */
 struct crl_signer {
     unsigned char *spki; /* owned: SubjectPublicKeyInfo; NULL: free */
     size_t n;
     bool signed_it;
+    unsigned left; /* of a negative answer: how often it is given again */
 };
 
 struct crl {
