@@ -25,6 +25,23 @@ void http1_head_done(struct http1_head *head)
     *head = (struct http1_head){0};
 }
 
+enum { KEPT_BYTES = 1024, KEPT_FIELDS = 32 };
+
+void http1_head_clear(struct http1_head *head)
+{
+    struct http1_head kept = {0};
+    if (head->room <= KEPT_BYTES && head->field_room <= KEPT_FIELDS) {
+        kept.bytes = head->bytes;
+        kept.room = head->room;
+        kept.field = head->field;
+        kept.field_room = head->field_room;
+        head->bytes = NULL;
+        head->field = NULL;
+    }
+    http1_head_done(head);
+    *head = kept;
+}
+
 int http1_head_put(struct http1_head *head, const char *bytes, size_t len)
 {
     if (head->len + len + 1 > head->room) {
@@ -133,9 +150,14 @@ int http1_head_finish(struct http1_head *head)
     *stop = '\0';
     while (line < stop && (*line == '\r' || *line == '\n'))
         line++; /* RFC 9112 section 2.2 lets an empty line pass before it */
-    head->field = malloc((count_lines(line, stop) + 1) * sizeof *head->field);
-    if (!head->field)
-        return ERR_NOMEM;
+    size_t most = count_lines(line, stop) + 1;
+    if (most > head->field_room) {
+        free(head->field);
+        head->field = malloc(most * sizeof *head->field);
+        head->field_room = head->field ? most : 0;
+        if (!head->field)
+            return ERR_NOMEM;
+    }
     struct list lists[HTTP1_LISTS] = {{0}};
     char *end = memchr(line, '\n', (size_t)(stop - line));
     split_line(head, line, end ? end : stop);

@@ -18,13 +18,15 @@ struct http1_head {
     char *bytes; /* owned */
     size_t len, room;
     struct http1_field *field; /* owned */
-    size_t n_fields;
+    size_t n_fields, field_room;
     char *joined[HTTP1_LISTS];             /* owned */
     const char *method, *target, *version; /* "" where the line ended before them */
     bool whole;                            /* http1_head_finish was here */
 };
 
 void http1_head_done(struct http1_head *head);
+/* Empties it for the next request of the connection, and keeps its memory where that is little. */
+void http1_head_clear(struct http1_head *head);
 
 /* Appends bytes of the head as they arrive; the caller bounds them. 0 or ERR_NOMEM. */
 MUST_CHECK int http1_head_put(struct http1_head *head, const char *bytes, size_t len);

@@ -508,7 +508,7 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **req
         if (conn->under_way)
             account_answered(conn);
         conn->under_way = false;
-        http1_head_done(&conn->head);
+        http1_head_clear(&conn->head);
         if (transport_has_more(&conn->transport))
             conn_arriving(conn);
         else

@@ -120,6 +120,36 @@ START_TEST(cut_short)
 }
 END_TEST
 
+/* What is kept of one request is its memory, and nothing that could be asked for. */
+START_TEST(one_after_another)
+{
+    static const char *const TEXTS[] = {
+        "GET /a HTTP/1.1\r\nAccept: a\r\nAccept: b\r\nX: y\r\n\r\n",
+        "HEAD /longer-than-the-first HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n",
+        "GET / HTTP/1.0\r\n\r\n"};
+    struct http1_head head = {0};
+    for (size_t i = 0; i < 9; i++) {
+        const char *text = TEXTS[i % 3];
+        ck_assert_int_eq(http1_head_put(&head, text, strlen(text)), 0);
+        ck_assert_int_eq(http1_head_finish(&head), 0);
+        is_value(&head, "Accept", i % 3 == 0 ? "a, b" : NULL);
+        is_value(&head, "Host", i % 3 == 1 ? "h" : NULL);
+        is_value(&head, "C", i % 3 == 1 ? "3" : NULL);
+        ck_assert_str_eq(head.method, i % 3 == 1 ? "HEAD" : "GET");
+        http1_head_clear(&head);
+        ck_assert(!head.whole && head.len == 0);
+        is_value(&head, "Host", NULL);
+        ck_assert_ptr_nonnull(head.bytes);
+    }
+    static char large[5000];
+    memset(large, 'a', sizeof large);
+    ck_assert_int_eq(http1_head_put(&head, large, sizeof large), 0);
+    http1_head_clear(&head);
+    ck_assert_ptr_null(head.bytes);
+    http1_head_done(&head);
+}
+END_TEST
+
 Suite *suite_head(void)
 {
     Suite *suite = suite_create("head");
@@ -128,6 +158,7 @@ Suite *suite_head(void)
     tcase_add_test(tc, lists);
     tcase_add_test(tc, many_of_a_list);
     tcase_add_test(tc, cut_short);
+    tcase_add_test(tc, one_after_another);
     suite_add_tcase(suite, tc);
     return suite;
 }
