@@ -1,5 +1,6 @@
 #include "http/problem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,8 +117,14 @@ static json_t *policy_finding(const struct request *request, enum error_detail d
     char denied[] = "a deny rule of the location matches",
          not_allowed[] = "no allow rule of the location matches";
     struct verdict_finding finding = {.code = VERDICT_POLICY_DENIED, .depth = 0};
-    char *rules = NULL;
+    char *rules = NULL, hint[256];
 
+    if (decision->rival) {
+        snprintf(hint, sizeof hint,
+                 "the name has a second %s, which the rule would have to name as well: %s=...,%s=...,*",
+                 decision->rival, decision->rival, decision->rival);
+        finding.hint = hint;
+    }
     finding.reason = decision->rule ? denied : not_allowed;
     finding.value = peer && peer->n_chain > 0 ? peer->chain[0]->subject.text : NULL;
     if (!decision->rule && decision->location)

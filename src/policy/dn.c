@@ -507,9 +507,9 @@ static bool is_repeated_type(const char *oid)
     return false;
 }
 
-/* Whether the name has another attribute of a type that the pattern names: it would be a second answer to the
- * question that the pattern asks. */
-static bool has_rival(const struct dn_pattern *pattern, const struct certname *name)
+/* The type that the pattern names and of which the name has another attribute: it would be a second answer to
+ * the question that the pattern asks. NULL: none. */
+static const char *rival_of(const struct dn_pattern *pattern, const struct certname *name)
 {
     for (size_t i = 0; i < pattern->n_attrs; i++) {
         const char *oid = pattern->attr[i].oid;
@@ -518,18 +518,22 @@ static bool has_rival(const struct dn_pattern *pattern, const struct certname *n
             continue;
         for (size_t j = 0; j < pattern->n_attrs; j++)
             wanted += strcmp(oid, pattern->attr[j].oid) == 0;
-        for (size_t j = 0; j < name->n; j++)
-            there += strcmp(oid, name->attr[j].oid) == 0;
+        const char *label = NULL;
+        for (size_t j = 0; j < name->n; j++) {
+            if (strcmp(oid, name->attr[j].oid) != 0)
+                continue;
+            label = name->attr[j].label;
+            there++;
+        }
         if (there > wanted)
-            return true;
+            return label ? label : oid;
     }
-    return false;
+    return NULL;
 }
 
-bool dn_match(const struct dn_pattern *pattern, const struct certname *name, enum reading reading)
+/* Whether the RDNs of the pattern are there, whatever else is. */
+static bool rdns_match(const struct dn_pattern *pattern, const struct certname *name, enum reading reading)
 {
-    if (name->n > DN_MOST_ATTRS)
-        return reading == READ_WIDE;
 
     size_t start[DN_MOST_ATTRS + 1], n = 0;
     for (size_t i = 0; i < name->n; i++) {
@@ -550,5 +554,18 @@ bool dn_match(const struct dn_pattern *pattern, const struct certname *name, enu
         if (edge[i] == 0)
             return false;
     }
-    return assign(edge, pattern->n_rdns) && (reading == READ_WIDE || !has_rival(pattern, name));
+    return assign(edge, pattern->n_rdns);
+}
+
+bool dn_match(const struct dn_pattern *pattern, const struct certname *name, enum reading reading)
+{
+    if (name->n > DN_MOST_ATTRS)
+        return reading == READ_WIDE;
+    return rdns_match(pattern, name, reading) && (reading == READ_WIDE || !rival_of(pattern, name));
+}
+
+const char *dn_rival(const struct dn_pattern *pattern, const struct certname *name)
+{
+    return name->n <= DN_MOST_ATTRS && rdns_match(pattern, name, READ_NARROW) ? rival_of(pattern, name)
+                                                                              : NULL;
 }

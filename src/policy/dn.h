@@ -41,5 +41,8 @@ void dn_pattern_done(struct dn_pattern *pattern);
 bool dn_is_oid(const char *s);
 
 bool dn_match(const struct dn_pattern *pattern, const struct certname *name, enum reading reading);
+/* What alone keeps the name from matching narrowly: the type of which it has one more than the pattern, by
+ * its label. NULL: it matches, or something else does. */
+const char *dn_rival(const struct dn_pattern *pattern, const struct certname *name);
 
 #endif

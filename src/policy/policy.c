@@ -221,10 +221,13 @@ static struct policy_decision decide(const struct place *place, const struct pee
     }
     if (place->allow.n == 0)
         return decision;
-    if (!verified)
+    if (!verified) {
         decision.outcome = POLICY_NOT_VERIFIED;
-    else if (first_match(&place->allow, peer, READ_NARROW) == place->allow.n)
+    } else if (first_match(&place->allow, peer, READ_NARROW) == place->allow.n) {
         decision.outcome = POLICY_DENIED;
+        for (size_t i = 0; i < place->allow.n && !decision.rival; i++)
+            decision.rival = rule_rival(&place->allow.rule[i], peer);
+    }
     return decision;
 }
 

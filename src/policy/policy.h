@@ -114,8 +114,10 @@ enum policy_outcome {
 struct policy_decision {
     enum policy_outcome outcome;
     const struct conf_location
-        *location;    /* the one that ruled, NULL: none did. Borrowed from the configuration */
-    const char *rule; /* the deny rule that matched, or NULL. Borrowed from the configuration */
+        *location;     /* the one that ruled, NULL: none did. Borrowed from the configuration */
+    const char *rule;  /* the deny rule that matched, or NULL. Borrowed from the configuration */
+    const char *rival; /* an allow rule would match, had the name not a second attribute of this type ("CN").
+                          NULL: none would. Borrowed from the peer */
 };
 
 /* `path` is the decoded, normalised path that also chooses the handler. `peer` may be NULL (client_auth =

@@ -390,3 +390,15 @@ bool rule_names(const struct rule *rule, const char *field)
     }
     return false;
 }
+
+const char *rule_rival(const struct rule *rule, const struct peer *peer)
+{
+    const struct certinfo *leaf = peer->chain[0];
+    const char *rival = NULL;
+    for (; rule && !rival; rule = rule->and) {
+        if (rule->field->match == match_subject || rule->field->match == match_issuer)
+            rival =
+                dn_rival(&rule->u.dn, rule->field->match == match_subject ? &leaf->subject : &leaf->issuer);
+    }
+    return rival;
+}

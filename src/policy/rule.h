@@ -43,6 +43,10 @@ void rule_done(struct rule *rule);
 /* About the first certificate of `peer`, which has one. */
 bool rule_match(const struct rule *rule, const struct peer *peer, enum reading reading);
 
+/* For people: the type of attribute that the name has once more than the rule, for which alone a name of it
+ * does not match. NULL: there is no such. */
+const char *rule_rival(const struct rule *rule, const struct peer *peer);
+
 /* Whether it asks for that field. */
 bool rule_names(const struct rule *rule, const char *field);
 
