@@ -210,7 +210,8 @@ bool cert_signature_holds(gnutls_sign_algorithm_t sign, const struct der *data, 
     gnutls_datum_t mark = {(unsigned char *)(uintptr_t)signature->p, (unsigned)signature->n};
     gnutls_pubkey_t key;
     /* gnutls_x509_crt_verify_data2 would ask for today's date and for digitalSignature in a CA. */
-    if (sign == GNUTLS_SIGN_UNKNOWN || gnutls_pubkey_init(&key) < 0)
+    if (sign == GNUTLS_SIGN_UNKNOWN || (sign == GNUTLS_SIGN_EDDSA_ED448 && !ed448_in_range(signature)) ||
+        gnutls_pubkey_init(&key) < 0)
         return false;
     int rc = gnutls_pubkey_import_x509(key, issuer, 0);
     if (rc >= 0)
