@@ -10,6 +10,7 @@
 #include "os/places.h"
 #include "os/privileges.h"
 #include "os/sandbox.h"
+#include "os/writers.h"
 #include "server/snapshot.h"
 
 static const char USAGE[] = "Usage: mtlsd check [-c FILE]\n"
@@ -28,6 +29,7 @@ static void check_places(const struct conf *conf, struct diag *diag)
         return;
     places_check_logs(conf, !privileges.change, diag);
     places_lint(conf, diag);
+    writers_lint(conf, privileges.change ? privileges.uid : geteuid(), diag);
     if (!privileges.change)
         return;
     if (geteuid() != 0)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -22,6 +22,8 @@
 #include "os/places.h"
 #include "os/privileges.h"
 #include "os/sandbox.h"
+#include "os/signals.h"
+#include "os/writers.h"
 #include "report/access.h"
 #include "server/server.h"
 #include "server/watch.h"
@@ -42,7 +44,8 @@ struct life {
     const char *conf_file, *ready_file;
     int ready_fd; /* of the ready file until the start has succeeded, or -1 */
     int signal_fd;
-    int timer_fd; /* the service manager's watchdog is to be fed; -1: there is none */
+    uint64_t overlooked; /* a bit for each signal that was told of */
+    int timer_fd;        /* the service manager's watchdog is to be fed; -1: there is none */
     struct server *server;
     struct sandbox *sandbox;
     struct watch *watch;
@@ -73,6 +76,7 @@ static void lint(const struct life *life)
     struct diag diag = {.emit = log_lint};
     snapshot_lint(snapshot, clock_now(), &diag);
     places_lint(snapshot->conf, &diag);
+    writers_lint(snapshot->conf, geteuid(), &diag);
     snapshot_unref(snapshot);
 }
 
@@ -80,14 +84,19 @@ static void lint(const struct life *life)
 static int write_ready_file(const char *path, const struct buf *lines)
 {
     char aside[4096];
-    int n = snprintf(aside, sizeof aside, "%s.%ld", path, (long)getpid());
+    int n = snprintf(aside, sizeof aside, "%s.XXXXXX", path);
     if (n < 0 || (size_t)n >= sizeof aside) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    /* A new file of a name that nobody could foresee, and no link: the folder may be everybody's. */
+    int fd = mkostemp(aside, O_CLOEXEC);
     if (fd < 0)
         return -1;
+    mode_t mask = umask(0);
+    umask(mask);
+    if (fchmod(fd, 0666 & ~mask) != 0)
+        log_debug("the ready file %s is readable for nobody else: %s", path, strerror(errno));
     ssize_t written = write(fd, lines->data, lines->len);
     if (written == (ssize_t)lines->len && rename(aside, path) == 0)
         return fd;
@@ -292,9 +301,9 @@ static int wait_for_event(struct life *life)
         struct pollfd ready[2] = {{.fd = life->signal_fd, .events = POLLIN},
                                   {.fd = life->timer_fd, .events = POLLIN}};
         int n = poll(ready, 2, until_look(life));
-        struct signalfd_siginfo info;
-        if (n > 0 && ready[0].revents && read(life->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
-            return (int)info.ssi_signo;
+        int number = n > 0 && ready[0].revents ? signals_read(life->signal_fd) : 0;
+        if (number > 0)
+            return number;
         if (n > 0 && ready[1].revents)
             feed_watchdog(life);
         if (until_look(life) == 0 && watch_turn(life->watch, clock_mono_ms()))
@@ -327,20 +336,32 @@ static void reopen_logs(struct life *life)
     snapshot_unref(snapshot);
 }
 
+static void overlook(struct life *life, int signal_number)
+{
+    uint64_t bit = (uint64_t)1 << (signal_number - 1);
+    if (!(life->overlooked & bit))
+        log_notice("%s: means nothing here; SIGHUP reloads, SIGUSR1 reopens the logs, SIGTERM ends",
+                   strsignal(signal_number));
+    life->overlooked |= bit;
+}
+
 /* The main thread's life: everything that comes from outside the connections comes here. */
 static void wait_for_the_end(struct life *life)
 {
     for (;;) {
         int event = wait_for_event(life);
-        if (event == 0 || event == SIGHUP) {
+        enum signal_act act = event > 0 ? signals_act(event) : SIGNAL_RELOAD;
+        if (act == SIGNAL_RELOAD) {
             if (event == 0)
                 log_notice("%s has changed", watch_what(life->watch));
             reload(life);
-        } else if (event == SIGUSR1) {
+        } else if (act == SIGNAL_REOPEN) {
             reopen_logs(life);
-        } else {
+        } else if (act == SIGNAL_DRAIN) {
             drain(life, event);
             break;
+        } else {
+            overlook(life, event);
         }
     }
 }
@@ -430,19 +451,11 @@ out:
 static int serve(const char *conf_file, const char *ready_file)
 {
     server_name_prepare();
-    /* Blocked before any thread starts, so that only the descriptor sees them. */
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGUSR1);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
     struct life life = {.conf_file = conf_file, .ready_file = ready_file, .ready_fd = -1, .timer_fd = -1};
-    life.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    struct err err = {0};
+    life.signal_fd = signals_open(&err);
     if (life.signal_fd < 0) {
-        fprintf(stderr, "mtlsd: signalfd: %s\n", strerror(errno));
+        fprintf(stderr, "mtlsd: %s\n", err.text);
         return EXIT_FAILURE;
     }
 
