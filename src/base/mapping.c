@@ -14,9 +14,10 @@ enum { MOST = 256 };
 /* A table of fixed size, because a signal handler looks into it. */
 struct mapping {
     _Atomic uintptr_t start; /* 0: free; TAKEN: being filled or emptied */
-    size_t size;
-    int fd;
-    uint64_t end; /* of what is mapped, in the file */
+    atomic_size_t size;      /* read by whoever looks through the table while others come and go */
+    int fd;                  /* this and the rest: only of those who have the mapping */
+    uint64_t end;            /* of what is mapped, in the file */
+    struct stat before;
     _Atomic bool broken;
 };
 
@@ -27,11 +28,14 @@ static atomic_uint n_mapped;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static uintptr_t page;
 
+/* The caller's own mapping cannot go meanwhile. Another one may, and its place be taken: then its size may be
+ * that of the next, which the second look at the start tells. */
 static struct mapping *find(uintptr_t at)
 {
     for (size_t i = 0; i < MOST; i++) {
-        uintptr_t start = atomic_load_explicit(&table[i].start, memory_order_acquire);
-        if (start > TAKEN && at >= start && at - start < table[i].size)
+        uintptr_t start = atomic_load(&table[i].start);
+        if (start > TAKEN && at >= start && at - start < atomic_load(&table[i].size) &&
+            atomic_load(&table[i].start) == start)
             return &table[i];
     }
     return NULL;
@@ -74,8 +78,9 @@ struct mapping *mapping_new(int fd, uint64_t offset, size_t length, const void *
         if (!atomic_compare_exchange_strong(&table[i].start, &none, TAKEN))
             continue;
         int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        char *start =
-            own >= 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, own, (off_t)(offset - lead)) : MAP_FAILED;
+        char *start = own >= 0 && fstat(own, &table[i].before) == 0
+                          ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, own, (off_t)(offset - lead))
+                          : MAP_FAILED;
         if (start == MAP_FAILED) {
             if (own >= 0)
                 close(own);
@@ -83,7 +88,7 @@ struct mapping *mapping_new(int fd, uint64_t offset, size_t length, const void *
             return NULL;
         }
         atomic_fetch_add(&n_mapped, 1);
-        table[i].size = size;
+        atomic_store(&table[i].size, size);
         table[i].fd = own;
         table[i].end = offset + length;
         atomic_store(&table[i].broken, false);
@@ -103,6 +108,15 @@ void mapping_free(struct mapping *mapping)
     close(mapping->fd);
     atomic_fetch_sub(&n_mapped, 1);
     atomic_store(&mapping->start, 0);
+}
+
+bool mapping_is_current(const struct mapping *mapping)
+{
+    const struct stat *before = &mapping->before;
+    struct stat st;
+    return !atomic_load(&mapping->broken) && fstat(mapping->fd, &st) == 0 && st.st_size == before->st_size &&
+           st.st_mtim.tv_sec == before->st_mtim.tv_sec && st.st_mtim.tv_nsec == before->st_mtim.tv_nsec &&
+           st.st_ctim.tv_sec == before->st_ctim.tv_sec && st.st_ctim.tv_nsec == before->st_ctim.tv_nsec;
 }
 
 bool mapping_is_broken(const void *p, size_t size)

@@ -14,6 +14,9 @@ struct mapping;
 struct mapping *mapping_new(int fd, uint64_t offset, size_t length, const void **bytes);
 void mapping_free(struct mapping *mapping);
 
+/* True when the file has not been written since: what is mapped is what was to be sent. Asks the system. */
+bool mapping_is_current(const struct mapping *mapping);
+
 /* True when some of the `size` bytes at `p` were lost since their mapping was made: what was read may be
  * zeros. Cheap, but where they reach into the mapping's last page: then it asks the file. False for bytes
  * that are in no mapping. */

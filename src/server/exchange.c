@@ -113,8 +113,14 @@ static void free_mapping(void *cls)
     mapping_free(cls);
 }
 
+/* Whether a response would serve several connections, and of what it is made then. */
+struct sharing {
+    bool shared;
+    const struct mapping *mapping; /* NULL: memory */
+};
+
 /* NULL: it cannot be mapped. */
-static struct MHD_Response *mapped_file(const struct reply *reply)
+static struct MHD_Response *mapped_file(const struct reply *reply, struct sharing *sharing)
 {
     const void *bytes;
     if (reply->length > SIZE_MAX / 2)
@@ -124,18 +130,20 @@ static struct MHD_Response *mapped_file(const struct reply *reply)
         return NULL;
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
         (size_t)reply->length, (void *)(uintptr_t)bytes, free_mapping, mapping);
-    if (!response)
+    if (response)
+        sharing->mapping = mapping;
+    else
         mapping_free(mapping);
     return response;
 }
 
-/* *shared says whether it would serve several connections, and becomes false when it cannot. */
-static struct MHD_Response *large_file(struct reply *reply, bool *shared)
+/* sharing->shared becomes false when it cannot be. */
+static struct MHD_Response *large_file(struct reply *reply, struct sharing *sharing)
 {
-    struct MHD_Response *response = *shared ? mapped_file(reply) : NULL;
+    struct MHD_Response *response = sharing->shared ? mapped_file(reply, sharing) : NULL;
     if (response)
         return response;
-    *shared = false;
+    sharing->shared = false;
     struct file_part *part = malloc(sizeof *part);
     if (!part)
         return NULL;
@@ -186,7 +194,7 @@ static ssize_t read_nothing(void *cls, uint64_t at, char *out, size_t most)
 }
 
 /* Takes over the reply's body or file. NULL when memory is short, or the file. */
-static struct MHD_Response *response_of(struct reply *reply, time_t now, bool *shared)
+static struct MHD_Response *response_of(struct reply *reply, time_t now, struct sharing *sharing)
 {
     struct MHD_Response *response;
     if (reply->status == 304) {
@@ -195,7 +203,7 @@ static struct MHD_Response *response_of(struct reply *reply, time_t now, bool *s
         if (!response)
             return NULL;
     } else if (reply->fd >= 0) {
-        response = reply->length <= SMALL_FILE ? small_file(reply) : large_file(reply, shared);
+        response = reply->length <= SMALL_FILE ? small_file(reply) : large_file(reply, sharing);
         if (!response)
             return NULL;
     } else {
@@ -250,7 +258,8 @@ static bool from_shelf(const struct request *request, const struct route *route,
                                        request->header(request, "Accept-Encoding")};
         (void)kept_find(&shelf->key, shelf->now_ms, &found);
     }
-    if (!found.response)
+    /* A mapped file that was written since is not what its length and ETag say. */
+    if (!found.response || (found.mapping && !mapping_is_current(found.mapping)))
         return false;
     reply->ready = found.response;
     reply->length = found.length;
@@ -260,11 +269,11 @@ static bool from_shelf(const struct request *request, const struct route *route,
 
 /* Takes over the reference, or gives it back. */
 static void to_shelf(const struct shelf *shelf, const struct reply *reply, struct MHD_Response *response,
-                     uint64_t length)
+                     const struct mapping *mapping, uint64_t length)
 {
     struct conn *conn = shelf->conn;
     /* What is not in memory of its own costs the store none. */
-    const struct kept kept = {response, length, length > SMALL_FILE ? 0 : (size_t)length};
+    const struct kept kept = {response, length, length > SMALL_FILE ? 0 : (size_t)length, mapping};
     if (!shelf->route || reply->status != 200 || reply->unkept) {
         MHD_destroy_response(response);
     } else if (shelf->route->keep == KEEP_CONNECTION) {
@@ -279,18 +288,50 @@ static void to_shelf(const struct shelf *shelf, const struct reply *reply, struc
     }
 }
 
+/* What the answer takes on its way, and the log. */
+static void note(struct conn *conn, const struct request *request, const struct reply *reply)
+{
+    bool bodiless = request->method == METHOD_HEAD || reply->status == 304 || reply->status == 204;
+    uint64_t length = reply->ready || reply->fd >= 0 ? reply->length : reply->body.len;
+    conn->status = reply->status;
+    conn->reply_bytes = bodiless ? 0 : length;
+    if (conn->reply_bytes > 0)
+        transport_body_follows(&conn->transport, length);
+}
+
+/* Memory is short, or a file was cut short since it was looked at: the next moment may be better. */
+static struct MHD_Response *sorry(const struct shelf *shelf, const struct request *request,
+                                  struct reply *reply)
+{
+    struct sharing alone = {0};
+    bool close = reply->close;
+    reply_done(reply);
+    reply_init(reply);
+    reply->close = close;
+    (void)reply_header(reply, "Retry-After", "1");
+    problem_reply(request, 503, NULL, reply);
+    note(shelf->conn, request, reply);
+    return response_of(reply, shelf->now, &alone);
+}
+
 static enum MHD_Result queue(struct MHD_Connection *connection, const struct shelf *shelf,
-                             struct reply *reply, uint64_t length)
+                             const struct request *request, struct reply *reply)
 {
     if (reply->ready)
         return MHD_queue_response(connection, reply->status, reply->ready);
-    bool shared = shelf->conn->reply_bytes > 0; /* without a body there is nothing worth keeping */
-    struct MHD_Response *response = response_of(reply, shelf->now, &shared);
+    /* Without a body there is nothing worth keeping. */
+    struct sharing sharing = {.shared = shelf->conn->reply_bytes > 0};
+    uint64_t length = reply->fd >= 0 ? reply->length : reply->body.len;
+    struct MHD_Response *response = response_of(reply, shelf->now, &sharing);
+    if (!response) {
+        response = sorry(shelf, request, reply);
+        sharing.shared = false;
+    }
     if (!response)
         return MHD_NO;
     enum MHD_Result rc = MHD_queue_response(connection, reply->status, response);
-    if (shared)
-        to_shelf(shelf, reply, response, length);
+    if (sharing.shared)
+        to_shelf(shelf, reply, response, sharing.mapping, length);
     else
         MHD_destroy_response(response);
     return rc;
@@ -481,16 +522,11 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     if (enough)
         limits_hit(conn->place.limits, LIMIT_keepalive_requests, conn->remote, conn->listener_name);
     reply.close = reply.close || close || conn->orphan;
-    conn->status = reply.status;
-    bool bodiless = request.method == METHOD_HEAD || reply.status == 304 || reply.status == 204;
-    uint64_t length = reply.ready || reply.fd >= 0 ? reply.length : reply.body.len;
-    conn->reply_bytes = bodiless ? 0 : length;
-    if (conn->reply_bytes > 0)
-        transport_body_follows(&conn->transport, length);
+    note(conn, &request, &reply);
     conn_answering(conn);
     if (reply.close)
         shelf.route = NULL;
-    enum MHD_Result rc = queue(connection, &shelf, &reply, length);
+    enum MHD_Result rc = queue(connection, &shelf, &request, &reply);
     if (rc != MHD_YES)
         log_error("%s: listener %s: a response could not be queued", conn->remote, conn->listener_name);
     if (reply.trouble)
@@ -499,12 +535,27 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     return rc;
 }
 
+/* The client sees only that its connection ends. */
+static void tell_of_lost(const struct conn *conn)
+{
+    struct buf line;
+    buf_init(&line, 4096);
+    buf_puts(&line, "a file was cut short while it was sent, its client's connection ends: ");
+    const char *target = conn->head.target ? conn->head.target : "";
+    text_escape(&line, target, strcspn(target, "?"));
+    if (!buf_failed(&line))
+        troubles_tell(line.data, clock_mono_ms());
+    buf_done(&line);
+}
+
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **request_cls,
                         enum MHD_RequestTerminationCode why)
 {
     (void)cls, (void)why, (void)connection;
     struct conn *conn = *request_cls;
     if (conn) {
+        if (conn->transport.body_lost)
+            tell_of_lost(conn);
         if (conn->under_way)
             account_answered(conn);
         conn->under_way = false;

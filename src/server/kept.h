@@ -8,6 +8,7 @@
 #include "base/base.h"
 
 struct MHD_Response;
+struct mapping;
 
 enum { KEPT_MOST_VARIANT = 160 }; /* bytes of an Accept-Encoding that is told from others */
 
@@ -21,8 +22,9 @@ struct kept_key {
 /* A response and what the log wants to know of it. */
 struct kept {
     struct MHD_Response *response;
-    uint64_t length; /* of its body */
-    size_t memory;   /* that the body takes; 0: it is a mapped file */
+    uint64_t length;               /* of its body */
+    size_t memory;                 /* that the body takes; 0: it is a mapped file */
+    const struct mapping *mapping; /* that one, the response's; NULL: it is none */
 };
 
 /* The calling thread's response for `key`, not older than a second at `now_ms` (clock_mono_ms()). False:

@@ -98,6 +98,7 @@ struct transport {
     uint8_t *head; /* of a response, held back until its body comes; owned */
     size_t head_len;
     bool long_body; /* the response's body is more than one batch */
+    bool body_lost; /* its end was gone when it was to be sent, and the connection ends */
     enum transport_state state;
     bool inside;        /* the library's function is on the stack: its own calls go straight to it */
     uint8_t proxy;      /* versions of the PROXY header that must come first; 0: none, or it came */

@@ -72,6 +72,7 @@ static ssize_t send_batch(struct transport *t, const uint8_t *data, size_t size)
             /* The end of the file is gone, what was encrypted is not it: the stream ends here, without a
              * goodbye that would call it whole. */
             t->state = TRANSPORT_LINGER;
+            t->body_lost = true;
             rc = GNUTLS_E_PUSH_ERROR;
         }
         if (rc < 0) {
