@@ -195,7 +195,7 @@ static int put_alone(const char *line, size_t len)
 }
 
 /* Under the lock, shared. 0, or the errno. */
-static int write_line(enum log_level level, const char *fmt, va_list ap)
+PRINTF(2, 0) static int write_line(enum log_level level, const char *fmt, va_list ap)
 {
     char line[MOST_LINE];
     int at = 0;
