@@ -134,7 +134,9 @@ const struct option OPTIONS[] = {
     {GLOBAL(hsts), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help = "Sends Strict-Transport-Security, so that browsers remember to use https."},
     {GLOBAL(expires_soon), .type = OPTION_DURATION, .preset = "30d", .example = "14d", .min = 0,
-     .max = 3650LL * DAY, .help = "Warns about a client certificate that ends within this time."},
+     .max = 3650LL * DAY,
+     .help = "Warns about a client certificate that ends within this time, at the earliest in the last third "
+             "of its life."},
     {GLOBAL(rejections), .type = OPTION_NUMBER, .preset = "100", .example = "1000", .min = 0, .max = 10000,
      .flags = OPTION_RESTART,
      .help =

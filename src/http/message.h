@@ -16,7 +16,9 @@
 struct health_listener {
     const char *name;
     time_t certificate_not_after; /* 0: none */
-    time_t crl_next_update;       /* 0: no CRL */
+    time_t certificate_soon_from; /* from then on it, or another, ends soon */
+    const char *refused;     /* why nobody whom a trusted CA issued to can pass, NULL: nothing is known */
+    time_t crl_next_update;  /* 0: no CRL */
     time_t crl_refuses_from; /* from then on the stale CRL refuses every client: nextUpdate and the grace. 0:
                                 never */
     time_t ticket_key_made;  /* 0: no tickets */

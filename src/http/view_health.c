@@ -4,8 +4,8 @@
 #include "http/view.h"
 #include "http/view_impl.h"
 
-/* From when on an end that comes nearer is a warning. */
-enum { CERTIFICATE_SOON = 30 * 24 * 60 * 60, CRL_SOON = 24 * 60 * 60 };
+/* From when on the end of a CRL is a warning. */
+enum { CRL_SOON = 24 * 60 * 60 };
 
 enum level { LEVEL_PASS, LEVEL_WARN, LEVEL_FAIL };
 
@@ -42,7 +42,9 @@ static json_t *certificate(const struct health *health, const struct health_list
                            enum level *worst)
 {
     long long left = (long long)listener->certificate_not_after - (long long)health->now;
-    enum level level = left < 0 ? LEVEL_FAIL : left < CERTIFICATE_SOON ? LEVEL_WARN : LEVEL_PASS;
+    enum level level = left < 0                                        ? LEVEL_FAIL
+                       : health->now > listener->certificate_soon_from ? LEVEL_WARN
+                                                                       : LEVEL_PASS;
     char span[CLOCK_TEXT], output[96];
     if (left < 0)
         snprintf(output, sizeof output, "the server certificate expired %s ago", clock_span(left, span));
@@ -90,13 +92,32 @@ static json_t *crls(const struct health *health, enum level *worst)
     return view_finish(array, good);
 }
 
+/* What `mtlsd check` says of the CAs; there when there is something to say. */
+static bool put_cas(json_t *checks, const struct health *health, enum level *worst)
+{
+    json_t *array = json_array();
+    bool good = true;
+    for (size_t i = 0; good && i < health->n_listeners; i++) {
+        const struct health_listener *listener = &health->listener[i];
+        if (listener->refused)
+            good = view_append(array, check(health, listener->name, json_boolean(true), NULL, LEVEL_WARN,
+                                            listener->refused, worst));
+    }
+    array = view_finish(array, good);
+    if (array && json_array_size(array) == 0) {
+        json_decref(array);
+        return true;
+    }
+    return view_put(checks, "ca:refused", array);
+}
+
 json_t *view_health(const struct health *health, const char **status)
 {
     enum level worst = LEVEL_PASS;
     json_t *checks = json_object();
     bool good =
         view_put(checks, "certificate:expiry", certificates(health, &worst)) &&
-        view_put(checks, "crl:expiry", crls(health, &worst)) &&
+        view_put(checks, "crl:expiry", crls(health, &worst)) && put_cas(checks, health, &worst) &&
         view_put(checks, "configuration:generation",
                  alone(check(health, NULL, json_integer((json_int_t)health->generation), NULL, LEVEL_PASS,
                              NULL, &worst))) &&

@@ -98,4 +98,12 @@ const char *certinfo_purpose(const char *word);
  * to 9 pointers to static strings into out and returns how many. */
 size_t certinfo_key_usage_words(unsigned key_usage, const char *out[static 9]);
 
+/* How long before its end a certificate is said to end soon: `most`, but at most a third of its life. One
+ * that lives for a day must not be warned of all its life. */
+static inline long long certinfo_soon(time_t not_before, time_t not_after, long long most)
+{
+    long long third = ((long long)not_after - (long long)not_before) / 3;
+    return third < most ? third : most;
+}
+
 #endif

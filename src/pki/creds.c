@@ -339,3 +339,18 @@ time_t creds_not_after(const struct creds *creds)
     }
     return earliest;
 }
+
+time_t creds_ends_soon_from(const struct creds *creds)
+{
+    time_t earliest = 0;
+    for (size_t i = 0; i < creds->n; i++) {
+        for (size_t j = 0; j < creds->set[i].n; j++) {
+            const struct certinfo *info = creds->set[i].chain[j];
+            time_t from =
+                info->not_after - (time_t)certinfo_soon(info->not_before, info->not_after, CREDS_SOON);
+            if (earliest == 0 || from < earliest)
+                earliest = from;
+        }
+    }
+    return earliest;
+}

@@ -65,7 +65,9 @@ bool creds_several(const struct creds *creds);
 
 /* Facts of the own leaf certificates, for /health, /metrics and pages. Borrowed. */
 const struct certinfo *const *creds_leaves(const struct creds *creds, size_t *n);
-/* Earliest notAfter of any own certificate in use. */
+/* Earliest notAfter of any own certificate in use; from when on that, or that of another, is soon. */
+enum { CREDS_SOON = 30 * 24 * 60 * 60 };
 time_t creds_not_after(const struct creds *creds);
+time_t creds_ends_soon_from(const struct creds *creds);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "pki/creds_impl.h"
 
-enum { DAY = 24 * 60 * 60, SOON = 30 * DAY, RSA_LEAST = 2048, EC_LEAST = 256 };
+enum { RSA_LEAST = 2048, EC_LEAST = 256 };
 
 static void lint_time(const struct creds_set *set, size_t i, time_t now, struct diag *diag)
 {
@@ -16,7 +16,7 @@ static void lint_time(const struct creds_set *set, size_t i, time_t now, struct 
         diag_error(diag, set->crt_src, "certificate: %s: %s %s expired %s ago (%s): renew it", set->crt_file,
                    what, info->subject.text, clock_span((long long)now - info->not_after, span),
                    clock_rfc3339(info->not_after, at));
-    else if (info->not_after < now + SOON)
+    else if (now > info->not_after - (time_t)certinfo_soon(info->not_before, info->not_after, CREDS_SOON))
         diag_warning(diag, set->crt_src, "certificate: %s: %s %s expires in %s (%s): renew it", set->crt_file,
                      what, info->subject.text, clock_span((long long)info->not_after - now, span),
                      clock_rfc3339(info->not_after, at));
@@ -61,14 +61,15 @@ static void lint_leaf(const struct creds_set *set, struct diag *diag)
                      "for the host's name",
                      set->crt_file);
     if (leaf->has_extended_key_usage && !has_server_purpose(leaf))
-        diag_warning(
-            diag, set->crt_src,
-            "certificate: %s is not for servers (extended key usage without serverAuth): clients refuse it",
-            set->crt_file);
+        diag_error(diag, set->crt_src,
+                   "certificate: %s is not for servers (extended key usage without serverAuth): clients "
+                   "refuse it; get one with extendedKeyUsage = serverAuth",
+                   set->crt_file);
     if (leaf->has_key_usage && !(leaf->key_usage & GNUTLS_KEY_DIGITAL_SIGNATURE))
-        diag_warning(diag, set->crt_src,
-                     "certificate: %s may not sign (key usage without digitalSignature): TLS 1.3 needs it",
-                     set->crt_file);
+        diag_error(diag, set->crt_src,
+                   "certificate: %s may not sign (key usage without digitalSignature), which every cipher "
+                   "suite here needs: clients refuse it; get one with keyUsage = digitalSignature",
+                   set->crt_file);
     if (leaf->is_ca)
         diag_warning(diag, set->crt_src, "certificate: %s is a CA's certificate: use one that the CA issued",
                      set->crt_file);

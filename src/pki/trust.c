@@ -111,9 +111,9 @@ static bool have_anchor(const struct trust *trust, const gnutls_datum_t *der)
 }
 
 /* Takes `crt` over, success or not. */
-static int add_anchor(struct trust *trust, gnutls_x509_crt_t crt, struct err *err)
+static int add_anchor(struct trust *trust, gnutls_x509_crt_t crt, struct src src, struct err *err)
 {
-    struct anchor a = {.crt = crt};
+    struct anchor a = {.crt = crt, .src = src};
     int rc = gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &a.der);
     if (rc < 0)
         goto out;
@@ -235,7 +235,8 @@ int trust_new(struct trust_input *input, struct trust **out, struct err *err)
     if (trust->anchor == NULL || trust->by_subject == NULL || trust->crl == NULL)
         goto out;
     while (used_ca < input->n_ca) {
-        rc = add_anchor(trust, input->ca[used_ca++], err);
+        struct src src = input->ca_src != NULL ? input->ca_src[used_ca] : (struct src){NULL, 0};
+        rc = add_anchor(trust, input->ca[used_ca++], src, err);
         if (rc < 0)
             goto out;
         if (used_ca <= input->n_advertised)
@@ -293,6 +294,7 @@ void trust_unref(struct trust *trust)
     for (size_t i = 0; i < trust->n_crls; i++)
         crl_unref(trust->crl[i].crl);
     free(trust->crl);
+    trust_forget_notes(trust);
     free(trust);
 }
 

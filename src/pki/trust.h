@@ -16,7 +16,8 @@ struct crl;
 struct trust_input {
     gnutls_x509_crt_t *ca; /* trusted; self-signed or not (an intermediate in the trust file works) */
     size_t n_ca;
-    size_t n_advertised; /* the first so many of `ca` are advertised to clients */
+    const struct src *ca_src; /* where each was configured; NULL: nobody asks */
+    size_t n_advertised;      /* the first so many of `ca` are advertised to clients */
     struct crl **crl;
     size_t n_crls;
     enum certificate_form form; /* also of CRLs: "strict" uses none with anything odd about it */
@@ -52,6 +53,17 @@ MUST_CHECK int trust_load(const struct conf *conf, const struct conf_listener *l
  * revoked between the two is let in again. */
 void trust_warn_older_crls(const struct trust *old, const struct trust *trust, struct src src,
                            struct diag *diag);
+
+/* What the judgement has against the trusted CAs themselves, whoever they issue to: found when the trust was
+ * loaded, in the order of the configuration. */
+struct trust_note {
+    struct src src;
+    bool refuses; /* nobody whom it is about can pass; else they pass with a warning */
+    char *text;   /* a sentence */
+};
+const struct trust_note *trust_notes(const struct trust *trust, size_t *n);
+/* Those that refuse are errors, the others warnings. */
+void trust_lint(const struct trust *trust, struct diag *diag);
 
 struct trust *trust_ref(struct trust *trust);
 void trust_unref(struct trust *trust);

@@ -14,6 +14,7 @@ struct anchor {
     struct certname name;   /* its subject, parsed */
     uint64_t hash;          /* of its subject, see name_match.h */
     const char *unreadable; /* why cert_parse refused it, NULL: `cert` is filled */
+    struct src src;         /* where it was configured */
 };
 
 struct trust_crl {
@@ -38,7 +39,13 @@ struct trust {
     long long crl_grace;
     unsigned verify_depth;
     long long expires_soon;
+    struct trust_note *note;
+    size_t n_notes;
 };
+
+/* trust_notes.c: judges each trusted CA. 0 or ERR_NOMEM. */
+MUST_CHECK int trust_take_notes(struct trust *trust, time_t now);
+void trust_forget_notes(struct trust *trust);
 
 /* The anchors with this subject (RFC 5280 section 7.1): positions [*first, *first + result) of by_subject. */
 size_t trust_find(const struct trust *trust, const struct der *subject, size_t *first);

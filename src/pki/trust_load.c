@@ -6,6 +6,7 @@
 #include "pki/bounds.h"
 #include "pki/trust.h"
 #include "pki/trust_impl.h"
+#include "pki/verdict_impl.h"
 #include "pki/x509file.h"
 
 struct load {
@@ -13,7 +14,7 @@ struct load {
     struct trust_input input;
     struct crl_shelf *shelf; /* borrowed, may be NULL */
     size_t max_crl_size;
-    struct src *crl_src; /* where each CRL stands, for warnings after the build */
+    struct src *ca_src, *crl_src; /* where each CA and each CRL stands, for what is said after the build */
     char *password, *pin;
 };
 
@@ -119,12 +120,14 @@ static int load_cas(struct load *load, const struct conf_list *list)
             continue;
         if (file.n_crts == 0)
             diag_error(load->diag, list->item[i].src, "%s holds no certificate", list->item[i].text);
-        if (!grow((void **)&load->input.ca, load->input.n_ca, file.n_crts, sizeof(gnutls_x509_crt_t))) {
+        if (!grow((void **)&load->input.ca, load->input.n_ca, file.n_crts, sizeof(gnutls_x509_crt_t)) ||
+            !grow((void **)&load->ca_src, load->input.n_ca, file.n_crts, sizeof(struct src))) {
             x509file_done(&file);
             return ERR_NOMEM;
         }
         for (size_t k = 0; k < file.n_crts; k++) {
             lint_ca(load, &list->item[i], file.crt[k]);
+            load->ca_src[load->input.n_ca] = list->item[i].src;
             load->input.ca[load->input.n_ca++] = file.crt[k];
         }
         file.n_crts = 0; /* they are the input's now */
@@ -237,17 +240,31 @@ static int load_crls(struct load *load, const struct conf_list *list)
 }
 
 /* A configured CA without a CRL while others have one: everything that it issued is refused. */
-static void lint_coverage(const struct trust *trust, const struct anchor *a, struct src src,
-                          struct diag *diag)
+static void lint_coverage(const struct trust *trust, const struct anchor *a, struct diag *diag)
 {
-    if (a->unreadable != NULL || !a->cert.is_ca || trust->n_crls == 0 || trust->crl_check == CRL_CHECK_OFF)
+    bool own = false, below = false;
+    if (a->unreadable != NULL || !cert_issues(&a->cert) || trust->n_crls == 0 ||
+        trust->crl_check == CRL_CHECK_OFF)
         return;
-    for (size_t i = 0; i < trust->n_crls; i++)
+    for (size_t i = 0; i < trust->n_crls; i++) {
+        size_t first;
         if (name_equal(&trust->crl[i].crl->issuer, &a->cert.subject))
-            return;
-    diag_warning(diag, src,
-                 "there are CRLs, but none of %s; certificates that it issued are refused (crl_missing)",
-                 a->name.text);
+            own = true;
+        else if (trust_find(trust, &trust->crl[i].crl->issuer, &first) == 0)
+            below = true; /* of an intermediate, which clients send */
+    }
+    for (size_t i = 0; i < trust->n_anchors; i++) /* or one that is configured itself */
+        below = below || (trust->anchor[i].unreadable == NULL && !cert_self_issued(&trust->anchor[i].cert) &&
+                          name_equal(&trust->anchor[i].cert.issuer, &a->cert.subject));
+    if (!own)
+        diag_warning(diag, a->src,
+                     "there are CRLs, but none of %s; certificates that it issued are refused (crl_missing)",
+                     a->name.text);
+    else if (!below && a->cert.path_len != 0)
+        diag_warning(diag, a->src,
+                     "there is a CRL of %s, but none of a CA below it: clients whose certificate such a CA "
+                     "issued are refused (crl_missing); add the CRL of each, or crl_check = off",
+                     a->name.text);
 }
 
 static bool has_base(const struct trust *trust, const struct crl *delta)
@@ -337,14 +354,11 @@ void trust_warn_older_crls(const struct trust *old, const struct trust *trust, s
     }
 }
 
-static void lint(const struct trust *trust, const struct conf_listener *listener, const struct load *load)
+static void lint(const struct trust *trust, const struct load *load)
 {
     time_t now = clock_now();
-    struct src src = listener->client_ca.n > 0    ? listener->client_ca.item[0].src
-                     : listener->trusted_ca.n > 0 ? listener->trusted_ca.item[0].src
-                                                  : listener->src;
     for (size_t i = 0; i < trust->n_anchors; i++)
-        lint_coverage(trust, &trust->anchor[i], src, load->diag);
+        lint_coverage(trust, &trust->anchor[i], load->diag);
     for (size_t i = 0; i < trust->n_crls; i++)
         lint_crl(trust, &trust->crl[i], load->crl_src[i], now, load->diag);
 }
@@ -381,12 +395,19 @@ int trust_load(const struct conf *conf, const struct conf_listener *listener, st
     rc = ERR_SYNTAX;
     if (diag->errors > errors)
         goto out;
+    load.input.ca_src = load.ca_src;
     rc = trust_new(&load.input, &trust, &err);
     if (rc < 0) {
         diag_error(diag, listener->crl.n > 0 ? listener->crl.item[0].src : listener->src, "%s", err.text);
         goto out;
     }
-    lint(trust, listener, &load);
+    lint(trust, &load);
+    rc = trust_take_notes(trust, clock_now());
+    if (rc < 0) {
+        trust_unref(trust);
+        diag_error(diag, listener->src, "out of memory");
+        goto out;
+    }
     *out = trust;
 out:
     for (size_t i = 0; i < load.input.n_ca; i++)
@@ -397,6 +418,7 @@ out:
     free(load.input.crl);
     if (listener->crl.n > 0) /* the file was held in the heap, and may have been large */
         malloc_trim(0);
+    free(load.ca_src);
     free(load.crl_src);
     wipe(load.password);
     wipe(load.pin);

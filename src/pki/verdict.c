@@ -211,6 +211,43 @@ static void judge_parts(struct judge *judge)
             judge->sum.alt_names);
 }
 
+/* The parsed certificates in it are large, and filled one by one. */
+static void judge_init(struct judge *judge, const struct verdict_question *question, struct findings *found)
+{
+    judge->question = question;
+    judge->trust = question->trust;
+    judge->at = question->at;
+    judge->found = found;
+    judge->last = NULL;
+    judge->nomem = false;
+    judge->again = PEER_NEVER;
+    judge->n = 0;
+    judge->n_edges = judge->n_bad = judge->n_names = 0;
+    judge->sum = nothing_yet(question);
+    memset(judge->crt, 0, sizeof(judge->crt));
+    memset(judge->unreadable, 0, sizeof(judge->unreadable));
+    memset(judge->excess, 0, sizeof(judge->excess));
+}
+
+int judge_anchor(const struct trust *trust, const struct anchor *anchor, time_t at, struct findings *out)
+{
+    const struct verdict_question question = {.trust = trust, .at = at, .purpose = PURPOSE_CLIENT};
+    struct judge *judge = malloc(sizeof(*judge));
+    struct findings found = {0};
+    const bool pinned = !cert_issues(&anchor->cert);
+    if (judge == NULL)
+        return ERR_NOMEM;
+    judge_init(judge, &question, &found);
+    check_certificate(judge, &anchor->cert, pinned ? 0 : 1, pinned ? ROLE_LEAF : ROLE_ANCHOR, pinned);
+    int rc = judge->nomem ? ERR_NOMEM : 0;
+    free(judge);
+    if (rc == 0)
+        *out = found;
+    else
+        findings_done(&found);
+    return rc;
+}
+
 int verdict_judge(const struct verdict_question *question, struct peer **out, struct err *err)
 {
     struct judge *judge = malloc(sizeof(*judge));
@@ -222,20 +259,7 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
         free(peer);
         return err_nomem(err);
     }
-    /* The parsed certificates in it are large, and filled one by one. */
-    judge->question = question;
-    judge->trust = question->trust;
-    judge->at = question->at;
-    judge->found = &found;
-    judge->last = NULL;
-    judge->nomem = false;
-    judge->again = PEER_NEVER;
-    judge->n = 0;
-    judge->n_edges = judge->n_bad = judge->n_names = 0;
-    judge->sum = nothing_yet(question);
-    memset(judge->crt, 0, sizeof(judge->crt));
-    memset(judge->unreadable, 0, sizeof(judge->unreadable));
-    memset(judge->excess, 0, sizeof(judge->excess));
+    judge_init(judge, question, &found);
     peer->refs = 1;
     peer->judged_at = question->at;
 

@@ -297,12 +297,13 @@ static void check_validity(struct judge *judge, const struct cert *cert, int dep
         judge_again_at(judge, cert->not_after + 1);
         if (role == ROLE_ANCHOR)
             return;
-        if (left < judge->trust->expires_soon)
+        const long long soon = certinfo_soon(cert->not_before, cert->not_after, judge->trust->expires_soon);
+        if (left < soon)
             finding_add(judge, VERDICT_EXPIRES_SOON, depth, judge_date(judge, cert->not_after), NULL,
                         "%s expires in %s, on %s", who, clock_span(left, span),
                         clock_rfc3339(cert->not_after, date));
         else
-            judge_again_at(judge, (time_t)((long long)cert->not_after - judge->trust->expires_soon + 1));
+            judge_again_at(judge, (time_t)((long long)cert->not_after - soon + 1));
         return;
     }
     judge_again_at(judge, cert->not_before);

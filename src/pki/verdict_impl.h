@@ -101,6 +101,10 @@ static inline void judge_again_at(struct judge *judge, time_t t)
 /* verdict_cert.c: one certificate by itself. */
 void check_certificate(struct judge *judge, const struct cert *cert, int depth, enum cert_role role,
                        bool pinned);
+/* verdict.c: what check_certificate says of a trusted CA, whoever it issued to (findings_done). 0 or
+ * ERR_NOMEM. */
+MUST_CHECK int judge_anchor(const struct trust *trust, const struct anchor *anchor, time_t at,
+                            struct findings *out);
 /* verdict_names.c: the name constraints of a path. Only a CA whose own signature holds may constrain anybody:
  * those at depth `proven` and above. */
 void check_name_constraints(struct judge *judge, const struct path *path, unsigned proven);

@@ -79,6 +79,18 @@ static time_t refuses_from(const struct conf_listener *listener, const struct tr
     return next_update + (listener->crl_stale_mode == CRL_STALE_GRACE ? (time_t)listener->crl_grace : 0);
 }
 
+/* The first of what makes the listener refuse all whom a CA issued to; NULL: nothing. */
+static const char *refused(const struct trust *trust)
+{
+    size_t n;
+    const struct trust_note *note = trust_notes(trust, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (note[i].refuses)
+            return note[i].text;
+    }
+    return NULL;
+}
+
 static time_t ticket_key_made(const struct conf_listener *listener, const struct ticket_master *master)
 {
     struct stat st;
@@ -125,6 +137,8 @@ int snapshot_build(const char *conf_file, const struct ticket_master *master, st
             snapshot->health[i] = (struct health_listener){
                 .name = conf->listener[i].name,
                 .certificate_not_after = creds_not_after(listener->creds),
+                .certificate_soon_from = creds_ends_soon_from(listener->creds),
+                .refused = refused(listener->trust),
                 .crl_next_update = trust_crl_next_update(listener->trust),
                 .crl_refuses_from = refuses_from(&conf->listener[i], listener->trust),
                 .ticket_key_made = ticket_key_made(&conf->listener[i], master),
@@ -156,8 +170,10 @@ static const char *shared_name(const struct snapshot *snapshot)
 void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *diag)
 {
     policy_lint(snapshot->policy, shared_name(snapshot), diag);
-    for (size_t i = 0; i < snapshot->n_listeners; i++)
+    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+        trust_lint(snapshot->listener[i].trust, diag);
         creds_lint(snapshot->listener[i].creds, snapshot->listener[i].conf, now, diag);
+    }
 }
 
 void snapshot_warn_older(const struct snapshot *old, const struct snapshot *snapshot, struct diag *diag)

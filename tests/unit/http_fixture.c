@@ -85,9 +85,11 @@ void fixture_init(struct fixture *f)
     f->advertised[1].text = TEXT("CN=Other CA");
     f->listener[0] = (struct health_listener){.name = "public",
                                               .certificate_not_after = FIXTURE_NOW + 90 * DAY,
+                                              .certificate_soon_from = FIXTURE_NOW + 60 * DAY,
                                               .crl_next_update = FIXTURE_NOW + 5 * DAY};
-    f->listener[1] =
-        (struct health_listener){.name = "plain", .certificate_not_after = FIXTURE_NOW + 90 * DAY};
+    f->listener[1] = (struct health_listener){.name = "plain",
+                                              .certificate_not_after = FIXTURE_NOW + 90 * DAY,
+                                              .certificate_soon_from = FIXTURE_NOW + 60 * DAY};
     f->health = (struct health){
         .now = FIXTURE_NOW, .uptime = 42, .generation = 1, .listener = f->listener, .n_listeners = 2};
     f->request = (struct request){

@@ -333,6 +333,27 @@ START_TEST(test_connection)
 }
 END_TEST
 
+/* A CA under which nobody passes: said in the words of `mtlsd check`, and by no entry when there is none. */
+START_TEST(test_health_ca)
+{
+    struct fixture f;
+    const char *status;
+    fixture_init(&f);
+    json_t *json = view_health(&f.health, &status);
+    ck_assert_str_eq(status, "pass");
+    ck_assert_ptr_null(json_object_get(json_object_get(json, "checks"), "ca:refused"));
+    json_decref(json);
+    f.listener[1].refused = "every certificate that CN=x issued will be refused: weak";
+    json = view_health(&f.health, &status);
+    ck_assert_str_eq(status, "warn");
+    AT(json, "checks.ca:refused.0.status", "warn");
+    AT(json, "checks.ca:refused.0.componentId", "plain");
+    AT(json, "checks.ca:refused.0.output", "every certificate that CN=x issued will be refused: weak");
+    json_decref(json);
+    fixture_done(&f);
+}
+END_TEST
+
 START_TEST(test_health)
 {
     static const struct {
@@ -359,6 +380,7 @@ START_TEST(test_health)
         const char *status = NULL;
         fixture_init(&f);
         f.listener[0].certificate_not_after = (time_t)(FIXTURE_NOW + ROWS[i].certificate);
+        f.listener[0].certificate_soon_from = f.listener[0].certificate_not_after - (time_t)(30 * DAY);
         f.listener[0].crl_next_update = (time_t)(FIXTURE_NOW + ROWS[i].crl);
         f.listener[0].crl_refuses_from =
             ROWS[i].refuses_from == 0 ? 0 : (time_t)(FIXTURE_NOW + ROWS[i].refuses_from);
@@ -441,6 +463,7 @@ Suite *suite_view(void)
     tcase_add_test(tcase, test_hostile_certificate);
     tcase_add_test(tcase, test_connection);
     tcase_add_test(tcase, test_health);
+    tcase_add_test(tcase, test_health_ca);
     tcase_add_test(tcase, test_write);
     tcase_add_test(tcase, test_write_limit);
     tcase_add_test(tcase, test_write_depth);
