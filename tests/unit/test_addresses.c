@@ -154,6 +154,7 @@ Suite *suite_addresses(void)
 {
     Suite *suite = suite_create("addresses");
     TCase *tc = tcase_create("addresses");
+    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, the_hash_is_siphash);
     tcase_add_test(tc, keys);
     tcase_add_test(tc, a_bucket);
