@@ -77,7 +77,8 @@ static int load_client(const struct probe_options *o, struct x509file *crt, stru
     if (rc == 0 && o->key)
         rc = x509file_load(o->key, password, NULL, key, err);
     if (rc == 0 && crt->n_crts == 0)
-        rc = err_set(err, ERR_NOTFOUND, "%s: there is no certificate in it", o->cert);
+        rc = err_set(err, ERR_NOTFOUND, "%s: there is no certificate in it, but %s", o->cert,
+                     x509file_kind(crt));
     if (rc == 0 && crt->n_keys + key->n_keys == 0)
         rc = err_set(err, ERR_NOTFOUND, "%s: there is no private key in it: give --key FILE",
                      o->key ? o->key : o->cert);

@@ -144,6 +144,12 @@ out:
     return rc;
 }
 
+static int lacks_certificate(const char *path, const struct x509file *file)
+{
+    fprintf(stderr, "mtlsd verify: %s: there is no certificate in it, but %s\n", path, x509file_kind(file));
+    return VERIFY_FAULT;
+}
+
 static int verify_one(const struct verify_options *o, const char *path)
 {
     struct trust *trust = NULL;
@@ -155,7 +161,7 @@ static int verify_one(const struct verify_options *o, const char *path)
     if (x509file_load(path, NULL, NULL, &file, &err) < 0)
         rc = complain("", err.text);
     else if (file.n_crts == 0)
-        rc = complain(path, ": there is no certificate in it");
+        rc = lacks_certificate(path, &file);
     else
         rc = judge(o, trust, &file);
     x509file_done(&file);

@@ -34,6 +34,19 @@ static void wipe_text(char *text)
         x509file_wipe(text, strlen(text));
 }
 
+/* Beside a certificate and its key a CRL does no harm, but somebody means it to be used. */
+static void warn_of_crls(const struct parts *parts, const struct conf_listener *listener, struct diag *diag)
+{
+    for (size_t i = 0; i < parts->n_files && parts->n_crts + parts->n_keys > 0; i++) {
+        const struct conf_text *from = &listener->certificate.item[i];
+        const struct x509file *file = &parts->file[i];
+        if (file->n_crls > 0 && file->n_crts + file->n_keys == 0)
+            diag_warning(diag, from->src,
+                         "certificate: %s holds a CRL, neither a certificate nor a key: name it in crl",
+                         from->text);
+    }
+}
+
 static int load_files(struct parts *parts, const struct conf_listener *listener, struct diag *diag)
 {
     char *password = NULL, *pin = NULL;
@@ -59,6 +72,7 @@ static int load_files(struct parts *parts, const struct conf_listener *listener,
         parts->n_crts += file->n_crts;
         parts->n_keys += file->n_keys;
     }
+    warn_of_crls(parts, listener, diag);
 out:
     wipe_text(password);
     wipe_text(pin);

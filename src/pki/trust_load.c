@@ -119,7 +119,10 @@ static int load_cas(struct load *load, const struct conf_list *list)
         if (open_file(load, &list->item[i], &file) < 0)
             continue;
         if (file.n_crts == 0)
-            diag_error(load->diag, list->item[i].src, "%s holds no certificate", list->item[i].text);
+            diag_error(load->diag, list->item[i].src,
+                       "%s holds %s, not a certificate: name the file with the CA's certificate here%s",
+                       list->item[i].text, x509file_kind(&file),
+                       file.n_crls > 0 ? ", and this one in crl" : "; the CA's key belongs on no server");
         if (!grow((void **)&load->input.ca, load->input.n_ca, file.n_crts, sizeof(gnutls_x509_crt_t)) ||
             !grow((void **)&load->ca_src, load->input.n_ca, file.n_crts, sizeof(struct src))) {
             x509file_done(&file);
@@ -223,7 +226,10 @@ static int load_crl_file(struct load *load, const struct conf_text *name)
         return 0;
     }
     if (file.n_crls == 0)
-        diag_error(load->diag, name->src, "%s holds no CRL", name->text);
+        diag_error(load->diag, name->src,
+                   "%s holds %s, not a CRL: name the file with the CA's list of revoked certificates here%s",
+                   name->text, x509file_kind(&file),
+                   file.n_crts > 0 ? ", and a CA's certificate in client_ca" : "");
     rc = add_crls(load, name, file.crl, file.n_crls);
     if (rc == 0 && file.n_crls > 0)
         shelf_put(load->shelf, name->text, file.crl, file.n_crls);

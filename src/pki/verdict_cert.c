@@ -249,8 +249,9 @@ static void check_key(struct judge *judge, const struct cert *cert, int depth)
             return;
         }
         if (cert->curve == GNUTLS_ECC_CURVE_INVALID)
-            finding_add(judge, VERDICT_WEAK_KEY, depth, NULL, expected,
-                        "the curve of the key is not known here");
+            finding_add(
+                judge, VERDICT_WEAK_KEY, depth, NULL, expected,
+                "the curve of the key is not known here: GnuTLS has none of brainpool's, nor secp256k1");
         else
             finding_add(judge, VERDICT_WEAK_KEY, depth,
                         judge_text(judge, "%s", gnutls_ecc_curve_get_name(cert->curve)), expected,

@@ -68,6 +68,11 @@ void x509file_done(struct x509file *file)
     memset(file, 0, sizeof *file);
 }
 
+const char *x509file_kind(const struct x509file *file)
+{
+    return file->n_crts > 0 ? "a certificate" : file->n_crls > 0 ? "a CRL" : "a private key";
+}
+
 /* --- reading --- */
 
 void x509file_wipe(char *data, size_t len)

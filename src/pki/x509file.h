@@ -39,6 +39,8 @@ MUST_CHECK int x509file_load_crls(const char *path, size_t most, const char *pas
 MUST_CHECK int x509file_parse(const void *data, size_t len, const char *password, struct x509file *out,
                               struct err *err);
 void x509file_done(struct x509file *file);
+/* Of a file without what was wanted: what its first object is. */
+const char *x509file_kind(const struct x509file *file);
 
 /* Reads a whole small file. The caller frees *data with x509file_wipe (which clears it first). */
 MUST_CHECK int x509file_read(const char *path, size_t most, char **data, size_t *len, struct err *err);

@@ -1,5 +1,5 @@
-/* Between the parts of x509file: files (x509file.c), their forms (x509file_parse.c) and tokens
- * (x509file_token.c). */
+/* Between the parts of x509file: files (x509file.c), their forms (x509file_parse.c), what is none of them
+ * (x509file_other.c) and tokens (x509file_token.c). */
 #ifndef MTLSD_PKI_X509FILE_IMPL_H
 #define MTLSD_PKI_X509FILE_IMPL_H
 
@@ -13,6 +13,15 @@ MUST_CHECK int x509file_keep_key(struct x509file *out, gnutls_privkey_t key, str
 /* x509file_parse of bytes that are the caller's own: they are overwritten. At most `most` of them. */
 MUST_CHECK int x509file_parse_own(char *data, size_t len, size_t most, const char *password,
                                   struct x509file *out, struct err *err);
+
+/* Says in `err` what `data`, which none of the forms fits, is instead. ERR_SYNTAX. */
+MUST_CHECK int x509file_other(const gnutls_datum_t *data, struct err *err);
+/* Of a private key that GnuTLS cannot read, not encrypted: ERR_CRYPTO and the words in `err` when that is for
+ * its curve, else 0. */
+MUST_CHECK int x509file_curve_error(const gnutls_datum_t *key, gnutls_x509_crt_fmt_t form, struct err *err);
+
+#define X509FILE_A_REQUEST    "a certificate request, not a certificate: have a CA sign it first"
+#define X509FILE_A_PUBLIC_KEY "a public key: the certificate holds that already; give the private key"
 
 /* x509file_load of a `pkcs11:` URI. */
 MUST_CHECK int x509file_load_token(const char *uri, const char *pin, struct x509file *out, struct err *err);

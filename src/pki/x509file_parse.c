@@ -53,6 +53,17 @@ static int password_error(const char *password, struct err *err)
                          "is encrypted: put its password into a file and name it in password_file");
 }
 
+/* GnuTLS says the same of a key that it decrypts and then cannot read. */
+static int key_password_error(const char *password, struct err *err)
+{
+    return password == NULL
+               ? password_error(NULL, err)
+               : err_set(err, ERR_CRYPTO,
+                         "is encrypted, and the password in password_file does not open it; or the password "
+                         "is right, and the key on a curve that GnuTLS does not have, such as brainpool or "
+                         "secp256k1");
+}
+
 static bool is_password_error(int rc)
 {
     return rc == GNUTLS_E_DECRYPTION_FAILED || rc == GNUTLS_E_MAC_VERIFY_FAILED ||
@@ -92,8 +103,11 @@ static int try_key(const gnutls_datum_t *data, gnutls_x509_crt_fmt_t form, const
     if (rc >= 0)
         return x509file_keep_key(out, key, err);
     gnutls_privkey_deinit(key);
+    int curve = x509file_curve_error(data, form, err);
+    if (curve != 0)
+        return curve;
     if (is_password_error(rc))
-        return password_error(given, err);
+        return key_password_error(given, err);
     if (is_unsupported(rc) || is_encrypted(data, form)) /* of scrypt it says that it cannot be parsed */
         return err_set(
             err, ERR_CRYPTO,
@@ -243,8 +257,6 @@ out:
 
 enum pem_kind { PEM_CRT, PEM_TRUSTED, PEM_CRL, PEM_KEY, PEM_PKCS7, PEM_PKCS12, PEM_SKIP, PEM_REFUSED };
 
-#define A_REQUEST "a certificate request, not a certificate: have a CA sign it first"
-
 static const struct {
     const char *label;
     enum pem_kind kind;
@@ -265,9 +277,10 @@ static const struct {
     {"PKCS12", PEM_PKCS12, NULL},
     {"EC PARAMETERS", PEM_SKIP, NULL},
     {"DH PARAMETERS", PEM_SKIP, NULL},
-    {"CERTIFICATE REQUEST", PEM_REFUSED, A_REQUEST},
-    {"NEW CERTIFICATE REQUEST", PEM_REFUSED, A_REQUEST},
-    {"PUBLIC KEY", PEM_REFUSED, "a public key: the certificate holds that already; give the private key"},
+    {"CERTIFICATE REQUEST", PEM_REFUSED, X509FILE_A_REQUEST},
+    {"NEW CERTIFICATE REQUEST", PEM_REFUSED, X509FILE_A_REQUEST},
+    {"PUBLIC KEY", PEM_REFUSED, X509FILE_A_PUBLIC_KEY},
+    {"RSA PUBLIC KEY", PEM_REFUSED, X509FILE_A_PUBLIC_KEY},
     {"OPENSSH PRIVATE KEY", PEM_REFUSED,
      "a key in OpenSSH's own form: `ssh-keygen -p -m PKCS8` converts a copy of it"},
 };
@@ -433,18 +446,7 @@ static int parse_der(const gnutls_datum_t *der, const char *password, struct x50
         rc = try_pkcs7(der, out, err);
     if (rc == SOMETHING_ELSE)
         rc = try_key(der, GNUTLS_X509_FMT_DER, password, password, out, err);
-    if (rc != SOMETHING_ELSE)
-        return rc;
-    gnutls_x509_crq_t request;
-    if (gnutls_x509_crq_init(&request) >= 0) {
-        bool is_request = gnutls_x509_crq_import(request, der, GNUTLS_X509_FMT_DER) >= 0;
-        gnutls_x509_crq_deinit(request);
-        if (is_request)
-            return err_set(err, ERR_SYNTAX, "holds %s", A_REQUEST);
-    }
-    return err_set(
-        err, ERR_SYNTAX,
-        "is no certificate, key, CRL, PKCS#7 or PKCS#12 file, neither PEM nor DER, or it is cut short");
+    return rc == SOMETHING_ELSE ? x509file_other(der, err) : rc;
 }
 
 /* DER that is whole, whatever text stands in it. */
