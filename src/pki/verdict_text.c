@@ -14,8 +14,11 @@ static const struct {
     const char *client, *server;
 } HINTS[VERDICT_CODE_COUNT] = {
     [VERDICT_NO_CERTIFICATE] =
-        {"send one: curl --cert client.crt --key client.key URL; a browser offers only certificates "
-         "that one of the accepted issuers issued",
+        {"send one: curl --cert client.crt --key client.key URL; a browser or a Java key store stays silent "
+         "when "
+         "its certificate has expired or is not yet valid, is for another purpose (extendedKeyUsage without "
+         "clientAuth), comes from another issuer than those accepted, has no private key beside it or its "
+         "chain up to that issuer is missing, or when its kind of key was not asked for",
          "the server has to be given a certificate"},
     [VERDICT_CHAIN_TOO_LARGE] =
         {"send only your certificate and its intermediates; count them: grep -c BEGIN client.crt",
@@ -106,16 +109,16 @@ static const struct {
         {"look at the chain: openssl crl2pkcs7 -nocrl -certfile chain.crt | openssl pkcs7 -print_certs "
          "-text -noout",
          "look at the chain: openssl s_client -connect HOST:PORT -showcerts"},
-    [VERDICT_CA_AS_LEAF] = {"have it issued with basicConstraints = CA:FALSE (openssl req -x509 -CA adds "
-                            "CA:TRUE by itself: -addext "
-                            "basicConstraints=CA:FALSE)",
-                            "have it issued with basicConstraints = CA:FALSE"},
+    [VERDICT_CA_AS_LEAF] = {"have it issued with basicConstraints=CA:FALSE (openssl req -x509 -CA adds "
+                            "CA:TRUE by itself: -addext basicConstraints=CA:FALSE)",
+                            "have it issued with basicConstraints=CA:FALSE"},
     [VERDICT_KEY_USAGE_FORM] = {"have it issued with keyUsage = digitalSignature alone",
                                 "have it issued with keyUsage = digitalSignature alone"},
     [VERDICT_OLD_VERSION] =
-        {"have it issued with extensions: openssl x509 -req -in client.csr -CA root.crt -CAkey root.key "
-         "-out client.crt -extfile extensions.cnf, with the two lines basicConstraints = CA:FALSE and "
-         "extendedKeyUsage = clientAuth in extensions.cnf",
+        {"have it issued with extensions: printf '%s\\n' basicConstraints=CA:FALSE "
+         "extendedKeyUsage=clientAuth "
+         ">extensions.cnf; openssl x509 -req -in client.csr -CA root.crt -CAkey root.key -out client.crt "
+         "-extfile extensions.cnf",
          "have it issued with extensions: openssl x509 -req ... -extfile extensions.cnf"},
     [VERDICT_KEY_IDENTIFIER] =
         {"have it issued again with authorityKeyIdentifier = keyid in the extensions (openssl x509 -req "
@@ -157,6 +160,52 @@ static const struct {
     [VERDICT_NO_EKU] = {"ask for extendedKeyUsage = clientAuth the next time",
                         "ask for extendedKeyUsage = serverAuth the next time"},
 };
+
+/* What to do about a certificate above a client's: its owner cannot do it. Where there is no row, what is
+ * said of the leaf is true of the others. */
+#define CA_OPERATOR "the operator of the CA must "
+static const char *const ABOVE[VERDICT_CODE_COUNT] = {
+    [VERDICT_OUT_OF_BOUNDS] =
+        CA_OPERATOR "certify it anew within the bound; for keys: RSA of 2048 to 8192 bits "
+                    "with the exponent 65537, or P-256; look at it: openssl x509 -in "
+                    "intermediate.crt -noout -text",
+    [VERDICT_MALFORMED_CERTIFICATE] =
+        CA_OPERATOR "certify it anew; look at it: openssl x509 -in intermediate.crt -noout -text",
+    [VERDICT_REVOKED] =
+        CA_OPERATOR "get another certificate for it and issue to the clients under that one; the "
+                    "revoked one stays refused",
+    [VERDICT_WRONG_PURPOSE] = CA_OPERATOR
+    "certify it anew with clientAuth in its extendedKeyUsage, or without that extension; what it is "
+    "for: openssl x509 -in intermediate.crt -noout -purpose",
+    [VERDICT_KEY_USAGE] =
+        CA_OPERATOR "certify it anew with keyUsage = keyCertSign, cRLSign; what it may do: openssl "
+                    "x509 -in intermediate.crt -noout -ext keyUsage,basicConstraints",
+    [VERDICT_EXPIRED] = CA_OPERATOR
+    "renew it with the same name and key, which leaves the clients' certificates as they are; until "
+    "when it is valid: openssl x509 -in intermediate.crt -noout -enddate",
+    [VERDICT_NOT_YET_VALID] =
+        CA_OPERATOR "certify it anew, or wait; since when it is valid: openssl x509 -in "
+                    "intermediate.crt -noout -startdate",
+    [VERDICT_UNSUPPORTED_CRITICAL_EXTENSION] =
+        CA_OPERATOR "certify it anew without the extension, or with it not critical",
+    [VERDICT_WEAK_KEY] = CA_OPERATOR
+    "make a new key (openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key), "
+    "have it certified and issue to the clients anew with it",
+    [VERDICT_WEAK_SIGNATURE] = CA_OPERATOR
+    "have it issued again with SHA-256 (openssl x509 -req -sha256 ...), with the same name and key",
+    [VERDICT_OLD_VERSION] =
+        CA_OPERATOR "certify it anew with extensions: printf '%s\\n' basicConstraints=critical,CA:TRUE "
+                    "keyUsage=critical,keyCertSign,cRLSign >extensions.cnf, and -extfile extensions.cnf",
+    [VERDICT_EXPIRES_SOON] =
+        "the operator of the CA should renew it before it ends, with the same name and key",
+};
+
+static const char *hint_of(enum verdict_code code, enum verdict_purpose purpose, int depth)
+{
+    if (purpose != PURPOSE_CLIENT)
+        return HINTS[code].server;
+    return depth >= 1 && ABOVE[code] != NULL ? ABOVE[code] : HINTS[code].client;
+}
 
 PRINTF(1, 0)
 static char *formatted(const char *fmt, va_list args)
@@ -272,7 +321,7 @@ void finding_add(struct judge *judge, enum verdict_code code, int depth, char *v
     }
     va_list args;
     va_start(args, fmt);
-    const char *hint = judge->question->purpose == PURPOSE_CLIENT ? HINTS[code].client : HINTS[code].server;
+    const char *hint = hint_of(code, judge->question->purpose, depth);
     *f = (struct verdict_finding){.code = code, .depth = depth, .value = value};
     f->reason = formatted(fmt, args);
     va_end(args);

@@ -575,6 +575,11 @@ START_TEST(trusted_intermediate_revoked)
     trust_unref(trust);
     trust = make_trust(&DEFAULTS, both, crls, 2);
     expect(trust, c->chain, c->n_chain, NOW, "revoked");
+    struct peer *peer = judge(trust, c->chain, c->n_chain, NOW);
+    const struct verdict_finding *f = find(peer, VERDICT_REVOKED);
+    ck_assert_int_eq(f->depth, 1);
+    ck_assert_ptr_nonnull(strstr(f->hint, "the operator of the CA must")); /* its owner cannot */
+    peer_unref(peer);
     trust_unref(trust);
     gnutls_x509_crl_deinit(crls[1]);
 }
