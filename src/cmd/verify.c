@@ -26,6 +26,7 @@ static const char USAGE[] =
     "      --listener NAME   which one (default: the first that asks for certificates)\n"
     "      --ca FILE         trust the certificates in FILE; may be repeated\n"
     "      --crl FILE        use the CRLs in FILE; may be repeated\n"
+    "      --password-file FILE  the first line opens CHAIN\n"
     "      --at TIME         judge as if it were TIME (RFC 3339, like 2026-11-23T16:42:00Z)\n"
     "      --depth N         most intermediates (default 5)\n"
     "      --certificate-form WORD\n"
@@ -43,7 +44,7 @@ static const char USAGE[] =
 enum { DEFAULT_DEPTH = 5, MAX_DEPTH = 16, MAX_FILES = 256 };
 
 struct verify_options {
-    const char *conf, *listener, *hostname;
+    const char *conf, *listener, *hostname, *password_file;
     const char *ca[MAX_FILES], *crl[MAX_FILES];
     size_t n_ca, n_crl;
     time_t at;
@@ -158,12 +159,15 @@ static int verify_one(const struct verify_options *o, const char *path)
     int rc = o->conf != NULL ? trust_from_conf(o, &trust) : trust_from_options(o, &trust);
     if (rc != VERIFY_GOOD)
         return rc;
-    if (x509file_load(path, NULL, NULL, &file, &err) < 0)
+    char *password = NULL;
+    if ((o->password_file != NULL && x509file_secret(o->password_file, &password, &err) < 0) ||
+        x509file_load(path, password, NULL, &file, &err) < 0)
         rc = complain("", err.text);
     else if (file.n_crts == 0)
         rc = lacks_certificate(path, &file);
     else
         rc = judge(o, trust, &file);
+    x509file_wipe(password, password != NULL ? strlen(password) : 0);
     x509file_done(&file);
     trust_unref(trust);
     return rc;
@@ -211,6 +215,7 @@ enum {
     OPT_LISTENER = 256,
     OPT_CA,
     OPT_CRL,
+    OPT_PASSWORD,
     OPT_AT,
     OPT_DEPTH,
     OPT_FORM,
@@ -224,6 +229,7 @@ static const struct option LONG_OPTIONS[] = {
     {"listener", required_argument, NULL, OPT_LISTENER},
     {"ca", required_argument, NULL, OPT_CA},
     {"crl", required_argument, NULL, OPT_CRL},
+    {"password-file", required_argument, NULL, OPT_PASSWORD},
     {"at", required_argument, NULL, OPT_AT},
     {"depth", required_argument, NULL, OPT_DEPTH},
     {"certificate-form", required_argument, NULL, OPT_FORM},
@@ -250,6 +256,9 @@ static bool take_option(struct verify_options *o, int c, const char **what)
     case OPT_CRL:
         *what = "too many --crl: ";
         return add_file(o->crl, &o->n_crl, optarg);
+    case OPT_PASSWORD:
+        o->password_file = optarg;
+        return true;
     case OPT_AT:
         *what = "--at wants a time like 2026-11-23T16:42:00Z, not ";
         return clock_parse_rfc3339(optarg, &o->at) == 0;
