@@ -44,6 +44,9 @@ void http1_head_clear(struct http1_head *head)
 
 int http1_head_put(struct http1_head *head, const char *bytes, size_t len)
 {
+    /* What came is in use: nothing may move it. */
+    if (head->whole)
+        return ERR_RANGE;
     if (head->len + len + 1 > head->room) {
         /* Nearly every head comes whole, and needs no more; one in pieces grows by halves. */
         size_t room = head->len + len + 1 + (head->len ? head->len / 2 + 256 : 0);
@@ -142,6 +145,8 @@ static size_t count_lines(const char *p, const char *end)
 
 int http1_head_finish(struct http1_head *head)
 {
+    if (head->whole)
+        return 0;
     head->method = head->target = head->version = "";
     head->whole = true;
     if (head->len == 0)

@@ -28,7 +28,8 @@ void http1_head_done(struct http1_head *head);
 /* Empties it for the next request of the connection, and keeps its memory where that is little. */
 void http1_head_clear(struct http1_head *head);
 
-/* Appends bytes of the head as they arrive; the caller bounds them. 0 or ERR_NOMEM. */
+/* Appends bytes of the head as they arrive; the caller bounds them. 0, ERR_NOMEM, or ERR_RANGE when it is
+ * whole: its strings are in use. */
 MUST_CHECK int http1_head_put(struct http1_head *head, const char *bytes, size_t len);
 
 /* No more comes: method, target, version and fields can be asked for. A head that was refused on its way has

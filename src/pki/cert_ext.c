@@ -31,7 +31,7 @@ static const struct {
  * section 4.2). */
 static bool processed(enum cert_ext_id id)
 {
-    return id != EXT_SUBJECT_DIRECTORY_ATTRIBUTES;
+    return id != EXT_SUBJECT_DIRECTORY_ATTRIBUTES && id != EXT_TLS_FEATURE;
 }
 
 static void parse_alt_names(struct cert *cert)

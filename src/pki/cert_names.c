@@ -105,7 +105,7 @@ bool cert_uri_valid(const struct der *name)
         name->p[i] != ':')
         return false;
     for (i = 0; i < name->n; i++)
-        if (name->p[i] <= 0x20 || name->p[i] >= 0x7f)
-            return false;
+        if (name->p[i] <= 0x20 || name->p[i] >= 0x7f || strchr("\"<>\\^`{|}", name->p[i]) != NULL)
+            return false; /* RFC 3986 has none of them: some take a backslash for the end of the host */
     return true;
 }

@@ -19,8 +19,7 @@ struct sorted {
 
 struct der serial_normal(struct der s)
 {
-    bool negative = s.n > 0 && (s.p[0] & 0x80) != 0;
-    while (s.n > 1 && (negative ? s.p[0] == 0xff && (s.p[1] & 0x80) != 0 : s.p[0] == 0))
+    while (s.n > 1 && s.p[0] == 0)
         s = der_skip(s, 1);
     return s;
 }
@@ -137,11 +136,10 @@ static struct crl_entry entry_at(const struct serials *serials, uint32_t at)
                               *p == NO_REASON ? REASON_NONE : *p};
 }
 
-bool serials_find(const struct serials *serials, struct der serial, struct crl_entry *out)
+static bool find(const struct serials *serials, struct der serial, struct crl_entry *out)
 {
     size_t low = 0, high = serials->n;
     bool found = false;
-    serial = serial_normal(serial);
     while (low < high) {
         size_t mid = low + (high - low) / 2;
         if (compare(serial_at(serials, serials->at[mid]), serial) < 0)
@@ -156,4 +154,20 @@ bool serials_find(const struct serials *serials, struct der serial, struct crl_e
             break;
     }
     return found;
+}
+
+bool serials_find(const struct serials *serials, struct der serial, struct crl_entry *out)
+{
+    unsigned char longer[UINT8_MAX];
+    serial = serial_normal(serial);
+    if (find(serials, serial, out))
+        return true;
+    /* A negative number may be written with more octets of ones than it needs, here or in the list. */
+    if (serial.n == 0 || serial.n >= sizeof longer || (serial.p[0] & 0x80) == 0)
+        return false;
+    longer[0] = 0xff;
+    memcpy(longer + 1, serial.p, serial.n);
+    return find(serials, (struct der){longer, serial.n + 1}, out) ||
+           (serial.n > 1 && serial.p[0] == 0xff && (serial.p[1] & 0x80) != 0 &&
+            find(serials, der_skip(serial, 1), out));
 }

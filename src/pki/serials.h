@@ -21,8 +21,9 @@ struct serials {
     size_t octets_room, at_room; /* in octets */
 };
 
-/* The octets of an INTEGER without those that say nothing, and without the one that only says that it is not
- * negative: so 02 01 80, which means -128 and was meant as 128, is found by either. */
+/* The octets of an INTEGER without zeros before them, also without the one that only says that it is not
+ * negative: so 02 01 80, which means -128 and was meant as 128, is found by either. Other octets stay: 02 03
+ * ff 80 01 may be meant as 00 ff 80 01, and taken for 80 01 it would revoke nobody. */
 struct der serial_normal(struct der serial);
 
 /* Room for `n` entries whose serial numbers have `octets` octets together. ERR_NOMEM; ERR_RANGE: more than

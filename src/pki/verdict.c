@@ -223,6 +223,7 @@ static void judge_init(struct judge *judge, const struct verdict_question *quest
     judge->again = PEER_NEVER;
     judge->n = 0;
     judge->n_edges = judge->n_bad = judge->n_names = 0;
+    judge->n_comparisons = 0;
     judge->sum = nothing_yet(question);
     memset(judge->crt, 0, sizeof(judge->crt));
     memset(judge->unreadable, 0, sizeof(judge->unreadable));

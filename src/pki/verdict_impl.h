@@ -58,6 +58,7 @@ struct judge {
     unsigned subject[CHAIN_MAX_CERTS], issuer[CHAIN_MAX_CERTS]; /* their places in `name` */
     struct edge edge[EDGES_MAX];                                /* signatures that were checked */
     unsigned n_edges, n_bad;
+    size_t n_comparisons;         /* of names with constraints, in all paths: see verdict_names.c */
     struct findings *found;       /* where findings go now */
     struct verdict_finding *last; /* the one that was added last, NULL when there was no memory for it */
     bool nomem;

@@ -3,6 +3,7 @@
  * above it. */
 #include <arpa/inet.h>
 
+#include "pki/cert_impl.h"
 #include "pki/name_match.h"
 #include "pki/verdict_impl.h"
 
@@ -93,8 +94,8 @@ static bool email_within(const struct der *name, const struct der *base)
 /* The host of a URI; empty when it has none or an address (such a URI fits no constraint). */
 static struct der uri_host(const struct der *uri)
 {
-    const unsigned char *slashes = memmem(uri->p, uri->n, "://", 3);
-    if (slashes == NULL)
+    const unsigned char *slashes = uri->n > 0 ? memchr(uri->p, ':', uri->n) : NULL;
+    if (slashes == NULL || uri->n - (size_t)(slashes - uri->p) < 3 || slashes[1] != '/' || slashes[2] != '/')
         return (struct der){0};
     struct der host = der_skip(*uri, (size_t)(slashes - uri->p) + 3);
     size_t end = 0, begin = 0;
@@ -176,7 +177,7 @@ static enum base_form dns_form(const struct der *name)
 
 static enum base_form base_form(unsigned type, const struct der *base)
 {
-    struct der host = bare_base(base), in = *base, rdns;
+    struct der host = bare_base(base);
     bool good = true;
     if (base->n == 0 && (type == NAME_DNS || type == NAME_EMAIL || type == NAME_URI))
         return BASE_GOOD;
@@ -194,7 +195,7 @@ static enum base_form base_form(unsigned type, const struct der *base)
         good = (base->n == 8 || base->n == 32) && mask_contiguous(base->p + base->n / 2, base->n / 2);
         break;
     case NAME_DIRECTORY:
-        good = der_take(&in, DER_SEQUENCE, &rdns) && in.n == 0;
+        good = cert_name_valid(base);
         break;
     default:
         break;
@@ -289,6 +290,8 @@ static enum match base_matches(unsigned type, const struct der *name, const stru
     case NAME_DNS:
         return (excluding ? dns_may_meet(name, base) : dns_permitted(name, base)) ? MATCH_YES : MATCH_NO;
     case NAME_EMAIL:
+        if (name->n == 0 || memchr(name->p, '@', name->n) == NULL)
+            return MATCH_UNKNOWN; /* no mailbox */
         return email_within(name, base) ? MATCH_YES : MATCH_NO;
     case NAME_URI:
         host = uri_host(name);
@@ -365,12 +368,25 @@ static void hold_name(const struct held *h, unsigned type, const struct der *nam
                 "the %s %s by the name constraints of the CA at depth %d", type_word(type), why, h->ca_depth);
 }
 
-/* Calls hold_name for the attributes of the subject that are names of another kind: emailAddress where the
- * SAN has no mail address (RFC 5280 section 4.2.1.10), and in a leaf a common name that looks like a host,
- * because such names are matched as hosts somewhere: where there is no SAN (RFC 9525 section 2), or in the
- * strict form none with a DNS name. */
-static void hold_attributes(const struct held *h, const struct cert *cert, bool has_email, bool has_dns,
-                            bool leaf)
+/* An attribute's text as UTF-8, whatever string it is. One that is none becomes an empty name, which cannot
+ * be compared. */
+static void hold_text(const struct held *h, unsigned type, unsigned tag, const struct der *value)
+{
+    struct buf text = {0};
+    struct der name = {(const unsigned char *)"", 0};
+    if (cert_string(tag, value, &text) && !buf_failed(&text) && text.len > 0)
+        name = (struct der){(const unsigned char *)text.data, text.len};
+    if (type != NAME_DNS ||
+        (name.n > 0 && memchr(name.p, '.', name.n) != NULL && cert_dns_valid(&name, true)))
+        hold_name(h, type, &name);
+    buf_done(&text);
+}
+
+/* Calls hold_name for the attributes of the subject that are names of another kind: emailAddress, also beside
+ * mail addresses in the SAN, because rules read it (RFC 5280 section 4.2.1.10 asks for it where there are
+ * none); and in a leaf a common name that looks like a host, because such names are matched as hosts
+ * somewhere: where there is no SAN (RFC 9525 section 2), or in the strict form none with a DNS name. */
+static void hold_attributes(const struct held *h, const struct cert *cert, bool has_dns, bool leaf)
 {
     static const unsigned char email_oid[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1};
     static const unsigned char cn_oid[] = {0x55, 4, 3};
@@ -380,13 +396,12 @@ static void hold_attributes(const struct held *h, const struct cert *cert, bool 
         return;
     while (der_take(&rdns, DER_SET, &rdn))
         while (der_take(&rdn, DER_SEQUENCE, &attr)) {
-            if (!der_take(&attr, DER_OID, &oid) || !der_any(&attr, &tag, &value, NULL) || !name_is_text(tag))
+            if (!der_take(&attr, DER_OID, &oid) || !der_any(&attr, &tag, &value, NULL))
                 continue;
-            if (!has_email && oid.n == sizeof(email_oid) && memcmp(oid.p, email_oid, oid.n) == 0)
-                hold_name(h, NAME_EMAIL, &value);
-            else if (leaf && !has_dns && oid.n == sizeof(cn_oid) && memcmp(oid.p, cn_oid, oid.n) == 0 &&
-                     value.n > 0 && memchr(value.p, '.', value.n) != NULL && cert_dns_valid(&value, true))
-                hold_name(h, NAME_DNS, &value);
+            if (oid.n == sizeof(email_oid) && memcmp(oid.p, email_oid, oid.n) == 0)
+                hold_text(h, NAME_EMAIL, tag, &value);
+            else if (leaf && !has_dns && oid.n == sizeof(cn_oid) && memcmp(oid.p, cn_oid, oid.n) == 0)
+                hold_text(h, NAME_DNS, tag, &value);
         }
 }
 
@@ -394,23 +409,24 @@ static void hold_certificate(const struct held *h, const struct cert *cert, bool
 {
     struct der names = cert_alt_names(cert), v;
     unsigned type;
-    bool has_email = false, has_dns = false;
+    bool has_dns = false;
     if (h->judge->trust->form == CERTIFICATE_FORM_STANDARD)
         has_dns = cert->ext[EXT_SUBJECT_ALT_NAME].present;
     while (cert_general_name(&names, &type, &v)) {
-        has_email = has_email || type == NAME_EMAIL;
         has_dns = has_dns || type == NAME_DNS;
         hold_name(h, type, &v);
     }
     if (!cert_name_empty(&cert->subject))
         hold_name(h, NAME_DIRECTORY, &cert->subject);
-    hold_attributes(h, cert, has_email, has_dns, leaf);
+    hold_attributes(h, cert, has_dns, leaf);
 }
 
 void check_name_constraints(struct judge *judge, const struct path *path, unsigned proven)
 {
     unsigned length = path_length(path);
-    size_t n_constraints = 0, n_comparisons = 0;
+    size_t n_constraints = 0, unproven = 0;
+    /* Of the whole question: a chain may have many paths. */
+    size_t *n_comparisons = proven > 0 ? &unproven : &judge->n_comparisons;
     for (unsigned ca = proven > 0 ? proven : 1; ca < length; ca++) {
         const struct cert *issuer = path_cert(judge, path, ca);
         struct constraints nc;
@@ -419,13 +435,13 @@ void check_name_constraints(struct judge *judge, const struct path *path, unsign
         size_t n = count_subtrees(nc.permitted) + count_subtrees(nc.excluded);
         n_constraints += n;
         for (unsigned i = 0; i < ca; i++)
-            n_comparisons += n * count_names(path_cert(judge, path, i));
-        if (proven > 0 && n_comparisons > COMPARISONS_UNPROVEN)
+            *n_comparisons += n * count_names(path_cert(judge, path, i));
+        if (proven > 0 && *n_comparisons > COMPARISONS_UNPROVEN)
             return;
-        if (n_constraints > CONSTRAINTS_MAX || n_comparisons > COMPARISONS_MAX) {
+        if (n_constraints > CONSTRAINTS_MAX || *n_comparisons > COMPARISONS_MAX) {
             finding_add(judge, VERDICT_NAME_CONSTRAINT, (int)ca,
                         judge_text(judge, "%zu constraints", n_constraints),
-                        "at most 512 constraints in a path, and 65536 comparisons with names",
+                        "at most 512 constraints in a path, and 65536 comparisons with names in all paths",
                         "there are too many name constraints to compare all names with them");
             return;
         }

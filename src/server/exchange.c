@@ -560,6 +560,7 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **req
             account_answered(conn);
         conn->under_way = false;
         http1_head_clear(&conn->head);
+        transport_answered(&conn->transport);
         if (transport_has_more(&conn->transport))
             conn_arriving(conn);
         else

@@ -104,6 +104,7 @@ struct transport {
     uint8_t proxy;      /* versions of the PROXY header that must come first; 0: none, or it came */
     bool begun;         /* the first bytes were looked at */
     bool head_next;     /* the next bytes to send are a response's head */
+    bool asked;         /* MHD has a request, whose answer is not over */
     bool left;          /* the peer closed its side */
     bool blocked;       /* the socket had no bytes or no room during the library's last call */
     bool flooded;       /* the peer's side of the handshake is longer than any is */
@@ -157,6 +158,12 @@ static inline void transport_body_follows(struct transport *transport, uint64_t 
 {
     transport->head_next = true;
     transport->long_body = length > BATCH_PLAIN;
+}
+
+/* The answer to the request that MHD was given is over: it may have the next one. */
+static inline void transport_answered(struct transport *transport)
+{
+    transport->asked = false;
 }
 
 /* Has bytes of the next request come already? */

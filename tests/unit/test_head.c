@@ -150,6 +150,25 @@ START_TEST(one_after_another)
 }
 END_TEST
 
+/* What is asked for stays, whatever comes meanwhile: the strings that were given are in use. */
+START_TEST(whole_is_whole)
+{
+    static const char FIRST[] = "GET /a HTTP/1.1\r\nAccept: a\r\nAccept: b\r\n\r\n",
+                      SECOND[] = "GET /b HTTP/1.1\r\nAccept: c\r\nX: d\r\nY: e\r\n\r\n";
+    struct http1_head head = {0};
+    ck_assert_int_eq(http1_head_put(&head, FIRST, sizeof FIRST - 1), 0);
+    ck_assert_int_eq(http1_head_finish(&head), 0);
+    const char *target = head.target;
+    ck_assert_int_lt(http1_head_put(&head, SECOND, sizeof SECOND - 1), 0);
+    ck_assert_int_eq(http1_head_finish(&head), 0);
+    ck_assert_ptr_eq(head.target, target);
+    ck_assert_str_eq(target, "/a");
+    is_value(&head, "Accept", "a, b");
+    is_value(&head, "X", NULL);
+    http1_head_done(&head);
+}
+END_TEST
+
 Suite *suite_head(void)
 {
     Suite *suite = suite_create("head");
@@ -159,6 +178,7 @@ Suite *suite_head(void)
     tcase_add_test(tc, many_of_a_list);
     tcase_add_test(tc, cut_short);
     tcase_add_test(tc, one_after_another);
+    tcase_add_test(tc, whole_is_whole);
     suite_add_tcase(suite, tc);
     return suite;
 }
