@@ -158,16 +158,20 @@ static bool find(const struct serials *serials, struct der serial, struct crl_en
 
 bool serials_find(const struct serials *serials, struct der serial, struct crl_entry *out)
 {
-    unsigned char longer[UINT8_MAX];
+    enum { LONGEST = 24 }; /* some more than RFC 5280 section 4.1.2.2 allows */
+    unsigned char longer[2 * LONGEST];
     serial = serial_normal(serial);
-    if (find(serials, serial, out))
-        return true;
+    bool found = find(serials, serial, out);
     /* A negative number may be written with more octets of ones than it needs, here or in the list. */
-    if (serial.n == 0 || serial.n >= sizeof longer || (serial.p[0] & 0x80) == 0)
-        return false;
-    longer[0] = 0xff;
-    memcpy(longer + 1, serial.p, serial.n);
-    return find(serials, (struct der){longer, serial.n + 1}, out) ||
-           (serial.n > 1 && serial.p[0] == 0xff && (serial.p[1] & 0x80) != 0 &&
-            find(serials, der_skip(serial, 1), out));
+    if (found || serial.n == 0 || serial.n > LONGEST || (serial.p[0] & 0x80) == 0)
+        return found;
+    memset(longer, 0xff, LONGEST);
+    memcpy(longer + LONGEST, serial.p, serial.n);
+    for (size_t more = 1; !found && serial.n + more <= LONGEST; more++)
+        found = find(serials, (struct der){longer + LONGEST - more, serial.n + more}, out);
+    while (!found && serial.n > 1 && serial.p[0] == 0xff && (serial.p[1] & 0x80) != 0) {
+        serial = der_skip(serial, 1);
+        found = find(serials, serial, out);
+    }
+    return found;
 }

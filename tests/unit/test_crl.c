@@ -341,9 +341,10 @@ START_TEST(normal_serials)
 {
     static const struct {
         const char *serial, *normal;
-    } rows[] = {{"00", "00"},   {"0000", "00"}, {"01", "01"},     {"0001", "01"},       {"80", "80"},
-                {"0080", "80"}, {"ff80", "ff80"}, {"ff7f", "ff7f"}, {"00ff80", "ff80"},   {"ffff80", "ffff80"},
-                {"ff", "ff"},   {"ffff", "ffff"}, {"00ff", "ff"},   {"00000100", "0100"}, {"7f", "7f"}};
+    } rows[] = {{"00", "00"},       {"0000", "00"},       {"01", "01"},     {"0001", "01"},
+                {"80", "80"},       {"0080", "80"},       {"ff80", "ff80"}, {"ff7f", "ff7f"},
+                {"00ff80", "ff80"}, {"ffff80", "ffff80"}, {"ff", "ff"},     {"ffff", "ffff"},
+                {"00ff", "ff"},     {"00000100", "0100"}, {"7f", "7f"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         unsigned char a[8], b[8];
         size_t n, m;
