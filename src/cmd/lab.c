@@ -104,11 +104,9 @@ struct command {
     bool only_issue; /* an option was given that only it knows */
 };
 
-static void say_reload(const char *dir)
+static void say_reload(void)
 {
-    printf("  A server that runs takes it at its next reload (SIGHUP; reload = auto sees it): mtlsd check -c "
-           "%s/mtlsd.conf\n",
-           dir);
+    printf("  A server that runs takes it at its next reload: send it SIGHUP, or have reload = auto.\n");
 }
 
 static void say_issued(const struct command *c, const char *dir)
@@ -148,11 +146,11 @@ static int run(const struct command *c)
         break;
     case REVOKE:
         printf("%s is on %s/%s now.\n", c->revoke, dir, crl);
-        say_reload(dir);
+        say_reload();
         break;
     case RENEW:
         printf("%s/server.crt and the CRLs are new.\n", dir);
-        say_reload(dir);
+        say_reload();
         break;
     }
     free(dir);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,7 +91,50 @@ static int lint(void *cls, const struct option *option, const struct conf_text *
     return 0;
 }
 
+/* What has no key in it may be served: a certificate, a CA. Only the first octets are looked at. */
+static bool holds_secret(const char *path)
+{
+    static const char PEM[] = "-----BEGIN", KEY[] = "PRIVATE KEY-----";
+    char start[64 * 1024];
+    FILE *file = fopen(path, "re");
+    size_t n = file ? fread(start, 1, sizeof start, file) : 0;
+    if (file)
+        fclose(file);
+    bool secret = n > 0 && (memmem(start, n, PEM, sizeof PEM - 1) == NULL ||
+                            memmem(start, n, KEY, sizeof KEY - 1) != NULL);
+    explicit_bzero(start, sizeof start);
+    return secret;
+}
+
+struct served {
+    const char *root; /* resolved, without a slash at its end */
+    struct diag *diag;
+};
+
+static int lint_served(void *cls, const struct option *option, const struct conf_text *path)
+{
+    const struct served *served = cls;
+    const size_t n = strlen(served->root);
+    if (!option || !(option->flags & OPTION_SECRET))
+        return 0;
+    char *place = realpath(path->text, NULL);
+    if (place && strncmp(place, served->root, n) == 0 && place[n] == '/' &&
+        (option->type == OPTION_PATH || holds_secret(place)))
+        diag_warning(served->diag, path->src,
+                     "%s: %s lies in the document root, so whoever asks for it gets the secret: move it, or "
+                     "serve another folder",
+                     option->name, path->text);
+    free(place);
+    return 0;
+}
+
 void places_lint(const struct conf *conf, struct diag *diag)
 {
     (void)conf_paths(conf, lint, diag);
+    char *root = conf->document_root.text ? realpath(conf->document_root.text, NULL) : NULL;
+    if (root) {
+        struct served served = {strcmp(root, "/") == 0 ? "" : root, diag};
+        (void)conf_paths(conf, lint_served, &served);
+    }
+    free(root);
 }

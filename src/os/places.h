@@ -12,7 +12,8 @@ void places_check_log(const char *option, const struct conf_text *path, bool rig
 /* The same for each log of the configuration. */
 void places_check_logs(const struct conf *conf, bool rights, struct diag *diag);
 
-/* Warns of paths that the sandbox is to open and that are not there, and of secrets that others can read. */
+/* Warns of paths that the sandbox is to open and that are not there, and of secrets that others can read, or
+ * that lie in the document root. */
 void places_lint(const struct conf *conf, struct diag *diag);
 
 #endif

@@ -57,7 +57,7 @@ static void lint_leaf(const struct creds_set *set, struct diag *diag)
     const struct certinfo *leaf = set->chain[0];
     if (leaf->n_san == 0)
         diag_warning(diag, set->crt_src,
-                     "certificate: %s has no subject alternative name: browsers and curl look nowhere else "
+                     "certificate: %s has no subject alternative name: browsers look nowhere else "
                      "for the host's name",
                      set->crt_file);
     if (leaf->has_extended_key_usage && !has_server_purpose(leaf))
