@@ -37,8 +37,9 @@ START_TEST(the_table_decides)
         }
         for (int code = 0; code < VERDICT_CODE_COUNT; code++) {
             size_t more = code == VERDICT_PATH_REFUSED && strcmp(c->name, "path-refused") == 0;
-            ck_assert_msg(count(peer[0], code) + more == count(peer[1], code), "%s: %s", c->name,
-                          VERDICT_ROWS[code].code);
+            ck_assert_msg(count(peer[0], (enum verdict_code)code) + more ==
+                              count(peer[1], (enum verdict_code)code),
+                          "%s: %s", c->name, VERDICT_ROWS[code].code);
         }
         peer_unref(peer[0]);
         peer_unref(peer[1]);
