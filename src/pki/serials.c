@@ -105,9 +105,10 @@ int serials_sort(struct serials *serials)
     size_t n = serials->n, size = 2 * n * sizeof(struct sorted);
     if (n < 2)
         return 0;
-    struct sorted *both = pages_new(size), *from = both, *to = both + n;
+    struct sorted *both = pages_new(size);
     if (both == NULL)
         return ERR_NOMEM;
+    struct sorted *from = both, *to = both + n;
     for (size_t i = 0; i < n; i++)
         from[i] = (struct sorted){key_of(serial_at(serials, serials->at[i])), serials->at[i]};
     for (size_t run = 1; run < n; run *= 2) {
