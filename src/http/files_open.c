@@ -46,6 +46,7 @@ static ssize_t read_link(int root, const char *name, bool as_folder, char *out, 
 {
     struct stat st;
     int fd = open_plain(root, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    *out = '\0';
     if (fd < 0)
         return -1;
     ssize_t n = fstat(fd, &st);

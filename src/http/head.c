@@ -106,7 +106,7 @@ struct list {
 /* One more of a list that has been there already. Joined they are shorter than their lines were. */
 static int join(struct http1_head *head, char **joined, struct list *list, const char *value)
 {
-    if (!*joined) {
+    if (!list->end) {
         *joined = malloc(head->len + 1);
         if (!*joined)
             return ERR_NOMEM;
