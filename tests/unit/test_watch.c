@@ -1,6 +1,7 @@
 #include "suites.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,11 +65,14 @@ static void set_up(void)
     now_ms = 1000;
 }
 
+static int remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *ftw UNUSED)
+{
+    return remove(path);
+}
+
 static void tear_down(void)
 {
-    char command[PATH_MAX + 16];
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
     watch_free(watch);
     conf_free(conf);
 }
