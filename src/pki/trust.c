@@ -154,7 +154,7 @@ static int advertise(struct trust *trust, size_t n)
         bool twice = a->unreadable != NULL;
         for (size_t k = 0; k < trust->n_advertised && !twice; k++) {
             const struct certname *name = &trust->advertised[k];
-            twice = name->der_len == a->cert.subject.n &&
+            twice = name->der != NULL && name->der_len == a->cert.subject.n &&
                     memcmp(name->der, a->cert.subject.p, name->der_len) == 0;
         }
         if (twice)
