@@ -131,9 +131,6 @@ static const char *const ALLOWED[] = {
     "sendfile",
     "sendfile64",
     "umask",
-    "inotify_init1",
-    "inotify_add_watch",
-    "inotify_rm_watch",
     /* connections that come in, and events */
     "accept",
     "accept4",

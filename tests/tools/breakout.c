@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -100,6 +101,10 @@ static int trace(void)
 static int trace_me(void)
 {
     return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 ? 0 : -1;
+}
+static int watch_files(void)
+{
+    return inotify_init1(IN_CLOEXEC) >= 0 ? 0 : -1;
 }
 static int fork_one(void)
 {
@@ -302,6 +307,7 @@ static const struct {
     {"execute", execute},
     {"trace", trace},
     {"trace-me", trace_me},
+    {"watch-files", watch_files},
     {"fork", fork_one},
     {"new-socket", new_socket},
     {"new-socket6", new_socket6},
