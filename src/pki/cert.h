@@ -130,6 +130,8 @@ enum general_name {
     NAME_IP,
     NAME_REGISTERED_ID
 };
+/* Takes the next extension, also of a CRL or of its entry. False at the end or when it is malformed. */
+MUST_CHECK bool cert_take_extension(struct der *list, struct der *oid, bool *critical, struct der *value);
 /* The body of the SAN's SEQUENCE; empty without the extension or when it is malformed. */
 struct der cert_alt_names(const struct cert *cert);
 
@@ -157,7 +159,6 @@ bool cert_digest_holds(gnutls_sign_algorithm_t sign, struct der algorithm, const
  * AlgorithmIdentifier with its parameters, which count. */
 bool cert_key_signed(const struct der *spki, struct der algorithm, const struct der *data,
                      const struct der *signature);
-bool cert_sign_algorithm_is_pss(struct der algorithm);
 /* Whether a key can be computed with: that of a curve is a point on it. */
 bool cert_key_usable(const struct der *spki);
 

@@ -264,11 +264,11 @@ static void parse_distribution_points(struct cert *cert, enum cert_ext_id id, co
                          CERT_NOT_OF_ANCHOR);
 }
 
-static bool parse_extension(struct der *list, struct der *oid, bool *critical, struct der *value)
+bool cert_take_extension(struct der *list, struct der *oid, bool *critical, struct der *value)
 {
     struct der one, v;
     *critical = false;
-    if (!der_take(list, DER_SEQUENCE, &one) || !der_take(&one, DER_OID, oid) || oid->n == 0)
+    if (!der_take(list, DER_SEQUENCE, &one) || !der_take(&one, DER_OID, oid))
         return false;
     if (der_next_is(&one, DER_BOOLEAN) && (!der_take(&one, DER_BOOLEAN, &v) || !der_bool(&v, critical)))
         return false;
@@ -285,7 +285,8 @@ static bool sort_extensions(struct cert *cert, struct der list)
     while (list.n > 0) {
         struct der oid, value;
         bool critical;
-        if (n_seen == CERT_MAX_EXTENSIONS || !parse_extension(&list, &oid, &critical, &value))
+        if (n_seen == CERT_MAX_EXTENSIONS || !cert_take_extension(&list, &oid, &critical, &value) ||
+            oid.n == 0)
             return false;
         bool twice = false;
         for (size_t i = 0; i < n_seen; i++)

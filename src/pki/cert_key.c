@@ -1,6 +1,4 @@
-/* Public keys and signatures of certificates. */
-#include <limits.h>
-
+/* Public keys of certificates. */
 #include "pki/cert_impl.h"
 
 /* Bits of an unsigned INTEGER. */
@@ -82,59 +80,4 @@ void cert_parse_key(struct cert *cert, struct der spki)
     cert->key_good = ok;
     if (!ok)
         cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the public key is malformed", NULL, NULL, 0);
-}
-
-/* The salt's length in an AlgorithmIdentifier of RSASSA-PSS (RFC 4055 section 3.1); -1: it cannot be read. */
-static int pss_salt(struct der algorithm)
-{
-    enum { PRESET = 20 };
-    struct der v, parameters, tagged;
-    unsigned tag, salt = PRESET;
-    if (!der_take(&algorithm, DER_OID, &v) || !der_take(&algorithm, DER_SEQUENCE, &parameters))
-        return -1;
-    while (der_any(&parameters, &tag, &tagged, NULL))
-        if (tag == DER_CONTEXT_C(2) && (!der_take(&tagged, DER_INTEGER, &v) || !der_uint(&v, &salt)))
-            return -1;
-    return salt <= INT_MAX ? (int)salt : -1;
-}
-
-static bool is_pss(gnutls_sign_algorithm_t sign)
-{
-    return sign == GNUTLS_SIGN_RSA_PSS_SHA256 || sign == GNUTLS_SIGN_RSA_PSS_SHA384 ||
-           sign == GNUTLS_SIGN_RSA_PSS_SHA512;
-}
-
-/* GnuTLS takes the salt to be as long as the hash, where the key does not say otherwise. */
-static int set_salt(gnutls_pubkey_t key, gnutls_sign_algorithm_t sign, struct der algorithm)
-{
-    gnutls_x509_spki_t spki;
-    int salt = pss_salt(algorithm);
-    if (!is_pss(sign) || gnutls_pubkey_get_pk_algorithm(key, NULL) != GNUTLS_PK_RSA)
-        return 0;
-    if (salt < 0)
-        return GNUTLS_E_INVALID_REQUEST;
-    int rc = gnutls_x509_spki_init(&spki);
-    if (rc < 0)
-        return rc;
-    gnutls_x509_spki_set_rsa_pss_params(spki, gnutls_sign_get_hash_algorithm(sign), (unsigned)salt);
-    rc = gnutls_pubkey_set_spki(key, spki, 0);
-    gnutls_x509_spki_deinit(spki);
-    return rc;
-}
-
-bool cert_digest_holds(gnutls_sign_algorithm_t sign, struct der algorithm, const unsigned char *digest,
-                       size_t n, const struct der *signature, gnutls_x509_crt_t issuer)
-{
-    gnutls_datum_t hash = {(unsigned char *)(uintptr_t)digest, (unsigned)n};
-    gnutls_datum_t mark = {(unsigned char *)(uintptr_t)signature->p, (unsigned)signature->n};
-    gnutls_pubkey_t key;
-    if (sign == GNUTLS_SIGN_UNKNOWN || gnutls_pubkey_init(&key) < 0)
-        return false;
-    int rc = gnutls_pubkey_import_x509(key, issuer, 0);
-    if (rc >= 0)
-        rc = set_salt(key, sign, algorithm);
-    if (rc >= 0)
-        rc = gnutls_pubkey_verify_hash2(key, sign, GNUTLS_VERIFY_ALLOW_BROKEN, &hash, &mark);
-    gnutls_pubkey_deinit(key);
-    return rc >= 0;
 }

@@ -1,4 +1,6 @@
 /* Signatures of certificates and CRLs. */
+#include <limits.h>
+
 #include "pki/cert_impl.h"
 
 /* ---- RSASSA-PSS
@@ -11,6 +13,14 @@ static gnutls_digest_algorithm_t digest_of(struct der algorithm)
     if (!der_take(&algorithm, DER_OID, &oid) || !der_oid_text(&oid, text, sizeof(text)))
         return GNUTLS_DIG_UNKNOWN;
     return gnutls_oid_to_digest(text);
+}
+
+static bool names_pss(struct der algorithm)
+{
+    static const unsigned char pss[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10};
+    struct der oid;
+    return der_take(&algorithm, DER_OID, &oid) && oid.n == sizeof(pss) &&
+           memcmp(oid.p, pss, sizeof(pss)) == 0;
 }
 
 struct pss {
@@ -79,6 +89,19 @@ static bool is_pss(gnutls_sign_algorithm_t sign)
            sign == GNUTLS_SIGN_RSA_PSS_SHA512;
 }
 
+/* GnuTLS takes the length of the salt from the key; without one it takes that of the hash. */
+static int set_salt(gnutls_pubkey_t key, const struct pss *pss)
+{
+    gnutls_x509_spki_t spki;
+    int rc = gnutls_x509_spki_init(&spki);
+    if (rc < 0)
+        return rc;
+    gnutls_x509_spki_set_rsa_pss_params(spki, pss->hash, pss->salt);
+    rc = gnutls_pubkey_set_spki(key, spki, 0);
+    gnutls_x509_spki_deinit(spki);
+    return rc;
+}
+
 /* A key for RSASSA-PSS alone may say with which hash, and the least length of the salt (RFC 4055
  * section 3.3). */
 static bool key_allows(struct der spki, const struct pss *pss)
@@ -87,24 +110,17 @@ static bool key_allows(struct der spki, const struct pss *pss)
     struct pss key;
     if (!der_take(&spki, DER_SEQUENCE, &body) || !der_take(&body, DER_SEQUENCE, &algorithm))
         return false;
-    if (cert_sign_algorithm_is_pss(algorithm) && read_pss(algorithm, &key) && key.given)
+    if (names_pss(algorithm) && read_pss(algorithm, &key) && key.given)
         return key.hash == pss->hash && key.mask == pss->mask && pss->salt >= key.salt;
     return true;
 }
 
-/* GnuTLS takes the length of the salt from the key; without one it takes that of the hash. */
 static bool set_pss(gnutls_pubkey_t key, const struct der *spki, struct der algorithm)
 {
     struct der body;
     struct pss pss;
-    gnutls_x509_spki_t parameters;
-    if (!der_take(&algorithm, DER_SEQUENCE, &body) || !read_pss(body, &pss) || !key_allows(*spki, &pss) ||
-        gnutls_x509_spki_init(&parameters) < 0)
-        return false;
-    gnutls_x509_spki_set_rsa_pss_params(parameters, pss.hash, pss.salt);
-    int rc = gnutls_pubkey_set_spki(key, parameters, 0);
-    gnutls_x509_spki_deinit(parameters);
-    return rc >= 0;
+    return der_take(&algorithm, DER_SEQUENCE, &body) && read_pss(body, &pss) && key_allows(*spki, &pss) &&
+           set_salt(key, &pss) >= 0;
 }
 
 /* ---- Ed448
@@ -131,19 +147,11 @@ static bool ed448_in_range(const struct der *signature)
 /* ---- all of them
  * ------------------------------------------------------------------------------------------------------ */
 
-bool cert_sign_algorithm_is_pss(struct der algorithm)
-{
-    static const unsigned char pss[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10};
-    struct der oid;
-    return der_take(&algorithm, DER_OID, &oid) && oid.n == sizeof(pss) &&
-           memcmp(oid.p, pss, sizeof(pss)) == 0;
-}
-
 gnutls_sign_algorithm_t cert_sign_algorithm(struct der algorithm)
 {
     struct der oid;
     char text[64];
-    if (cert_sign_algorithm_is_pss(algorithm))
+    if (names_pss(algorithm))
         return pss_algorithm(algorithm);
     if (!der_take(&algorithm, DER_OID, &oid) || !der_oid_text(&oid, text, sizeof(text)))
         return GNUTLS_SIGN_UNKNOWN;
@@ -216,6 +224,25 @@ bool cert_signature_holds(gnutls_sign_algorithm_t sign, const struct der *data, 
     int rc = gnutls_pubkey_import_x509(key, issuer, 0);
     if (rc >= 0)
         rc = gnutls_pubkey_verify_data2(key, sign, GNUTLS_VERIFY_ALLOW_BROKEN, &bytes, &mark);
+    gnutls_pubkey_deinit(key);
+    return rc >= 0;
+}
+
+bool cert_digest_holds(gnutls_sign_algorithm_t sign, struct der algorithm, const unsigned char *digest,
+                       size_t n, const struct der *signature, gnutls_x509_crt_t issuer)
+{
+    gnutls_datum_t hash = {(unsigned char *)(uintptr_t)digest, (unsigned)n};
+    gnutls_datum_t mark = {(unsigned char *)(uintptr_t)signature->p, (unsigned)signature->n};
+    struct pss pss;
+    gnutls_pubkey_t key;
+    if (sign == GNUTLS_SIGN_UNKNOWN || gnutls_pubkey_init(&key) < 0)
+        return false;
+    int rc = gnutls_pubkey_import_x509(key, issuer, 0);
+    if (rc >= 0 && is_pss(sign) && gnutls_pubkey_get_pk_algorithm(key, NULL) == GNUTLS_PK_RSA)
+        rc =
+            read_pss(algorithm, &pss) && pss.salt <= INT_MAX ? set_salt(key, &pss) : GNUTLS_E_INVALID_REQUEST;
+    if (rc >= 0)
+        rc = gnutls_pubkey_verify_hash2(key, sign, GNUTLS_VERIFY_ALLOW_BROKEN, &hash, &mark);
     gnutls_pubkey_deinit(key);
     return rc >= 0;
 }

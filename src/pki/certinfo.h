@@ -57,7 +57,7 @@ struct certothers {
 
 struct certinfo {
     size_t der_len;
-    unsigned version; /* 1 or 3 */
+    unsigned version; /* 1, 2 or 3 */
     struct certname subject, issuer;
     char *serial; /* lower-case hex, no leading zeros beyond the encoding */
     time_t not_before, not_after;

@@ -28,12 +28,6 @@ static int read_secret(const struct conf_text *from, const char *option, struct 
     return rc;
 }
 
-static void wipe_text(char *text)
-{
-    if (text)
-        x509file_wipe(text, strlen(text));
-}
-
 /* Beside a certificate and its key a CRL does no harm, but somebody means it to be used. */
 static void warn_of_crls(const struct parts *parts, const struct conf_listener *listener, struct diag *diag)
 {
@@ -74,8 +68,8 @@ static int load_files(struct parts *parts, const struct conf_listener *listener,
     }
     warn_of_crls(parts, listener, diag);
 out:
-    wipe_text(password);
-    wipe_text(pin);
+    x509file_wipe_text(password);
+    x509file_wipe_text(pin);
     return rc;
 }
 

@@ -112,10 +112,7 @@ bool crl_replaces(const struct crl *crl, const struct crl *old)
 
 static int compare_numbers(const struct der *a, const struct der *b)
 {
-    struct der x = serial_normal(*a), y = serial_normal(*b);
-    if (x.n != y.n)
-        return x.n < y.n ? -1 : 1;
-    return x.n == 0 ? 0 : memcmp(x.p, y.p, x.n);
+    return serial_compare(serial_normal(*a), serial_normal(*b));
 }
 
 int crl_compare_numbers(const struct crl *crl, const struct crl *other)

@@ -36,17 +36,14 @@ static void add_odd(struct crl *crl, const char *odd)
         crl->odd[crl->n_odd++] = odd;
 }
 
-/* {OID, critical, OCTET STRING}; `ce` is the last arc under id-ce, or 0 for an OID from elsewhere. */
+/* `ce` is the last arc under id-ce, or 0 for an OID from elsewhere. */
 static bool take_extension(struct der *list, unsigned *ce, bool *critical, struct der *value)
 {
-    struct der one, oid, v;
-    *critical = false;
-    if (!der_take(list, DER_SEQUENCE, &one) || !der_take(&one, DER_OID, &oid))
-        return false;
-    if (der_next_is(&one, DER_BOOLEAN) && (!der_take(&one, DER_BOOLEAN, &v) || !der_bool(&v, critical)))
+    struct der oid;
+    if (!cert_take_extension(list, &oid, critical, value))
         return false;
     *ce = oid.n == 3 && memcmp(oid.p, ID_CE, 2) == 0 ? oid.p[2] : 0;
-    return der_take(&one, DER_OCTET_STRING, value) && one.n == 0;
+    return true;
 }
 
 /* --- entries --- */

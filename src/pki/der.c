@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
+
 bool der_any(struct der *in, unsigned *tag, struct der *value, struct der *whole)
 {
     if (in->n < 2)
@@ -164,4 +166,17 @@ bool der_oid_text(const struct der *value, char *out, size_t room)
         arc = 0;
     }
     return !first && !inside;
+}
+
+void der_put_header(struct buf *out, unsigned tag, size_t n)
+{
+    unsigned octets = 0;
+    while (octets < sizeof n && n >> (8 * octets) != 0)
+        octets++;
+    buf_putc(out, (char)tag);
+    if (n >= 0x80) /* the shortest form (X.690 section 10.1) */
+        buf_putc(out, (char)(0x80 | octets));
+    for (; n >= 0x80 && octets > 1; octets--)
+        buf_putc(out, (char)(n >> (8 * (octets - 1)) & 0xff));
+    buf_putc(out, (char)(n & 0xff));
 }

@@ -1,4 +1,4 @@
-/* Reading DER: a cursor over borrowed bytes that never passes its end. Strict where RFC 5280 relies on DER
+/* DER. Reading: a cursor over borrowed bytes that never passes its end. Strict where RFC 5280 relies on DER
  * (definite, shortest lengths; one-byte tags); what stands in the values is the caller's business. Pure, no
  * allocation. */
 #ifndef MTLSD_PKI_DER_H
@@ -38,6 +38,10 @@ enum der_tag {
 /* Context-specific tags: primitive (IMPLICIT of a simple type) and constructed. */
 #define DER_CONTEXT(n)   (0x80u | (n))
 #define DER_CONTEXT_C(n) (0xa0u | (n))
+
+struct buf;
+/* Writing: appends tag and length of a value of `n` octets. */
+void der_put_header(struct buf *out, unsigned tag, size_t n);
 
 /* Takes the next TLV. `whole` (may be NULL) receives header and value. False at the end or when it is
  * malformed; the cursor then stays. */

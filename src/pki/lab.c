@@ -78,14 +78,11 @@ static const char *const FIXED[] = {
 
 static int check_all_absent(const struct lab_options *options, struct err *err)
 {
-    static const char *const SUFFIXES[] = {".crt", ".key", ".p12"};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(FIXED); i++)
         rc = lab_check_absent(options, FIXED[i], "", err);
-    for (size_t i = 0; rc == 0 && i < LAB_CLIENT_COUNT; i++) {
-        for (size_t j = 0; rc == 0 && j < ARRAY_LEN(SUFFIXES); j++)
-            rc = lab_check_absent(options, LAB_CLIENTS[i].stem, SUFFIXES[j], err);
-    }
+    for (size_t i = 0; rc == 0 && i < LAB_CLIENT_COUNT; i++)
+        rc = lab_check_client_absent(options, LAB_CLIENTS[i].stem, err);
     return rc;
 }
 

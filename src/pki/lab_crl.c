@@ -6,15 +6,7 @@
 
 static void put_tlv(struct buf *out, unsigned tag, const void *value, size_t n)
 {
-    unsigned octets = 0;
-    while (octets < sizeof n && n >> (8 * octets) != 0)
-        octets++;
-    buf_putc(out, (char)tag);
-    if (n >= 0x80) /* DER: the shortest form (X.690 section 10.1) */
-        buf_putc(out, (char)(0x80 | octets));
-    for (; n >= 0x80 && octets > 1; octets--)
-        buf_putc(out, (char)(n >> (8 * (octets - 1)) & 0xff));
-    buf_putc(out, (char)(n & 0xff));
+    der_put_header(out, tag, n);
     buf_put(out, value, n);
 }
 

@@ -67,6 +67,15 @@ int lab_check_absent(const struct lab_options *options, const char *stem, const 
     return err_set(err, ERR_EXISTS, "%s exists; --force makes it anew, with another key", path);
 }
 
+int lab_check_client_absent(const struct lab_options *options, const char *stem, struct err *err)
+{
+    static const char *const SUFFIXES[] = {".crt", ".key", ".p12"};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(SUFFIXES); i++)
+        rc = lab_check_absent(options, stem, SUFFIXES[i], err);
+    return rc;
+}
+
 int lab_write_pair(const struct lab_options *options, const char *stem, const struct lab_pair *pair,
                    gnutls_x509_crt_t intermediate, struct err *err)
 {

@@ -93,6 +93,8 @@ int lab_file_error(const char *path, struct err *err);
 /* ERR_EXISTS when it is there. */
 MUST_CHECK int lab_check_absent(const struct lab_options *options, const char *stem, const char *suffix,
                                 struct err *err);
+/* The same of what lab_write_client writes. */
+MUST_CHECK int lab_check_client_absent(const struct lab_options *options, const char *stem, struct err *err);
 /* Written aside and renamed: nobody sees half of it, and a failure leaves an older file as it was. Empties
  * `data`. */
 MUST_CHECK int lab_write(const struct lab_options *options, const char *stem, const char *suffix, mode_t mode,

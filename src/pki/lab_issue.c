@@ -7,7 +7,7 @@
 
 #include "pki/lab_impl.h"
 
-enum { SERIAL = 16, RSA_BITS = 2048, WEAK_BITS = 1024 };
+enum { SERIAL = 16 };
 
 int lab_failed(int rc, const char *what, struct err *err)
 {

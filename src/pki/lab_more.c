@@ -23,14 +23,9 @@ static int take_crt(gnutls_x509_crt_t *out, struct x509file *file, const char *p
 {
     if (file->n_crts == 0)
         return err_set(err, ERR_SYNTAX, "%s holds no certificate", path);
-    gnutls_datum_t der = {NULL, 0};
-    int rc = gnutls_x509_crt_export2(file->crt[0], GNUTLS_X509_FMT_DER, &der);
-    if (rc >= 0)
-        rc = gnutls_x509_crt_init(out);
-    if (rc >= 0)
-        rc = gnutls_x509_crt_import(*out, &der, GNUTLS_X509_FMT_DER);
-    gnutls_free(der.data);
-    return lab_failed(rc, path, err);
+    *out = file->crt[0];
+    file->crt[0] = NULL; /* it is the caller's now */
+    return 0;
 }
 
 static int load_crt(gnutls_x509_crt_t *out, const char *path, struct err *err)
@@ -120,13 +115,10 @@ static int check_san(const char *san, struct err *err)
 static int check_request(const struct lab_options *options, const struct lab_request *request,
                          struct err *err)
 {
-    static const char *const SUFFIXES[] = {".crt", ".key", ".p12"};
     int rc = check_name(request->name, err);
     for (size_t i = 0; rc == 0 && i < request->n_san; i++)
         rc = check_san(request->san[i], err);
-    for (size_t i = 0; rc == 0 && !options->force && i < ARRAY_LEN(SUFFIXES); i++)
-        rc = lab_check_absent(options, request->name, SUFFIXES[i], err);
-    return rc;
+    return rc == 0 && !options->force ? lab_check_client_absent(options, request->name, err) : rc;
 }
 
 int lab_issue(const struct lab_options *options, const struct lab_request *request, struct err *err)

@@ -18,7 +18,8 @@ struct text {
     uint32_t held;     /* what comes behind that space, TEXT_END: nothing is held */
 };
 
-bool name_is_text(unsigned tag)
+/* One of the string types that are compared as text. */
+static bool name_is_text(unsigned tag)
 {
     return tag == DER_UTF8_STRING || tag == DER_PRINTABLE_STRING || tag == DER_IA5_STRING ||
            tag == DER_NUMERIC_STRING || tag == DER_VISIBLE_STRING || tag == DER_T61_STRING ||

@@ -15,7 +15,5 @@ bool name_equal(const struct der *a, const struct der *b);
 uint64_t name_hash(const struct der *name);
 /* The RDNs of `base` are the first ones of `name`. Both are whole Names. */
 bool name_within(const struct der *name, const struct der *base);
-/* One of the string types that are compared as text. */
-bool name_is_text(unsigned tag);
 
 #endif

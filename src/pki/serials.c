@@ -76,8 +76,7 @@ static uint64_t key_of(struct der serial)
     return key;
 }
 
-/* By length, then by octets. */
-static int compare(struct der a, struct der b)
+int serial_compare(struct der a, struct der b)
 {
     if (a.n != b.n)
         return a.n < b.n ? -1 : 1;
@@ -87,7 +86,7 @@ static int compare(struct der a, struct der b)
 static bool before(const struct serials *serials, const struct sorted *a, const struct sorted *b)
 {
     return a->key != b->key ? a->key < b->key
-                            : compare(serial_at(serials, a->at), serial_at(serials, b->at)) < 0;
+                            : serial_compare(serial_at(serials, a->at), serial_at(serials, b->at)) < 0;
 }
 
 /* Two runs, `from`[0 .. left) and [left .. n), into one. */
@@ -143,12 +142,12 @@ static bool find(const struct serials *serials, struct der serial, struct crl_en
     bool found = false;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (compare(serial_at(serials, serials->at[mid]), serial) < 0)
+        if (serial_compare(serial_at(serials, serials->at[mid]), serial) < 0)
             low = mid + 1;
         else
             high = mid;
     }
-    for (; low < serials->n && compare(serial_at(serials, serials->at[low]), serial) == 0; low++) {
+    for (; low < serials->n && serial_compare(serial_at(serials, serials->at[low]), serial) == 0; low++) {
         *out = entry_at(serials, serials->at[low]);
         found = true;
         if (out->reason != REASON_REMOVE_FROM_CRL)

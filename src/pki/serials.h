@@ -26,6 +26,9 @@ struct serials {
  * ff 80 01 may be meant as 00 ff 80 01, and taken for 80 01 it would revoke nobody. */
 struct der serial_normal(struct der serial);
 
+/* By length, then by octets: of normal forms that are not negative, by value. */
+int serial_compare(struct der a, struct der b);
+
 /* Room for `n` entries whose serial numbers have `octets` octets together. ERR_NOMEM; ERR_RANGE: more than
  * 4 GiB. */
 MUST_CHECK int serials_reserve(struct serials *serials, size_t n, size_t octets);

@@ -150,21 +150,16 @@ static int advertise(struct trust *trust, size_t n)
     if (trust->advertised == NULL || trust->advertised_crt == NULL)
         return ERR_NOMEM;
     for (size_t i = 0; i < n; i++) {
-        struct anchor *a = &trust->anchor[i];
+        const struct anchor *a = &trust->anchor[i];
         bool twice = a->unreadable != NULL;
         for (size_t k = 0; k < trust->n_advertised && !twice; k++) {
-            const struct certname *name = &trust->advertised[k];
-            twice = name->der != NULL && name->der_len == a->cert.subject.n &&
-                    memcmp(name->der, a->cert.subject.p, name->der_len) == 0;
+            const struct der name = {trust->advertised[k].der, trust->advertised[k].der_len};
+            twice = der_equal(&name, &a->cert.subject);
         }
         if (twice)
             continue;
-        gnutls_datum_t der = {(unsigned char *)(uintptr_t)a->cert.subject.p, (unsigned)a->cert.subject.n};
-        int rc = certname_init(&trust->advertised[trust->n_advertised], &der, NULL);
-        if (rc == ERR_NOMEM)
-            return rc;
-        if (rc == 0)
-            trust->advertised_crt[trust->n_advertised++] = a->crt;
+        trust->advertised[trust->n_advertised] = a->name;
+        trust->advertised_crt[trust->n_advertised++] = a->crt;
     }
     return 0;
 }
@@ -280,8 +275,6 @@ void trust_unref(struct trust *trust)
 {
     if (trust == NULL || __atomic_sub_fetch(&trust->refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
-    for (size_t i = 0; i < trust->n_advertised; i++)
-        certname_done(&trust->advertised[i]);
     free(trust->advertised);
     free(trust->advertised_crt);
     for (size_t i = 0; i < trust->n_anchors; i++) {
@@ -334,9 +327,4 @@ time_t trust_crl_next_update(const struct trust *trust)
             earliest = crl->next_update;
     }
     return earliest;
-}
-
-size_t trust_crl_count(const struct trust *trust)
-{
-    return trust->n_crls;
 }

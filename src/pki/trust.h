@@ -9,7 +9,7 @@
 #include "config/conf.h"
 #include "pki/certinfo.h"
 
-struct trust; /* private to trust.c and verdict*.c (trust_impl.h) */
+struct trust; /* private to trust*.c and verdict*.c (trust_impl.h) */
 struct crl;
 
 /* Where the parts come from: parsed objects, whose ownership passes to the trust (success or not). */
@@ -83,6 +83,5 @@ const char *trust_shared_name(const struct trust *one, const struct trust *other
 
 /* For /health and metrics: the earliest nextUpdate of the complete CRLs in use, 0 when there is none. */
 time_t trust_crl_next_update(const struct trust *trust);
-size_t trust_crl_count(const struct trust *trust);
 
 #endif

@@ -28,8 +28,8 @@ struct trust {
     size_t n_anchors;
     size_t *by_subject; /* indexes of the readable anchors, sorted by the hash of the subject */
     size_t n_by_subject;
-    struct certname *advertised;
-    gnutls_x509_crt_t *advertised_crt; /* borrowed from `anchor` */
+    struct certname *advertised; /* what stands in both arrays is borrowed from `anchor` */
+    gnutls_x509_crt_t *advertised_crt;
     size_t n_advertised;
     struct trust_crl *crl;
     size_t n_crls;

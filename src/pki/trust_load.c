@@ -18,29 +18,14 @@ struct load {
     char *password, *pin;
 };
 
-/* The first line of a secret's file; NULL without one. */
+/* NULL without one. */
 static char *read_secret(struct load *load, const struct conf_text *file)
 {
-    char *data = NULL, *line = NULL;
-    size_t len = 0;
+    char *line = NULL;
     struct err err;
-    if (file->text == NULL)
-        return NULL;
-    if (x509file_read(file->text, 4096, &data, &len, &err) < 0) {
+    if (file->text != NULL && x509file_secret(file->text, &line, &err) < 0)
         diag_error(load->diag, file->src, "%s", err.text);
-        return NULL;
-    }
-    line = strndup(data, strcspn(data, "\r\n"));
-    x509file_wipe(data, len);
     return line;
-}
-
-static void wipe(char *secret)
-{
-    if (secret == NULL)
-        return;
-    explicit_bzero(secret, strlen(secret));
-    free(secret);
 }
 
 static bool grow(void **list, size_t n, size_t more, size_t size)
@@ -426,7 +411,7 @@ out:
         malloc_trim(0);
     free(load.ca_src);
     free(load.crl_src);
-    wipe(load.password);
-    wipe(load.pin);
+    x509file_wipe_text(load.password);
+    x509file_wipe_text(load.pin);
     return rc;
 }

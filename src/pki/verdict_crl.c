@@ -16,31 +16,6 @@ struct lookup {
     struct crl_entry entry;
 };
 
-/* RFC 5280 section 6.3.3 (f). That of a CA which was renewed counts for what its other key signed, where both
- * are trusted. */
-static bool signed_by_issuer(const struct trust *trust, struct crl *crl, const struct cert *issuer,
-                             gnutls_x509_crt_t issuer_crt)
-{
-    return crl_signed_by(crl, issuer_crt, issuer) || trust_signed(trust, crl);
-}
-
-/* Whether this list may say something of the certificate; else why not. */
-static bool speaks(const struct trust *trust, const struct trust_crl *one, const struct cert *cert,
-                   const struct cert *issuer, gnutls_x509_crt_t issuer_crt, struct lookup *out)
-{
-    if (!name_equal(&one->crl->issuer, &cert->issuer))
-        return false;
-    if (one->problem != NULL)
-        out->unusable = one->problem;
-    else if (!signed_by_issuer(trust, one->crl, issuer, issuer_crt))
-        out->forged = true;
-    else if (!crl_covers(one->crl, cert))
-        out->out_of_scope = true;
-    else
-        return true;
-    return false;
-}
-
 /* What the question is about. */
 struct asked {
     struct judge *judge;
@@ -48,9 +23,23 @@ struct asked {
     gnutls_x509_crt_t issuer_crt;
 };
 
+/* Whether the i-th list may say something of the certificate; else why not (RFC 5280 section 6.3.3 (f)). A
+ * list of a CA that was renewed counts for what its other key signed, where both are trusted. */
 static bool heard(const struct asked *q, size_t i, struct lookup *out)
 {
-    return speaks(q->judge->trust, &q->judge->trust->crl[i], q->cert, q->issuer, q->issuer_crt, out);
+    const struct trust *trust = q->judge->trust;
+    const struct trust_crl *one = &trust->crl[i];
+    if (!name_equal(&one->crl->issuer, &q->cert->issuer))
+        return false;
+    if (one->problem != NULL)
+        out->unusable = one->problem;
+    else if (!crl_signed_by(one->crl, q->issuer_crt, q->issuer) && !trust_signed(trust, one->crl))
+        out->forged = true;
+    else if (!crl_covers(one->crl, q->cert))
+        out->out_of_scope = true;
+    else
+        return true;
+    return false;
 }
 
 static void find_best(const struct asked *q, struct lookup *out)

@@ -3,13 +3,10 @@
 
 #include "pki/verdict_impl.h"
 
-static void add_policy(struct judge *judge, const struct der *oid)
+static void add_policy(struct judge *judge, const char *oid)
 {
     struct findings *found = judge->found;
-    char text[256];
-    if (!der_oid_text(oid, text, sizeof(text))) /* it has no name by which a rule could ask for it */
-        return;
-    found->policies[found->n_policies] = strdup(text);
+    found->policies[found->n_policies] = strdup(oid);
     if (found->policies[found->n_policies] != NULL)
         found->n_policies++;
     else
@@ -19,7 +16,7 @@ static void add_policy(struct judge *judge, const struct der *oid)
 static void keep_policies(struct judge *judge, const struct policies *policies)
 {
     struct findings *found = judge->found;
-    static const unsigned char any[] = {0x55, 0x1d, 32, 0};
+    char text[256];
     size_t most = policies->n + (policies->any ? 1 : 0);
     if (most == 0)
         return;
@@ -29,9 +26,10 @@ static void keep_policies(struct judge *judge, const struct policies *policies)
         return;
     }
     for (size_t i = 0; i < policies->n; i++)
-        add_policy(judge, &policies->oid[i]);
+        if (der_oid_text(&policies->oid[i], text, sizeof(text))) /* else no rule could ask for it by a name */
+            add_policy(judge, text);
     if (policies->any)
-        add_policy(judge, &(struct der){any, sizeof(any)});
+        add_policy(judge, POLICY_ANY);
 }
 
 void check_policies(struct judge *judge, const struct path *path)

@@ -82,6 +82,11 @@ void x509file_wipe(char *data, size_t len)
     free(data);
 }
 
+void x509file_wipe_text(char *text)
+{
+    x509file_wipe(text, text ? strlen(text) : 0);
+}
+
 static int file_error(const char *path, int error, struct err *err)
 {
     int code = error == ENOENT || error == ENOTDIR ? ERR_NOTFOUND

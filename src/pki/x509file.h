@@ -45,7 +45,10 @@ const char *x509file_kind(const struct x509file *file);
 /* Reads a whole small file. The caller frees *data with x509file_wipe (which clears it first). */
 MUST_CHECK int x509file_read(const char *path, size_t most, char **data, size_t *len, struct err *err);
 void x509file_wipe(char *data, size_t len);
-/* The first line of a file with a password or PIN; the caller wipes it with x509file_wipe. */
+/* The same of a text; NULL is legal. */
+void x509file_wipe_text(char *text);
+/* The first line of a file with a password or PIN; the caller wipes it with
+ * x509file_wipe_text. */
 MUST_CHECK int x509file_secret(const char *path, char **secret, struct err *err);
 
 #endif

@@ -29,11 +29,6 @@ static char *with_pin(const char *uri, const char *pin)
     return buf_take(&buf, NULL);
 }
 
-static void wipe_uri(char *uri)
-{
-    x509file_wipe(uri, uri ? strlen(uri) : 0);
-}
-
 static int not_there(const char *uri, struct err *err)
 {
     return err_set(err, ERR_NOTFOUND,
@@ -83,12 +78,12 @@ static int keep_token_key(gnutls_pkcs11_obj_t object, const char *uri, const cha
     char *full = with_pin(own, pin);
     gnutls_free(own);
     if (!full || gnutls_privkey_init(&key) < 0) {
-        wipe_uri(full);
+        x509file_wipe_text(full);
         return err_nomem(err);
     }
     gnutls_privkey_set_pin_function(key, no_pin, NULL);
     rc = gnutls_privkey_import_url(key, full, 0);
-    wipe_uri(full);
+    x509file_wipe_text(full);
     if (rc >= 0)
         return x509file_keep_key(out, key, err);
     gnutls_privkey_deinit(key);
@@ -106,7 +101,7 @@ static int load_class(const char *uri, const char *pin, bool keys, struct x509fi
     int rc = gnutls_pkcs11_obj_list_import_url4(
         &object, &n, full,
         keys ? GNUTLS_PKCS11_OBJ_FLAG_PRIVKEY | GNUTLS_PKCS11_OBJ_FLAG_LOGIN : GNUTLS_PKCS11_OBJ_FLAG_CRT);
-    wipe_uri(full);
+    x509file_wipe_text(full);
     if (rc < 0)
         return token_error(uri, rc, pin, err);
     rc = 0;

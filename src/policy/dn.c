@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "pki/der.h"
 
 /* Names of attribute types that a pattern may use; any other type is written as its OID. The names in RFC
  * 4514 and in the certificate profiles, and those that GnuTLS, OpenSSL and Java print. */
@@ -214,18 +215,6 @@ static int parse_escape(struct input *in, unsigned char *out)
     return 0;
 }
 
-static void put_header(struct buf *out, unsigned char tag, size_t len)
-{
-    buf_putc(out, (char)tag);
-    if (len > 0xff)
-        buf_putc(out, (char)0x82);
-    else if (len > 0x7f)
-        buf_putc(out, (char)0x81);
-    if (len > 0xff)
-        buf_putc(out, (char)(len >> 8));
-    buf_putc(out, (char)(len & 0xff));
-}
-
 static size_t with_header(size_t len)
 {
     return len + (len > 0xff ? 4 : len > 0x7f ? 3 : 2);
@@ -241,9 +230,9 @@ static int value_of_der(const unsigned char *der, size_t len, struct certname *o
     int rc;
 
     buf_init(&name, UINT16_MAX);
-    put_header(&name, 0x30, with_header(with_header(attr)));
-    put_header(&name, 0x31, with_header(attr));
-    put_header(&name, 0x30, attr);
+    der_put_header(&name, DER_SEQUENCE, with_header(with_header(attr)));
+    der_put_header(&name, DER_SET, with_header(attr));
+    der_put_header(&name, DER_SEQUENCE, attr);
     buf_put(&name, TYPE, sizeof TYPE);
     buf_put(&name, der, len);
     if (buf_failed(&name)) {

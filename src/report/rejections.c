@@ -73,8 +73,7 @@ void rejections_add(struct rejections *rejections, const struct rejection *rejec
     struct rejection *place = &rejections->ring[rejections->last % rejections->most];
     *place = *rejection;
     place->number = rejections->last;
-    if (place->peer)
-        peer_ref(place->peer);
+    peer_ref(place->peer);
     record_ref(place->record);
     rejections->bytes += bytes;
     rejections->n++;
@@ -95,8 +94,7 @@ struct rejection *rejections_page(struct rejections *rejections, uint64_t before
         *n = found;
         for (size_t i = 0; i < found; i++) {
             page[i] = rejections->ring[(end - 1 - i) % rejections->most];
-            if (page[i].peer)
-                peer_ref(page[i].peer);
+            peer_ref(page[i].peer);
             record_ref(page[i].record);
         }
     }
