@@ -184,7 +184,6 @@ static json_t *times(const struct probe_result *r)
 
 json_t *probe_report(const char *url, const struct probe_result *r, bool revocation, unsigned tries)
 {
-    static const char *const VERIFY[] = {"NONE", "SUCCESS", "FAILED"};
     const struct peer *peer = r->peer;
     const struct certinfo *leaf = peer && peer->n_chain > 0 ? peer->chain[0] : NULL;
     json_t *object = json_object();
@@ -195,7 +194,7 @@ json_t *probe_report(const char *url, const struct probe_result *r, bool revocat
         view_put(object, "error", view_text(r->error[0] ? r->error : NULL)) &&
         view_put(object, "status", r->status ? json_integer(r->status) : json_null()) &&
         view_put(object, "checks", checks(peer, revocation)) &&
-        view_put(object, "verify", view_text(peer ? VERIFY[peer->verify] : NULL)) &&
+        view_put(object, "verify", view_text(peer ? verify_word(peer->verify) : NULL)) &&
         view_put(object, "errors",
                  peer ? view_findings(peer->errors, peer->n_errors, ERROR_DETAIL_FULL) : json_array()) &&
         view_put(object, "warnings",

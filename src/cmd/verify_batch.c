@@ -194,9 +194,7 @@ static int judge_line(const json_t *line, enum certificate_form form, struct pee
 
 static json_t *answer(const json_t *id, const struct peer *peer)
 {
-    static const char *const words[] = {
-        [VERIFY_NONE] = "NONE", [VERIFY_SUCCESS] = "SUCCESS", [VERIFY_FAILED] = "FAILED"};
-    return json_pack("{s:O?, s:s, s:o, s:o}", "id", id, "verify", words[peer->verify], "errors",
+    return json_pack("{s:O?, s:s, s:o, s:o}", "id", id, "verify", verify_word(peer->verify), "errors",
                      view_findings(peer->errors, peer->n_errors, ERROR_DETAIL_FULL), "warnings",
                      view_findings(peer->warnings, peer->n_warnings, ERROR_DETAIL_FULL));
 }

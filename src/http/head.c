@@ -176,6 +176,11 @@ int http1_head_finish(struct http1_head *head)
     return 0;
 }
 
+bool http1_head_is_old(const struct http1_head *head)
+{
+    return head->version && strcmp(head->version, "HTTP/1.0") == 0;
+}
+
 const char *http1_head_value(const struct http1_head *head, const char *name)
 {
     size_t len = strlen(name);

@@ -36,6 +36,9 @@ MUST_CHECK int http1_head_put(struct http1_head *head, const char *bytes, size_t
  * those whose line was complete. 0 or ERR_NOMEM. */
 MUST_CHECK int http1_head_finish(struct http1_head *head);
 
+/* HTTP/1.0; every other version that the gate lets pass is read as 1.1. */
+bool http1_head_is_old(const struct http1_head *head);
+
 /* The value of a field without the white space around it: all of them for a list, else the first. NULL: there
  * is none. */
 const char *http1_head_value(const struct http1_head *head, const char *name);

@@ -34,8 +34,7 @@ struct health {
     bool draining;
     uint64_t refused_reloads; /* since the start */
     bool reload_failed;       /* the last reload was refused: the old configuration serves */
-    char reload_error[256];
-    uint64_t generation; /* number of the snapshot, 1 at start */
+    uint64_t generation;      /* number of the snapshot, 1 at start */
     const struct health_listener *listener;
     size_t n_listeners;
 };
@@ -66,11 +65,10 @@ enum http_method {
 /* Everything is borrowed and valid until the handler returns. */
 struct request {
     enum http_method method;
-    const char *method_text;
     const char *target; /* as sent */
     const char *path;   /* decoded once, normalised, begins with '/' */
     const char *query;  /* after '?', as sent, or NULL */
-    /* The value of a field (the first of its name), or NULL. */
+    /* The value of a field, or NULL: see http1_head_value. */
     const char *(*header)(const struct request *request, const char *name);
     const void *header_cls;
 

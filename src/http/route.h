@@ -8,7 +8,7 @@
 /* How long the reply to a GET without conditions is the same. */
 enum keep {
     KEEP_NOT,
-    KEEP_CONNECTION, /* as long as the connection and the snapshot */
+    KEEP_CONNECTION, /* on the connection for a second, as long as the snapshot is the same */
     KEEP_SECOND,     /* for everybody who may see it: it cannot change, or may be a second old */
 };
 

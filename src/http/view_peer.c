@@ -125,8 +125,6 @@ json_t *view_names(const struct certname *name, size_t n)
 
 json_t *view_peer(const struct view_peer_input *input)
 {
-    static const char *const WORDS[] = {
-        [VERIFY_NONE] = "NONE", [VERIFY_SUCCESS] = "SUCCESS", [VERIFY_FAILED] = "FAILED"};
     const struct peer *peer = input->peer;
     enum verify_state verify = peer ? peer->verify : VERIFY_NONE;
     bool presented = verify != VERIFY_NONE;
@@ -137,7 +135,7 @@ json_t *view_peer(const struct view_peer_input *input)
     bool good = (!input->client_auth || view_put(object, "client_auth", view_text(input->client_auth))) &&
                 view_put(object, "requested", json_boolean(input->requested)) &&
                 view_put(object, "presented", json_boolean(presented)) &&
-                view_put(object, "verify", view_text(WORDS[verify])) &&
+                view_put(object, "verify", view_text(verify_word(verify))) &&
                 view_put(object, "errors",
                          view_findings(peer ? peer->errors : NULL, peer ? peer->n_errors : 0, detail)) &&
                 view_put(object, "warnings",

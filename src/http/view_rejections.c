@@ -7,7 +7,6 @@
 
 static json_t *one(const struct rejection *r)
 {
-    static const char *const VERIFY[] = {"NONE", "SUCCESS", "FAILED"};
     const struct peer *peer = r->peer;
     const struct certinfo *leaf = peer && peer->n_chain > 0 ? peer->chain[0] : NULL;
     json_t *object = json_object();
@@ -19,7 +18,7 @@ static json_t *one(const struct rejection *r)
         view_put(object, "why", view_text(r->why)) &&
         view_put(object, "alert", view_text(r->alert >= 0 ? tls_alert_name((uint8_t)r->alert) : NULL)) &&
         view_put(object, "status", r->status ? json_integer(r->status) : json_null()) &&
-        view_put(object, "verify", view_text(peer ? VERIFY[peer->verify] : NULL)) &&
+        view_put(object, "verify", view_text(peer ? verify_word(peer->verify) : NULL)) &&
         view_put(object, "proved", json_boolean(r->proved)) &&
         view_put(object, "subject", view_text(leaf ? leaf->subject.text : NULL)) &&
         view_put(object, "issuer", view_text(leaf ? leaf->issuer.text : NULL)) &&

@@ -17,8 +17,7 @@ bool openings_beneath(const char *path, const char *folder)
     return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-/* The folder that the path's last name lies in. NULL: no memory. */
-static char *folder_of(const char *path)
+char *openings_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return !slash ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
@@ -26,7 +25,7 @@ static char *folder_of(const char *path)
 
 char *openings_place(const char *path)
 {
-    char *real = realpath(path, NULL), *folder = real ? NULL : folder_of(path);
+    char *real = realpath(path, NULL), *folder = real ? NULL : openings_folder(path);
     if (folder)
         real = realpath(folder, NULL);
     free(folder);
@@ -103,7 +102,7 @@ static int let_folder_in(const struct collecting *c, const char *file, enum fenc
     const char *slash = strrchr(file, '/');
     if (slash == file)
         return let_in(c, file, use);
-    char *folder = folder_of(file);
+    char *folder = openings_folder(file);
     int rc = folder ? let_in(c, folder, use) : err_nomem(c->err);
     free(folder);
     return rc;
@@ -136,7 +135,7 @@ static int look_for_others(void *cls, const struct option *option, const struct 
 /* The folder that `path` lies in, for the sake of its neighbours. */
 static int let_neighbours_in(const struct collecting *c, const char *path, enum kind kind)
 {
-    char *folder = folder_of(path), *real = folder ? realpath(folder, NULL) : NULL;
+    char *folder = openings_folder(path), *real = folder ? realpath(folder, NULL) : NULL;
     int rc = folder ? 0 : err_nomem(c->err);
     free(folder);
     struct holding holding = {real, kind, false};

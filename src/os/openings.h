@@ -35,6 +35,8 @@ bool openings_have(const struct openings *openings, const struct option *option,
 /* A folder of many things besides this server's, by its real path. */
 bool openings_wide(const char *folder);
 bool openings_beneath(const char *path, const char *folder);
+/* The folder that the path's last name lies in. NULL: no memory. */
+char *openings_folder(const char *path);
 /* Where a file really is, or, when it is not there yet, where its folder is; NULL: that cannot be told. */
 char *openings_place(const char *path);
 

@@ -189,8 +189,7 @@ static char *opened_folder(const struct option *option, const struct conf_text *
     if (option && (option->flags & OPTION_FOLDER))
         return place;
     free(place);
-    const char *slash = strrchr(path->text, '/');
-    char *folder = slash ? strndup(path->text, (size_t)(slash - path->text) + 1) : strdup(".");
+    char *folder = openings_folder(path->text);
     place = folder ? realpath(folder, NULL) : NULL;
     free(folder);
     return place;

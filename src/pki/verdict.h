@@ -30,6 +30,8 @@ struct verdict_finding {
 #define POLICY_ANY "2.5.29.32.0"
 
 enum verify_state { VERIFY_NONE, VERIFY_SUCCESS, VERIFY_FAILED };
+/* "NONE", "SUCCESS", "FAILED": nginx's words, for reports. Static. */
+const char *verify_word(enum verify_state state);
 
 /* A peer that was judged: facts of its chain and the verdict. Immutable, refcounted, shared between
  * connections. */

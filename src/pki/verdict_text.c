@@ -200,6 +200,13 @@ static const char *const ABOVE[VERDICT_CODE_COUNT] = {
         "the operator of the CA should renew it before it ends, with the same name and key",
 };
 
+const char *verify_word(enum verify_state state)
+{
+    static const char *const WORDS[] = {
+        [VERIFY_NONE] = "NONE", [VERIFY_SUCCESS] = "SUCCESS", [VERIFY_FAILED] = "FAILED"};
+    return WORDS[state];
+}
+
 static const char *hint_of(enum verdict_code code, enum verdict_purpose purpose, int depth)
 {
     if (purpose != PURPOSE_CLIENT)

@@ -32,9 +32,7 @@ static const char *resumed_value(size_t i)
 
 static const char *verify_value(size_t i)
 {
-    static const char *const WORDS[] = {
-        [VERIFY_NONE] = "NONE", [VERIFY_SUCCESS] = "SUCCESS", [VERIFY_FAILED] = "FAILED"};
-    return WORDS[i];
+    return verify_word((enum verify_state)i);
 }
 
 static const char *verdict_value(size_t i)

@@ -14,7 +14,6 @@ enum { CLIENT_LEFT = 499 };
 /* What is the same for all requests of a connection. */
 static struct access_record record_of(const struct conn *conn)
 {
-    static const char *const VERIFY[] = {"NONE", "SUCCESS", "FAILED"};
     const struct certinfo *leaf = conn->peer && conn->peer->n_chain > 0 ? conn->peer->chain[0] : NULL;
     return (struct access_record){
         .at = clock_now(),
@@ -23,7 +22,7 @@ static struct access_record record_of(const struct conn *conn)
         .tls_version = conn->facts.version,
         .cipher_suite = conn->facts.cipher_suite,
         .resumed = conn->facts.resumed,
-        .client_verify = conn->peer ? VERIFY[conn->peer->verify] : "NONE",
+        .client_verify = verify_word(conn->peer ? conn->peer->verify : VERIFY_NONE),
         .client_subject = leaf ? leaf->subject.text : NULL,
         .client_serial = leaf ? leaf->serial : NULL,
         .client_fingerprint_sha256 = leaf ? leaf->fingerprint_sha256 : NULL,
@@ -44,7 +43,7 @@ void account_answered(const struct conn *conn)
     struct access_record record = record_of(conn);
     record.method = conn->head.method;
     record.target = conn->head.target;
-    record.protocol = conn->protocol;
+    record.protocol = http1_head_is_old(&conn->head) ? "HTTP/1.0" : "HTTP/1.1";
     record.status = status;
     record.bytes = conn->reply_bytes;
     record.duration_us = took_us;

@@ -10,7 +10,7 @@
 void account_answered(const struct conn *conn);
 
 /* The last request of the connection was refused before libmicrohttpd saw it: it is malformed, over a limit
- * or too late. Method and target are unknown then. Parameters: status of the answer, bytes of its body. */
+ * or too late. Its line has no method and no target. Parameters: status of the answer, bytes of its body. */
 void account_refused(const struct conn *conn, unsigned status, uint64_t bytes);
 
 #endif

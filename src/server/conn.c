@@ -356,10 +356,9 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
     forget_record(conn);
 }
 
-static void on_broken(struct transport *transport, int error, int sent, const char *why)
+static void on_broken(struct transport *transport, int sent, const char *why)
 {
     struct conn *conn = conn_of_transport(transport);
-    (void)error;
     const char *alert = tls_alert_name((uint8_t)sent);
     metrics_add(METRIC_broken, 0, 0, 1);
     log_info("%s: listener %s: connection ended: %s, alert %s", conn->remote, conn->listener_name, why,

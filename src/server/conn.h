@@ -20,6 +20,7 @@
 #include "tls/transport.h"
 
 struct MHD_Connection;
+struct request;
 struct server;
 struct listener;
 struct route;
@@ -92,7 +93,6 @@ struct conn {
     /* The request under way. */
     uint64_t n_requests;
     struct http1_head head;
-    const char *protocol;      /* static */
     const struct route *route; /* of the request, NULL: it came to none */
     unsigned status;           /* of the response, 0: none yet */
     uint64_t reply_bytes;      /* of its body */
@@ -132,6 +132,9 @@ void conn_expire(struct conn *conn, enum conn_end why);
 
 /* True when the client_auth that the listener has by now refuses the peer as it is judged now. */
 bool conn_refused(const struct conn *conn);
+
+/* The `header` of a struct request whose header_cls is a struct http1_head. */
+const char *conn_header(const struct request *request, const char *name);
 
 /* Puts a refusal of this connection's peer on the list that /api/rejections shows. */
 void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status, const char *why);

@@ -1,4 +1,4 @@
-/* What conn.c and conn_handshake.c share. */
+/* What conn.c, conn_handshake.c and conn_request.c share. */
 #ifndef MTLSD_SERVER_CONN_IMPL_H
 #define MTLSD_SERVER_CONN_IMPL_H
 

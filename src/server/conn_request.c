@@ -20,8 +20,7 @@ static const char *request_for_mhd(const struct http1_head *head, bool cut)
         {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
          "HEAD / HTTP/1.0\r\n\r\n", "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"},
     };
-    bool old = strcmp(head->version, "HTTP/1.0") == 0;
-    bool close = cut || http1_head_has(head, "Connection", "close");
+    bool old = http1_head_is_old(head), close = cut || http1_head_has(head, "Connection", "close");
     int kind = !old ? close : !close && http1_head_has(head, "Connection", "keep-alive") ? 3 : 2;
     return REQUESTS[strcmp(head->method, "HEAD") == 0][kind];
 }
@@ -52,7 +51,7 @@ static enum limit limit_of(const struct conn *conn)
     }
 }
 
-static const char *header_of(const struct request *request, const char *name)
+const char *conn_header(const struct request *request, const char *name)
 {
     return http1_head_value(request->header_cls, name);
 }
@@ -64,9 +63,8 @@ static void refuse(struct conn *conn, unsigned status, const char *detail, struc
     if (!head->whole && http1_head_finish(head) != 0)
         log_debug("%s: no memory for the head of a refused request", conn->remote);
     struct request request = {
-        .method_text = head->method,
         .target = head->target,
-        .header = header_of,
+        .header = conn_header,
         .header_cls = head,
         .conf = conn->snapshot->conf,
     };
@@ -174,7 +172,6 @@ void conn_left(struct conn *conn)
     conn->status = 0;
     conn->reply_bytes = 0;
     conn->route = NULL;
-    conn->protocol = strcmp(conn->head.version, "HTTP/1.0") == 0 ? "HTTP/1.0" : "HTTP/1.1";
     account_answered(conn);
 }
 

@@ -76,11 +76,6 @@ static int head_of_mhd(struct conn *conn, struct MHD_Connection *connection, con
     return rc;
 }
 
-static const char *header_of(const struct request *request, const char *name)
-{
-    return http1_head_value(request->header_cls, name);
-}
-
 /* A file that is sent block by block. Read, not mapped: one that is cut short meanwhile ends the connection,
  * where touching lost pages would end the process. */
 struct file_part {
@@ -480,7 +475,6 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
         conn->n_requests++;
         if (!conn->head.whole && head_of_mhd(conn, connection, method, version) != 0)
             return MHD_NO;
-        conn->protocol = strcmp(version, MHD_HTTP_VERSION_1_0) == 0 ? "HTTP/1.0" : "HTTP/1.1";
         return MHD_YES;
     }
     if (*upload_size > 0) {
@@ -490,9 +484,8 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 
     struct request request = {
         .method = route_method(conn->head.method),
-        .method_text = conn->head.method,
         .target = conn->head.target,
-        .header = header_of,
+        .header = conn_header,
         .header_cls = &conn->head,
         .connection_id = conn->id,
         .number = conn->n_requests,

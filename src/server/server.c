@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -48,7 +47,6 @@ struct server {
     _Atomic uint64_t generation;
     bool reload_failed;
     uint64_t refused_reloads;
-    char reload_error[256];
 
     struct listeners listeners; /* the main thread's */
     struct registry registry;
@@ -127,7 +125,6 @@ void server_health(struct server *server, const struct snapshot *snapshot, struc
     pthread_mutex_lock(&server->lock);
     out->reload_failed = server->reload_failed;
     out->refused_reloads = server->refused_reloads;
-    memcpy(out->reload_error, server->reload_error, sizeof out->reload_error);
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -342,27 +339,6 @@ void server_free(struct server *server)
     free(server);
 }
 
-/* Remembers the first error for /health, and passes all on. */
-struct reload_sink {
-    struct diag *to;
-    struct server *server;
-    bool have;
-};
-
-static void on_reload_finding(void *cls, enum diag_severity severity, struct src src, const char *text)
-{
-    struct reload_sink *sink = cls;
-    if (sink->to->emit)
-        sink->to->emit(sink->to->cls, severity, src, text);
-    if (severity != DIAG_ERROR || sink->have)
-        return;
-    sink->have = true;
-    pthread_mutex_lock(&sink->server->lock);
-    snprintf(sink->server->reload_error, sizeof sink->server->reload_error, "%s:%u: %s",
-             src.file ? src.file : "", src.line, text);
-    pthread_mutex_unlock(&sink->server->lock);
-}
-
 /* Everything that can fail: nothing of it is seen from outside, and it is all undone when it does. */
 static int prepare(struct server *server, server_admit_fn *admit, void *cls, struct snapshot **out,
                    struct diag *diag)
@@ -402,11 +378,10 @@ static void end_unasked(struct server *server)
 
 int server_reload(struct server *server, server_admit_fn *admit, void *cls, struct diag *diag)
 {
-    struct reload_sink sink = {.to = diag, .server = server};
-    struct diag inner = {.emit = on_reload_finding, .cls = &sink};
+    struct diag inner = {.emit = diag->emit, .cls = diag->cls}; /* counts those of this reload */
     struct snapshot *snapshot = NULL;
     int rc = prepare(server, admit, cls, &snapshot, &inner);
-    if (rc != 0 && !sink.have)
+    if (rc != 0 && inner.errors == 0)
         diag_error(&inner, (struct src){.file = server->conf_file}, "out of memory");
     if (rc == 0) {
         warn_ceiling(server, snapshot->conf, &inner);

@@ -152,12 +152,20 @@ bool client_hello_affordable(const uint8_t *body, size_t len, unsigned *items)
     return *items <= HELLO_MOST_ITEMS;
 }
 
+/* The parts in front of the extensions; *in is behind them then. */
+static bool read_front(struct wire *in, struct wire *cipher_suites, struct wire *compressions)
+{
+    struct wire part;
+    uint16_t version;
+    return wire_u16(in, &version) && wire_bytes(in, RANDOM_BYTES, &part) && wire_vector8(in, &part) &&
+           wire_vector16(in, cipher_suites) && wire_vector8(in, compressions);
+}
+
 bool client_hello_extension(const uint8_t *body, size_t len, uint16_t wanted, struct wire *data)
 {
-    struct wire in = {body, len}, part, block;
-    uint16_t version, type;
-    if (!wire_u16(&in, &version) || !wire_bytes(&in, RANDOM_BYTES, &part) || !wire_vector8(&in, &part) ||
-        !wire_vector16(&in, &part) || !wire_vector8(&in, &part) || !wire_vector16(&in, &block))
+    struct wire in = {body, len}, suites, compressions, block;
+    uint16_t type;
+    if (!read_front(&in, &suites, &compressions) || !wire_vector16(&in, &block))
         return false;
     while (wire_u16(&block, &type) && wire_vector16(&block, data)) {
         if (type == wanted)
@@ -183,10 +191,8 @@ bool client_hello_numbers(const uint8_t *body, size_t len, struct hello_numbers 
 
 bool client_hello_compresses(const uint8_t *body, size_t len)
 {
-    struct wire in = {body, len}, part;
-    uint16_t version;
-    return wire_u16(&in, &version) && wire_bytes(&in, RANDOM_BYTES, &part) && wire_vector8(&in, &part) &&
-           wire_vector16(&in, &part) && wire_vector8(&in, &part) && (part.n != 1 || part.p[0] != 0);
+    struct wire in = {body, len}, suites, compressions;
+    return read_front(&in, &suites, &compressions) && (compressions.n != 1 || compressions.p[0] != 0);
 }
 
 static bool read_pre_shared_key(struct wire data, struct client_hello *out)

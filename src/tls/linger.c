@@ -12,7 +12,7 @@
 #include "base/clock.h"
 
 enum {
-    PATIENCE_MS = 30000, /* nginx's lingering_time */
+    LINGERING_MS = 30000, /* nginx's lingering_time */
     LOOK_MS = 50,
     QUIET_MS = 100,
     MOST_BYTES = 4 * 1024 * 1024, /* of one in a look */
@@ -59,7 +59,7 @@ static struct lingering *take(struct lingerers *linger, int fd, uint64_t now_ms,
 
 void linger_close(struct lingerers *linger, int fd)
 {
-    struct lingering *socket = take(linger, fd, clock_mono_ms(), PATIENCE_MS);
+    struct lingering *socket = take(linger, fd, clock_mono_ms(), LINGERING_MS);
     if (socket)
         shutdown(socket->fd, SHUT_WR);
 }

@@ -362,7 +362,7 @@ static ssize_t broken(struct transport *t, int error, const char *why)
     if (!peer_is_gone(error) && gnutls_error_is_fatal(error)) {
         int alert = alert_now(t, error);
         send_alert(t, alert);
-        t->ops->broken(t, error, alert, why);
+        t->ops->broken(t, alert, why);
         linger_later_closed(t);
         return drain(t);
     }

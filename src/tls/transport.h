@@ -54,7 +54,7 @@ struct transport_ops {
      * `why` a sentence. */
     void (*failed)(struct transport *transport, int error, int sent, const char *why);
     /* The open connection ends over what the peer sent: as for `failed`. */
-    void (*broken)(struct transport *transport, int error, int sent, const char *why);
+    void (*broken)(struct transport *transport, int sent, const char *why);
     /* Plaintext was decrypted, `len` > 0 bytes of it. MHD gets none of it, but what this says. */
     struct transport_word (*inspect)(struct transport *transport, const char *data, size_t len);
     /* The peer spoke something that begins like plain HTTP: fills the answer. `head` is what came so far (it

@@ -386,7 +386,6 @@ START_TEST(test_health)
             ROWS[i].refuses_from == 0 ? 0 : (time_t)(FIXTURE_NOW + ROWS[i].refuses_from);
         f.health.draining = ROWS[i].draining;
         f.health.reload_failed = ROWS[i].reload_failed;
-        snprintf(f.health.reload_error, sizeof f.health.reload_error, "/etc/secret/place.conf:3: broken");
         json_t *json = view_health(&f.health, &status);
         ck_assert_msg(strcmp(status, ROWS[i].status) == 0, "%s: %s", ROWS[i].what, status);
         AT(json, "status", ROWS[i].status);
@@ -401,10 +400,6 @@ START_TEST(test_health)
         AT(json, "checks.configuration:refused_reloads.0.status", ROWS[i].reload_failed ? "warn" : "pass");
         AT(json, "checks.uptime.0.observedValue", "42");
         AT(json, "checks.uptime.0.time", "2026-06-15T12:00:00Z");
-        struct buf text = {0};
-        ck_assert_int_eq(view_write(json, &text), 0);
-        ck_assert_ptr_null(strstr(text.data, "secret"));
-        buf_done(&text);
         json_decref(json);
     }
 }
