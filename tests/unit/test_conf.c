@@ -2,81 +2,14 @@
  * tests/data/conf.bad, each with its findings in comments at the top; those in tests/data/conf.good give
  * none. */
 #include <glob.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/buf.h"
 #include "base/log.h"
-#include "config/conf.h"
+#include "conf_fixture.h"
 #include "config/option.h"
 #include "suites.h"
-
-/* The findings as lines "FILE:LINE: error: text", FILE without its folder. */
-static void collect(void *cls, enum diag_severity severity, struct src src, const char *text)
-{
-    const char *slash = src.file ? strrchr(src.file, '/') : NULL;
-    buf_printf(cls, "%s:%u: %s: %s\n",
-               slash      ? slash + 1
-               : src.file ? src.file
-                          : "",
-               src.line, severity == DIAG_ERROR ? "error" : "warning", text);
-}
-
-static struct buf found;
-static struct diag diag;
-static struct conf *conf;
-
-static void setup(void)
-{
-    buf_init(&found, 0);
-    diag = (struct diag){.emit = collect, .cls = &found};
-    conf = NULL;
-    unsetenv("MTLSD_TEST_UNSET");
-}
-
-static void teardown(void)
-{
-    conf_free(conf);
-    buf_done(&found);
-}
-
-static const char *findings(void)
-{
-    return found.data ? found.data : "";
-}
-
-static int parse(const char *text)
-{
-    teardown();
-    setup();
-    return conf_parse(text, "f.conf", "/etc/x", &diag, &conf);
-}
-
-#define LISTEN "listen \"a\" { address = \"[::]:8443\" certificate = { \"c.pem\" } }\n"
-
-static void must_parse(const char *text)
-{
-    ck_assert_msg(parse(text) == 0, "%s", findings());
-    ck_assert_str_eq(findings(), "");
-}
-
-/* Exactly one finding, which holds `words`. */
-static void must_fail(const char *text, const char *words)
-{
-    struct conf *before = (struct conf *)text;
-    teardown();
-    setup();
-    conf = before;
-    int rc = conf_parse(text, "f.conf", "/etc/x", &diag, &conf);
-    ck_assert_ptr_eq(conf, before);
-    conf = NULL;
-    ck_assert_int_lt(rc, 0);
-    ck_assert_msg(strstr(findings(), words), "no '%s' in: %s", words, findings());
-    ck_assert_uint_eq(diag.errors, 1);
-}
 
 static char *data_path(const char *name)
 {
@@ -107,8 +40,8 @@ START_TEST(bad_files)
     ck_assert_uint_ge(files.gl_pathc, 100);
     for (size_t i = 0; i < files.gl_pathc; i++) {
         const char *file = files.gl_pathv[i], *base = strrchr(file, '/') + 1;
-        teardown();
-        setup();
+        conf_teardown();
+        conf_setup();
         int rc = conf_load(file, &diag, &conf);
         ck_assert_msg((rc == 0) == (diag.errors == 0) && (rc == 0) == (conf != NULL), "%s: %d", base, rc);
 
@@ -152,8 +85,8 @@ START_TEST(good_files)
     ck_assert_int_eq(glob(pattern, 0, NULL, &files), 0);
     ck_assert_uint_ge(files.gl_pathc, 10);
     for (size_t i = 0; i < files.gl_pathc; i++) {
-        teardown();
-        setup();
+        conf_teardown();
+        conf_setup();
         int rc = conf_load(files.gl_pathv[i], &diag, &conf);
         ck_assert_msg(rc == 0 && found.len == 0, "%s: %d\n%s", files.gl_pathv[i], rc, findings());
     }
@@ -166,8 +99,8 @@ static void load_good(const char *name)
 {
     char *path = data_path("tests/data/conf.good/"), *file = NULL;
     ck_assert_int_gt(asprintf(&file, "%s%s", path, name), 0);
-    teardown();
-    setup();
+    conf_teardown();
+    conf_setup();
     ck_assert_int_eq(conf_load(file, &diag, &conf), 0);
     free(file);
     free(path);
@@ -447,132 +380,6 @@ START_TEST(addresses)
 }
 END_TEST
 
-/* `unit` written `n` times between head and tail. */
-static char *repeated(const char *head, const char *unit, size_t n, const char *tail)
-{
-    struct buf text;
-    buf_init(&text, 32 * 1024 * 1024);
-    buf_puts(&text, head);
-    for (size_t i = 0; i < n; i++)
-        buf_puts(&text, unit);
-    buf_puts(&text, tail);
-    return buf_take(&text, NULL);
-}
-
-static void must_fail_repeated(const char *head, const char *unit, size_t n, const char *tail,
-                               const char *want)
-{
-    char *text = repeated(head, unit, n, tail);
-    must_fail(text, want);
-    free(text);
-}
-
-START_TEST(limits)
-{
-    must_fail_repeated(LISTEN "document_root = \"", "a", 5000, "\"",
-                       "document_root is longer than 4096 bytes");
-    char *long_value = repeated(LISTEN "document_root = \"/", "a", 4095, "\"");
-    must_parse(long_value);
-    free(long_value);
-    must_fail_repeated("workers = ", "{", 5, "", "braces are nested too deeply");
-    must_fail_repeated(LISTEN, " \n", 16 * 1024 * 1024 / 2, "", "the file is larger than 16 MiB");
-
-    char *text = repeated(LISTEN "location \"/a\" { allow = { \"serial:1\"", ", \"serial:2\"", 65536, "} }");
-    ck_assert_int_lt(parse(text), 0);
-    ck_assert_msg(strstr(findings(), "allow may have 65536 values at most"), "%s", findings());
-    free(text);
-    text = repeated("", "location \"/\" {}\n", 10001, "");
-    ck_assert_int_lt(parse(text), 0);
-    ck_assert_msg(strstr(findings(), ":10001: error: there may be 10000 blocks at most"), "%s", findings());
-    free(text);
-
-    text = repeated(LISTEN "location \"/a\" { allow = { \"\"", ", \"\"", 5000, "} }");
-    ck_assert_int_lt(parse(text), 0);
-    ck_assert_msg(strstr(findings(), "too many errors"), "%s", findings());
-    ck_assert_uint_le(diag.errors, 102);
-    free(text);
-
-    struct buf unknown;
-    buf_init(&unknown, 0);
-    for (int i = 0; i < 30; i++)
-        buf_printf(&unknown, "option_%c%c = 1\n", 'a' + i / 26, 'a' + i % 26);
-    ck_assert_int_lt(parse(unknown.data), 0);
-    ck_assert_msg(strstr(findings(), "too many unknown options"), "%s", findings());
-    ck_assert_uint_ge(diag.errors, 20);
-    buf_done(&unknown);
-}
-END_TEST
-
-/* `n` blocks of both kinds, with names that differ. */
-static char *many_blocks(unsigned listeners, unsigned locations)
-{
-    struct buf text;
-    buf_init(&text, 0);
-    for (unsigned i = 0; i < listeners; i++)
-        buf_printf(&text, "listen \"l%u\" { address = \"[::]:%u\" certificate = { \"c.pem\" } }\n", i, 1 + i);
-    for (unsigned i = 0; i < locations; i++)
-        buf_printf(&text, "location \"/%u\" { client_cert = none }\n", i);
-    return buf_take(&text, NULL);
-}
-
-START_TEST(most_blocks)
-{
-    char *text = many_blocks(1024, 10000 - 1024);
-    must_parse(text);
-    free(text);
-    text = many_blocks(1025, 0);
-    must_fail(text, ":1025: error: there may be 1024 listen blocks at most");
-    free(text);
-    /* Whatever stands between them. */
-    text = many_blocks(1, 5000);
-    char *twice = malloc(strlen(text) + 100);
-    sprintf(twice, "%slocation \"/77/\" { client_cert = none }\n", text);
-    must_fail(twice, ":5002: error: location \"/77/\" covers the same paths as \"/77\" on line 79");
-    free(twice);
-    free(text);
-}
-END_TEST
-
-/* What an earlier fault left behind must not disturb the next text. */
-START_TEST(parses_are_independent)
-{
-    static const char *const FAULTS[] = {
-        "document_root = \"open",       "document_root = 'open", "listen \"a\" {", "/* x",
-        "workers = ${MTLSD_TEST_UNSET", "\"\\777\" = 1",         "listen",         "= = ="};
-    for (size_t i = 0; i < ARRAY_LEN(FAULTS); i++) {
-        ck_assert_int_lt(parse(FAULTS[i]), 0);
-        ck_assert_uint_eq(diag.errors, 1);
-        must_parse(LISTEN "workers = 3\n");
-        ck_assert_int_eq(conf->workers, 3);
-    }
-    must_fail(LISTEN "include(\"x\")\n", "f.conf:2: error: include is possible in a file only");
-    must_fail(LISTEN "\x01\n", "f.conf:2: error: unexpected control character 0x01");
-    must_fail(LISTEN "log_level = \"\x1b[31m\"\n",
-              "f.conf:2: error: a text cannot hold the control character 0x1b");
-}
-END_TEST
-
-/* libConfuse's lexer echoes what none of its rules takes. */
-START_TEST(stdout_is_silent)
-{
-    static const char *const TEXTS[] = {
-        "document_root = \"a\\", "document_root = 'a\\", "a\\", "\\", "${", "\x80\xff"};
-    FILE *caught = tmpfile();
-    ck_assert_ptr_nonnull(caught);
-    fflush(stdout);
-    int saved = dup(STDOUT_FILENO);
-    ck_assert_int_ge(dup2(fileno(caught), STDOUT_FILENO), 0);
-    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
-        ck_assert_int_lt(parse(TEXTS[i]), 0);
-    fflush(stdout);
-    off_t written = lseek(STDOUT_FILENO, 0, SEEK_END);
-    dup2(saved, STDOUT_FILENO);
-    close(saved);
-    fclose(caught);
-    ck_assert_int_eq(written, 0);
-}
-END_TEST
-
 START_TEST(environment)
 {
     setenv("MTLSD_TEST_SET", "/srv/'\"x", 1);
@@ -598,59 +405,11 @@ START_TEST(joining)
                  {NULL, "w"},
                  {"a", "a/w"}};
     for (size_t i = 0; i < ARRAY_LEN(TABLE); i++) {
-        teardown();
-        setup();
+        conf_teardown();
+        conf_setup();
         ck_assert_int_eq(conf_parse(LISTEN "document_root = w\n", "f", TABLE[i].dir, &diag, &conf), 0);
         ck_assert_str_eq(conf->document_root.text, TABLE[i].want);
     }
-}
-END_TEST
-
-/* conf_load of a file that holds these bytes. */
-static int load_bytes(const void *bytes, size_t n)
-{
-    const char *tmp = getenv("TMPDIR");
-    char *path = NULL;
-    ck_assert_int_gt(asprintf(&path, "%s/mtlsd-conf.XXXXXX", tmp ? tmp : "/tmp"), 0);
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, bytes, n), (ssize_t)n);
-    close(fd);
-    teardown();
-    setup();
-    int rc = conf_load(path, &diag, &conf);
-    unlink(path);
-    free(path);
-    return rc;
-}
-
-START_TEST(files)
-{
-    static const char NUL[] = LISTEN "workers = 1\0workers = 2\n", UTF16[] = "l\0i\0s\0t\0e\0n\0";
-    ck_assert_int_eq(load_bytes(LISTEN, strlen(LISTEN)), 0);
-    ck_assert_int_lt(load_bytes("", 0), 0);
-    ck_assert_msg(strstr(findings(), "there is no listen block"), "%s", findings());
-    ck_assert_int_eq(load_bytes(NUL, sizeof NUL - 1), ERR_SYNTAX);
-    ck_assert_msg(strstr(findings(), ":2: error: unexpected NUL byte"), "%s", findings());
-    ck_assert_int_eq(load_bytes(UTF16, sizeof UTF16 - 1), ERR_SYNTAX);
-    ck_assert_msg(strstr(findings(), "is this a text file in UTF-8?"), "%s", findings());
-
-    const size_t n = 16 * 1024 * 1024 + 1;
-    char *large = calloc(1, n + 1);
-    memset(large, ' ', n);
-    ck_assert_int_lt(load_bytes(large, n), 0);
-    ck_assert_msg(strstr(findings(), "larger than 16 MiB"), "%s", findings());
-    free(large);
-
-    teardown();
-    setup();
-    ck_assert_int_eq(conf_load("/nonexistent/mtlsd.conf", &diag, &conf), ERR_NOTFOUND);
-    ck_assert_ptr_null(conf);
-    ck_assert_str_eq(findings(),
-                     "mtlsd.conf:0: error: cannot read /nonexistent/mtlsd.conf: No such file or directory; "
-                     "`mtlsd lab DIR` makes a folder with a configuration to begin with\n");
-    ck_assert_int_eq(conf_load("/", &diag, &conf), ERR_IO);
-    ck_assert_ptr_null(conf);
 }
 END_TEST
 
@@ -674,38 +433,11 @@ START_TEST(sample)
 }
 END_TEST
 
-static void *parse_often(void *cls)
-{
-    struct diag quiet = {0};
-    for (int i = 0; i < 50; i++) {
-        struct conf *c = NULL;
-        int rc = conf_parse(i % 2 ? LISTEN "workers = 7\n" : "listen \"x\" { address = \"open", "t", "",
-                            &quiet, &c);
-        if ((rc == 0) != (i % 2 == 1) || (c && c->workers != 7))
-            *(int *)cls += 1;
-        conf_free(c);
-    }
-    return NULL;
-}
-
-START_TEST(threads)
-{
-    pthread_t thread[4];
-    int wrong[4] = {0};
-    for (size_t i = 0; i < ARRAY_LEN(thread); i++)
-        ck_assert_int_eq(pthread_create(&thread[i], NULL, parse_often, &wrong[i]), 0);
-    for (size_t i = 0; i < ARRAY_LEN(thread); i++) {
-        pthread_join(thread[i], NULL);
-        ck_assert_int_eq(wrong[i], 0);
-    }
-}
-END_TEST
-
 Suite *suite_conf(void)
 {
     Suite *suite = suite_create("conf");
     TCase *tc = tcase_create("conf");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, conf_setup, conf_teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, bad_files);
     tcase_add_test(tc, good_files);
@@ -715,15 +447,9 @@ Suite *suite_conf(void)
     tcase_add_test(tc, every_option);
     tcase_add_test(tc, words);
     tcase_add_test(tc, addresses);
-    tcase_add_test(tc, limits);
-    tcase_add_test(tc, most_blocks);
-    tcase_add_test(tc, parses_are_independent);
-    tcase_add_test(tc, stdout_is_silent);
     tcase_add_test(tc, environment);
     tcase_add_test(tc, joining);
-    tcase_add_test(tc, files);
     tcase_add_test(tc, sample);
-    tcase_add_test(tc, threads);
     suite_add_tcase(suite, tc);
     return suite;
 }
