@@ -1,27 +1,19 @@
 #include <fcntl.h>
-#include <ftw.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "http/coding.h"
-#include "http/conditional.h"
 #include "http/files.h"
 #include "http/path.h"
 #include "suites.h"
-#include "table.h"
+#include "tree_fixture.h"
 
-/* Sun, 06 Nov 1994 08:49:37 GMT, the date of every file here and in the tables. */
+/* Sun, 06 Nov 1994 08:49:37 GMT, the date of every file here. */
 static const time_t MODIFIED = 784111777;
 static const char DATE[] = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 /* --- a document root, made once: BASE/outside.txt and BASE/root/... */
-
-static char base[256];
-static int root = -1;
 
 static void make_file(const char *name, const char *text, time_t modified)
 {
@@ -45,11 +37,7 @@ static void make_tree(void)
         {"nowhere", "dangling"},  {"../../outside.txt", "dir/out"},
         {"/proc/self/fd", "fds"},
     };
-    const char *tmp = getenv("TMPDIR");
-    snprintf(base, sizeof base, "%s/mtlsd-files-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(base));
-    root = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    ck_assert_int_ge(root, 0);
+    tree_open("files");
     make_file("outside.txt", "secret", MODIFIED);
     ck_assert_int_eq(mkdirat(root, "root", 0755), 0);
     int inner = openat(root, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -88,21 +76,6 @@ static void make_tree(void)
     make_file("app.css", "css", MODIFIED);
     make_file("unreadable.txt", "secret", MODIFIED);
     ck_assert_int_eq(fchmodat(root, "unreadable.txt", 0, 0), 0);
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st;
-    (void)flag;
-    (void)at;
-    return remove(path);
-}
-
-static void remove_tree(void)
-{
-    close(root);
-    root = -1;
-    ck_assert_int_eq(nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 /* --- asking for a file */
@@ -178,17 +151,6 @@ static void expect_one(const char *target, unsigned status, const char *text)
 }
 
 /* --- what is served. Each of these runs twice, _i: without openat2 */
-
-/* Old kernels, some sandboxes and valgrind do not have it: the program then walks, with or without being told
- * to. */
-static bool has_openat2(void)
-{
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC};
-    long fd = syscall(SYS_openat2, root, ".", &how, sizeof how);
-    if (fd >= 0)
-        close((int)fd);
-    return fd >= 0;
-}
 
 START_TEST(what_is_served)
 {
@@ -498,192 +460,11 @@ START_TEST(codings_of_a_file)
 }
 END_TEST
 
-/* --- the pure parts */
-
-static const char *or_null(const struct buf *buf, const char *column)
-{
-    return strcmp(column, "-") == 0 ? NULL : buf->data ? buf->data : "";
-}
-
-static const struct validators VALIDATORS = {"\"abc\"", 784111777, 784111777 + 100};
-
-START_TEST(table_of_conditions)
-{
-    struct table t;
-    table_open(&t, "conditional.tsv");
-    while (table_next(&t)) {
-        struct buf v[4] = {{0}, {0}, {0}, {0}};
-        for (int i = 0; i < 4; i++)
-            table_unescape(&v[i], t.column[i + 1]);
-        struct conditions c = {.if_match = or_null(&v[0], t.column[1]),
-                               .if_unmodified_since = or_null(&v[1], t.column[2]),
-                               .if_none_match = or_null(&v[2], t.column[3]),
-                               .if_modified_since = or_null(&v[3], t.column[4])};
-        unsigned status = conditional_status(&c, &VALIDATORS);
-        ck_assert_msg(status == (unsigned)strtoul(t.column[5], NULL, 10) && *t.column[5], "line %u (%s): %u",
-                      t.number, t.column[0], status);
-        for (int i = 0; i < 4; i++)
-            buf_done(&v[i]);
-    }
-    ck_assert_uint_ge(t.rows, 60);
-    table_close(&t);
-}
-END_TEST
-
-START_TEST(table_of_ranges)
-{
-    struct table t;
-    table_open(&t, "range.tsv");
-    while (table_next(&t)) {
-        struct conditions c = {.range = strcmp(t.column[1], "-") ? t.column[1] : NULL,
-                               .if_range = strcmp(t.column[2], "-") ? t.column[2] : NULL};
-        uint64_t first = 0, last = 0;
-        char got[80];
-        switch (conditional_range(&c, &VALIDATORS, strtoull(t.column[0], NULL, 10), &first, &last)) {
-        case RANGE_WHOLE:
-            snprintf(got, sizeof got, "200");
-            break;
-        case RANGE_PART:
-            snprintf(got, sizeof got, "206 %llu %llu", (unsigned long long)first, (unsigned long long)last);
-            break;
-        default:
-            snprintf(got, sizeof got, "416");
-            break;
-        }
-        ck_assert_msg(strcmp(got, t.column[3]) == 0, "line %u (%s): %s", t.number, t.column[1], got);
-    }
-    ck_assert_uint_ge(t.rows, 80);
-    table_close(&t);
-}
-END_TEST
-
-/* A date of this very second may yet belong to two versions (RFC 9110 section 8.8.2.2). */
-START_TEST(young_dates_are_weak)
-{
-    struct validators young = VALIDATORS;
-    young.now = young.modified;
-    struct conditions c = {.range = "bytes=0-1", .if_range = DATE};
-    uint64_t first, last;
-    ck_assert_int_eq(conditional_range(&c, &young, 10, &first, &last), RANGE_WHOLE);
-    young.now++;
-    ck_assert_int_eq(conditional_range(&c, &young, 10, &first, &last), RANGE_PART);
-}
-END_TEST
-
-START_TEST(accept_encoding)
-{
-    /* The order as letters: b, g and i. */
-    static const char *const rows[][2] = {
-        {NULL, "i"},
-        {"", "i"},
-        {"br", "bi"},
-        {"BR", "bi"},
-        {"gzip", "gi"},
-        {"x-gzip", "gi"},
-        {"gzip, br", "bgi"},
-        {"gzip,br", "bgi"},
-        {"gzip;q=0.9, br;q=0.8", "gbi"},
-        {"gzip;q=0.901, br;q=0.902", "bgi"},
-        {"gzip;q=0, br", "bi"},
-        {"gzip;q=0.000", "i"},
-        {"gzip;q=1.000", "gi"},
-        {"gzip ; q=0.5 , br ;q=0.4", "gbi"},
-        {"gzip;Q=0.5", "gi"},
-        {"*", "bgi"},
-        {"*;q=0", "i"},
-        {"*;q=0, gzip", "gi"},
-        {"br;q=0, *;q=0.5", "gi"},
-        {"identity", "i"},
-        {"identity, gzip", "gi"},
-        {"identity, gzip;q=0.5", "ig"},
-        {"identity;q=0, gzip;q=0.1", "gi"},
-        {"identity;q=0", "i"},
-        {"deflate, zstd", "i"},
-        {"brx, xbr, gzi", "i"},
-        {"gzip;q=2", "i"},
-        {"gzip;q=x", "i"},
-        {"gzip;q=", "i"},
-        {"gzip;q=1.5", "i"},
-        {"gzip;level=5", "i"},
-        {"gzip;q=x, br", "bi"},
-        {"gzip br", "i"},
-        {",,gzip,,", "gi"},
-        {"gzip;q=0.5;q=0.6, br", "bi"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        enum coding order[CODINGS];
-        size_t n = coding_order(rows[i][0], order);
-        char got[CODINGS + 1] = {0};
-        for (size_t k = 0; k < n; k++)
-            got[k] = "bgi"[order[k]];
-        ck_assert_msg(strcmp(got, rows[i][1]) == 0, "%s: %s", rows[i][0], got);
-    }
-}
-END_TEST
-
-START_TEST(media_types)
-{
-    static const char *const rows[][2] = {
-        {"a.html", "text/html; charset=utf-8"},
-        {"a.HTML", "text/html; charset=utf-8"},
-        {"/a/b.js", "text/javascript; charset=utf-8"},
-        {"b.mjs", "text/javascript; charset=utf-8"},
-        {"a.css", "text/css; charset=utf-8"},
-        {"a.txt", "text/plain; charset=utf-8"},
-        {"a.json", "application/json"},
-        {"a.svg", "image/svg+xml"},
-        {"a.png", "image/png"},
-        {"a.ico", "image/vnd.microsoft.icon"},
-        {"a.webmanifest", "application/manifest+json"},
-        {"a.wasm", "application/wasm"},
-        {"a.woff2", "font/woff2"},
-        {"root.crt", "application/x-x509-ca-cert"},
-        {"root.pem", "application/x-x509-ca-cert"},
-        {"root.crl", "application/pkix-crl"},
-        {"alice.p12", "application/x-pkcs12"},
-        {"a.tar.gz", "application/gzip"},
-        {"a", "application/octet-stream"},
-        {"a.", "application/octet-stream"},
-        {"a.unknown", "application/octet-stream"},
-        {"a.html/b", "application/octet-stream"},
-        {"7z.7z", "application/x-7z-compressed"},
-        {"z.zst", "application/zstd"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        ck_assert_str_eq(files_type(rows[i][0]), rows[i][1]);
-}
-END_TEST
-
-START_TEST(reply_headers)
-{
-    struct reply reply;
-    reply_init(&reply);
-    ck_assert_int_eq(reply.fd, -1);
-    ck_assert_int_eq(reply_header(&reply, "A", "%d and %s", 1, "\xc3\xbc\t"), 0);
-    ck_assert_str_eq(reply.header[0].value, "1 and \xc3\xbc\t");
-    ck_assert_int_eq(reply_header(&reply, "B", "a\r\nSet-Cookie: x"), -1);
-    ck_assert_int_eq(reply_header(&reply, "B", "a%c", 0x7f), -1);
-    ck_assert_uint_eq(reply.n_headers, 1);
-    for (int i = 1; i < REPLY_MOST_HEADERS; i++)
-        ck_assert_int_eq(reply_header(&reply, "C", "x"), 0);
-    ck_assert_int_eq(reply_header(&reply, "D", "x"), -1);
-    ck_assert_uint_eq(reply.n_headers, REPLY_MOST_HEADERS);
-    reply.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int fd = reply.fd;
-    buf_puts(&reply.body, "x");
-    reply_done(&reply);
-    ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
-    ck_assert_uint_eq(reply.n_headers, 0);
-    reply_done(&reply);
-    reply_done(NULL);
-}
-END_TEST
-
 Suite *suite_files(void)
 {
     Suite *suite = suite_create("files");
     TCase *tcase = tcase_create("served");
-    tcase_add_unchecked_fixture(tcase, make_tree, remove_tree);
+    tcase_add_unchecked_fixture(tcase, make_tree, tree_remove);
     tcase_add_loop_test(tcase, what_is_served, 0, 2);
     tcase_add_test(tcase, nothing_without_a_root);
     tcase_add_loop_test(tcase, no_descriptor_is_left, 0, 2);
@@ -693,14 +474,6 @@ Suite *suite_files(void)
     tcase_add_test(tcase, conditions_of_a_file);
     tcase_add_test(tcase, ranges_of_a_file);
     tcase_add_loop_test(tcase, codings_of_a_file, 0, 2);
-    suite_add_tcase(suite, tcase);
-    tcase = tcase_create("pure");
-    tcase_add_test(tcase, table_of_conditions);
-    tcase_add_test(tcase, table_of_ranges);
-    tcase_add_test(tcase, young_dates_are_weak);
-    tcase_add_test(tcase, accept_encoding);
-    tcase_add_test(tcase, media_types);
-    tcase_add_test(tcase, reply_headers);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,12 +1,9 @@
 /* Names of files and the locations that guard them: tests/data/guard.tsv, and where links lead. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "http/files.h"
@@ -16,11 +13,9 @@
 #include "http_fixture.h"
 #include "suites.h"
 #include "table.h"
+#include "tree_fixture.h"
 
 enum { MOST_LOCATIONS = 4 };
-
-static char base[256];
-static int root = -1;
 
 static void make_tree(void)
 {
@@ -49,11 +44,7 @@ static void make_tree(void)
         {".", "here"},
         {"..", "parent"},
     };
-    const char *tmp = getenv("TMPDIR");
-    snprintf(base, sizeof base, "%s/mtlsd-guard-XXXXXX", tmp ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(base));
-    root = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    ck_assert_int_ge(root, 0);
+    tree_open("guard");
     for (size_t i = 0; i < ARRAY_LEN(folders); i++)
         ck_assert_int_eq(mkdirat(root, folders[i], 0755), 0);
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
@@ -65,28 +56,6 @@ static void make_tree(void)
     }
     for (size_t i = 0; i < ARRAY_LEN(links); i++)
         ck_assert_int_eq(symlinkat(links[i][0], root, links[i][1]), 0);
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st, (void)flag, (void)at;
-    return remove(path);
-}
-
-static void remove_tree(void)
-{
-    close(root);
-    root = -1;
-    ck_assert_int_eq(nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-static bool has_openat2(void)
-{
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC};
-    long fd = syscall(SYS_openat2, root, ".", &how, sizeof how);
-    if (fd >= 0)
-        close((int)fd);
-    return fd >= 0;
 }
 
 struct places {
@@ -421,13 +390,13 @@ Suite *suite_guard(void)
 {
     Suite *suite = suite_create("guard");
     TCase *tcase = tcase_create("guard");
-    tcase_add_unchecked_fixture(tcase, make_tree, remove_tree);
+    tcase_add_unchecked_fixture(tcase, make_tree, tree_remove);
     tcase_add_loop_test(tcase, names, 0, 2);
     tcase_add_test(tcase, where_links_lead);
     tcase_add_test(tcase, routes_that_show_others);
     suite_add_tcase(suite, tcase);
     TCase *changes = tcase_create("changes");
-    tcase_add_checked_fixture(changes, make_tree, remove_tree);
+    tcase_add_checked_fixture(changes, make_tree, tree_remove);
     tcase_add_test(changes, long_names);
     tcase_add_test(changes, a_link_that_is_turned);
     tcase_add_test(changes, twins);
