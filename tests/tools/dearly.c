@@ -20,49 +20,22 @@
  * NUMBER" with how many came to an end. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <gnutls/abstract.h>
-#include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    MOST_CERTS = 512,
-    MOST_LEAVES = 4096,
-    MOST_ROUNDS = 64,
-    WINDOW = 9,
-    MOST_NAMES = 2048,
-    LINES = 8,
-    TIMEOUT_MS = 8000
-};
+#include "dearly.h"
 
-struct chain {
-    const char *name;
-    gnutls_datum_t cert[MOST_CERTS];
-    unsigned n;
-    gnutls_datum_t leaf[MOST_LEAVES];
-    unsigned n_leaves;
-    gnutls_pubkey_t pubkey; /* as which the leaf's key is presented to our own library */
-    gnutls_privkey_t key;
-    gnutls_pk_algorithm_t pk;
-    unsigned signature_len; /* of a false signature */
-    atomic_uint next;
-};
+enum { MOST_ROUNDS = 64, WINDOW = 9, MOST_NAMES = 2048 };
 
 struct talk {
     struct chain *chain;
@@ -77,13 +50,13 @@ struct talk {
 static uint16_t port;
 static bool tls13;
 
-static void die(const char *what)
+void die(const char *what)
 {
     fprintf(stderr, "dearly: %s\n", what);
     exit(1);
 }
 
-static void must(int rc, const char *what)
+void must(int rc, const char *what)
 {
     if (rc < 0) {
         fprintf(stderr, "dearly: %s: %s\n", what, gnutls_strerror(rc));
@@ -222,7 +195,7 @@ static gnutls_privkey_t model(gnutls_pk_algorithm_t pk, unsigned bits)
     return made[i].key;
 }
 
-static struct chain *read_chain(const char *name)
+struct chain *read_chain(const char *name)
 {
     struct chain *chain = calloc(1, sizeof *chain);
     char path[4096];
@@ -402,9 +375,7 @@ static int reach(void)
     return fd;
 }
 
-/* One connection, until the server has closed it: 0 for served, -1 for closed, else the alert. The server has
- * done all that it will do for the handshake when an answer has come, or the end. */
-static int one(struct chain *chain, bool leave)
+int one(struct chain *chain, bool leave)
 {
     const char *path = getenv("DEARLY_PATH");
     char ask[256];
@@ -466,7 +437,7 @@ static int smaller(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *v, size_t n)
+double median(double *v, size_t n)
 {
     qsort(v, n, sizeof *v, smaller);
     return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
@@ -529,137 +500,6 @@ static double shake(struct chain *chain, bool dear, int *end)
     return settled_us(1) - at;
 }
 
-/* --- batch --- */
-
-static char *program, *ca_text;
-
-static char *read_text(const char *name, const char *ending)
-{
-    char path[4096];
-    gnutls_datum_t file;
-    snprintf(path, sizeof path, "%s%s", name, ending);
-    must(gnutls_load_file(path, &file), path);
-    char *text = strndup((char *)file.data, file.size);
-    gnutls_free(file.data);
-    if (!text)
-        die("memory");
-    return text;
-}
-
-static void put_text(FILE *to, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '\n')
-            fputs("\\n", to);
-        else
-            putc(*text, to);
-    }
-}
-
-/* Processor time of the program for so many lines with the chain. */
-static double run_batch(const struct chain *chain, unsigned lines, int *end)
-{
-    int in[2], status;
-    if (pipe(in) != 0)
-        die("pipe");
-    pid_t pid = fork();
-    if (pid < 0)
-        die("fork");
-    if (pid == 0) {
-        struct rlimit most = {TIMEOUT_MS / 1000, TIMEOUT_MS / 1000};
-        setrlimit(RLIMIT_CPU, &most);
-        dup2(in[0], 0);
-        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
-        close(in[0]);
-        close(in[1]);
-        execl(program, program, "verify", "--batch", (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    FILE *to = fdopen(in[1], "w");
-    char *text = read_text(chain->name, ".pem");
-    if (!to)
-        die("memory");
-    while (lines-- > 0) {
-        fputs("{\"chain\":\"", to);
-        put_text(to, text);
-        fputs("\",\"ca\":\"", to);
-        put_text(to, ca_text);
-        fputs("\"}\n", to);
-    }
-    fclose(to);
-    free(text);
-    struct rusage used;
-    if (wait4(pid, &status, 0, &used) < 0)
-        die("wait4");
-    if (WIFSIGNALED(status)) {
-        printf("%s no answer\n", chain->name);
-        fflush(stdout);
-        _exit(3);
-    }
-    *end = WEXITSTATUS(status) == 2 ? -1 : 0;
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
-           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
-}
-
-static double lines(struct chain *chain, bool dear, int *end)
-{
-    static double start; /* of the program, which is not counted; it takes as long as many lines */
-    (void)dear;
-    if (start == 0) {
-        double starts[WINDOW];
-        for (size_t i = 0; i < WINDOW; i++)
-            starts[i] = run_batch(chain, 0, end);
-        start = median(starts, WINDOW);
-    }
-    return (run_batch(chain, LINES, end) - start) / LINES;
-}
-
-/* --- storm --- */
-
-static pthread_barrier_t gate;
-static atomic_uint ended;
-
-static void *storm_one(void *chain)
-{
-    pthread_barrier_wait(&gate);
-    one(chain, false);
-    atomic_fetch_add(&ended, 1);
-    return NULL;
-}
-
-static void storm(unsigned n, unsigned bursts, long ms, char **names)
-{
-    static struct chain *chain[1024];
-    unsigned n_chains = 0;
-    for (; *names && n_chains < 1024; names++)
-        chain[n_chains++] = read_chain(*names);
-    pthread_t *thread = calloc(n, sizeof *thread);
-    if (!thread || n_chains == 0)
-        die("nothing to do");
-    pthread_barrier_init(&gate, NULL, n);
-    /* The attackers have machines of their own: what they compute is not to be the server's burden. */
-    if (setpriority(PRIO_PROCESS, 0, 19) != 0)
-        die("setpriority");
-    puts("ready");
-    fflush(stdout);
-    struct timespec due;
-    clock_gettime(CLOCK_MONOTONIC, &due);
-    for (unsigned b = 0, k = 0; b < bursts; b++) {
-        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
-        for (unsigned i = 0; i < n; i++)
-            if (pthread_create(&thread[i], NULL, storm_one, chain[k++ % n_chains]) != 0)
-                die("no more threads");
-        for (unsigned i = 0; i < n; i++)
-            pthread_join(thread[i], NULL);
-        long long ns = due.tv_nsec + (long long)ms * 1000000;
-        due.tv_sec += (time_t)(ns / 1000000000);
-        due.tv_nsec = (long)(ns % 1000000000);
-    }
-    printf("storm %u\n", atomic_load(&ended));
-    free(thread);
-}
-
 static char **read_names(void)
 {
     static char *names[MOST_NAMES + 1];
@@ -686,9 +526,8 @@ int main(int argc, char **argv)
         compare(shake, (unsigned)number(argv[6], MOST_ROUNDS), (double)number(argv[7], 100000), argv[8],
                 read_names());
     } else if (argc == 7 && strcmp(argv[1], "batch") == 0) {
-        program = argv[2];
-        ca_text = read_text(argv[5], "");
-        compare(lines, (unsigned)number(argv[3], MOST_ROUNDS), (double)number(argv[4], 100000), argv[6],
+        batch_of(argv[2], argv[5]);
+        compare(batch_line, (unsigned)number(argv[3], MOST_ROUNDS), (double)number(argv[4], 100000), argv[6],
                 read_names());
     } else if (argc == 7 && strcmp(argv[1], "storm") == 0) {
         port = (uint16_t)number(argv[2], 65535);

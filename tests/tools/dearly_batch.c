@@ -1,0 +1,102 @@
+/* dearly batch: what a chain costs `mtlsd verify --batch`. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dearly.h"
+
+enum { LINES = 8, STARTS = 9 };
+
+static char *program, *ca_text;
+
+static char *read_text(const char *name, const char *ending)
+{
+    char path[4096];
+    gnutls_datum_t file;
+    snprintf(path, sizeof path, "%s%s", name, ending);
+    must(gnutls_load_file(path, &file), path);
+    char *text = strndup((char *)file.data, file.size);
+    gnutls_free(file.data);
+    if (!text)
+        die("memory");
+    return text;
+}
+
+void batch_of(char *mtlsd, const char *ca)
+{
+    program = mtlsd;
+    ca_text = read_text(ca, "");
+}
+
+static void put_text(FILE *to, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\n')
+            fputs("\\n", to);
+        else
+            putc(*text, to);
+    }
+}
+
+/* Processor time of the program for so many lines with the chain. */
+static double run_batch(const struct chain *chain, unsigned lines, int *end)
+{
+    int in[2], status;
+    if (pipe(in) != 0)
+        die("pipe");
+    pid_t pid = fork();
+    if (pid < 0)
+        die("fork");
+    if (pid == 0) {
+        struct rlimit most = {TIMEOUT_MS / 1000, TIMEOUT_MS / 1000};
+        setrlimit(RLIMIT_CPU, &most);
+        dup2(in[0], 0);
+        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
+        close(in[0]);
+        close(in[1]);
+        execl(program, program, "verify", "--batch", (char *)NULL);
+        _exit(127);
+    }
+    close(in[0]);
+    FILE *to = fdopen(in[1], "w");
+    char *text = read_text(chain->name, ".pem");
+    if (!to)
+        die("memory");
+    while (lines-- > 0) {
+        fputs("{\"chain\":\"", to);
+        put_text(to, text);
+        fputs("\",\"ca\":\"", to);
+        put_text(to, ca_text);
+        fputs("\"}\n", to);
+    }
+    fclose(to);
+    free(text);
+    struct rusage used;
+    if (wait4(pid, &status, 0, &used) < 0)
+        die("wait4");
+    if (WIFSIGNALED(status)) {
+        printf("%s no answer\n", chain->name);
+        fflush(stdout);
+        _exit(3);
+    }
+    *end = WEXITSTATUS(status) == 2 ? -1 : 0;
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+double batch_line(struct chain *chain, bool dear, int *end)
+{
+    static double start; /* of the program, which is not counted; it takes as long as many lines */
+    (void)dear;
+    if (start == 0) {
+        double starts[STARTS];
+        for (size_t i = 0; i < STARTS; i++)
+            starts[i] = run_batch(chain, 0, end);
+        start = median(starts, STARTS);
+    }
+    return (run_batch(chain, LINES, end) - start) / LINES;
+}
