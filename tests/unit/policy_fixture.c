@@ -1,0 +1,58 @@
+#include "policy_fixture.h"
+
+#include <check.h>
+#include <stdint.h>
+#include <string.h>
+
+unsigned hex_value(char c)
+{
+    const char *digits = "0123456789abcdef", *at = strchr(digits, c | 32);
+    ck_assert_msg(c != '\0' && at != NULL, "'%c' is no hex digit", c);
+    return (unsigned)(at - digits);
+}
+
+size_t from_hex(const char *s, size_t len, unsigned char *out)
+{
+    for (size_t i = 0; i + 1 < len; i += 2)
+        out[i / 2] = (unsigned char)(hex_value(s[i]) << 4 | hex_value(s[i + 1]));
+    return len / 2;
+}
+
+static void complain(void *cls, enum diag_severity severity, struct src src, const char *text)
+{
+    (void)severity;
+    (void)src;
+    ck_abort_msg("line %u: %s", *(const unsigned *)cls, text);
+}
+
+struct policy_decision decide(const struct places *places, const char *path, const struct peer *peer,
+                              unsigned line)
+{
+    struct policy *policy = NULL;
+    struct diag diag = {.emit = complain, .cls = &line};
+    ck_assert_int_eq(policy_new(places->location, places->n, &diag, &policy), 0);
+    struct policy_decision decision = policy_decide(policy, path, peer);
+    policy_free(policy);
+    return decision;
+}
+
+bool rule_holds(const char *kind, const char *rule, const struct peer *peer, unsigned line)
+{
+    static struct places places;
+    bool allow = strcmp(kind, "allow") == 0;
+    struct conf_text text = {.text = (char *)(uintptr_t)rule};
+    memset(&places, 0, sizeof places);
+    places.n = 1;
+    struct conf_location *location = &places.location[0];
+    location->prefix = strcpy(places.text, "/");
+    location->client_cert = CLIENT_CERT_VERIFIED;
+    *(allow ? &location->allow : &location->deny) = (struct conf_list){&text, 1};
+
+    struct policy_decision decision = decide(&places, "/", peer, line);
+    ck_assert_ptr_eq(decision.location, location);
+    bool allowed = decision.outcome == POLICY_ALLOW;
+    if (!allowed)
+        ck_assert_int_eq(decision.outcome, POLICY_DENIED);
+    ck_assert_ptr_eq(decision.rule, !allow && !allowed ? rule : NULL);
+    return allow ? allowed : !allowed;
+}
