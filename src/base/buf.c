@@ -34,6 +34,7 @@ static bool reserve(struct buf *buf, size_t more)
     size_t room = buf->room ? buf->room : 128;
     while (room < need)
         room *= 2;
+    room = room > limit ? limit + 1 : room; /* room is what buf_put may fill without asking */
     char *data = realloc(buf->data, room);
     if (!data) {
         buf->failed = true;
@@ -44,7 +45,7 @@ static bool reserve(struct buf *buf, size_t more)
     return true;
 }
 
-void buf_put(struct buf *buf, const void *data, size_t len)
+void buf_put_growing(struct buf *buf, const void *data, size_t len)
 {
     if (!reserve(buf, len))
         return;
@@ -57,14 +58,6 @@ void buf_put(struct buf *buf, const void *data, size_t len)
 void buf_puts(struct buf *buf, const char *text)
 {
     buf_put(buf, text, strlen(text));
-}
-
-void buf_putc(struct buf *buf, char c)
-{
-    if (!reserve(buf, 1))
-        return;
-    buf->data[buf->len++] = c;
-    buf->data[buf->len] = '\0';
 }
 
 void buf_put_uint(struct buf *buf, uint64_t n)

@@ -3,6 +3,8 @@
 #ifndef MTLSD_BASE_BUF_H
 #define MTLSD_BASE_BUF_H
 
+#include <string.h>
+
 #include "base/base.h"
 
 struct buf {
@@ -16,9 +18,24 @@ struct buf {
 /* {0} is a valid empty buffer too. */
 void buf_init(struct buf *buf, size_t limit);
 void buf_done(struct buf *buf);
-void buf_put(struct buf *buf, const void *data, size_t len);
+/* buf_put where there may be no room yet. */
+void buf_put_growing(struct buf *buf, const void *data, size_t len);
+/* Inline: names and JSON are put together from pieces of some octets. */
+static inline void buf_put(struct buf *buf, const void *data, size_t len)
+{
+    if (buf->failed || len == 0 || len >= buf->room - buf->len) {
+        buf_put_growing(buf, data, len);
+        return;
+    }
+    memcpy(buf->data + buf->len, data, len);
+    buf->len += len;
+    buf->data[buf->len] = '\0';
+}
+static inline void buf_putc(struct buf *buf, char c)
+{
+    buf_put(buf, &c, 1);
+}
 void buf_puts(struct buf *buf, const char *text);
-void buf_putc(struct buf *buf, char c);
 void buf_put_uint(struct buf *buf, uint64_t n);
 void buf_printf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
 static inline bool buf_failed(const struct buf *buf)
