@@ -214,10 +214,12 @@ static bool do_line(const char *text, size_t len, enum certificate_form form, FI
     if (!judged)
         reply = json_pack("{s:O?, s:s}", "id", line != NULL ? json_object_get(line, "id") : NULL, "error",
                           err.text[0] != 0 ? err.text : "out of memory");
-    if (reply != NULL && json_dumpf(reply, out, JSON_COMPACT) == 0)
-        fputc('\n', out);
+    char *printed = reply != NULL ? json_dumps(reply, JSON_COMPACT) : NULL;
+    if (printed != NULL)
+        fprintf(out, "%s\n", printed);
     else
         judged = false;
+    free(printed);
     json_decref(reply);
     json_decref(line);
     peer_unref(peer);

@@ -224,10 +224,19 @@ static void judge_init(struct judge *judge, const struct verdict_question *quest
     judge->n = 0;
     judge->n_edges = judge->n_bad = judge->n_names = 0;
     judge->n_comparisons = 0;
+    judge->written_text = NULL;
     judge->sum = nothing_yet(question);
     memset(judge->crt, 0, sizeof(judge->crt));
     memset(judge->unreadable, 0, sizeof(judge->unreadable));
     memset(judge->excess, 0, sizeof(judge->excess));
+}
+
+static void judge_free(struct judge *judge)
+{
+    for (unsigned i = 0; i < judge->n; i++)
+        gnutls_x509_crt_deinit(judge->crt[i]);
+    free(judge->written_text);
+    free(judge);
 }
 
 int judge_anchor(const struct trust *trust, const struct anchor *anchor, time_t at, struct findings *out)
@@ -241,7 +250,7 @@ int judge_anchor(const struct trust *trust, const struct anchor *anchor, time_t 
     judge_init(judge, &question, &found);
     check_certificate(judge, &anchor->cert, pinned ? 0 : 1, pinned ? ROLE_LEAF : ROLE_ANCHOR, pinned);
     int rc = judge->nomem ? ERR_NOMEM : 0;
-    free(judge);
+    judge_free(judge);
     if (rc == 0)
         *out = found;
     else
@@ -290,9 +299,7 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
     *out = peer;
     peer = NULL;
 out:
-    for (unsigned i = 0; i < judge->n; i++)
-        gnutls_x509_crt_deinit(judge->crt[i]);
-    free(judge);
+    judge_free(judge);
     findings_done(&found);
     peer_unref(peer);
     return rc;

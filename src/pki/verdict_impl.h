@@ -59,6 +59,8 @@ struct judge {
     struct edge edge[EDGES_MAX];                                /* signatures that were checked */
     unsigned n_edges, n_bad;
     size_t n_comparisons;         /* of names with constraints, in all paths: see verdict_names.c */
+    struct der written;           /* the name that was written last; the findings about a chain repeat few */
+    char *written_text;           /* owned; NULL: none was */
     struct findings *found;       /* where findings go now */
     struct verdict_finding *last; /* the one that was added last, NULL when there was no memory for it */
     bool nomem;

@@ -243,11 +243,15 @@ char *judge_name(struct judge *judge, const struct der *name)
 {
     gnutls_datum_t der = {(unsigned char *)(uintptr_t)name->p, (unsigned)name->n};
     struct certname parsed;
+    if (judge->written_text != NULL && der_equal(name, &judge->written))
+        return noted(judge, strdup(judge->written_text));
     if (certname_init(&parsed, &der, NULL) < 0)
         return judge_hex(judge, name);
-    char *text = noted(judge, strdup(parsed.n == 0 ? "(empty name)" : parsed.text));
+    free(judge->written_text);
+    judge->written_text = strdup(parsed.n == 0 ? "(empty name)" : parsed.text);
+    judge->written = *name;
     certname_done(&parsed);
-    return text;
+    return noted(judge, judge->written_text ? strdup(judge->written_text) : NULL);
 }
 
 char *judge_escaped(struct judge *judge, const struct der *bytes)
