@@ -103,6 +103,10 @@ static const int OURS[] = {
     GNUTLS_E_DB_ENTRY_EXISTS,
     GNUTLS_E_EARLY_DATA_REJECTED,
     GNUTLS_E_UNIMPLEMENTED_FEATURE,
+/* Later than 3.7.9; of RSA key exchange, which is never offered. */
+#ifdef GNUTLS_E_UNSUPPORTED_ENCRYPTION_ALGORITHM
+    GNUTLS_E_UNSUPPORTED_ENCRYPTION_ALGORITHM,
+#endif
 };
 
 static bool is_ours(int error)
