@@ -69,6 +69,7 @@ struct conf_location {
     char *prefix;
     struct src src;
     enum client_cert client_cert;
+    struct conf_list client_ca;   /* where the path must end; none: anywhere that the listener trusts */
     struct conf_list allow, deny; /* rules in the words of policy.h, which checks their form */
 };
 

@@ -86,6 +86,12 @@ static void check_location(const struct conf_location *l, struct diag *diag)
     if (l->client_cert == CLIENT_CERT_VERIFIED)
         return;
     const bool none = l->client_cert == CLIENT_CERT_NONE;
+    if (l->client_ca.n > 0)
+        diag_error(diag, l->client_ca.item[0].src,
+                   "client_ca needs client_cert = verified: with %s; write client_cert = verified, or leave "
+                   "client_ca out",
+                   none ? "none no certificate is needed here, and there is no path to judge"
+                        : "any a certificate passes that no CA vouches for");
     if (l->allow.n > 0)
         diag_error(
             diag, l->allow.item[0].src,

@@ -43,6 +43,8 @@ int conf_paths(const struct conf *conf, conf_path_fn *fn, void *cls)
         rc = walk_section(SECTION_GLOBAL, conf, fn, cls);
     for (size_t i = 0; rc == 0 && i < conf->n_listeners; i++)
         rc = walk_section(SECTION_LISTEN, &conf->listener[i], fn, cls);
+    for (size_t i = 0; rc == 0 && i < conf->n_locations; i++)
+        rc = walk_section(SECTION_LOCATION, &conf->location[i], fn, cls);
     return rc;
 }
 
@@ -60,6 +62,10 @@ bool conf_uses_tokens(const struct conf *conf)
     for (size_t i = 0; i < conf->n_listeners; i++) {
         const struct conf_listener *l = &conf->listener[i];
         if (has_token(&l->certificate) || has_token(&l->client_ca) || has_token(&l->trusted_ca))
+            return true;
+    }
+    for (size_t i = 0; i < conf->n_locations; i++) {
+        if (has_token(&conf->location[i].client_ca))
             return true;
     }
     return false;

@@ -224,6 +224,9 @@ const struct option OPTIONS[] = {
      .flags = OPTION_SAMPLE,
      .words = WORDS({"none", CLIENT_CERT_NONE}, {"any", CLIENT_CERT_ANY}, {"verified", CLIENT_CERT_VERIFIED}),
      .help = "What a request here needs: nothing, any client certificate, or one that was verified."},
+    {LOCATION(client_ca), .type = OPTION_PATHS, .example = "{ \"partners.crt\" }",
+     .help = "CAs, or clients' own certificates, of which one must be the end of the certificate's path; the "
+             "listener must trust them. Without any, each that it trusts will do."},
     {LOCATION(allow), .type = OPTION_TEXTS,
      .example = "{ \"subject:CN=alice,*\", \"san.email:*@example.org\" }",
      .help =

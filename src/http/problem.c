@@ -58,6 +58,9 @@ static const char *refusal_words(enum policy_outcome outcome)
         return "A client certificate is needed here, and none was presented.";
     case POLICY_NOT_VERIFIED:
         return "A client certificate was presented, but it is not acceptable; see the errors.";
+    case POLICY_OTHER_CA:
+        return "The client certificate is good, but this location takes only those of other authorities; see "
+               "the errors.";
     case POLICY_DENIED:
         return "The client certificate is good, but a rule of this location refuses it.";
     case POLICY_ALLOW:
@@ -109,6 +112,37 @@ static char *join_rules(const struct conf_list *rules)
     return buf_take(&text, NULL);
 }
 
+/* "CN=A | CN=B"; NULL for no set. */
+static char *join_names(const struct anchor_set *set)
+{
+    struct buf text;
+    if (!set)
+        return NULL;
+    buf_init(&text, 0);
+    for (size_t i = 0; i < set->n; i++)
+        buf_printf(&text, "%s%s", i > 0 ? " | " : "", set->id[i]->subject);
+    return buf_take(&text, NULL);
+}
+
+static json_t *other_ca_finding(const struct request *request, enum error_detail detail)
+{
+    const struct peer *peer = request->peer;
+    char reason[] =
+        "its path ends at a CA, or certificate, that is trusted here, but not in client_ca of the "
+        "location",
+         hint[] = "present a certificate that one of the expected authorities issued";
+    char *names = join_names(request->decision->client_ca);
+    struct verdict_finding finding = {.code = VERDICT_POLICY_DENIED,
+                                      .depth = 0,
+                                      .reason = reason,
+                                      .hint = hint,
+                                      .value = peer && peer->anchor ? peer->anchor->subject : NULL,
+                                      .expected = names};
+    json_t *array = view_findings(&finding, 1, detail);
+    free(names);
+    return array;
+}
+
 /* The one finding of a refusal that the verdict knows nothing of. */
 static json_t *policy_finding(const struct request *request, enum error_detail detail)
 {
@@ -134,11 +168,21 @@ static json_t *policy_finding(const struct request *request, enum error_detail d
     return array;
 }
 
-static json_t *missing_finding(enum error_detail detail)
+/* No certificate came: in the words of the verdict, where there is one, and with those whom the location
+ * wants. */
+static json_t *missing_finding(const struct request *request, enum error_detail detail)
 {
+    const struct peer *peer = request->peer;
     char reason[] = "no certificate was presented";
+    char *names = join_names(request->decision->client_ca);
     struct verdict_finding finding = {.code = VERDICT_NO_CERTIFICATE, .depth = -1, .reason = reason};
-    return view_findings(&finding, 1, detail);
+    if (peer && peer->n_errors > 0)
+        finding = peer->errors[0];
+    if (names)
+        finding.expected = names;
+    json_t *array = view_findings(&finding, 1, detail);
+    free(names);
+    return array;
 }
 
 static json_t *errors(const struct request *request, enum error_detail detail)
@@ -147,8 +191,10 @@ static json_t *errors(const struct request *request, enum error_detail detail)
     const struct peer *peer = request->peer;
     if (outcome == POLICY_DENIED)
         return policy_finding(request, detail);
-    if (outcome == POLICY_NO_CERTIFICATE && (!peer || peer->n_errors == 0))
-        return missing_finding(detail);
+    if (outcome == POLICY_OTHER_CA)
+        return other_ca_finding(request, detail);
+    if (outcome == POLICY_NO_CERTIFICATE)
+        return missing_finding(request, detail);
     return view_findings(peer ? peer->errors : NULL, peer ? peer->n_errors : 0, detail);
 }
 

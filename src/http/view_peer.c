@@ -105,6 +105,16 @@ json_t *view_certificate(const struct certinfo *info, time_t now)
     return view_finish(object, put_certificate(object, info, now));
 }
 
+/* Where the path ends, of a certificate that was verified. */
+static json_t *anchor(const struct anchor_id *id)
+{
+    if (!id)
+        return json_null();
+    json_t *object = json_object();
+    return view_finish(object, view_put(object, "subject", view_text(id->subject)) &&
+                                   view_put(object, "fingerprint_sha256", view_text(id->fingerprint_sha256)));
+}
+
 static json_t *chain(const struct peer *peer, time_t now)
 {
     json_t *array = json_array();
@@ -144,6 +154,7 @@ json_t *view_peer(const struct view_peer_input *input)
                 view_put(object, "resumed", json_boolean(input->resumed)) &&
                 put_certificate(object, peer && peer->n_chain > 0 ? peer->chain[0] : NULL, now) &&
                 view_put(object, "chain", chain(peer, now)) &&
+                view_put(object, "anchor", anchor(peer ? peer->anchor : NULL)) &&
                 view_put(object, "accepted_issuers", view_names(input->advertised, input->n_advertised));
     return view_finish(object, good);
 }

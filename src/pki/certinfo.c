@@ -231,7 +231,7 @@ static const char *signature_name(const struct cert *cert, char out[static 128])
     return "unknown";
 }
 
-static int fingerprint(const struct der *data, char out[static 65])
+int certinfo_fingerprint(const struct der *data, char out[static 65])
 {
     static const char digit[] = "0123456789abcdef";
     unsigned char hash[32];
@@ -296,9 +296,9 @@ int certinfo_from_cert(const struct cert *cert, struct certinfo **out, struct er
         err_nomem(err);
         goto out;
     }
-    rc = fingerprint(&cert->whole, info->fingerprint_sha256);
+    rc = certinfo_fingerprint(&cert->whole, info->fingerprint_sha256);
     if (rc == 0)
-        rc = fingerprint(&cert->spki, info->spki_sha256);
+        rc = certinfo_fingerprint(&cert->spki, info->spki_sha256);
     if (rc < 0) {
         err_set(err, rc, "SHA-256 is not available");
         goto out;

@@ -74,6 +74,31 @@ const char *trust_shared_name(const struct trust *one, const struct trust *other
     return NULL;
 }
 
+bool trust_has(const struct trust *trust, const struct anchor_id *id)
+{
+    for (size_t i = 0; i < trust->n_anchors; i++)
+        if (trust->anchor[i].unreadable == NULL && anchor_id_equal(trust->anchor[i].id, id))
+            return true;
+    return false;
+}
+
+const struct anchor_id *trust_short_of(const struct trust *trust, const struct anchor_set *set,
+                                       const struct anchor_id **above)
+{
+    for (size_t i = 0; i < trust->n_by_subject; i++) {
+        const struct anchor *a = &trust->anchor[trust->by_subject[i]];
+        if (anchor_set_has(set, a->id))
+            continue;
+        for (size_t k = 0; k < set->n; k++)
+            if (name_equal(&a->cert.issuer, &set->id[k]->name) &&
+                !name_equal(&a->cert.subject, &set->id[k]->name)) {
+                *above = set->id[k];
+                return a->id;
+            }
+    }
+    return NULL;
+}
+
 const struct certname_attr *trust_attribute(const struct certname *name, const char *label)
 {
     for (size_t i = 0; i < name->n; i++)
@@ -129,8 +154,13 @@ static int add_anchor(struct trust *trust, gnutls_x509_crt_t crt, struct src src
     }
     if (rc < 0)
         goto out;
-    if (a.unreadable == NULL)
+    if (a.unreadable == NULL) {
         a.hash = name_hash(&a.cert.subject);
+        int known = anchor_id_new(&a.cert, &a.id);
+        rc = known == ERR_NOMEM ? GNUTLS_E_MEMORY_ERROR : known < 0 ? GNUTLS_E_HASH_FAILED : 0;
+        if (rc < 0)
+            goto out;
+    }
     trust->anchor[trust->n_anchors++] = a;
     return 0;
 out:
@@ -224,6 +254,7 @@ int trust_new(struct trust_input *input, struct trust **out, struct err *err)
     trust->crl_grace = input->crl_grace;
     trust->verify_depth = input->verify_depth;
     trust->expires_soon = input->expires_soon;
+    trust->every_end = input->every_end;
     trust->anchor = calloc(input->n_ca + 1, sizeof(*trust->anchor));
     trust->by_subject = calloc(input->n_ca + 1, sizeof(*trust->by_subject));
     trust->crl = calloc(input->n_crls + 1, sizeof(*trust->crl));
@@ -280,6 +311,7 @@ void trust_unref(struct trust *trust)
     for (size_t i = 0; i < trust->n_anchors; i++) {
         gnutls_x509_crt_deinit(trust->anchor[i].crt);
         certname_done(&trust->anchor[i].name);
+        anchor_id_unref(trust->anchor[i].id);
         gnutls_free(trust->anchor[i].der.data);
     }
     free(trust->anchor);

@@ -7,6 +7,7 @@
 
 #include "base/diag.h"
 #include "config/conf.h"
+#include "pki/anchor_id.h"
 #include "pki/certinfo.h"
 
 struct trust; /* private to trust*.c and verdict*.c (trust_impl.h) */
@@ -26,6 +27,7 @@ struct trust_input {
     long long crl_grace;    /* seconds */
     unsigned verify_depth;  /* most intermediates */
     long long expires_soon; /* seconds */
+    bool every_end; /* peers are told of every CA at which a path of theirs ends, not of the first alone */
     /* For judging single chains: a forged CRL is no error but unusable, so that its issuer counts as one
      * without a CRL. */
     bool keep_forged_crls;
@@ -76,6 +78,13 @@ const gnutls_x509_crt_t *trust_advertised_crts(const struct trust *trust, size_t
 
 /* The DER of the i-th configured CA, NULL when there are fewer. Borrowed. */
 const gnutls_datum_t *trust_anchor(const struct trust *trust, size_t i);
+
+/* Whether it is one of the configured CAs. */
+bool trust_has(const struct trust *trust, const struct anchor_id *id);
+/* A configured CA that is not in `set`, but issued by name of one that is: paths end there before they reach
+ * that one, which goes to *above. NULL: there is none. */
+const struct anchor_id *trust_short_of(const struct trust *trust, const struct anchor_set *set,
+                                       const struct anchor_id **above);
 
 /* A name that a CA of one and a CA of the other bear (they may be the same trust) with different keys; NULL
  * when there is none. Borrowed from `one`. */

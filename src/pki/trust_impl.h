@@ -2,6 +2,7 @@
 #ifndef MTLSD_PKI_TRUST_IMPL_H
 #define MTLSD_PKI_TRUST_IMPL_H
 
+#include "pki/anchor_id.h"
 #include "pki/cert.h"
 #include "pki/crl.h"
 #include "pki/name_match.h"
@@ -12,6 +13,7 @@ struct anchor {
     gnutls_datum_t der;    /* owned; `cert` points into it */
     struct cert cert;
     struct certname name;   /* its subject, parsed */
+    struct anchor_id *id;   /* a reference; NULL: it is unreadable */
     uint64_t hash;          /* of its subject, see name_match.h */
     const char *unreadable; /* why cert_parse refused it, NULL: `cert` is filled */
     struct src src;         /* where it was configured */
@@ -39,6 +41,7 @@ struct trust {
     long long crl_grace;
     unsigned verify_depth;
     long long expires_soon;
+    bool every_end; /* of struct trust_input */
     struct trust_note *note;
     size_t n_notes;
 };

@@ -354,6 +354,14 @@ static void lint(const struct trust *trust, const struct load *load)
         lint_crl(trust, &trust->crl[i], load->crl_src[i], now, load->diag);
 }
 
+static bool any_location_chooses(const struct conf *conf)
+{
+    size_t i = 0;
+    while (i < conf->n_locations && conf->location[i].client_ca.n == 0)
+        i++;
+    return i < conf->n_locations;
+}
+
 int trust_load(const struct conf *conf, const struct conf_listener *listener, struct crl_shelf *shelf,
                struct diag *diag, struct trust **out)
 {
@@ -366,7 +374,8 @@ int trust_load(const struct conf *conf, const struct conf_listener *listener, st
                   .crl_stale = listener->crl_stale_mode,
                   .crl_grace = listener->crl_grace,
                   .verify_depth = (unsigned)listener->verify_depth,
-                  .expires_soon = conf->expires_soon},
+                  .expires_soon = conf->expires_soon,
+                  .every_end = any_location_chooses(conf)},
     };
     struct trust *trust = NULL;
     struct err err;

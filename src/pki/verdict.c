@@ -148,6 +148,20 @@ static void keep(struct findings *best, struct findings *candidate)
     *candidate = (struct findings){0};
 }
 
+/* A further path that holds. One that ends where another does says nothing new. */
+static void keep_end(struct judge *judge, const struct anchor *first, struct findings *path)
+{
+    bool known = path->anchor == first;
+    for (size_t i = 0; i < judge->n_others; i++)
+        known = known || judge->other[i].anchor == path->anchor->id;
+    if (known)
+        return;
+    judge->other[judge->n_others++] =
+        (struct peer_end){anchor_id_ref(path->anchor->id), path->policies, path->n_policies};
+    path->policies = NULL;
+    path->n_policies = 0;
+}
+
 /* Fills judge->found with what is to be said about the chain. */
 static void judge_chain(struct judge *judge)
 {
@@ -166,8 +180,10 @@ static void judge_chain(struct judge *judge)
         return;
     }
     /* Alternatives, where the peer sent several ways up: the first that holds, else the one with the fewest
-     * faults. Every one of them tells when its faults may go away. */
-    for (size_t i = 0; i < n && (i == 0 || best.n_errors > 0) && !judge->nomem; i++) {
+     * faults. Every one of them tells when its faults may go away. Where somebody asks for every end, the
+     * others are looked at, too. */
+    for (size_t i = 0; i < n && (i == 0 || best.n_errors > 0 || judge->trust->every_end) && !judge->nomem;
+         i++) {
         size_t before = best.n_errors;
         judge->again = again;
         if (i > 0 && path_hopeless(judge, &paths[i])) {
@@ -176,13 +192,15 @@ static void judge_chain(struct judge *judge)
         }
         judge->found = &trial;
         check_path(judge, &paths[i], i == 0);
+        trial.anchor = paths[i].anchor;
         if (i == 0 || trial.n_errors < before) {
             chosen = i;
             keep(&best, &trial);
+        } else if (trial.n_errors == 0) {
+            keep_end(judge, best.anchor, &trial);
         }
         findings_done(&trial);
-        if (best.n_errors > 0 && judge->again < again)
-            again = judge->again;
+        again = judge->again;
     }
     *found = best;
     judge->found = found;
@@ -224,6 +242,7 @@ static void judge_init(struct judge *judge, const struct verdict_question *quest
     judge->n = 0;
     judge->n_edges = judge->n_bad = judge->n_names = 0;
     judge->n_comparisons = 0;
+    judge->n_others = 0;
     judge->written_text = NULL;
     judge->sum = nothing_yet(question);
     memset(judge->crt, 0, sizeof(judge->crt));
@@ -231,8 +250,18 @@ static void judge_init(struct judge *judge, const struct verdict_question *quest
     memset(judge->excess, 0, sizeof(judge->excess));
 }
 
+static void ends_done(struct peer_end *end, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct findings path = {.policies = end[i].policies, .n_policies = end[i].n_policies};
+        findings_done(&path);
+        anchor_id_unref(end[i].anchor);
+    }
+}
+
 static void judge_free(struct judge *judge)
 {
+    ends_done(judge->other, judge->n_others);
     for (unsigned i = 0; i < judge->n; i++)
         gnutls_x509_crt_deinit(judge->crt[i]);
     free(judge->written_text);
@@ -256,6 +285,20 @@ int judge_anchor(const struct trust *trust, const struct anchor *anchor, time_t 
     else
         findings_done(&found);
     return rc;
+}
+
+/* False when memory is short. */
+static bool take_ends(struct judge *judge, struct peer *peer)
+{
+    if (judge->n_others == 0 || peer->verify != VERIFY_SUCCESS)
+        return true;
+    peer->other = calloc(judge->n_others, sizeof(*peer->other));
+    if (peer->other == NULL)
+        return false;
+    memcpy(peer->other, judge->other, judge->n_others * sizeof(*peer->other));
+    peer->n_others = judge->n_others;
+    judge->n_others = 0;
+    return true;
 }
 
 int verdict_judge(const struct verdict_question *question, struct peer **out, struct err *err)
@@ -285,7 +328,7 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
         if (found.n_errors == 0)
             peer->verify = VERIFY_SUCCESS;
     }
-    rc = judge->nomem ? err_nomem(err) : 0;
+    rc = judge->nomem || !take_ends(judge, peer) ? err_nomem(err) : 0;
     if (rc < 0)
         goto out;
     peer->errors = found.error;
@@ -295,6 +338,8 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
     peer->policies = found.policies;
     peer->n_policies = found.n_policies;
     peer->judge_again = judge->again;
+    if (peer->verify == VERIFY_SUCCESS && found.anchor != NULL)
+        peer->anchor = anchor_id_ref(found.anchor->id);
     found = (struct findings){0};
     *out = peer;
     peer = NULL;
@@ -351,6 +396,11 @@ size_t peer_bytes(const struct peer *peer)
         bytes += certinfo_bytes(peer->chain[i]);
     for (size_t i = 0; i < peer->n_policies; i++)
         bytes += sizeof(char *) + strlen(peer->policies[i]) + 1;
+    for (size_t i = 0; i < peer->n_others; i++) {
+        bytes += sizeof(*peer->other);
+        for (size_t k = 0; k < peer->other[i].n_policies; k++)
+            bytes += sizeof(char *) + strlen(peer->other[i].policies[k]) + 1;
+    }
     return bytes;
 }
 
@@ -368,8 +418,15 @@ void peer_unref(struct peer *peer)
     for (size_t i = 0; i < peer->n_chain; i++)
         certinfo_free(peer->chain[i]);
     free(peer->chain);
-    struct findings found = {peer->errors,     peer->warnings, peer->n_errors,
-                             peer->n_warnings, peer->policies, peer->n_policies};
+    struct findings found = {.error = peer->errors,
+                             .n_errors = peer->n_errors,
+                             .warning = peer->warnings,
+                             .n_warnings = peer->n_warnings,
+                             .policies = peer->policies,
+                             .n_policies = peer->n_policies};
     findings_done(&found);
+    anchor_id_unref(peer->anchor);
+    ends_done(peer->other, peer->n_others);
+    free(peer->other);
     free(peer);
 }

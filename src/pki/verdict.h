@@ -33,6 +33,13 @@ enum verify_state { VERIFY_NONE, VERIFY_SUCCESS, VERIFY_FAILED };
 /* "NONE", "SUCCESS", "FAILED": nginx's words, for reports. Static. */
 const char *verify_word(enum verify_state state);
 
+/* Where a path ends, and the policies under which it is valid. */
+struct peer_end {
+    struct anchor_id *anchor; /* a reference */
+    char **policies;
+    size_t n_policies;
+};
+
 /* A peer that was judged: facts of its chain and the verdict. Immutable, refcounted, shared between
  * connections. */
 struct peer {
@@ -47,6 +54,11 @@ struct peer {
      * it is valid under each. */
     char **policies;
     size_t n_policies;
+    /* Of a peer that was verified: where that path ends. A reference. */
+    struct anchor_id *anchor;
+    /* Where its other paths that hold end; there when the trust asks for every end. */
+    struct peer_end *other;
+    size_t n_others;
     time_t judged_at;
     time_t judge_again; /* from this second on the verdict may differ (expiry, start, CRL update), or
                            PEER_NEVER */

@@ -22,6 +22,7 @@ struct findings {
     size_t n_errors, n_warnings;
     char **policies; /* of struct peer */
     size_t n_policies;
+    const struct anchor *anchor; /* of a path that holds */
 };
 
 /* A signature that was checked: that of the certificate sent at `below` by the key of `above`. */
@@ -34,6 +35,8 @@ struct edge {
  * stranger can send as many as there are certificates. Of those by trusted CAs of one name only the first
  * counts. */
 enum { EDGES_MAX = 64, BAD_MAX = 2 };
+/* Most paths of a chain that are looked at. */
+enum { PATHS_MAX = 16 };
 
 /* A name that occurs as a subject or an issuer, and the trusted CAs that bear it: places in by_subject. */
 struct named {
@@ -58,9 +61,11 @@ struct judge {
     unsigned subject[CHAIN_MAX_CERTS], issuer[CHAIN_MAX_CERTS]; /* their places in `name` */
     struct edge edge[EDGES_MAX];                                /* signatures that were checked */
     unsigned n_edges, n_bad;
-    size_t n_comparisons;         /* of names with constraints, in all paths: see verdict_names.c */
-    struct der written;           /* the name that was written last; the findings about a chain repeat few */
-    char *written_text;           /* owned; NULL: none was */
+    size_t n_comparisons; /* of names with constraints, in all paths: see verdict_names.c */
+    struct der written;   /* the name that was written last; the findings about a chain repeat few */
+    char *written_text;   /* owned; NULL: none was */
+    struct peer_end other[PATHS_MAX]; /* ends of paths that hold, but for the first */
+    size_t n_others;
     struct findings *found;       /* where findings go now */
     struct verdict_finding *last; /* the one that was added last, NULL when there was no memory for it */
     bool nomem;
@@ -123,7 +128,6 @@ void check_host(struct judge *judge, const struct cert *leaf, gnutls_x509_crt_t 
 /* verdict_crl.c: revocation of the certificates of a path whose issuers stand at depth `proven` or above. */
 void check_revocation(struct judge *judge, const struct path *path, unsigned proven);
 /* verdict_find.c */
-enum { PATHS_MAX = 16 };
 
 /* The ways from the leaf to a trusted CA through what was sent, best first; when there is none, *partial goes
  * as far up as names and key identifiers lead. */

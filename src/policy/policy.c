@@ -17,6 +17,7 @@ struct place {
     const struct conf_location *conf;
     size_t len; /* of the prefix without its final slash */
     struct rules allow, deny;
+    struct anchor_set *client_ca; /* owned; NULL: none were given */
     bool linked;
 };
 
@@ -134,6 +135,7 @@ void policy_free(struct policy *policy)
     for (size_t i = 0; i < policy->n; i++) {
         rules_done(&policy->place[i].allow);
         rules_done(&policy->place[i].deny);
+        anchor_set_free(policy->place[i].client_ca);
     }
     free(policy->place);
     free(policy);
@@ -173,6 +175,23 @@ static struct place *place_of(const struct policy *policy, const struct conf_loc
     return i < policy->n ? &policy->place[i] : NULL;
 }
 
+void policy_set_client_ca(struct policy *policy, const struct conf_location *location, struct anchor_set *set)
+{
+    struct place *place = place_of(policy, location);
+    if (!place) {
+        anchor_set_free(set);
+        return;
+    }
+    anchor_set_free(place->client_ca);
+    place->client_ca = set;
+}
+
+const struct anchor_set *policy_client_ca(const struct policy *policy, const struct conf_location *location)
+{
+    const struct place *place = place_of(policy, location);
+    return place ? place->client_ca : NULL;
+}
+
 void policy_set_linked(struct policy *policy, const struct conf_location *location)
 {
     struct place *place = place_of(policy, location);
@@ -189,45 +208,76 @@ const struct conf_location *policy_linked(const struct policy *policy, size_t i)
     return NULL;
 }
 
+/* What the rules say of a certificate: deny before allow. */
+static void apply_rules(const struct place *place, const struct peer *peer, bool verified,
+                        struct policy_decision *decision)
+{
+    if (peer->n_chain > 0) {
+        size_t i = first_match(&place->deny, peer, READ_WIDE);
+        if (i < place->deny.n) {
+            decision->outcome = POLICY_DENIED;
+            decision->rule = place->conf->deny.item[i].text;
+            return;
+        }
+    }
+    if (place->allow.n == 0)
+        return;
+    if (!verified) {
+        decision->outcome = POLICY_NOT_VERIFIED;
+    } else if (first_match(&place->allow, peer, READ_NARROW) == place->allow.n) {
+        decision->outcome = POLICY_DENIED;
+        for (size_t i = 0; i < place->allow.n && !decision->rival; i++)
+            decision->rival = rule_rival(&place->allow.rule[i], peer);
+    }
+}
+
+/* The paths of a verified peer that end where the location wants it, the one that is shown first: the first
+ * that the rules let pass decides, or the last. */
+static void apply_client_ca(const struct place *place, const struct peer *peer,
+                            struct policy_decision *decision)
+{
+    const struct policy_decision start = *decision;
+    struct peer seen = *peer; /* as it came on one of the paths; it holds no references */
+    decision->outcome = POLICY_OTHER_CA;
+    for (size_t i = 0; i <= peer->n_others && decision->outcome != POLICY_ALLOW; i++) {
+        if (i > 0) {
+            seen.anchor = peer->other[i - 1].anchor;
+            seen.policies = peer->other[i - 1].policies;
+            seen.n_policies = peer->other[i - 1].n_policies;
+        }
+        if (!place->client_ca || !seen.anchor || !anchor_set_has(place->client_ca, seen.anchor))
+            continue;
+        *decision = start;
+        apply_rules(place, &seen, true, decision);
+    }
+}
+
 static struct policy_decision decide(const struct place *place, const struct peer *peer)
 {
     struct policy_decision decision = {.outcome = POLICY_ALLOW};
     if (!place)
         return decision;
     decision.location = place->conf;
+    decision.client_ca = place->client_ca;
 
     bool presented = peer && peer->verify != VERIFY_NONE;
-    const struct certinfo *leaf = presented && peer->n_chain > 0 ? peer->chain[0] : NULL;
-    bool verified = leaf && peer->verify == VERIFY_SUCCESS;
-    bool wanted = place->conf->client_cert != CLIENT_CERT_NONE || place->allow.n > 0;
+    bool readable = presented && peer->n_chain > 0;
+    bool verified = readable && peer->verify == VERIFY_SUCCESS;
+    bool chooses = place->conf->client_ca.n > 0;
+    bool wanted = place->conf->client_cert != CLIENT_CERT_NONE || place->allow.n > 0 || chooses;
 
     if (!presented) {
         decision.outcome = wanted ? POLICY_NO_CERTIFICATE : POLICY_ALLOW;
         return decision;
     }
-    bool need_verified = place->conf->client_cert == CLIENT_CERT_VERIFIED;
-    bool cannot_judge = !leaf && place->deny.n > 0;
-    if ((need_verified && !verified) || cannot_judge) {
+    bool need_verified = place->conf->client_cert == CLIENT_CERT_VERIFIED || chooses;
+    bool cannot_judge = !readable && place->deny.n > 0;
+    if ((need_verified && !verified) || cannot_judge)
         decision.outcome = POLICY_NOT_VERIFIED;
-        return decision;
-    }
-    if (leaf) {
-        size_t i = first_match(&place->deny, peer, READ_WIDE);
-        if (i < place->deny.n) {
-            decision.outcome = POLICY_DENIED;
-            decision.rule = place->conf->deny.item[i].text;
-            return decision;
-        }
-    }
-    if (place->allow.n == 0)
-        return decision;
-    if (!verified) {
-        decision.outcome = POLICY_NOT_VERIFIED;
-    } else if (first_match(&place->allow, peer, READ_NARROW) == place->allow.n) {
-        decision.outcome = POLICY_DENIED;
-        for (size_t i = 0; i < place->allow.n && !decision.rival; i++)
-            decision.rival = rule_rival(&place->allow.rule[i], peer);
-    }
+    else if (chooses)
+        apply_client_ca(place, peer, &decision);
+    else
+        apply_rules(place, peer, verified, &decision);
     return decision;
 }
 

@@ -7,7 +7,10 @@
  * (http/guard.h).
  *
  * DECISION. client_cert comes first: any and verified want a certificate, verified wants one that
- * verifies. Then deny: a deny rule looks at every certificate that was presented, verified or not, and
+ * verifies. Then client_ca: the path of the certificate must end at one of these CAs, which are told by name
+ * and key (RFC 5280 section 6.1.1 d). It ends at the first one that the listener trusts; where several ways
+ * lead up from the certificate, each that holds counts, with the policies that it is valid under. Then deny:
+ * a deny rule looks at every certificate that was presented, verified or not, and
  * wins over allow. Then allow: when there are allow rules, one must match, and they never match a
  * certificate that is not verified, whatever client_cert says. Without allow rules all who came so far are
  * allowed. A certificate that cannot be read is refused where there are deny rules.
@@ -108,6 +111,7 @@ enum policy_outcome {
     POLICY_ALLOW,
     POLICY_NO_CERTIFICATE, /* the location wants one and none was presented */
     POLICY_NOT_VERIFIED,   /* it wants a verified one; the verdict's errors say why not */
+    POLICY_OTHER_CA,       /* its path ends at none of the location's CAs */
     POLICY_DENIED,         /* a deny rule matched, or no allow rule did */
 };
 
@@ -118,6 +122,7 @@ struct policy_decision {
     const char *rule;  /* the deny rule that matched, or NULL. Borrowed from the configuration */
     const char *rival; /* an allow rule would match, had the name not a second attribute of this type ("CN").
                           NULL: none would. Borrowed from the peer */
+    const struct anchor_set *client_ca; /* the location's, NULL: it has none. Borrowed from the policy */
 };
 
 /* `path` is the decoded, normalised path that also chooses the handler. `peer` may be NULL (client_auth =
@@ -130,6 +135,12 @@ struct policy_decision policy_decide(const struct policy *policy, const char *pa
 const struct conf_location *policy_location(const struct policy *policy, const char *path);
 struct policy_decision policy_decide_in(const struct policy *policy, const struct conf_location *location,
                                         const struct peer *peer);
+
+/* Gives a location with client_ca its CAs, before the policy is shared, and takes them over. Without them
+ * nobody passes there. */
+void policy_set_client_ca(struct policy *policy, const struct conf_location *location,
+                          struct anchor_set *set);
+const struct anchor_set *policy_client_ca(const struct policy *policy, const struct conf_location *location);
 
 /* Locations whose path leads elsewhere in the document root: marks one, before the policy is shared; the i-th
  * of them, NULL: there are no more. */

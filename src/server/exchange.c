@@ -337,7 +337,7 @@ static enum MHD_Result queue(struct MHD_Connection *connection, const struct she
 static void put_decision(const struct policy_decision *decision, const struct peer *peer, struct buf *out)
 {
     const char *before = peer && peer->n_errors > 0 ? ", " : ": ";
-    if (decision->outcome == POLICY_DENIED)
+    if (decision->outcome == POLICY_DENIED || decision->outcome == POLICY_OTHER_CA)
         buf_printf(out, "%s%s", before, VERDICT_ROWS[VERDICT_POLICY_DENIED].code);
     else if (decision->outcome == POLICY_NO_CERTIFICATE && (!peer || peer->n_errors == 0))
         buf_printf(out, "%s%s", before, VERDICT_ROWS[VERDICT_NO_CERTIFICATE].code);
@@ -347,6 +347,9 @@ static void put_decision(const struct policy_decision *decision, const struct pe
         buf_printf(out, ", deny rule %s", decision->rule);
     else if (decision->outcome == POLICY_DENIED)
         buf_puts(out, ", no allow rule matches");
+    else if (decision->outcome == POLICY_OTHER_CA)
+        buf_printf(out, ", its path ends at %s, not at client_ca",
+                   peer->anchor ? peer->anchor->subject : "?");
 }
 
 enum { MOST_SHOWN = 1024 };
@@ -362,7 +365,8 @@ static void log_refusal(struct conn *conn, const struct request *request)
         buf_printf(&why, "%s%s", i ? ", " : ": ", VERDICT_ROWS[peer->errors[i].code].code);
     if (request->decision)
         put_decision(request->decision, peer, &why);
-    if (request->decision && request->decision->outcome == POLICY_DENIED)
+    if (request->decision &&
+        (request->decision->outcome == POLICY_DENIED || request->decision->outcome == POLICY_OTHER_CA))
         metrics_add(METRIC_errors, VERDICT_POLICY_DENIED, 0, 1);
     /* A long path must not push out who asked for it. */
     size_t len = strlen(request->path), shown = len < MOST_SHOWN ? len : MOST_SHOWN;

@@ -47,6 +47,23 @@ static int load_listener(const struct conf *conf, const struct conf_listener *li
     return rc;
 }
 
+/* The CAs of the locations. */
+static int load_client_cas(struct policy *policy, const struct conf *conf, struct diag *diag)
+{
+    int rc = 0;
+    for (size_t i = 0; i < conf->n_locations; i++) {
+        const struct conf_location *location = &conf->location[i];
+        struct anchor_set *set = NULL;
+        if (location->client_ca.n == 0)
+            continue;
+        int one = anchor_set_load(&location->client_ca, diag, &set);
+        if (one == 0)
+            policy_set_client_ca(policy, location, set);
+        rc = rc != 0 ? rc : one;
+    }
+    return rc;
+}
+
 static int open_root(const struct conf *conf, struct diag *diag, int *out)
 {
     const struct conf_text *root = &conf->document_root;
@@ -127,8 +144,11 @@ int snapshot_build(const char *conf_file, const struct ticket_master *master, st
     int root = open_root(conf, diag, &snapshot->document_root);
     rc = rc != 0 ? rc : root;
     route_lint(conf, diag);
-    if (snapshot->policy)
+    if (snapshot->policy) {
+        int cas = load_client_cas(snapshot->policy, conf, diag);
+        rc = rc != 0 ? rc : cas;
         guard_find_links(snapshot->policy, conf, snapshot->document_root, diag);
+    }
     for (size_t i = 0; i < conf->n_listeners; i++) {
         struct snapshot_listener *listener = &snapshot->listener[i];
         int one = load_listener(conf, &conf->listener[i], master, shelf, diag, listener);
@@ -167,9 +187,69 @@ static const char *shared_name(const struct snapshot *snapshot)
     return name;
 }
 
+/* Whether a listener trusts the CA that also asks for certificates. */
+static bool is_asked_for(const struct snapshot *snapshot, const struct anchor_id *id)
+{
+    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+        const struct snapshot_listener *listener = &snapshot->listener[i];
+        if (listener->conf->client_auth != CLIENT_AUTH_OFF && trust_has(listener->trust, id))
+            return true;
+    }
+    return false;
+}
+
+/* Clients whose path ends earlier than the location wants, because the listener trusts a CA below. */
+static void lint_short(const struct snapshot *snapshot, const struct conf_location *location,
+                       const struct anchor_set *set, struct diag *diag)
+{
+    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+        const struct anchor_id *above = NULL,
+                               *below = trust_short_of(snapshot->listener[i].trust, set, &above);
+        if (!below || snapshot->listener[i].conf->client_auth == CLIENT_AUTH_OFF)
+            continue;
+        diag_warning(
+            diag, location->client_ca.item[0].src,
+            "location \"%s\": listen \"%s\" trusts %s itself: paths end there before they reach %s, and "
+            "do not count here; name its certificate in client_ca of the location, too, where they "
+            "may pass",
+            location->prefix, snapshot->listener[i].conf->name, below->subject, above->subject);
+        return;
+    }
+}
+
+/* A location that wants a path to end where it cannot. */
+static void lint_client_ca(const struct snapshot *snapshot, const struct conf_location *location,
+                           struct diag *diag)
+{
+    const struct anchor_set *set = policy_client_ca(snapshot->policy, location);
+    size_t usable = 0;
+    for (size_t i = 0; set && i < set->n; i++)
+        usable += is_asked_for(snapshot, set->id[i]);
+    for (size_t i = 0; set && i < set->n; i++) {
+        static const char REMEDY[] = "name its file in client_ca or trusted_ca of a listener, too";
+        if (is_asked_for(snapshot, set->id[i]))
+            continue;
+        if (usable == 0)
+            diag_error(
+                diag, set->src[i],
+                "location \"%s\": nobody can pass: no listener that asks for certificates trusts %s; %s",
+                location->prefix, set->id[i]->subject, REMEDY);
+        else
+            diag_warning(
+                diag, set->src[i],
+                "location \"%s\": nobody can pass by %s, which no listener that asks for certificates "
+                "trusts; %s",
+                location->prefix, set->id[i]->subject, REMEDY);
+    }
+    if (set)
+        lint_short(snapshot, location, set, diag);
+}
+
 void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *diag)
 {
     policy_lint(snapshot->policy, shared_name(snapshot), diag);
+    for (size_t i = 0; i < snapshot->conf->n_locations; i++)
+        lint_client_ca(snapshot, &snapshot->conf->location[i], diag);
     for (size_t i = 0; i < snapshot->n_listeners; i++) {
         trust_lint(snapshot->listener[i].trust, diag);
         creds_lint(snapshot->listener[i].creds, snapshot->listener[i].conf, now, diag);

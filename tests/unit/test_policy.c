@@ -81,6 +81,10 @@ struct facts {
     struct peer peer;
     char *policies[MOST_VALUES];
     size_t n_policies;
+    char *end[MOST_VALUES]; /* "NAME/KEY" or "NAME/KEY:POLICY" */
+    size_t n_ends;
+    struct peer_end further[MOST_VALUES];
+    char *other_policy[MOST_VALUES];
     char serial[1];
     char text[8192];
 };
@@ -185,6 +189,8 @@ static void read_facts(struct facts *facts, const char *text)
             read_value(&facts->info.ips, facts->ip, word, true);
         else if (strcmp(key, "policy") == 0 && facts->n_policies < MOST_VALUES)
             facts->policies[facts->n_policies++] = word;
+        else if (strcmp(key, "end") == 0 && facts->n_ends < MOST_VALUES)
+            facts->end[facts->n_ends++] = word;
         else if (strcmp(key, "other") == 0)
             read_other(facts, word);
         else if (strcmp(key, "eku") == 0)
@@ -204,6 +210,34 @@ static void read_facts(struct facts *facts, const char *text)
     }
 }
 
+/* The first end is that of the peer's own path. */
+static void read_ends(struct facts *facts)
+{
+    for (size_t i = 0; i < facts->n_ends; i++) {
+        struct anchor_id *id = anchor_named(facts->end[i]);
+        if (i == 0) {
+            facts->peer.anchor = id;
+            continue;
+        }
+        struct peer_end *other = &facts->further[facts->peer.n_others++];
+        char *policy = strchr(facts->end[i], ':');
+        other->anchor = id;
+        if (policy) {
+            other->policies = &facts->other_policy[i];
+            *other->policies = policy + 1;
+            other->n_policies = 1;
+        }
+    }
+    facts->peer.other = facts->further;
+}
+
+static void facts_done(struct facts *facts)
+{
+    anchor_id_unref(facts->peer.anchor);
+    for (size_t i = 0; i < facts->peer.n_others; i++)
+        anchor_id_unref(facts->further[i].anchor);
+}
+
 /* The peer of a `decide` row, or NULL. */
 static const struct peer *read_peer(struct facts *facts, const char *text)
 {
@@ -214,6 +248,7 @@ static const struct peer *read_peer(struct facts *facts, const char *text)
     facts->peer.n_chain = 1;
     facts->peer.policies = facts->policies;
     facts->peer.n_policies = facts->n_policies;
+    read_ends(facts);
     if (strcmp(text, "off") == 0)
         return NULL;
     if (strcmp(text, "absent") == 0) {
@@ -263,6 +298,11 @@ static void read_places(struct places *places, const char *text)
             ck_assert_str_eq(head, "none");
         for (char *rule; (rule = take(&block, " ; ")) != NULL;) {
             char *kind = take(&rule, " ");
+            if (strcmp(kind, "ca") == 0) {
+                ck_assert_uint_lt(location->client_ca.n, MOST_RULES);
+                places->ca[places->n][location->client_ca.n++] = rule;
+                continue;
+            }
             struct conf_list *list = strcmp(kind, "allow") == 0 ? &location->allow : &location->deny;
             ck_assert_uint_lt(list->n, MOST_RULES);
             list->item[list->n++].text = rule;
@@ -297,7 +337,7 @@ static void check_decide_row(const struct row *row)
 {
     static struct facts facts;
     static struct places places;
-    static const char *const OUTCOMES[] = {"allow", "nocert", "unverified", "denied"};
+    static const char *const OUTCOMES[] = {"allow", "nocert", "unverified", "otherca", "denied"};
     ck_assert_uint_eq(row->n, 6);
     read_places(&places, row->column[1]);
     const struct peer *peer = read_peer(&facts, row->column[3]);
@@ -316,6 +356,7 @@ static void check_decide_row(const struct row *row)
         if (decision.location->deny.item[i].text == decision.rule)
             break;
     }
+    facts_done(&facts);
 }
 
 START_TEST(test_table_is_there)

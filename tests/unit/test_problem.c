@@ -210,6 +210,48 @@ START_TEST(test_policy_denied)
 }
 END_TEST
 
+/* client_ca of the location: whom it takes, and whose this one is. */
+START_TEST(test_other_ca)
+{
+    struct fixture f;
+    fixture_init(&f);
+    struct anchor_id a = {.subject = (char[]){"CN=A"}}, b = {.subject = (char[]){"CN=B"}},
+                     c = {.subject = (char[]){"CN=C"}};
+    struct anchor_id *wanted[] = {&a, &b};
+    const struct anchor_set set = {.id = wanted, .n = 2};
+    struct conf_location location = {.prefix = (char[]){"/team/"}};
+    struct policy_decision decision = {.outcome = POLICY_OTHER_CA, .location = &location, .client_ca = &set};
+    fixture_present(&f, VERIFY_SUCCESS);
+    f.peer.anchor = &c;
+    refuse(&f, &decision);
+    json_t *json = fixture_reply_json(&f);
+    AT(json, "errors.0.code", "policy_denied");
+    AT(json, "errors.0.value", "CN=C");
+    AT(json, "errors.0.expected", "CN=A | CN=B");
+    ck_assert_ptr_nonnull(strstr(fixture_at(json, "errors.0.reason"), "not in client_ca of the location"));
+    ck_assert_ptr_nonnull(strstr(fixture_at(json, "detail"), "other authorities"));
+    AT(json, "rule", "null");
+    json_decref(json);
+
+    f.conf.error_detail = ERROR_DETAIL_CODE;
+    refuse(&f, &decision);
+    json = fixture_reply_json(&f);
+    AT(json, "errors.0.code", "policy_denied");
+    AT(json, "errors.0.expected", "null");
+    json_decref(json);
+
+    f.conf.error_detail = ERROR_DETAIL_FULL;
+    decision.outcome = POLICY_NO_CERTIFICATE;
+    f.request.peer = NULL;
+    refuse(&f, &decision);
+    json = fixture_reply_json(&f);
+    AT(json, "errors.0.code", "no_certificate");
+    AT(json, "errors.0.expected", "CN=A | CN=B");
+    json_decref(json);
+    fixture_done(&f);
+}
+END_TEST
+
 static void check_has(const char *page, const char *text)
 {
     ck_assert_msg(strstr(page, text) != NULL, "there is no %s in %s", text, page);
@@ -299,6 +341,7 @@ Suite *suite_problem(void)
     tcase_add_test(tcase, test_no_certificate);
     tcase_add_test(tcase, test_not_verified);
     tcase_add_test(tcase, test_policy_denied);
+    tcase_add_test(tcase, test_other_ca);
     tcase_add_test(tcase, test_page);
     tcase_add_test(tcase, test_picker_page);
     tcase_add_test(tcase, test_instance_escaped);

@@ -91,7 +91,7 @@ START_TEST(test_peer)
     json_t *json = view_request_peer(&f.request);
     check_keys(json,
                "client_auth requested presented verify errors warnings verified_at resumed " CERTIFICATE_KEYS
-               " chain accepted_issuers");
+               " chain anchor accepted_issuers");
     AT(json, "client_auth", "request");
     AT(json, "requested", "true");
     AT(json, "presented", "true");
@@ -119,11 +119,15 @@ START_TEST(test_peer)
     check_keys(json_array_get(json_object_get(json, "chain"), 1), CERTIFICATE_KEYS);
     AT(json, "chain.0.subject", "CN=alice");
     AT(json, "chain.1.subject", "CN=Test CA");
+    AT(json, "anchor", "null");
     AT(json, "accepted_issuers", "[\"CN=Test CA\",\"CN=Other CA\"]");
     json_decref(json);
 
     fixture_present(&f, VERIFY_SUCCESS);
+    struct anchor_id root = {.subject = (char[]){"CN=Root"}, .fingerprint_sha256 = "0123"};
+    f.peer.anchor = &root;
     json = view_request_peer(&f.request);
+    AT(json, "anchor", "{\"subject\":\"CN=Root\",\"fingerprint_sha256\":\"0123\"}");
     AT(json, "verify", "SUCCESS");
     AT(json, "errors", "[]");
     json_decref(json);
@@ -146,7 +150,7 @@ START_TEST(test_peer_none)
         check_keys(
             json,
             "client_auth requested presented verify errors warnings verified_at resumed " CERTIFICATE_KEYS
-            " chain accepted_issuers");
+            " chain anchor accepted_issuers");
         AT(json, "client_auth", off ? "off" : "request");
         AT(json, "requested", off ? "false" : "true");
         AT(json, "presented", "false");
