@@ -39,16 +39,21 @@ static void usage(FILE *out)
           out);
 }
 
+/* `faster`: libcrypto does it, if it is there. */
+static void print_whose(const char *work, bool faster)
+{
+    const char *library = faster ? signer_library() : NULL;
+    printf("%s: %s%s\n", work, library ? "OpenSSL " : "GnuTLS", library ? library : "");
+}
+
 static void version(void)
 {
     printf("mtlsd %s\n", PACKAGE_VERSION);
     printf("libmicrohttpd %s, GnuTLS %s, jansson %s\n", MHD_get_version(), gnutls_check_version(NULL),
            jansson_version_str());
-    const char *faster = signer_library();
-    printf("signatures: %s%s\n", faster ? "OpenSSL " : "GnuTLS", faster ? faster : "");
-    if (!tls_library_derives())
-        faster = NULL;
-    printf("X25519: %s%s\n", faster ? "OpenSSL " : "GnuTLS", faster ? faster : "");
+    print_whose("signatures", true);
+    print_whose("X25519", tls_library_derives());
+    print_whose("ECDSA verification", tls_library_verifies());
     printf("transport: %s\n", transport_preempted() ? "own (the TLS functions of libmicrohttpd are preempted)"
                                                     : "libmicrohttpd's (not preempted)");
 }

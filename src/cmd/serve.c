@@ -27,6 +27,7 @@
 #include "report/access.h"
 #include "server/server.h"
 #include "server/watch.h"
+#include "tls/ecdsa.h"
 #include "tls/server_name.h"
 #include "tls/transport.h"
 #include "tls/x25519.h"
@@ -406,6 +407,7 @@ static int start(struct life *life, struct diag *diag)
     int rc = privileges_harden(&err);
     notify_open();
     watch_anew(life);
+    (void)x25519_prepare(), (void)ecdsa_prepare(); /* without them, nettle does it */
     if (rc == 0)
         rc = server_new(life->conf_file, diag, &life->server);
     if (rc == 0) {
@@ -414,7 +416,6 @@ static int start(struct life *life, struct diag *diag)
         watch_if_wanted(life);
         if (rc == 0)
             rc = tell_ready(life, &err);
-        (void)x25519_prepare(); /* without it, nettle does it */
         if (rc == 0)
             rc = sandbox_enter(snapshot->conf, &life->sandbox, &err);
         snapshot_unref(snapshot);

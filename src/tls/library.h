@@ -24,7 +24,9 @@ void tls_library_abandon(void);
 /* True when other libraries' calls reach the executable's definitions. */
 bool tls_library_hidden(void);
 
-/* True when GnuTLS derives X25519 secrets with x25519.h. Prepares it. */
+/* True when GnuTLS derives X25519 secrets with x25519.h; when it verifies ECDSA signatures with ecdsa.h.
+ * Prepares it. */
 bool tls_library_derives(void);
+bool tls_library_verifies(void);
 
 #endif

@@ -18,13 +18,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tls/ecdsa.h"
 #include "tls/pools.h"
 #include "tls/transport.h"
 #include "tls/worker.h"
 #include "tls/x25519.h"
 
-#ifdef HAVE_OWN_X25519
+#ifdef HAVE_OWN_NETTLE
 #include <nettle/curve25519.h>
+#include <nettle/ecdsa.h>
 #endif
 
 #if defined(__has_feature)
@@ -41,8 +43,10 @@ static int (*real_epoll_create)(int flags);
 static int (*real_epoll_ctl)(int fd, int what, int member, struct epoll_event *event);
 static void *(*real_mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 static int (*real_munmap)(void *at, size_t size);
-#ifdef HAVE_OWN_X25519
+#ifdef HAVE_OWN_NETTLE
 static void (*real_mul)(uint8_t *q, const uint8_t *n, const uint8_t *p);
+static int (*real_verify)(const struct ecc_point *key, size_t len, const uint8_t *digest,
+                          const struct dsa_signature *signature);
 #endif
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -71,8 +75,9 @@ static void find_all(void)
     find("epoll_ctl", &real_epoll_ctl);
     find("mmap", &real_mmap);
     find("munmap", &real_munmap);
-#ifdef HAVE_OWN_X25519
+#ifdef HAVE_OWN_NETTLE
     find("nettle_curve25519_mul", &real_mul);
+    find("nettle_ecdsa_verify", &real_verify);
 #endif
 }
 
@@ -91,10 +96,22 @@ bool tls_library_hidden(void)
 
 bool tls_library_derives(void)
 {
-#ifdef HAVE_OWN_X25519
+#ifdef HAVE_OWN_NETTLE
     void *seen = dlsym(RTLD_DEFAULT, "nettle_curve25519_mul");
     void (*own)(uint8_t *, const uint8_t *, const uint8_t *) = nettle_curve25519_mul;
     return memcmp(&seen, &own, sizeof seen) == 0 && x25519_prepare();
+#else
+    return false;
+#endif
+}
+
+bool tls_library_verifies(void)
+{
+#ifdef HAVE_OWN_NETTLE
+    void *seen = dlsym(RTLD_DEFAULT, "nettle_ecdsa_verify");
+    int (*own)(const struct ecc_point *, size_t, const uint8_t *, const struct dsa_signature *) =
+        nettle_ecdsa_verify;
+    return memcmp(&seen, &own, sizeof seen) == 0 && ecdsa_prepare();
 #else
     return false;
 #endif
@@ -214,11 +231,21 @@ int own_munmap(void *at, size_t size)
 
 /* GnuTLS derives the secrets of X25519 with nettle. What libcrypto cannot do is nettle's to answer: a result
  * of zero, too, which GnuTLS refuses (RFC 8446 section 7.4.2). */
-#ifdef HAVE_OWN_X25519
+#ifdef HAVE_OWN_NETTLE
 void nettle_curve25519_mul(uint8_t *q, const uint8_t *n, const uint8_t *p)
 {
     (void)tls_library();
     if (!x25519(q, n, p))
         real_mul(q, n, p);
+}
+
+/* And verifies ECDSA: a client's own signature, those of its chain, of CRLs and of OCSP responses. Clients
+ * can have what libcrypto does not answer handed to nettle, which refuses it at once. */
+int nettle_ecdsa_verify(const struct ecc_point *pub, size_t length, const uint8_t *digest,
+                        const struct dsa_signature *signature)
+{
+    (void)tls_library();
+    enum ecdsa_answer answer = ecdsa_check(pub, length, digest, signature);
+    return answer == ECDSA_UNKNOWN ? real_verify(pub, length, digest, signature) : answer == ECDSA_VALID;
 }
 #endif

@@ -4,7 +4,7 @@
 
 #include "suites.h"
 
-#ifdef HAVE_OWN_X25519
+#ifdef HAVE_OWN_NETTLE
 #include <nettle/curve25519.h>
 #endif
 
@@ -14,7 +14,7 @@
 #include "base/base.h"
 #include "tls/x25519.h"
 
-#ifdef HAVE_OWN_X25519
+#ifdef HAVE_OWN_NETTLE
 
 static const struct {
     const char *scalar, *point, *secret;
@@ -119,7 +119,7 @@ END_TEST
 Suite *suite_x25519(void)
 {
     Suite *suite = suite_create("x25519");
-#ifdef HAVE_OWN_X25519
+#ifdef HAVE_OWN_NETTLE
     TCase *tc = tcase_create("unprepared"); /* first: without forks what is prepared stays so */
     tcase_add_test(tc, unprepared);
     suite_add_tcase(suite, tc);
