@@ -180,8 +180,9 @@ static int advertise(struct trust *trust, size_t n)
     if (trust->advertised == NULL || trust->advertised_crt == NULL)
         return ERR_NOMEM;
     for (size_t i = 0; i < n; i++) {
-        const struct anchor *a = &trust->anchor[i];
+        struct anchor *a = &trust->anchor[i];
         bool twice = a->unreadable != NULL;
+        a->advertised = !twice;
         for (size_t k = 0; k < trust->n_advertised && !twice; k++) {
             const struct der name = {trust->advertised[k].der, trust->advertised[k].der_len};
             twice = der_equal(&name, &a->cert.subject);

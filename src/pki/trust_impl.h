@@ -16,6 +16,7 @@ struct anchor {
     struct anchor_id *id;   /* a reference; NULL: it is unreadable */
     uint64_t hash;          /* of its subject, see name_match.h */
     const char *unreadable; /* why cert_parse refused it, NULL: `cert` is filled */
+    bool advertised;        /* its name may be sent to clients */
     struct src src;         /* where it was configured */
 };
 

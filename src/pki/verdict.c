@@ -110,6 +110,37 @@ static void add_unreadable(struct judge *judge, unsigned i)
                 judge->unreadable[i]);
 }
 
+static bool is_advertised(const struct judge *judge, unsigned name)
+{
+    const struct named *named = &judge->name[name];
+    const struct trust *trust = judge->trust;
+    for (size_t i = 0; i < named->n; i++)
+        if (trust->anchor[trust->by_subject[named->first + i]].advertised)
+            return true;
+    return false;
+}
+
+/* Marks what a client chooses its certificate by: a browser and a Java key store climb by names, through what
+ * they would send, from the leaf to a name that was advertised. Those of the path come first. */
+static void mark_links(const struct judge *judge, bool used[static CHAIN_MAX_CERTS])
+{
+    bool link[CHAIN_MAX_CERTS] = {false};
+    unsigned top = 0;
+    while (!is_advertised(judge, judge->issuer[top])) {
+        unsigned next = 0;
+        for (unsigned i = 1; i < judge->n; i++)
+            if (judge->unreadable[i] == NULL && judge->subject[i] == judge->issuer[top] && !link[i] &&
+                (next == 0 || (used[i] && !used[next])))
+                next = i;
+        if (next == 0)
+            return;
+        link[next] = true;
+        top = next;
+    }
+    for (unsigned i = 1; i < judge->n; i++)
+        used[i] = used[i] || link[i];
+}
+
 /* What the sender could do better with a chain that leads somewhere. */
 static void warn_about_order(struct judge *judge, const struct path *path)
 {
@@ -121,6 +152,7 @@ static void warn_about_order(struct judge *judge, const struct path *path)
     if (unordered)
         finding_add(judge, VERDICT_CHAIN_UNORDERED, -1, NULL, "each certificate followed by its issuer's",
                     "the certificates were not sent in order");
+    mark_links(judge, used);
     for (unsigned i = 1; i < judge->n; i++) {
         if (used[i])
             continue;

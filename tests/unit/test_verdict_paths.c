@@ -99,6 +99,44 @@ START_TEST(alternative_ways_up)
 }
 END_TEST
 
+/* What a client chooses its certificate by is not superfluous, whatever the path is made of: a browser and a
+ * Java key store climb by names, through what they would send, to an advertised CA. */
+START_TEST(links_to_an_advertised_name)
+{
+    const struct mk_case *c = mk_find(&world, "superfluous"); /* leaf, intermediate, root */
+    struct mk_spec spec = {
+        .dn = "CN=Twin", .flags = MK_CA, .path_len = -1, .not_before = NOW - DAY, .not_after = NOW + DAY};
+    struct mk_pair twin = mk_make(&spec, &world.root);
+    const gnutls_x509_crt_t chain[] = {c->chain[0], c->chain[1], c->chain[2], twin.crt};
+    const struct {
+        gnutls_x509_crt_t ca[3];
+        size_t n_advertised;
+        const char *superfluous; /* which of them */
+    } rows[] = {{{world.root.crt, NULL}, 1, "23"},
+                {{world.root.crt, world.intermediate.crt, NULL}, 1, "23"},
+                {{world.root.crt, world.intermediate.crt, NULL}, 2, "123"},
+                {{world.intermediate.crt, world.root.crt, NULL}, 1, "123"},
+                {{twin.crt, world.intermediate.crt, NULL}, 1, "123"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct trust_input like = DEFAULTS;
+        like.n_advertised = rows[i].n_advertised;
+        struct trust *trust = make_trust(&like, rows[i].ca, NULL, 0);
+        struct peer *peer = judge(trust, chain, 4, NOW);
+        char got[8] = "";
+        for (size_t k = 0, n = 0; k < peer->n_warnings; k++)
+            if (peer->warnings[k].code == VERDICT_SUPERFLUOUS_CERTIFICATE) {
+                got[n++] = (char)('0' + peer->warnings[k].depth);
+                got[n] = '\0';
+            }
+        ck_assert_uint_eq(peer->n_errors, 0);
+        ck_assert_msg(strcmp(got, rows[i].superfluous) == 0, "row %zu: %s", i, got);
+        peer_unref(peer);
+        trust_unref(trust);
+    }
+    mk_free(&twin);
+}
+END_TEST
+
 START_TEST(garbage_among_the_certificates)
 {
     struct trust *trust = root_trust(&DEFAULTS, false);
@@ -229,6 +267,7 @@ Suite *suite_verdict_paths(void)
     tcase_add_test(tcase, pinned_leaf);
     tcase_add_test(tcase, nothing_trusted);
     tcase_add_test(tcase, alternative_ways_up);
+    tcase_add_test(tcase, links_to_an_advertised_name);
     tcase_add_test(tcase, garbage_among_the_certificates);
     tcase_add_test(tcase, keys_of_one_name);
     tcase_add_test(tcase, host_names);

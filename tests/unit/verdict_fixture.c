@@ -45,7 +45,8 @@ const struct trust_input DEFAULTS = {.crl_check = CRL_CHECK_CHAIN,
                                      .verify_depth = 5,
                                      .expires_soon = 30LL * DAY};
 
-/* A trust with the options of `like`, these CAs (ended by NULL) and these CRLs; NULL when it is refused. */
+/* A trust with the options of `like`, these CAs (ended by NULL) and these CRLs; NULL when it is refused. All
+ * CAs are advertised, or so many of the first as `like` says. */
 struct trust *try_trust(const struct trust_input *like, const gnutls_x509_crt_t *cas,
                         const gnutls_x509_crl_t *crls, size_t n_crls, struct err *err)
 {
@@ -59,7 +60,8 @@ struct trust *try_trust(const struct trust_input *like, const gnutls_x509_crt_t 
         ca[input.n_ca] = copy_crt(cas[input.n_ca]);
     for (input.n_crls = 0; input.n_crls < n_crls; input.n_crls++)
         crl[input.n_crls] = copy_crl(crls[input.n_crls]);
-    input.n_advertised = input.n_ca;
+    if (input.n_advertised == 0)
+        input.n_advertised = input.n_ca;
     return trust_new(&input, &trust, err) == 0 ? trust : NULL;
 }
 

@@ -13,7 +13,8 @@ void verdict_world_done(void);
 
 extern const struct trust_input DEFAULTS;
 
-/* A trust with the options of `like`, these CAs (ended by NULL) and these CRLs; NULL when it is refused. */
+/* A trust with the options of `like`, these CAs (ended by NULL) and these CRLs; NULL when it is refused. All
+ * CAs are advertised, or so many of the first as `like` says. */
 struct trust *try_trust(const struct trust_input *like, const gnutls_x509_crt_t *cas,
                         const gnutls_x509_crl_t *crls, size_t n_crls, struct err *err);
 /* The same where it must succeed. */
