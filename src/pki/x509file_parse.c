@@ -32,10 +32,11 @@ static int try_crt(const gnutls_datum_t *der, struct x509file *out, struct err *
     gnutls_x509_crt_deinit(crt);
     if (rc != GNUTLS_E_X509_UNKNOWN_SAN)
         return something_else("certificate", rc, err);
-    return err_set(err, ERR_SYNTAX,
-                   "holds a certificate that GnuTLS cannot read, so that each handshake with it is refused "
-                   "(bad_certificate): have it issued without an empty DNS name (cfssl: \"hosts\": [] in place "
-                   "of [\"\"]), x400Address and ediPartyName among its alternative names");
+    return err_set(
+        err, ERR_SYNTAX,
+        "holds a certificate that GnuTLS cannot read, so that each handshake with it is refused "
+        "(bad_certificate): have it issued without an empty DNS name (cfssl: \"hosts\": [] in place "
+        "of [\"\"]), x400Address and ediPartyName among its alternative names");
 }
 
 static int try_crl(const gnutls_datum_t *der, struct x509file *out, struct err *err)
