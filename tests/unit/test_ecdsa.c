@@ -326,7 +326,7 @@ static void compare(size_t curve, size_t kind)
     int theirs = nettle_itself(&s.key, s.len, s.digest, &s.signature);
     enum ecdsa_answer ours = ecdsa_check(&s.key, s.len, s.digest, &s.signature);
     const char *what = KINDS[kind].name, *where = CURVES[curve].name;
-    int expected = KINDS[kind].expected;
+    int expected = (int)KINDS[kind].expected;
     ck_assert_msg(expected > BAD || theirs == (expected == GOOD), "%s, %s: nettle says %d", where, what,
                   theirs);
     if (expected == GOOD_BY_RULE)
