@@ -75,6 +75,28 @@ START_TEST(wrong_key)
 }
 END_TEST
 
+/* The file says whose key it is, and is mistaken. */
+START_TEST(wrong_secret)
+{
+    gnutls_ecc_curve_t curve;
+    gnutls_datum_t x, y, secret, none[3];
+    ck_assert_int_ge(gnutls_x509_privkey_export_ecc_raw(lf.leaf.key, &curve, &x, &y, &none[0]), 0);
+    ck_assert_int_ge(
+        gnutls_x509_privkey_export_ecc_raw(lf.intermediate.key, &curve, &none[1], &none[2], &secret), 0);
+    struct mk_pair mixed = {0};
+    ck_assert_int_ge(gnutls_x509_privkey_init(&mixed.key), 0);
+    ck_assert_int_ge(gnutls_x509_privkey_import_ecc_raw(mixed.key, curve, &x, &y, &secret), 0);
+    lf_add_crts(2, &lf.leaf, &lf.intermediate);
+    lf_add_key(&mixed);
+    ck_assert_int_eq(lf_load(), ERR_CRYPTO);
+    lf_expect_only("error 1:", "with the key in");
+    gnutls_x509_privkey_deinit(mixed.key);
+    gnutls_datum_t *const all[] = {&x, &y, &secret, &none[0], &none[1], &none[2]};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        gnutls_free(all[i]->data);
+}
+END_TEST
+
 START_TEST(missing_key)
 {
     lf_add_crts(2, &lf.leaf, &lf.intermediate);
@@ -369,6 +391,7 @@ Suite *suite_creds(void)
     tcase_add_test(tc, any_order);
     tcase_add_test(tc, renewed);
     tcase_add_test(tc, wrong_key);
+    tcase_add_test(tc, wrong_secret);
     tcase_add_test(tc, missing_key);
     tcase_add_test(tc, missing_certificate);
     tcase_add_test(tc, secrets);
