@@ -7,9 +7,15 @@ export function verdictBox(peer, L) {
   return h(`div.verdict.${state}`, sign(state), h('div', h('b', L.t(title.key)), h('p', L.nodes(text)), after && h('p', L.nodes(after))));
 }
 
-function reason({ code, sign: kind, about, reason: words, hint, value, expected }, L) {
+// Of a CA above the visitor's certificate it is its operator who can do something.
+function ownHint(code, depth, L) {
+  const key = [depth >= 1 && `above_hint.${code}`, `hint.${code}`].find((name) => name && L.has(name));
+  return key && L.t(key);
+}
+
+function reason({ code, depth, sign: kind, about, reason: words, hint, value, expected }, L) {
   const title = L.has(`code.${code}`) ? L.t(`code.${code}`) : code.replaceAll('_', ' ');
-  const own = L.has(`hint.${code}`) && L.t(`hint.${code}`);
+  const own = ownHint(code, depth, L);
   return h(`li.reason.card.${kind}`, sign(kind), h('div',
     h('h3', title, ' ', h('code', code)),
     about && h('p.quiet', L.nodes(about)),
@@ -63,7 +69,7 @@ function facts(peer, L) {
 
 export function details(peer, now, L) {
   if (peer.presented) return peer.chain.length > 0 && [life(peer, now, L), chain(peer, L), facts(peer, L)];
-  const [asked, answer] = picker(peer);
+  const { asked, answer, silent, cancelled } = picker(peer);
   return h('div.why', h('h3', L.t('why')), h('p', L.nodes(asked)), h('div.issuers', names(peer.accepted_issuers)),
-    answer && [h('p', L.nodes(answer)), h('p', h('a', { href: '#install' }, L.t('picker.install')))]);
+    answer && [h('p', L.nodes(answer)), h('ul', silent.map((why) => h('li', L.nodes(why)))), h('p', L.nodes(cancelled)), h('p', h('a', { href: '#install' }, L.t('picker.install')))]);
 }

@@ -55,7 +55,7 @@ export function verdict(peer) {
 
 // Errors, then warnings. That there is no certificate is the verdict already.
 export function findings(peer) {
-  const about = (depth) => depth !== null && peer.chain.length > 1 && (depth ? say('above', { n: depth }) : say('role.leaf'));
+  const about = (depth) => depth !== null && (depth > 0 || peer.chain.length > 1) && (depth ? say('above', { n: depth }) : say('role.leaf'));
   const as = (sign) => (f) => ({ ...f, sign, about: about(f.depth) });
   return [...(peer.presented ? peer.errors.map(as('bad')) : []), ...peer.warnings.map(as('warn'))];
 }
@@ -121,11 +121,20 @@ export function clientChecks({ listener }, hostname, health) {
   ];
 }
 
+// Why a browser keeps a certificate to itself; some only where CAs were named.
+const SILENT = ['expired', 'early', 'purpose', 'issuer', 'chain', 'key', 'kind'];
+const OF_ISSUERS = ['issuer', 'chain'];
+
 // Why no certificate picker appeared: what the server did, then the browser.
 export function picker(peer) {
   const n = peer.accepted_issuers.length;
-  if (!peer.requested) return [say('picker.off')];
-  return [n ? say('picker.asked', { n }) : say('picker.any'), say('picker.answer')];
+  if (!peer.requested) return { asked: say('picker.off') };
+  return {
+    asked: n ? say('picker.asked', { n }) : say('picker.any'),
+    answer: say('picker.answer'),
+    silent: SILENT.filter((name) => n || !OF_ISSUERS.includes(name)).map((name) => say(`silent.${name}`)),
+    cancelled: say('picker.cancelled'),
+  };
 }
 
 // Of answers from several connections of a browser, that of the oldest with a whole handshake, or of the oldest.

@@ -69,6 +69,14 @@ static const char *refusal_words(enum policy_outcome outcome)
     return "Access is denied.";
 }
 
+/* Why a browser, or a Java key store, sends none of the certificates that it has. */
+#define SILENT                                                                                               \
+    "A browser does that without showing its picker, and a Java key store without a word, when it has no "   \
+    "certificate with its private key, or this one has expired, is not yet valid, is for another purpose "   \
+    "(extendedKeyUsage without clientAuth)"
+#define KEPT   "a browser keeps that choice until it is restarted."
+#define IMPORT "A client certificate must be imported as PKCS#12 (.p12), with its intermediates."
+
 /* Why the visitor was never asked for a certificate, or was asked and sent none. */
 static const char *picker_words(const struct request *request)
 {
@@ -85,18 +93,12 @@ static const char *picker_words(const struct request *request)
                "choice until it is restarted; a new private window asks again.";
     if (request->n_advertised == 0)
         return "The server asked for a certificate in the handshake, from any authority, and the client "
-               "answered with an "
-               "empty list. A browser does that without showing its picker when it holds no client "
-               "certificate, and "
-               "when the picker was cancelled before: it keeps that choice until it is restarted.";
+               "answered with an empty list. " SILENT " or its kind of key was not asked for; and when the "
+               "picker was cancelled before: " KEPT " " IMPORT;
     return "The server asked for a certificate in the handshake and named the authorities below; the client "
-           "answered with "
-           "an empty list. A browser does that without showing its picker when it holds no valid "
-           "certificate, "
-           "with its key, that one of them issued, and when the picker was cancelled before: it keeps that "
-           "choice until it "
-           "is "
-           "restarted. A client certificate must be imported as PKCS#12 (.p12), with its intermediates.";
+           "answered with an empty list. " SILENT ", its kind of key was not asked for, it comes from an "
+           "issuer that is not below, or its chain up to one of these is missing; and when the picker was "
+           "cancelled before: " KEPT " " IMPORT;
 }
 
 /* "a | b | c" */

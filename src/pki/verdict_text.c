@@ -164,6 +164,9 @@ static const struct {
 /* What to do about a certificate above a client's: its owner cannot do it. Where there is no row, what is
  * said of the leaf is true of the others. */
 #define CA_OPERATOR "the operator of the CA must "
+#define CA_MAY                                                                                               \
+    "nothing to do for the client; the operator of the CA may have it certified anew with the same name "    \
+    "and key (mtlsd-coming-from(7) says how): openssl x509 -in intermediate.crt -noout -text shows it"
 static const char *const ABOVE[VERDICT_CODE_COUNT] = {
     [VERDICT_OUT_OF_BOUNDS] =
         CA_OPERATOR "certify it anew within the bound; for keys: RSA of 2048 to 8192 bits "
@@ -196,6 +199,12 @@ static const char *const ABOVE[VERDICT_CODE_COUNT] = {
     [VERDICT_OLD_VERSION] =
         CA_OPERATOR "certify it anew with extensions: printf '%s\\n' basicConstraints=critical,CA:TRUE "
                     "keyUsage=critical,keyCertSign,cRLSign >extensions.cnf, and -extfile extensions.cnf",
+    [VERDICT_KEY_IDENTIFIER] = CA_MAY,
+    [VERDICT_CRITICAL_FLAG] = CA_MAY,
+    [VERDICT_SERIAL_NUMBER] = CA_MAY,
+    [VERDICT_DATE_FORM] = CA_MAY,
+    [VERDICT_NAME_FORM] = CA_MAY,
+    [VERDICT_CERTIFICATE_FORM] = CA_MAY,
     [VERDICT_EXPIRES_SOON] =
         "the operator of the CA should renew it before it ends, with the same name and key",
 };

@@ -56,6 +56,8 @@ test('findings: errors before warnings; none for somebody without a certificate'
   assert.deepEqual(facts.findings(nobody()), []);
   const alone = peer({ verify: 'FAILED', chain: [certificate('CN=a', 'CN=a')], errors: [finding('self_signed'), finding('weak_key', null)] });
   assert.ok(facts.findings(alone).every((f) => !f.about));
+  const below = peer({ verify: 'FAILED', chain: [certificate('CN=a', 'CN=root')], errors: [finding('expired', 1)] });
+  assert.deepEqual(facts.findings(below).map((f) => [f.depth, f.about?.key]), [[1, 'above']]);
 });
 
 test('validity: today is within, before or after, and always on the axis', () => {
@@ -116,10 +118,13 @@ test('the checks of the client: only what the server knows is claimed', () => {
 });
 
 test('why no picker appeared', () => {
-  const keys = (who) => facts.picker(who).map((phrase) => phrase.key);
-  assert.deepEqual(keys(nobody()), ['picker.asked', 'picker.answer']);
-  assert.deepEqual(keys(nobody({ accepted_issuers: [] })), ['picker.any', 'picker.answer']);
-  assert.deepEqual(keys(nobody({ requested: false, client_auth: 'off' })), ['picker.off']);
+  const keys = (who) => Object.values(facts.picker(who)).flat().map((phrase) => phrase.key.replace('picker.', ''));
+  const reasons = (...names) => names.map((name) => `silent.${name}`);
+  assert.deepEqual(keys(nobody()),
+    ['asked', 'answer', ...reasons('expired', 'early', 'purpose', 'issuer', 'chain', 'key', 'kind'), 'cancelled']);
+  assert.deepEqual(keys(nobody({ accepted_issuers: [] })),
+    ['any', 'answer', ...reasons('expired', 'early', 'purpose', 'key', 'kind'), 'cancelled']);
+  assert.deepEqual(keys(nobody({ requested: false, client_auth: 'off' })), ['off']);
 });
 
 test('of several connections the oldest whole handshake is shown', () => {
