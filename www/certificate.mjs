@@ -71,5 +71,5 @@ export function details(peer, now, L) {
   if (peer.presented) return peer.chain.length > 0 && [life(peer, now, L), chain(peer, L), facts(peer, L)];
   const { asked, answer, silent, cancelled } = picker(peer);
   return h('div.why', h('h3', L.t('why')), h('p', L.nodes(asked)), h('div.issuers', names(peer.accepted_issuers)),
-    answer && [h('p', L.nodes(answer)), h('ul', silent.map((why) => h('li', L.nodes(why)))), h('p', L.nodes(cancelled)), h('p', h('a', { href: '#install' }, L.t('picker.install')))]);
+    answer && [h('p', L.nodes(answer)), h('ul.silent', silent.map((why) => h('li', L.nodes(why)))), h('p', L.nodes(cancelled)), h('p', h('a', { href: '#install' }, L.t('picker.install')))]);
 }

@@ -2,7 +2,7 @@
 // it wraps, is spoken, is printed, opens by keyboard. Beside it, who checked whom.
 import { h, list, sign, svg } from './dom.mjs';
 import { clientChecks, serverChecks, shortVersion } from './facts.mjs';
-import { comparison, explanation, fields, rows, totals } from './handshake.mjs';
+import { comparison, explanation, fields, none, rows, totals } from './handshake.mjs';
 
 function arrow({ from, width }) {
   const [x, end] = from === 'client' ? ['100%', 11] : [0, -11];
@@ -41,13 +41,13 @@ function message(row, L) {
 export function diagram({ handshake: record }, L) {
   if (!record) return h('p', L.t('h.none'));
   const { n, client, server, extra, extraBytes, duration } = totals(record);
-  const other = comparison(record);
+  const other = comparison(record), empty = none(record);
   const sequence = h('ol.sequence', rows(record).map((row) => message(row, L)));
   const toggle = ({ currentTarget: button }) => button.setAttribute('aria-checked', sequence.classList.toggle('compared'));
   return [
-    h('h3', L.t(`h.${record.mode}`), ' · ', shortVersion(record.version)),
+    h('h3', L.t(empty ? 'h.none_came' : `h.${record.mode}`), ' · ', shortVersion(record.version)),
     h('p', L.t('h.totals', { n, time: L.time(duration), client: L.size(client), server: L.size(server) }), ' ',
-      extra > 0 && L.t('h.extra', { n: extra, bytes: L.size(extraBytes) })),
+      extra > 0 && L.t(empty ? 'h.asking' : 'h.extra', { n: extra, bytes: L.size(extraBytes) })),
     record.resumed && h('p', L.t('h.resumed'), ' ', record.reverified_at && L.t('h.again', { date: L.date(record.reverified_at) })),
     record.truncated && h('p', L.t('h.truncated')),
     other && h('button.switch', { type: 'button', role: 'switch', 'aria-checked': 'false', onclick: toggle }, L.t(`h.${other}`)),

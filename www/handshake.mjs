@@ -37,6 +37,11 @@ export function comparison({ mode, messages, other_mode: others = [] }) {
   return mode === 'mutual' ? messages.some(mutualOnly) && 'strike' : others.length > 0 && 'add';
 }
 
+// Asked, and the client's list was empty: the messages of mutual TLS, and its effect not.
+export function none({ messages }) {
+  return messages.some((m) => m.message === 'Certificate' && m.from === 'client' && m.detail?.empty);
+}
+
 export function totals({ messages, mode, duration_us: duration }) {
   const bytes = (test) => messages.filter(test).reduce((sum, m) => sum + m.bytes, 0);
   const extra = (m) => mode === 'mutual' && mutualOnly(m);

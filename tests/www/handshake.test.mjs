@@ -1,7 +1,7 @@
 // The rows of the sequence diagram: www/handshake.mjs, without a browser.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { comparison, explanation, fields, gap, rows, totals, width } from '../../www/handshake.mjs';
+import { comparison, explanation, fields, gap, none, rows, totals, width } from '../../www/handshake.mjs';
 import { MUTUAL, ONE_WAY, ROOT } from './samples.mjs';
 
 test('a mutual handshake marks what one-way TLS lacks', () => {
@@ -52,6 +52,11 @@ test('a wait makes room', () => {
   const [first] = rows(MUTUAL);
   assert.equal(first.gap, 0);
   assert.equal(rows(MUTUAL).at(-1).gap, 4);
+});
+
+test('asked, and none came: one-way in effect', () => {
+  const came = (empty) => ({ messages: [...ONE_WAY.messages, { message: 'Certificate', from: 'client', bytes: 8, detail: { empty } }] });
+  assert.deepEqual([ONE_WAY, came(false), came(true)].map(none), [false, false, true]);
 });
 
 test('totals', () => {
