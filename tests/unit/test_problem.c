@@ -114,6 +114,12 @@ START_TEST(test_no_certificate)
     AT(json, "accepted_issuers", "[\"CN=Test CA\",\"CN=Other CA\"]");
     ck_assert_ptr_nonnull(strstr(fixture_at(json, "hint"), "empty list"));
     ck_assert_ptr_nonnull(strstr(fixture_at(json, "hint"), "authorities below"));
+    static const char *const WHY[] = {"expired",     "not yet valid", "without clientAuth",
+                                      "private key", "kind of key",   "not below",
+                                      "its chain",   "cancelled",     "Java key store"};
+    for (size_t i = 0; i < sizeof WHY / sizeof *WHY; i++)
+        ck_assert_msg(strstr(fixture_at(json, "hint"), WHY[i]) != NULL, "%s is not among the reasons",
+                      WHY[i]);
     json_decref(json);
 
     /* Asked without names; in a resumed session; not asked at all. */
