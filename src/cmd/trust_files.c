@@ -27,8 +27,11 @@ static int take_file(const char *path, bool want_crls, struct trust_input *input
     int rc = want_crls ? x509file_load_crls(path, CRLS_MOST, NULL, NULL, &file, err)
                        : x509file_load(path, NULL, NULL, &file, err);
     if (rc == 0 && (want_crls ? file.n_crls == 0 : file.n_crts == 0))
-        rc = err_set(err, ERR_NOTFOUND, "%s: there is no %s in it, but %s", path,
-                     want_crls ? "CRL" : "certificate", x509file_kind(&file));
+        rc = err_set(err, ERR_NOTFOUND, "%s: there is no %s in it, but %s%s", path,
+                     want_crls ? "CRL" : "certificate", x509file_kind(&file),
+                     want_crls && file.n_crts > 0    ? ": name it by --ca"
+                     : !want_crls && file.n_crls > 0 ? ": name it by --crl"
+                                                     : "");
     if (rc == 0)
         rc = grow(input, file.n_crts, file.n_crls, err);
     if (rc == 0 && want_crls) {

@@ -56,7 +56,8 @@ static int password_error(const char *password, struct err *err)
     return password
                ? err_set(err, ERR_CRYPTO, "is encrypted, and the password in password_file does not open it")
                : err_set(err, ERR_CRYPTO,
-                         "is encrypted: put its password into a file and name it in password_file");
+                         "is encrypted: put its password into a file and name it in password_file (verify, "
+                         "probe: --password-file)");
 }
 
 /* GnuTLS says the same of a key that it decrypts and then cannot read. */
