@@ -15,9 +15,10 @@
 /* One own certificate or CRL set for /health. */
 struct health_listener {
     const char *name;
-    time_t certificate_not_after; /* 0: none */
-    time_t certificate_soon_from; /* from then on it, or another, ends soon */
-    const char *refused;     /* why nobody whom a trusted CA issued to can pass, NULL: nothing is known */
+    time_t certificate_not_after;  /* 0: none */
+    time_t certificate_soon_from;  /* from then on it, or another, ends soon */
+    const struct trust_note *note; /* of its CAs and CRLs; borrowed from its trust */
+    size_t n_notes;
     time_t crl_next_update;  /* 0: no CRL */
     time_t crl_refuses_from; /* from then on the stale CRL refuses every client: nextUpdate and the grace. 0:
                                 never */

@@ -92,23 +92,56 @@ static json_t *crls(const struct health *health, enum level *worst)
     return view_finish(array, good);
 }
 
-/* What `mtlsd check` says of the CAs; there when there is something to say. */
-static bool put_cas(json_t *checks, const struct health *health, enum level *worst)
+/* Most of what is said of the CAs and CRLs of a listener; the log has all. */
+enum { NOTES_MOST = 16 };
+
+static const char *const NOTE_CHECKS[] = {
+    [TRUST_NOTE_ODD] = "ca:odd",
+    [TRUST_NOTE_REFUSED] = "ca:refused",
+    [TRUST_NOTE_CRL] = "crl:coverage",
+    [TRUST_NOTE_OVER] = "ca:validity",
+};
+
+/* What is odd about a CA keeps nobody out. */
+static bool put_note(json_t *array, const struct health *health, const struct health_listener *listener,
+                     const struct trust_note *note, enum level *worst)
+{
+    return view_append(array,
+                       check(health, listener->name, json_boolean(true), NULL,
+                             note->kind == TRUST_NOTE_ODD ? LEVEL_PASS : LEVEL_WARN, note->text, worst));
+}
+
+/* What `mtlsd check` says of the CAs and CRLs, of one kind; there when there is something to say. */
+static bool put_notes(json_t *checks, const struct health *health, enum trust_note_kind kind,
+                      enum level *worst)
 {
     json_t *array = json_array();
     bool good = true;
     for (size_t i = 0; good && i < health->n_listeners; i++) {
         const struct health_listener *listener = &health->listener[i];
-        if (listener->refused)
-            good = view_append(array, check(health, listener->name, json_boolean(true), NULL, LEVEL_WARN,
-                                            listener->refused, worst));
+        size_t shown = 0;
+        for (size_t k = 0; good && k < listener->n_notes && shown < NOTES_MOST; k++) {
+            const struct trust_note *note = &listener->note[k];
+            if (note->kind != kind || health->now < note->from || health->now >= note->until)
+                continue;
+            good = put_note(array, health, listener, note, worst);
+            shown++;
+        }
     }
     array = view_finish(array, good);
     if (array && json_array_size(array) == 0) {
         json_decref(array);
         return true;
     }
-    return view_put(checks, "ca:refused", array);
+    return view_put(checks, NOTE_CHECKS[kind], array);
+}
+
+static bool put_all_notes(json_t *checks, const struct health *health, enum level *worst)
+{
+    bool good = true;
+    for (size_t kind = 0; good && kind < ARRAY_LEN(NOTE_CHECKS); kind++)
+        good = put_notes(checks, health, (enum trust_note_kind)kind, worst);
+    return good;
 }
 
 json_t *view_health(const struct health *health, const char **status)
@@ -117,7 +150,7 @@ json_t *view_health(const struct health *health, const char **status)
     json_t *checks = json_object();
     bool good =
         view_put(checks, "certificate:expiry", certificates(health, &worst)) &&
-        view_put(checks, "crl:expiry", crls(health, &worst)) && put_cas(checks, health, &worst) &&
+        view_put(checks, "crl:expiry", crls(health, &worst)) && put_all_notes(checks, health, &worst) &&
         view_put(checks, "configuration:generation",
                  alone(check(health, NULL, json_integer((json_int_t)health->generation), NULL, LEVEL_PASS,
                              NULL, &worst))) &&

@@ -56,15 +56,22 @@ MUST_CHECK int trust_load(const struct conf *conf, const struct conf_listener *l
 void trust_warn_older_crls(const struct trust *old, const struct trust *trust, struct src src,
                            struct diag *diag);
 
-/* What the judgement has against the trusted CAs themselves, whoever they issue to: found when the trust was
+/* What is to be said of the trusted CAs and their CRLs, whoever they issue to: found when the trust was
  * loaded, in the order of the configuration. */
+enum trust_note_kind {
+    TRUST_NOTE_ODD,     /* whoever it is about passes with a warning */
+    TRUST_NOTE_REFUSED, /* nobody whom it is about can pass */
+    TRUST_NOTE_CRL,     /* nobody can for want of a CRL; told while loading */
+    TRUST_NOTE_OVER,    /* nobody can because the CA is over, or not yet valid; told while loading */
+};
 struct trust_note {
     struct src src;
-    bool refuses; /* nobody whom it is about can pass; else they pass with a warning */
-    char *text;   /* a sentence */
+    enum trust_note_kind kind;
+    time_t from, until; /* it holds at from <= now < until */
+    char *text;         /* a sentence */
 };
 const struct trust_note *trust_notes(const struct trust *trust, size_t *n);
-/* Those that refuse are errors, the others warnings. */
+/* Those that were not told while loading: who is refused is an error, the others are warnings. */
 void trust_lint(const struct trust *trust, struct diag *diag);
 
 struct trust *trust_ref(struct trust *trust);

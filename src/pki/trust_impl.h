@@ -49,6 +49,11 @@ struct trust {
 
 /* trust_notes.c: judges each trusted CA. 0 or ERR_NOMEM. */
 MUST_CHECK int trust_take_notes(struct trust *trust, time_t now);
+enum { TRUST_NOTE_ALWAYS = 0 };
+#define TRUST_NOTE_NEVER ((time_t)INT64_MAX)
+/* A warning about a CRL, or the want of one, to `diag` and, where CRLs are looked at, among the notes. */
+void trust_warn_crl(struct trust *trust, struct src src, time_t until, struct diag *diag, const char *fmt,
+                    ...) PRINTF(5, 6);
 void trust_forget_notes(struct trust *trust);
 
 /* The anchors with this subject (RFC 5280 section 7.1): positions [*first, *first + result) of by_subject. */

@@ -231,7 +231,7 @@ static int load_crls(struct load *load, const struct conf_list *list)
 }
 
 /* A configured CA without a CRL while others have one: everything that it issued is refused. */
-static void lint_coverage(const struct trust *trust, const struct anchor *a, struct diag *diag)
+static void lint_coverage(struct trust *trust, const struct anchor *a, struct diag *diag)
 {
     bool own = false, below = false;
     if (a->unreadable != NULL || !cert_issues(&a->cert) || trust->n_crls == 0 ||
@@ -248,14 +248,15 @@ static void lint_coverage(const struct trust *trust, const struct anchor *a, str
         below = below || (trust->anchor[i].unreadable == NULL && !cert_self_issued(&trust->anchor[i].cert) &&
                           name_equal(&trust->anchor[i].cert.issuer, &a->cert.subject));
     if (!own)
-        diag_warning(diag, a->src,
-                     "there are CRLs, but none of %s; certificates that it issued are refused (crl_missing)",
-                     a->name.text);
+        trust_warn_crl(
+            trust, a->src, TRUST_NOTE_NEVER, diag,
+            "there are CRLs, but none of %s; certificates that it issued are refused (crl_missing)",
+            a->name.text);
     else if (!below && a->cert.path_len != 0)
-        diag_warning(diag, a->src,
-                     "there is a CRL of %s, but none of a CA below it: clients whose certificate such a CA "
-                     "issued are refused (crl_missing); add the CRL of each, or crl_check = off",
-                     a->name.text);
+        trust_warn_crl(trust, a->src, TRUST_NOTE_NEVER, diag,
+                       "there is a CRL of %s, but none of a CA below it: clients whose certificate such a CA "
+                       "issued are refused (crl_missing); add the CRL of each, or crl_check = off",
+                       a->name.text);
 }
 
 static bool has_base(const struct trust *trust, const struct crl *delta)
@@ -275,20 +276,21 @@ static bool overtaken(const struct trust *trust, const struct crl *delta)
     return false;
 }
 
-static void lint_dates(const struct trust *trust, const struct crl *crl, const char *who, struct src src,
+static void lint_dates(struct trust *trust, const struct crl *crl, const char *who, struct src src,
                        time_t now, struct diag *diag)
 {
     char date[CLOCK_TEXT];
     const char *kind = crl->is_delta ? "delta CRL" : "CRL";
     if (crl->this_update > now)
-        diag_warning(diag, src, "the %s of %s comes from the future (%s); is the clock right?", kind, who,
-                     clock_rfc3339(crl->this_update, date));
+        trust_warn_crl(trust, src, crl->this_update, diag,
+                       "the %s of %s comes from the future (%s); is the clock right?", kind, who,
+                       clock_rfc3339(crl->this_update, date));
     else if (crl->next_update < now && !trust_crl_superseded(trust, crl))
         diag_warning(diag, src, "the %s of %s is stale since %s; fetch it again%s", kind, who,
                      clock_rfc3339(crl->next_update, date), crl->is_delta ? "" : " (see crl_stale)");
 }
 
-static void lint_crl(const struct trust *trust, const struct trust_crl *one, struct src src, time_t now,
+static void lint_crl(struct trust *trust, const struct trust_crl *one, struct src src, time_t now,
                      struct diag *diag)
 {
     const struct crl *crl = one->crl;
@@ -297,18 +299,20 @@ static void lint_crl(const struct trust *trust, const struct trust_crl *one, str
     struct certname name = {0};
     const char *who = certname_init(&name, &der, NULL) == 0 ? name.text : "an issuer";
     if (one->problem != NULL)
-        diag_warning(diag, src, "the CRL of %s is not used: %s; certificates of that issuer are refused", who,
-                     one->problem);
+        trust_warn_crl(trust, src, TRUST_NOTE_NEVER, diag,
+                       "the CRL of %s is not used: %s; certificates of that issuer are refused", who,
+                       one->problem);
     else
         lint_dates(trust, crl, who, src, now, diag);
     for (size_t i = 0; one->problem == NULL && i < crl->n_odd; i++)
         diag_warning(diag, src, "the CRL of %s is used, but %s", who, crl->odd[i]);
     /* One that a new complete list has overtaken is nothing unusual either. */
     if (one->problem == NULL && crl->is_delta && !has_base(trust, crl) && !overtaken(trust, crl))
-        diag_warning(diag, src,
-                     "the delta CRL of %s fits none of the complete CRLs here: whom it lists is refused, but "
-                     "nobody whom it takes off a list is let in; fetch the complete CRL again",
-                     who);
+        trust_warn_crl(
+            trust, src, TRUST_NOTE_NEVER, diag,
+            "the delta CRL of %s fits none of the complete CRLs here: whom it lists is refused, but "
+            "nobody whom it takes off a list is let in; fetch the complete CRL again",
+            who);
     /* That of an intermediate, which clients send, is nothing unusual; that of a stranger probably is a
      * mistake. */
     if (trust_find(trust, &crl->issuer, &first) == 0 && trust_relative(trust, &name) == NULL)
@@ -345,7 +349,7 @@ void trust_warn_older_crls(const struct trust *old, const struct trust *trust, s
     }
 }
 
-static void lint(const struct trust *trust, const struct load *load)
+static void lint(struct trust *trust, const struct load *load)
 {
     time_t now = clock_now();
     for (size_t i = 0; i < trust->n_anchors; i++)

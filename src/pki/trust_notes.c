@@ -1,12 +1,17 @@
 /* The trusted CAs before the judge: what it would say of each path that ends there is known as soon as they
  * are loaded. */
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "pki/verdict_impl.h"
 
 /* Takes over the text. */
-static int add(struct trust *trust, struct src src, bool refuses, struct buf *text)
+static int add(struct trust *trust, struct src src, enum trust_note_kind kind, time_t from, time_t until,
+               struct buf *text)
 {
     struct trust_note *larger = realloc(trust->note, (trust->n_notes + 1) * sizeof(*larger));
     if (larger != NULL)
@@ -16,8 +21,25 @@ static int add(struct trust *trust, struct src src, bool refuses, struct buf *te
         free(taken);
         return ERR_NOMEM;
     }
-    trust->note[trust->n_notes++] = (struct trust_note){src, refuses, taken};
+    trust->note[trust->n_notes++] = (struct trust_note){src, kind, from, until, taken};
     return 0;
+}
+
+void trust_warn_crl(struct trust *trust, struct src src, time_t until, struct diag *diag, const char *fmt,
+                    ...)
+{
+    struct buf kept;
+    va_list args;
+    char text[1024]; /* as much as a diag takes */
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    diag_warning(diag, src, "%s", text);
+    if (trust->crl_check == CRL_CHECK_OFF)
+        return;
+    buf_init(&kept, 0);
+    buf_puts(&kept, text);
+    (void)add(trust, src, TRUST_NOTE_CRL, TRUST_NOTE_ALWAYS, until, &kept); /* it was told */
 }
 
 /* Time is told with the files: a CA that is over may stand beside the one that follows it. */
@@ -40,7 +62,8 @@ static int note_finding(struct trust *trust, const struct anchor *anchor, const 
                who, refuses ? "refused" : "accepted with a warning", f->reason, VERDICT_ROWS[f->code].code);
     /* The hints of a verdict are for clients. */
     buf_puts(&text, refuses ? "; leave it out, or have its certificate made anew" : "");
-    return add(trust, anchor->src, refuses, &text);
+    return add(trust, anchor->src, refuses ? TRUST_NOTE_REFUSED : TRUST_NOTE_ODD, TRUST_NOTE_ALWAYS,
+               TRUST_NOTE_NEVER, &text);
 }
 
 static int note_anchor(struct trust *trust, const struct anchor *anchor, time_t now)
@@ -55,11 +78,37 @@ static int note_anchor(struct trust *trust, const struct anchor *anchor, time_t 
     return rc;
 }
 
+/* A CA that is over and no other of its name is there: in the words of what is told of its file. One that
+ * begins later, too. */
+static int note_time(struct trust *trust, const struct anchor *anchor)
+{
+    char date[CLOCK_TEXT];
+    size_t first;
+    struct buf over, early;
+    if (anchor->unreadable != NULL || !cert_issues(&anchor->cert) ||
+        trust_find(trust, &anchor->cert.subject, &first) > 1)
+        return 0;
+    buf_init(&over, 0);
+    buf_init(&early, 0);
+    buf_printf(&over, "%s expired on %s; nothing that it issued is accepted", anchor->name.text,
+               clock_rfc3339(anchor->cert.not_after, date));
+    buf_printf(&early, "%s is valid only from %s", anchor->name.text,
+               clock_rfc3339(anchor->cert.not_before, date));
+    int rc = add(trust, anchor->src, TRUST_NOTE_OVER, anchor->cert.not_after + 1, TRUST_NOTE_NEVER, &over);
+    if (rc == 0)
+        rc = add(trust, anchor->src, TRUST_NOTE_OVER, TRUST_NOTE_ALWAYS, anchor->cert.not_before, &early);
+    else
+        buf_done(&early);
+    return rc;
+}
+
 int trust_take_notes(struct trust *trust, time_t now)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < trust->n_anchors; i++)
         rc = note_anchor(trust, &trust->anchor[i], now);
+    for (size_t i = 0; rc == 0 && i < trust->n_anchors; i++)
+        rc = note_time(trust, &trust->anchor[i]);
     return rc;
 }
 
@@ -82,9 +131,9 @@ void trust_lint(const struct trust *trust, struct diag *diag)
 {
     for (size_t i = 0; i < trust->n_notes; i++) {
         const struct trust_note *note = &trust->note[i];
-        if (note->refuses)
+        if (note->kind == TRUST_NOTE_REFUSED)
             diag_error(diag, note->src, "%s", note->text);
-        else
+        else if (note->kind == TRUST_NOTE_ODD)
             diag_warning(diag, note->src, "%s", note->text);
     }
 }

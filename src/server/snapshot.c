@@ -96,18 +96,6 @@ static time_t refuses_from(const struct conf_listener *listener, const struct tr
     return next_update + (listener->crl_stale_mode == CRL_STALE_GRACE ? (time_t)listener->crl_grace : 0);
 }
 
-/* The first of what makes the listener refuse all whom a CA issued to; NULL: nothing. */
-static const char *refused(const struct trust *trust)
-{
-    size_t n;
-    const struct trust_note *note = trust_notes(trust, &n);
-    for (size_t i = 0; i < n; i++) {
-        if (note[i].refuses)
-            return note[i].text;
-    }
-    return NULL;
-}
-
 static time_t ticket_key_made(const struct conf_listener *listener, const struct ticket_master *master)
 {
     struct stat st;
@@ -158,11 +146,11 @@ int snapshot_build(const char *conf_file, const struct ticket_master *master, st
                 .name = conf->listener[i].name,
                 .certificate_not_after = creds_not_after(listener->creds),
                 .certificate_soon_from = creds_ends_soon_from(listener->creds),
-                .refused = refused(listener->trust),
                 .crl_next_update = trust_crl_next_update(listener->trust),
                 .crl_refuses_from = refuses_from(&conf->listener[i], listener->trust),
                 .ticket_key_made = ticket_key_made(&conf->listener[i], master),
             };
+            snapshot->health[i].note = trust_notes(listener->trust, &snapshot->health[i].n_notes);
         }
     }
 out:
