@@ -29,6 +29,20 @@ def place(cpus, batch=False):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
+def enter(root, scratch):
+    """In a new process: from here on `root` is all that there is, and the scratch folder in it, at the same path."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    steps = (
+        (libc.unshare, 0x20000),  # CLONE_NEWNS: what is mounted here is seen by nobody else, and goes with the process
+        (libc.mount, None, b"/", None, ctypes.c_ulong(0x44000), None),  # MS_REC | MS_PRIVATE
+        (libc.mount, os.fsencode(scratch), os.fsencode(f"{root}{scratch}"), None, ctypes.c_ulong(0x1000), None),  # MS_BIND
+    )
+    for call, *arguments in steps:
+        if call(*arguments):
+            raise OSError(ctypes.get_errno(), call.__name__)
+    os.chroot(root)
+
+
 class Failure(Exception):
     """Something that the user has to read; no traceback."""
 
@@ -69,6 +83,14 @@ class Setting:
         self.answers = {}  # path -> (header fields, body) as mtlsd gives them, for the others to copy
         self.certificates = []  # (name, PEM file) of more servers by name
 
+    def write_certificates(self, number):
+        """So many certificates with keys, of clients or servers; their folder."""
+        folder = self.scratch / "certs"
+        if not folder.exists():
+            folder.mkdir()
+            subprocess.run([self.certs, folder, str(number), self.lab / "intermediate.crt", self.lab / "intermediate.key"], check=True)
+        return folder
+
 
 def prepare(scratch, mtlsd, load, certs):
     """A practice PKI and files to serve, in the scratch folder."""
@@ -82,6 +104,7 @@ def prepare(scratch, mtlsd, load, certs):
 
 class Server:
     name = program = package = None
+    root = None  # the folder of the system that it is installed in and runs in, where that is not this one
     kinds = {"requests", "handshakes", "memory", "beside", "workers", "start", "reload"}  # of rows that it can do
 
     def __init__(self, setting, workers=1, cpus=None, batch=False):
@@ -96,16 +119,28 @@ class Server:
 
     @classmethod
     def find(cls):
+        if cls.root:
+            found = shutil.which(cls.program, path=f"{cls.root}/usr/bin:{cls.root}/usr/sbin")
+            return found and found.removeprefix(cls.root)
         return shutil.which(cls.program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
     @classmethod
     def missing(cls):
-        return None if cls.find() else f"{cls.program} is not installed (Debian: {cls.package})"
+        where = f" in {cls.root}" if cls.root else ""
+        return None if cls.find() else f"{cls.program} is not installed{where} (Debian: {cls.package})"
 
     @classmethod
     def version(cls, setting):
-        done = subprocess.run([cls.find(), cls.version_option], capture_output=True, text=True)
-        return (done.stdout + done.stderr).strip().splitlines()[0]
+        command = ["chroot", cls.root] if cls.root else []
+        done = subprocess.run([*command, cls.find(), cls.version_option], capture_output=True, text=True)
+        return (done.stdout + done.stderr).strip().splitlines()[0] + cls.system()
+
+    @classmethod
+    def system(cls):
+        """What os-release(5) calls the system it runs in."""
+        release = pathlib.Path(cls.root or "/") / "etc/os-release"
+        lines = release.read_text().splitlines() if cls.root and release.exists() else []
+        return "".join(f", {value.strip(chr(34))}" for key, _, value in (line.partition("=") for line in lines) if key == "PRETTY_NAME")
 
     def can(self, path):
         """Whether it can answer this path as the others do."""
@@ -135,6 +170,9 @@ class Server:
             # Whatever ends the benchmark ends the servers.
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)
             place(self.cpus, self.batch)
+            if self.root:
+                enter(self.root, self.setting.scratch)
+                os.chdir(self.folder)
 
         self.process = subprocess.Popen(
             command,
@@ -230,12 +268,16 @@ class Mtlsd(Server):
     name = "mtlsd"
 
     @classmethod
+    def build(cls, setting):
+        return setting.mtlsd
+
+    @classmethod
     def missing(cls):
         return None
 
     @classmethod
     def version(cls, setting):
-        return subprocess.run([setting.mtlsd, "--version"], capture_output=True, text=True).stdout.strip().replace("\n", ", ")
+        return subprocess.run([cls.build(setting), "--version"], capture_output=True, text=True).stdout.strip().replace("\n", ", ")
 
     def write(self):
         lab = self.setting.lab
@@ -258,7 +300,22 @@ listen "mutual" {{
     client_ca = {{ "{lab}/root.crt" }}
 }}
 """)
-        return [self.setting.mtlsd, "serve", "-c", str(self.folder / "conf")]
+        return [self.build(self.setting), "serve", "-c", str(self.folder / "conf")]
+
+
+class Before(Mtlsd):
+    """Another build of it."""
+
+    name = "before"
+    path = None
+
+    @classmethod
+    def missing(cls):
+        return None if cls.path and os.access(cls.path, os.X_OK) else f"{cls.path or '--before'} is not there"
+
+    @classmethod
+    def build(cls, setting):
+        return cls.path
 
 
 class Nginx(Server):
