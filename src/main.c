@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "pki/signer.h"
 #include "tls/library.h"
+#include "tls/priorities.h"
+#include "tls/releases.h"
 #include "tls/transport.h"
 
 static const struct command {
@@ -54,8 +56,14 @@ static void version(void)
     print_whose("signatures", true);
     print_whose("X25519", tls_library_derives());
     print_whose("ECDSA verification", tls_library_verifies());
+    const char *hybrids = tls_hybrids();
+    printf("post-quantum key exchange: %s\n", hybrids[0] ? hybrids : "none (this GnuTLS has no ML-KEM)");
     printf("transport: %s\n", transport_preempted() ? "own (the TLS functions of libmicrohttpd are preempted)"
                                                     : "libmicrohttpd's (not preempted)");
+    char untried[RELEASES_BYTES];
+    releases_untried(untried);
+    if (untried[0])
+        printf("not tried with: %s\n", untried);
 }
 
 static const struct command *find(const char *name)

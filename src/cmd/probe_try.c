@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "cmd/probe_impl.h"
 #include "tls/names.h"
+#include "tls/priorities.h"
 
 struct attempt {
     const struct probe_job *job;
@@ -129,7 +130,7 @@ static int set_up(struct attempt *a)
     gnutls_session_set_ptr(a->session, a);
     gnutls_transport_set_int(a->session, a->fd);
     gnutls_session_set_verify_function(a->session, judge);
-    rc = gnutls_priority_set_direct(a->session, TLS_PRIORITIES, NULL);
+    rc = gnutls_priority_set_direct(a->session, tls_priorities(false), NULL);
     if (rc >= 0)
         rc = gnutls_credentials_set(a->session, GNUTLS_CRD_CERTIFICATE, a->job->creds);
     if (rc >= 0)

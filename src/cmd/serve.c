@@ -28,6 +28,7 @@
 #include "server/server.h"
 #include "server/watch.h"
 #include "tls/ecdsa.h"
+#include "tls/releases.h"
 #include "tls/server_name.h"
 #include "tls/transport.h"
 #include "tls/x25519.h"
@@ -440,6 +441,10 @@ static int announce(struct life *life)
     }
     log_notice("mtlsd %s serves; transport %s", PACKAGE_VERSION,
                transport_preempted() ? "own" : "libmicrohttpd's");
+    char untried[RELEASES_BYTES];
+    releases_untried(untried);
+    if (untried[0])
+        log_notice("mtlsd %s was not tried with %s", PACKAGE_VERSION, untried);
     for (char *line = lines.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
         log_notice("listening: %.*s", (int)(end - line), line);
     say_ready(life, "serving");

@@ -72,6 +72,7 @@ json_t *view_tls(const struct tls_facts *facts)
     bool good = view_put(object, "version", view_text(facts->version)) &&
                 view_put(object, "cipher_suite", view_text(facts->cipher_suite)) &&
                 view_put(object, "group", view_text(facts->group)) &&
+                view_put(object, "post_quantum", json_boolean(facts->post_quantum)) &&
                 view_put(object, "server_signature", view_text(facts->server_signature)) &&
                 view_put(object, "client_signature", view_text(facts->client_signature)) &&
                 view_put(object, "alpn", peer_text(facts->alpn)) &&

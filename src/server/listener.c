@@ -32,6 +32,8 @@
 #include "tls/facts.h"
 #include "tls/library.h"
 #include "tls/pools.h"
+#include "tls/priorities.h"
+#include "tls/releases.h"
 
 enum {
     BACKLOG = 1024,
@@ -300,7 +302,7 @@ static struct MHD_Daemon *start(struct listener *listener, int fd, const struct 
         pool += (size_t)conf->max_header_fields * FIELD_RECORD;
     pool = pools_size(pool);
     listener->idle_timeout = (unsigned)conf->idle_timeout;
-    if (strcmp(MHD_get_version(), TRANSPORT_KNOWN_MHD) == 0)
+    if (release_is_tried(MHD_get_version(), TRANSPORT_KNOWN_MHD))
         listener->pool = pool;
     /* Never reached, also not by one of the workers, among whom MHD divides it: it would stop to accept, and
      * leave clients waiting instead of telling them. */
@@ -312,7 +314,7 @@ static struct MHD_Daemon *start(struct listener *listener, int fd, const struct 
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)most, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)conf->idle_timeout, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)pool, NULL},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities(false)},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, listener},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_completed, NULL},

@@ -12,6 +12,7 @@
 #include "server/conn.h"
 #include "server/peer_cache.h"
 #include "tls/facts.h"
+#include "tls/priorities.h"
 
 static int load_listener(const struct conf *conf, const struct conf_listener *listener,
                          const struct ticket_master *master, struct crl_shelf *shelf, struct diag *diag,
@@ -33,8 +34,7 @@ static int load_listener(const struct conf *conf, const struct conf_listener *li
     }
     /* A TLS 1.2 ticket goes over the wire in the clear, and so does the certificate in it (proof.h). */
     bool only13 = listener->client_auth != CLIENT_AUTH_OFF && !listener->tickets_tls12;
-    if (gnutls_priority_init(&out->priorities, only13 ? TLS_PRIORITIES_TICKETS13 : TLS_PRIORITIES, NULL) <
-        0) {
+    if (gnutls_priority_init(&out->priorities, tls_priorities(only13), NULL) < 0) {
         diag_error(diag, listener->src, "GnuTLS does not take the priorities that every listener has");
         return ERR_CRYPTO;
     }

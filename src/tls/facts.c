@@ -4,24 +4,7 @@
 #include <string.h>
 
 #include "tls/names.h"
-
-/* ECDSA P-256 and AES-128-GCM first by %SERVER_PRECEDENCE; Ed448 is left out (slow, unused), as are DHE and
- * static RSA key exchange. */
-#define PRIORITIES                                                                                           \
-    "NONE:+VERS-TLS1.3:+VERS-TLS1.2:"                                                                        \
-    "+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM:+AEAD:+SHA256:+SHA384:"                                    \
-    "+ECDHE-ECDSA:+ECDHE-RSA:"                                                                               \
-    "+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:"                                      \
-    "+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-EDDSA-ED25519:"                                   \
-    "+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-SHA256:+SIGN-RSA-SHA256:"                                       \
-    "+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SECP384R1-SHA384:"                                                       \
-    "+SIGN-RSA-PSS-RSAE-SHA384:+SIGN-RSA-PSS-SHA384:+SIGN-RSA-SHA384:"                                       \
-    "+SIGN-ECDSA-SHA512:+SIGN-ECDSA-SECP521R1-SHA512:"                                                       \
-    "+SIGN-RSA-PSS-RSAE-SHA512:+SIGN-RSA-PSS-SHA512:+SIGN-RSA-SHA512:"                                       \
-    "+COMP-NULL:+CTYPE-X509:%SERVER_PRECEDENCE"
-
-const char TLS_PRIORITIES[] = PRIORITIES;
-const char TLS_PRIORITIES_TICKETS13[] = PRIORITIES ":%NO_TICKETS_TLS12";
+#include "tls/priorities.h"
 
 static const char *group_name(gnutls_group_t group)
 {
@@ -37,7 +20,9 @@ static const char *group_name(gnutls_group_t group)
         if (GROUPS[i].group == group)
             return tls_group_name(GROUPS[i].number);
     }
-    return NULL;
+    /* GnuTLS releases differ in which numbers of their own these have. */
+    uint16_t hybrid = tls_hybrid_number(gnutls_group_get_name(group));
+    return hybrid ? tls_group_name(hybrid) : NULL;
 }
 
 /* GnuTLS keeps the wire numbers of its signature algorithms to itself. */
@@ -81,7 +66,9 @@ void tls_facts_read(gnutls_session_t session, const struct hello_pack *hello, bo
                    : version == GNUTLS_TLS1_2 ? "TLSv1.2"
                                               : gnutls_protocol_get_name(version);
     out->cipher_suite = gnutls_ciphersuite_get(session);
-    out->group = group_name(gnutls_group_get(session));
+    gnutls_group_t group = gnutls_group_get(session);
+    out->group = group_name(group);
+    out->post_quantum = tls_hybrid_number(gnutls_group_get_name(group)) != 0;
     out->resumed = resumed;
     if (!out->resumed) {
         out->server_signature = signature_name(gnutls_sign_algorithm_get(session));

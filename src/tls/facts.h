@@ -18,6 +18,7 @@ struct tls_facts {
     char server_name[256];        /* "" none */
     bool resumed;
     bool extended_master_secret;
+    bool post_quantum;                     /* the key exchange has ML-KEM in it */
     const struct hello_pack *client_hello; /* NULL when it could not be kept. Owned by the connection */
 };
 
@@ -25,9 +26,5 @@ struct tls_facts {
  * `hello` is stored as it is. Strings are static or copied. */
 void tls_facts_read(gnutls_session_t session, const struct hello_pack *hello, bool resumed,
                     struct tls_facts *out);
-
-/* What every session is allowed to negotiate: TLS 1.2 and 1.3, forward secrecy, AEAD only (a GnuTLS priority
- * string); and the same with session tickets in TLS 1.3 alone. */
-extern const char TLS_PRIORITIES[], TLS_PRIORITIES_TICKETS13[];
 
 #endif

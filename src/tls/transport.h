@@ -67,8 +67,8 @@ struct transport_ops {
     void (*late)(struct transport *transport, struct buf *answer);
 };
 
-/* The release of MHD whose pool transport_rest knows. */
-#define TRANSPORT_KNOWN_MHD "0.9.75"
+/* The releases of MHD whose pool transport_rest knows, for release_is_tried. */
+#define TRANSPORT_KNOWN_MHD "0.9.75, 1.0.1"
 
 enum transport_state {
     TRANSPORT_HANDSHAKE,

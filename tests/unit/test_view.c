@@ -46,12 +46,13 @@ START_TEST(test_tls)
     f.hello.n_alpn = f.hello.alpn_total = 1;
     fixture_hello(&f);
     json_t *json = view_tls(&f.tls);
-    check_keys(json, "version cipher_suite group server_signature client_signature alpn server_name resumed "
-                     "extended_master_secret client_hello");
+    check_keys(json, "version cipher_suite group post_quantum server_signature client_signature alpn "
+                     "server_name resumed extended_master_secret client_hello");
     AT(json, "version", "TLSv1.3");
     AT(json, "cipher_suite", "TLS_AES_128_GCM_SHA256");
     AT(json, "client_signature", "null");
     AT(json, "resumed", "false");
+    AT(json, "post_quantum", "false");
     AT(json, "extended_master_secret", "true");
     check_keys(json_object_get(json, "client_hello"),
                "versions cipher_suites groups signature_algorithms alpn extensions ja4");
