@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pki/readable.h"
 #include "pki/verdict_impl.h"
 
 const struct verdict_row VERDICT_ROWS[VERDICT_CODE_COUNT] = {
@@ -239,6 +240,23 @@ static void judge_chain(struct judge *judge)
     warn_about_order(judge, &paths[chosen]);
 }
 
+/* What ends a handshake beside the judgement (or would, see tls/stand_in.h) has its error here, so that the
+ * judgement never says that such a certificate is good. */
+static void check_readable(struct judge *judge)
+{
+    unsigned n = judge->question->all_read ? judge->n : 1;
+    if (judge->question->purpose != PURPOSE_CLIENT || judge->unreadable[0] != NULL)
+        return;
+    for (unsigned i = 0; i < n && i < judge->n; i++) {
+        if (judge->excess[i].bound != NULL ||
+            (judge->unreadable[i] == NULL && readable_cert(&judge->cert[i])))
+            continue;
+        finding_add(judge, VERDICT_UNREADABLE_FOR_TLS, (int)i, NULL, "a certificate that GnuTLS can read",
+                    "the TLS library cannot read %s",
+                    i == 0 ? "the certificate" : "a certificate that was sent with it");
+    }
+}
+
 static void judge_parts(struct judge *judge)
 {
     bool in_bounds = judge->n == judge->question->n_chain;
@@ -248,6 +266,7 @@ static void judge_parts(struct judge *judge)
         judge_chain(judge);
     else if (judge->n > 0)
         check_certificate(judge, &judge->cert[0], 0, ROLE_LEAF, false);
+    check_readable(judge);
     /* One anywhere is enough: TLS itself may have to read it, see verdict_bounded. */
     for (unsigned i = 1; i < judge->n; i++)
         if (judge->excess[i].bound != NULL)
@@ -382,16 +401,26 @@ out:
     return rc;
 }
 
-bool verdict_bounded(const struct trust *trust, const gnutls_datum_t *chain, unsigned n)
+bool verdict_bounded(const struct trust *trust, const gnutls_datum_t *chain, unsigned n, bool *readable)
 {
     struct cert cert;
     struct bound_sum sum = {.times = 1, .alt_times = 1};
     struct bound_excess excess = {0};
     const char *why;
-    for (unsigned i = 0; i < n; i++)
-        if (!cert_parse(&chain[i], &cert, &why) || !fits(trust, &cert, &sum, &excess) ||
-            (i == 0 && !cert.key_good))
+    if (readable != NULL)
+        *readable = true;
+    for (unsigned i = 0; i < n; i++) {
+        if (!cert_parse(&chain[i], &cert, &why)) {
+            if (i == 0 || readable == NULL)
+                return false;
+            *readable = false;
+            continue;
+        }
+        if (!fits(trust, &cert, &sum, &excess) || (i == 0 && !cert.key_good))
             return false;
+        if (readable != NULL && *readable)
+            *readable = readable_cert(&cert);
+    }
     return true;
 }
 

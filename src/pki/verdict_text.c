@@ -30,6 +30,10 @@ static const struct {
     [VERDICT_MALFORMED_CERTIFICATE] =
         {"have it issued again; look at it: openssl x509 -in client.crt -noout -text",
          "have it issued again; look at it: openssl x509 -in server.crt -noout -text"},
+    [VERDICT_UNREADABLE_FOR_TLS] = {"have it issued again as version 3 and without such alternative names "
+                                    "(cfssl: no \"\" among its hosts); "
+                                    "look at it: openssl x509 -in FILE -noout -text",
+                                    "have it issued again; look at it: openssl x509 -in FILE -noout -text"},
     [VERDICT_REVOKED] = {"it was withdrawn by its issuer and stays so; ask the issuer for a new one",
                          "it was withdrawn by its issuer; install a new one"},
     [VERDICT_SELF_SIGNED] =

@@ -202,8 +202,10 @@ static bool on_established(struct transport *transport)
                          "the session holds a certificate that its client did not prove to be its own");
         return false;
     }
-    /* A full handshake's client may want several connections; a resumed one used up one ticket. */
-    if (conn->listener->ticket_key.data && gnutls_protocol_get_version(session) == GNUTLS_TLS1_3)
+    /* A full handshake's client may want several connections; a resumed one used up one ticket. By a ticket
+     * that names nobody, as behind a stand-in, a client would come back as somebody else. */
+    if (conn->listener->ticket_key.data && !conn->trail.stand_in &&
+        gnutls_protocol_get_version(session) == GNUTLS_TLS1_3)
         transport_tickets(transport, proof_resumed(&conn->trail, session) ? 1 : 2);
     finish(conn);
     metrics_add(METRIC_handshakes, HANDSHAKE_OK, 0, 1);
@@ -502,5 +504,6 @@ void conn_free(struct conn *conn)
     http1_head_done(&conn->head);
     free(conn->came);
     conn_forget_sent(conn);
+    proof_done(&conn->trail);
     free(conn);
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "pki/readable.h"
 #include "report/metrics.h"
 #include "server/conn_impl.h"
 #include "server/peer_cache.h"
@@ -25,15 +26,18 @@ static struct conn *of_session(gnutls_session_t session)
     return conn_of_transport(gnutls_transport_get_ptr(session));
 }
 
-/* Judges a chain that is the client's: tls/proof.h says which one is. */
-static int judge_chain(struct conn *conn, const gnutls_datum_t *chain, unsigned n)
+/* Judges a chain that is the client's: tls/proof.h says which one is. `unreadable`: GnuTLS does not read it.
+ */
+static int judge_chain(struct conn *conn, const gnutls_datum_t *chain, unsigned n, bool unreadable)
 {
+    bool tls13 = gnutls_protocol_get_version(conn->transport.session) == GNUTLS_TLS1_3;
     struct verdict_question question = {
         .trust = conn->listener->trust,
         .chain = chain,
         .n_chain = n,
         .at = clock_now(),
         .purpose = PURPOSE_CLIENT,
+        .all_read = unreadable && !tls13,
     };
     struct err err = {0};
     struct peer *peer;
@@ -42,6 +46,12 @@ static int judge_chain(struct conn *conn, const gnutls_datum_t *chain, unsigned 
         log_error("%s: listener %s: cannot judge the client's certificate: %s", conn->remote,
                   conn->listener_name, err.text);
         return rc;
+    }
+    if (unreadable && peer->verify != VERIFY_FAILED) { /* it says so itself: this only makes sure */
+        log_error("%s: listener %s: a certificate that GnuTLS cannot read was not refused", conn->remote,
+                  conn->listener_name);
+        peer_unref(peer);
+        return ERR_DENIED;
     }
     peer_unref(conn->peer);
     conn->peer = peer;
@@ -62,7 +72,7 @@ int conn_judge(struct conn *conn)
                   conn->remote, conn->listener_name);
         return ERR_DENIED;
     }
-    return judge_chain(conn, chain, n);
+    return judge_chain(conn, chain, n, conn->trail.stand_in != NULL);
 }
 
 static int refuse_for(struct conn *conn, gnutls_alert_description_t alert, const char *why)
@@ -106,41 +116,46 @@ static void keep_sent(struct conn *conn, const gnutls_datum_t *message)
     conn->n_sent = message->size;
 }
 
-/* As GnuTLS reads it, which is of more than can be asked of it beforehand: to try costs a twentieth of a
- * handshake. */
-static bool is_readable(const gnutls_datum_t *certificate)
-{
-    gnutls_pcert_st pcert;
-    int rc = gnutls_pcert_import_x509_raw(&pcert, certificate, GNUTLS_X509_FMT_DER, 0);
-    if (rc >= 0)
-        gnutls_pcert_deinit(&pcert);
-    return rc >= 0 || rc == GNUTLS_E_MEMORY_ERROR;
-}
-
 void conn_blame_certificate(struct conn *conn)
 {
     bool tls13 = gnutls_protocol_get_version(conn->transport.session) == GNUTLS_TLS1_3, readable = true;
     gnutls_datum_t chain[CHAIN_MOST_READ];
     unsigned n;
+    if (conn->trail.stand_in && !conn->trail.stand_in->shown) /* it could, and fails for another reason */
+        return;
     if (!conn->sent || certificate_chain((struct wire){conn->sent, conn->n_sent}, tls13, chain,
                                          ARRAY_LEN(chain), &n) != CERTIFICATE_FINE)
         return;
     for (unsigned i = 0; readable && i < (tls13 && n > 1 ? 1 : n); i++)
-        readable = is_readable(&chain[i]);
+        readable = readable_der(&chain[i]);
     if (readable)
         return;
-    conn->names_refused = judge_chain(conn, chain, n) == 0;
+    conn->names_refused = judge_chain(conn, chain, n, true) == 0;
     transport_refuse(&conn->transport, GNUTLS_A_BAD_CERTIFICATE,
                      "GnuTLS cannot read a certificate that the client sent");
 }
 
+/* A chain that is not given to GnuTLS to read: it is out of bounds, or `unreadable`. */
+static int refuse_unread(struct conn *conn, gnutls_session_t session, const gnutls_datum_t *chain, unsigned n,
+                         bool unreadable)
+{
+    if (judge_chain(conn, chain, n, unreadable) != 0 || conn->peer->verify != VERIFY_FAILED)
+        return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
+                          "a certificate that the client sent cannot be read");
+    return refuse(conn, session);
+}
+
 /* Before GnuTLS reads a Certificate message, which it does before anybody is asked, and computes with the key
- * in it: in TLS 1.3 it reads the client's own certificate, in TLS 1.2 all of them. */
+ * in it: in TLS 1.3 it reads the client's own certificate, in TLS 1.2 all of them. Where a bad one is served
+ * something stands in for what GnuTLS cannot read. */
 static int check_certificate_message(struct conn *conn, gnutls_session_t session,
                                      const gnutls_datum_t *message)
 {
     bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
+    bool serves_bad = conn->listener->conf->client_auth == CLIENT_AUTH_REQUEST, readable = true;
     gnutls_datum_t chain[CHAIN_MOST_READ];
+    struct cert cert;
+    const char *why;
     unsigned n;
     switch (
         certificate_chain((struct wire){message->data, message->size}, tls13, chain, ARRAY_LEN(chain), &n)) {
@@ -158,12 +173,17 @@ static int check_certificate_message(struct conn *conn, gnutls_session_t session
         return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
                           "the client's Certificate message is larger than 48 KiB");
     keep_sent(conn, message);
-    if (n == 0 || verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n))
-        return 0;
-    if (judge_chain(conn, chain, n) != 0 || conn->peer->verify != VERIFY_FAILED)
-        return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
-                          "a certificate that the client sent cannot be read");
-    return refuse(conn, session);
+    if (n == 0)
+        return proof_message(&conn->trail, session, true, GNUTLS_HANDSHAKE_CERTIFICATE_PKT, message);
+    if (!verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n, serves_bad ? &readable : NULL))
+        return refuse_unread(conn, session, chain, n, false);
+    int rc = proof_message(&conn->trail, session, true, GNUTLS_HANDSHAKE_CERTIFICATE_PKT, message);
+    if (rc < 0 || readable)
+        return rc;
+    if (!cert_parse(&chain[0], &cert, &why) || !proof_stand_in(&conn->trail, session, message, cert.spki))
+        return refuse_unread(conn, session, chain, n, true);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, conn_message);
+    return 0;
 }
 
 /* GnuTLS's verify function: in TLS 1.3 the client's key has signed before; in TLS 1.2 it does so afterwards,
@@ -238,8 +258,11 @@ static int check_hello(struct conn *conn, gnutls_session_t session, const gnutls
 int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
                  const gnutls_datum_t *message)
 {
-    (void)when;
     struct conn *conn = of_session(session);
+    if (when == GNUTLS_HOOK_POST)
+        return incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT
+                   ? proof_message_read(&conn->trail, message)
+                   : 0;
     if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
         server_handshake_talks(conn->server, conn);
     record_message(conn->record, incoming ? RECORD_CLIENT : RECORD_SERVER, type, message->data, message->size,
@@ -251,7 +274,7 @@ int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigne
     if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO && !conn->established)
         rc = check_hello(conn, session, message);
     else if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && !conn->established)
-        rc = check_certificate_message(conn, session, message);
+        return check_certificate_message(conn, session, message);
     if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && !conn->established &&
         conn->listener->conf->client_auth == CLIENT_AUTH_REQUEST && !conn->lenient) {
         /* A key usage without digitalSignature is for the verdict to tell. Other things that compatibility

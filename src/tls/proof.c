@@ -21,11 +21,18 @@ static bool is_tls13(gnutls_session_t session)
     return gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
 }
 
+void proof_done(struct proof_trail *trail)
+{
+    stand_in_free(trail->stand_in);
+    trail->stand_in = NULL;
+}
+
 static int on_certificate(struct proof_trail *trail, gnutls_session_t session, const gnutls_datum_t *body)
 {
     gnutls_datum_t chain[CHAIN_MOST_READ];
     unsigned n;
-    trail->presented = trail->verified = false;
+    trail->presented = trail->verified = trail->vouched = false;
+    proof_done(trail);
     if (certificate_chain((struct wire){body->data, body->size}, is_tls13(session), chain, ARRAY_LEN(chain),
                           &n) != CERTIFICATE_FINE)
         return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
@@ -35,12 +42,29 @@ static int on_certificate(struct proof_trail *trail, gnutls_session_t session, c
     return trail->presented ? 0 : GNUTLS_E_MEMORY_ERROR;
 }
 
-/* True when the session's chain is the one of this handshake's Certificate message. */
+bool proof_stand_in(struct proof_trail *trail, gnutls_session_t session, const gnutls_datum_t *body,
+                    struct der spki)
+{
+    if (trail->settled || !trail->presented)
+        return false;
+    trail->stand_in = stand_in_new(body, is_tls13(session), spki);
+    return trail->stand_in != NULL;
+}
+
+int proof_message_read(struct proof_trail *trail, const gnutls_datum_t *body)
+{
+    if (trail->settled || !trail->stand_in)
+        return 0;
+    return stand_in_show(trail->stand_in, body) ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/* True when the session's chain is the one of this handshake's Certificate message, or what stands in for it.
+ */
 static bool is_presented(const struct proof_trail *trail, const gnutls_datum_t *chain, unsigned n)
 {
     unsigned char digest[CHAIN_DIGEST];
     return trail->presented && chain_digest(chain, n, digest) &&
-           memcmp(digest, trail->chain, sizeof digest) == 0;
+           memcmp(digest, trail->stand_in ? trail->stand_in->digest : trail->chain, sizeof digest) == 0;
 }
 
 bool proof_resumed(const struct proof_trail *trail, gnutls_session_t session)
@@ -72,6 +96,18 @@ static int before_ticket(const struct proof_trail *trail, gnutls_session_t sessi
     return empty || proof != PROOF_NONE ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
+/* The client's Finished came: GnuTLS is through with its CertificateVerify. */
+static int dismiss_stand_in(struct proof_trail *trail, gnutls_session_t session)
+{
+    bool empty;
+    if (!trail->stand_in || trail->vouched)
+        return 0;
+    trail->vouched = weigh(trail, session, &empty) == PROOF_SIGNED;
+    sweep(session);
+    (void)weigh(trail, session, &empty);
+    return trail->vouched && empty ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
 /* The errors are chosen so that GnuTLS ends the handshake over them: it goes on after some others. */
 int proof_message(struct proof_trail *trail, gnutls_session_t session, bool incoming, unsigned type,
                   const gnutls_datum_t *body)
@@ -100,6 +136,8 @@ int proof_message(struct proof_trail *trail, gnutls_session_t session, bool inco
         if (incoming)
             trail->verified = trail->presented;
         return 0;
+    case GNUTLS_HANDSHAKE_FINISHED:
+        return incoming ? dismiss_stand_in(trail, session) : 0;
     default:
         return 0;
     }
@@ -110,12 +148,22 @@ bool proof_chain(const struct proof_trail *trail, gnutls_session_t session, cons
 {
     *n = 0;
     *chain = gnutls_certificate_get_peers(session, n);
-    if (!*chain || *n == 0) {
+    bool empty = !*chain || *n == 0;
+    if (empty && !trail->stand_in) {
         *n = 0;
         return true;
     }
-    bool whose = trail->settled ? trail->proof != PROOF_NONE
-                                : is_presented(trail, *chain, *n) && (trail->verified || !is_tls13(session));
+    bool whose;
+    if (trail->settled)
+        whose = trail->proof != PROOF_NONE;
+    else if (empty)
+        whose = trail->vouched;
+    else
+        whose = is_presented(trail, *chain, *n) && (trail->verified || !is_tls13(session));
+    if (whose && trail->stand_in) {
+        *chain = trail->stand_in->chain;
+        *n = trail->stand_in->n;
+    }
     if (!whose) {
         *chain = NULL;
         *n = 0;
@@ -135,6 +183,10 @@ bool proof_settle(struct proof_trail *trail, gnutls_session_t session)
     trail->settled = true;
     if (trail->asks && !resumed && !trail->judged)
         return false;
+    if (trail->stand_in) {
+        trail->proof = trail->vouched && empty ? PROOF_SIGNED : PROOF_NONE;
+        return trail->proof != PROOF_NONE;
+    }
     if (empty)
         return !trail->presented;
     trail->proof = proof;

@@ -12,6 +12,8 @@
  * full handshake went by;
  *  - whatever else lies in the session is nobody's, and ends the handshake before a ticket is made of it; so
  * does a full handshake in which the verify function was not asked.
+ * A client whose chain GnuTLS cannot read may be served by a stand-in (stand_in.h). Then SIGNED asks in its
+ * place that the session has held exactly the stand-in until the client's Finished, and nothing behind it.
  * When the client is asked for its certificate, and again when it comes, what a ticket left in the session is
  * swept out (proof_message): for honest clients whose ticket was not good any more. Nothing depends on that.
  *
@@ -23,6 +25,7 @@
 
 #include "base/base.h"
 #include "pki/chain.h"
+#include "tls/stand_in.h"
 
 enum proof { PROOF_NONE, PROOF_SIGNED, PROOF_RESUMED };
 
@@ -36,13 +39,24 @@ struct proof_trail {
     bool verified;    /* a CertificateVerify came after it */
     bool shown;       /* and had been found good when the verify function was called */
     bool settled;
+    bool vouched; /* the stand-in has verified CertificateVerify, and has gone */
     unsigned char chain[CHAIN_DIGEST];
+    struct stand_in *stand_in; /* NULL: GnuTLS reads what the client sent */
 };
+void proof_done(struct proof_trail *trail);
 
 /* GnuTLS's handshake hook, before it reads or writes a message of `type`. 0, or the error with which the
  * handshake shall end. */
 MUST_CHECK int proof_message(struct proof_trail *trail, gnutls_session_t session, bool incoming,
                              unsigned type, const gnutls_datum_t *body);
+
+/* GnuTLS cannot read the chain of the Certificate message that proof_message was just told of; its first
+ * certificate has the key `spki`. False: there is no stand-in for it, and nothing has changed. After true the
+ * hook is called with GNUTLS_HOOK_POST, too, where proof_message_read belongs. */
+MUST_CHECK bool proof_stand_in(struct proof_trail *trail, gnutls_session_t session,
+                               const gnutls_datum_t *body, struct der spki);
+/* GnuTLS is about to parse a Certificate message that came. As for proof_message. */
+MUST_CHECK int proof_message_read(struct proof_trail *trail, const gnutls_datum_t *body);
 
 /* GnuTLS called the verify function. */
 static inline void proof_judged(struct proof_trail *trail)
@@ -51,9 +65,9 @@ static inline void proof_judged(struct proof_trail *trail)
     trail->shown = trail->verified;
 }
 
-/* The chain that may be judged as the client's, borrowed from the session until its next call: during the
- * handshake what it presented (in TLS 1.2 its proof is still to come), afterwards what it proved. *n = 0:
- * none. False: the session holds a chain that is not this client's. */
+/* The chain that may be judged as the client's, borrowed from the session until its next call, or from the
+ * trail: during the handshake what it presented (in TLS 1.2 its proof is still to come), afterwards what it
+ * proved. *n = 0: none. False: the session holds a chain that is not this client's. */
 MUST_CHECK bool proof_chain(const struct proof_trail *trail, gnutls_session_t session,
                             const gnutls_datum_t **chain, unsigned *n);
 

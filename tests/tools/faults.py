@@ -177,16 +177,15 @@ def shows(version, identity, mode):
 
 
 for version in ("1.3", "1.2"):
-    for mode in ("request", "require"):
-        for what, identity in UNREADABLE:
-            fault("%s, %s: a certificate with %s" % (version, mode, what), "bad_certificate")(
-                lambda version=version, identity=identity, mode=mode: shows(version, identity, mode)
-            )
+    for what, identity in UNREADABLE:
+        fault("%s: a certificate with %s" % (version, what), "bad_certificate")(
+            lambda version=version, identity=identity: shows(version, identity, "require")
+        )
     fault(version + ": a certificate of bytes that are none", "bad_certificate")(
         lambda version=version: shows(version, tls.Identity([b"\x30\3\2\1\1"], ALICE.key), "request")
     )
 fault("1.2: an intermediate that cannot be read", "bad_certificate")(
-    lambda: shows("1.2", tls.Identity(ALICE.chain[:1] + UNREADABLE[0][1].chain, ALICE.key), "request")
+    lambda: shows("1.2", tls.Identity(ALICE.chain[:1] + UNREADABLE[0][1].chain, ALICE.key), "require")
 )
 
 # ---- after the handshake ---------------------------------------------------------------------------------------------

@@ -78,6 +78,10 @@ static void set_extras(gnutls_x509_crt_t crt, const struct mk_spec *spec)
     if ((spec->flags & MK_TLS_FEATURE) != 0)
         must(gnutls_x509_crt_set_extension_by_oid(crt, "1.3.6.1.5.5.7.1.24", feature, sizeof(feature), 0),
              "feature");
+    /* SEQUENCE { [3] { NULL } } */
+    static const unsigned char x400[] = {0x30, 4, 0xa3, 2, 5, 0};
+    if ((spec->flags & MK_X400) != 0)
+        must(gnutls_x509_crt_set_extension_by_oid(crt, "2.5.29.17", x400, sizeof(x400), 0), "x400Address");
     if ((spec->flags & MK_LARGE) != 0) {
         unsigned char *large = calloc(1, LARGE);
         if (large == NULL)

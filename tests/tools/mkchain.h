@@ -33,6 +33,7 @@ enum mk_flag {
     MK_CERT_SIGN = 1 << 19,   /* keyCertSign beside digitalSignature */
     MK_NAMELESS = 1 << 20,    /* an empty subject */
     MK_CONSTRAINED = 1 << 21, /* name constraints, in a leaf too */
+    MK_X400 = 1 << 22,        /* an x400Address for an alternative name */
 };
 
 struct mk_spec {

@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "../tools/mkchain.h"
+#include "pki/cert.h"
+#include "tls/certificate_message.h"
 #include "tls/proof.h"
 
-enum { NOTHING = -1, VERIFY_FUNCTION = -2, HANDSHAKES_MOST = 100 };
+enum { NOTHING = -1, VERIFY_FUNCTION = -2, STAND_IN = -3, HANDSHAKES_MOST = 100 };
 
 static struct {
     gnutls_certificate_credentials_t server, alice, nobody;
@@ -19,15 +21,43 @@ static struct {
 
 /* One handshake, as the server sees it. */
 static struct proof_trail trail;
-static int deaf; /* a message's type, or VERIFY_FUNCTION */
+static int deaf; /* a message's type, VERIFY_FUNCTION or STAND_IN */
 static bool known, any;
+static bool stands_in;      /* something stands in for what the client presents */
+static gnutls_datum_t came; /* then, the client's certificate */
+
+static int on_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                      const gnutls_datum_t *message);
+
+static void stand_in(gnutls_session_t session, const gnutls_datum_t *message)
+{
+    bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
+    gnutls_datum_t chain[1];
+    struct cert cert;
+    const char *why;
+    unsigned n;
+    ck_assert_int_eq(certificate_chain((struct wire){message->data, message->size}, tls13, chain, 1, &n),
+                     CERTIFICATE_FINE);
+    ck_assert(n == 1 && cert_parse(&chain[0], &cert, &why));
+    gnutls_free(came.data);
+    came = (gnutls_datum_t){gnutls_malloc(chain[0].size), chain[0].size};
+    memcpy(came.data, chain[0].data, came.size);
+    ck_assert(proof_stand_in(&trail, session, message, cert.spki));
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, on_message);
+}
 
 static int on_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
                       const gnutls_datum_t *message)
 {
-    (void)when;
+    if (when == GNUTLS_HOOK_POST)
+        return incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && deaf != STAND_IN
+                   ? proof_message_read(&trail, message)
+                   : 0;
     bool unheard = deaf == (int)type && (incoming || type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST);
-    return unheard ? 0 : proof_message(&trail, session, incoming, type, message);
+    int rc = unheard ? 0 : proof_message(&trail, session, incoming, type, message);
+    if (rc >= 0 && stands_in && incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
+        stand_in(session, message);
+    return rc;
 }
 
 static int on_verify(gnutls_session_t session)
@@ -38,6 +68,8 @@ static int on_verify(gnutls_session_t session)
         proof_judged(&trail);
     known = proof_chain(&trail, session, &chain, &n);
     any = n > 0;
+    if (any && stands_in)
+        ck_assert(chain[0].size == came.size && memcmp(chain[0].data, came.data, came.size) == 0);
     ck_assert(any == (chain != NULL));
     return 0; /* what a caller does that does not ask */
 }
@@ -67,6 +99,8 @@ static void end_world(void)
     gnutls_certificate_free_credentials(world.alice);
     gnutls_certificate_free_credentials(world.nobody);
     gnutls_free(world.key.data);
+    gnutls_free(came.data);
+    proof_done(&trail);
 }
 
 struct ends {
@@ -79,6 +113,7 @@ static const char *const VERSIONS[] = {"NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:
 static int shake(struct ends *ends, int version, gnutls_certificate_credentials_t client,
                  const gnutls_datum_t *ticket)
 {
+    proof_done(&trail);
     trail = (struct proof_trail){.asks = true};
     known = any = false;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends->fd), 0);
@@ -215,6 +250,54 @@ START_TEST(each_witness_is_needed)
 }
 END_TEST
 
+/* What the client sent is judged and named, and what stood in for it is gone with the handshake. */
+START_TEST(by_a_stand_in)
+{
+    struct ends ends;
+    const gnutls_datum_t *chain;
+    unsigned n = 1;
+    deaf = NOTHING;
+    stands_in = true;
+    ck_assert_int_eq(shake(&ends, _i, world.alice, NULL), 0);
+    ck_assert(known && any);
+    ck_assert(!gnutls_certificate_get_peers(ends.server, &n));
+    ck_assert(proof_settle(&trail, ends.server) && trail.proof == PROOF_SIGNED);
+    ck_assert(proof_chain(&trail, ends.server, &chain, &n) && n == 1 && proof_shown(&trail));
+    ck_assert(chain[0].size == came.size && memcmp(chain[0].data, came.data, came.size) == 0);
+    gnutls_datum_t ticket = take_ticket(&ends, _i);
+    part(&ends);
+
+    stands_in = false;
+    ck_assert_int_eq(shake(&ends, _i, world.alice, &ticket), 0);
+    ck_assert(gnutls_session_is_resumed(ends.server));
+    ck_assert(proof_settle(&trail, ends.server) && trail.proof == PROOF_NONE);
+    ck_assert(proof_chain(&trail, ends.server, &chain, &n) && n == 0);
+    part(&ends);
+    gnutls_free(ticket.data);
+}
+END_TEST
+
+START_TEST(a_stand_in_that_does_not_do)
+{
+    static const int EARS[] = {STAND_IN, GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY};
+    struct ends ends;
+    stands_in = true;
+    for (size_t i = 0; i < ARRAY_LEN(EARS); i++) {
+        deaf = EARS[i];
+        ck_assert_int_eq(shake(&ends, _i, world.alice, NULL), GNUTLS_E_CERTIFICATE_ERROR);
+        part(&ends);
+    }
+    deaf = GNUTLS_HANDSHAKE_FINISHED; /* it stays in the session */
+    ck_assert_int_eq(shake(&ends, _i, world.alice, NULL), 0);
+    expect_no_proof(&ends);
+    deaf = VERIFY_FUNCTION;
+    ck_assert_int_eq(shake(&ends, _i, world.alice, NULL), 0);
+    ck_assert(!proof_settle(&trail, ends.server));
+    part(&ends);
+    stands_in = false;
+}
+END_TEST
+
 START_TEST(messages_that_nobody_may_send)
 {
     struct ends ends;
@@ -237,6 +320,8 @@ Suite *suite_proof(void)
     tcase_add_unchecked_fixture(tc, make_world, end_world);
     tcase_add_loop_test(tc, honest, 0, 2);
     tcase_add_loop_test(tc, each_witness_is_needed, 0, 2);
+    tcase_add_loop_test(tc, by_a_stand_in, 0, 2);
+    tcase_add_loop_test(tc, a_stand_in_that_does_not_do, 0, 2);
     tcase_add_test(tc, messages_that_nobody_may_send);
     suite_add_tcase(suite, tc);
     return suite;

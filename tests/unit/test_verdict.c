@@ -80,8 +80,9 @@ START_TEST(each_code_has_a_case)
 {
     for (int code = 0; code < VERDICT_CODE_COUNT; code++) {
         bool found = code == VERDICT_POLICY_DENIED || code == VERDICT_WRONG_HOST ||
-                     code == VERDICT_WEB_RULE ||    /* of the policy, and of servers */
-                     code == VERDICT_ANCHOR_FORM || /* no chain's, see test_verdict_form.c */
+                     code == VERDICT_WEB_RULE ||           /* of the policy, and of servers */
+                     code == VERDICT_ANCHOR_FORM ||        /* no chain's, see test_verdict_form.c */
+                     code == VERDICT_UNREADABLE_FOR_TLS || /* test_verdict_bounds.c */
                      code == VERDICT_PATH_REFUSED || code == VERDICT_POLICY_MISSING ||
                      code == VERDICT_DATE_FORM;
         for (size_t i = 0; i < world.n_cases; i++)

@@ -18,7 +18,7 @@ START_TEST(attributes_of_a_name)
         const gnutls_x509_crt_t chain[] = {leaf.crt};
         gnutls_datum_t der = mk_der(leaf.crt);
         expect(trust, chain, 1, NOW, n == 64 ? "" : "out_of_bounds");
-        ck_assert(verdict_bounded(trust, &der, 1) == (n == 64));
+        ck_assert(verdict_bounded(trust, &der, 1, NULL) == (n == 64));
         gnutls_free(der.data);
         mk_free(&leaf);
     }
@@ -42,7 +42,7 @@ START_TEST(many_names)
         ck_assert_str_eq(codes(peer->warnings, peer->n_warnings, text), from_file ? "many_names" : "");
         peer_unref(peer);
     }
-    ck_assert(!verdict_bounded(trust, der, 1));
+    ck_assert(!verdict_bounded(trust, der, 1, NULL));
     gnutls_free(der[0].data);
     gnutls_free(der[1].data);
     trust_unref(trust);
@@ -60,6 +60,63 @@ START_TEST(excess_behind_a_good_path)
     trust_unref(trust);
 }
 END_TEST
+
+static void expect_read(const struct trust *trust, const gnutls_datum_t *chain, unsigned n, bool all,
+                        const char *errors)
+{
+    struct verdict_question q = {.trust = trust, .chain = chain, .n_chain = n, .at = NOW, .all_read = all};
+    struct peer *peer = NULL;
+    char text[1024];
+    ck_assert_int_eq(verdict_judge(&q, &peer, NULL), 0);
+    ck_assert_str_eq(codes(peer->errors, peer->n_errors, text), errors);
+    ck_assert_int_eq(peer->verify, errors[0] ? VERIFY_FAILED : VERIFY_SUCCESS);
+    peer_unref(peer);
+}
+
+/* What GnuTLS cannot read is never good, however little is wrong with it: of the client's own certificate,
+ * and, where GnuTLS reads the others too, of those. */
+START_TEST(not_for_gnutls)
+{
+    struct trust *trust[] = {root_trust(&DEFAULTS, false), NULL};
+    struct trust_input like = DEFAULTS;
+    like.form = CERTIFICATE_FORM_STRICT;
+    trust[1] = root_trust(&like, false);
+    struct mk_spec spec = {.dn = "CN=alice",
+                           .flags = MK_X400,
+                           .path_len = -1,
+                           .not_before = NOW - 10 * DAY,
+                           .not_after = NOW + 50 * DAY};
+    struct mk_pair leaf = mk_make(&spec, &world.root);
+    const struct mk_case *good = mk_find(&world, "good");
+    gnutls_datum_t odd = mk_der(leaf.crt);
+    gnutls_datum_t chain[] = {mk_der(good->chain[0]), mk_der(good->chain[1]), odd};
+    gnutls_datum_t none[] = {chain[0], chain[1], {(unsigned char *)(uintptr_t) "\x30\3\2\1\1", 5}};
+    for (size_t i = 0; i < ARRAY_LEN(trust); i++) {
+        bool readable;
+        /* The strict form asks GnuTLS besides. */
+        expect_read(trust[i], &odd, 1, false,
+                    i == 0 ? "unreadable_for_tls" : "malformed_certificate,unreadable_for_tls");
+        expect_read(trust[i], chain, 3, false, "");
+        expect_read(trust[i], chain, 3, true, "unreadable_for_tls");
+        expect_read(trust[i], none, 3, false, "");
+        expect_read(trust[i], none, 3, true, "unreadable_for_tls");
+        expect_read(trust[i], chain, 2, true, "");
+
+        ck_assert(verdict_bounded(trust[i], &odd, 1, &readable) && !readable);
+        ck_assert(verdict_bounded(trust[i], &odd, 1, NULL)); /* it is for GnuTLS to refuse */
+        ck_assert(verdict_bounded(trust[i], chain, 2, &readable) && readable);
+        ck_assert(verdict_bounded(trust[i], chain, 3, &readable) && !readable);
+        ck_assert(verdict_bounded(trust[i], none, 3, &readable) && !readable);
+        ck_assert(!verdict_bounded(trust[i], none, 3, NULL));
+        ck_assert(!verdict_bounded(trust[i], &none[2], 1, &readable)); /* there is no key */
+        trust_unref(trust[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(chain); i++)
+        gnutls_free(chain[i].data);
+    mk_free(&leaf);
+}
+END_TEST
+
 Suite *suite_verdict_bounds(void)
 {
     Suite *suite = suite_create("verdict_bounds");
@@ -68,6 +125,7 @@ Suite *suite_verdict_bounds(void)
     tcase_add_test(tcase, attributes_of_a_name);
     tcase_add_test(tcase, many_names);
     tcase_add_test(tcase, excess_behind_a_good_path);
+    tcase_add_test(tcase, not_for_gnutls);
     suite_add_tcase(suite, tcase);
     return suite;
 }

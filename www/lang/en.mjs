@@ -52,7 +52,8 @@ export default {
   above: 'certificate {n} above yours',
   code: {
     no_certificate: 'No certificate', chain_too_large: 'Chain too large', out_of_bounds: 'Larger than is read',
-    malformed_certificate: 'Malformed certificate', revoked: 'Revoked', self_signed: 'Self-signed',
+    malformed_certificate: 'Malformed certificate',
+    unreadable_for_tls: 'Not readable for TLS', revoked: 'Revoked', self_signed: 'Self-signed',
     intermediate_missing: 'Intermediate missing', issuer_unknown: 'Issuer unknown',
     signature_invalid: 'Signature invalid', ca_not_a_ca: 'Issuer is no CA', wrong_purpose: 'Wrong purpose',
     key_usage: 'Key usage forbids it', expired: 'Expired', not_yet_valid: 'Not yet valid',

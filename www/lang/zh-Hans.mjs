@@ -49,6 +49,7 @@ export default {
   above: '您的证书之上第 {n} 张证书',
   code: {
     no_certificate: '没有证书', chain_too_large: '证书链过大', out_of_bounds: '超出读取上限', malformed_certificate: '证书格式有误',
+    unreadable_for_tls: 'TLS 库无法读取',
     revoked: '已吊销', self_signed: '自签名', intermediate_missing: '缺少中间证书',
     issuer_unknown: '颁发者未知', signature_invalid: '签名无效', ca_not_a_ca: '颁发者不是 CA',
     wrong_purpose: '用途不符', key_usage: '密钥用法不允许', expired: '已过期', not_yet_valid: '尚未生效',
