@@ -34,8 +34,8 @@ static int try_crt(const gnutls_datum_t *der, struct x509file *out, struct err *
         return something_else("certificate", rc, err);
     return err_set(
         err, ERR_SYNTAX,
-        "holds a certificate that GnuTLS cannot read, so that each handshake with it is refused "
-        "(bad_certificate): have it issued without an empty DNS name (cfssl: \"hosts\": [] in place "
+        "holds a certificate that GnuTLS cannot read, so that no server takes it for good "
+        "(unreadable_for_tls): have it issued without an empty DNS name (cfssl: \"hosts\": [] in place "
         "of [\"\"]), x400Address and ediPartyName among its alternative names");
 }
 

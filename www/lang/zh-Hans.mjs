@@ -63,6 +63,7 @@ export default {
     superfluous_certificate: '多余的证书', many_names: '名称过多', no_eku: '未限定用途',
   },
   hint: {
+    unreadable_for_tls: '请重新签发，备用名称中不得有空的 DNS 名称、x400Address 或 ediPartyName。',
     chain_too_large: '只发送自己的证书和中间证书。',
     out_of_bounds: '请在上限之内重新签发，密钥用 RSA 2048 至 8192 位（指数 65537）或 P-256。',
     malformed_certificate: '请重新签发。',
