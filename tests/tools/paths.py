@@ -266,10 +266,11 @@ both("a CA as a leaf", "ca_as_leaf", [Cert("CN=alice", ROOT, ca(), eku(CLIENT))]
 both("no name", "empty_subject", [leaf(subject="")])
 both("a SAN that is not critical instead of a name", "empty_subject", [leaf(ROOT, san(dns("a.example")), subject="")])
 case("a critical SAN instead of a name", "accept", "", [leaf(ROOT, san(dns("a.example"), critical=True), subject="")])
-for text, made in (("underscore", dns("a_b.example")), ("space", dns("first last")), ("address", dns("192.0.2.1")), ("nothing", dns("")),
+for text, made in (("underscore", dns("a_b.example")), ("space", dns("first last")), ("address", dns("192.0.2.1")),
                    ("Latin-1", dns("\xe4.example")), ("mail without @", mail("alice")), ("URI without scheme", uri("alice")),
                    ("URI with a space", uri("http://a.example/b c"))):
     both("a name that is none: " + text, "name_form", [leaf(ROOT, san(made))])
+case("a name that is none: nothing, which GnuTLS cannot read", "refuse", "unreadable_for_tls", [leaf(ROOT, san(dns("")))])
 case("a NUL in a name", "refuse", "malformed_certificate", [leaf(ROOT, san(dns("a.example\0.b")))])
 case("an address of 5 octets", "refuse", "malformed_certificate", [leaf(ROOT, san(ip(1, 2, 3, 4, 5)))])
 case("an extension twice", "refuse", "malformed_certificate", [leaf(ROOT, san(dns("a.example")), san(dns("b.example")))])
