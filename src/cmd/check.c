@@ -21,8 +21,8 @@ static const char USAGE[] = "Usage: mtlsd check [-c FILE]\n"
                             "  -h, --help           this text\n";
 
 /* The logs, which the user of the server opens. And the start reads the files as root, a reload as that user:
- * what it cannot read is found here. */
-static void check_places(const struct conf *conf, struct diag *diag)
+ * what it cannot read is found here, when all files are there (`whole`). */
+static void check_places(const struct conf *conf, bool whole, struct diag *diag)
 {
     struct privileges privileges;
     if (privileges_find(conf, false, diag, &privileges) != 0)
@@ -30,7 +30,7 @@ static void check_places(const struct conf *conf, struct diag *diag)
     places_check_logs(conf, !privileges.change, diag);
     places_lint(conf, diag);
     writers_lint(conf, privileges.change ? privileges.uid : geteuid(), diag);
-    if (!privileges.change)
+    if (!privileges.change || !whole)
         return;
     if (geteuid() != 0)
         diag_warning(diag, conf->user.src,
@@ -103,20 +103,26 @@ static void check_new_listeners(const struct conf *conf, struct diag *diag)
     }
 }
 
+/* After errors with what could be loaded all the same, so that everything is found in one run. */
 static int check(const char *conf_file)
 {
     struct diag diag = {.emit = diag_print, .cls = stdout};
     struct snapshot *snapshot = NULL;
-    if (snapshot_build(conf_file, NULL, &diag, &snapshot) == 0) {
-        snapshot_lint(snapshot, clock_now(), &diag);
-        check_places(snapshot->conf, &diag);
-        check_new_listeners(snapshot->conf, &diag);
-        sandbox_lint(snapshot->conf, &diag);
-        snapshot_unref(snapshot);
+    struct diag_order order;
+    diag_order_init(&order, &diag);
+    const bool whole = snapshot_build_partial(conf_file, &order.diag, &snapshot) == 0;
+    if (snapshot) {
+        snapshot_lint(snapshot, clock_now(), &order.diag);
+        check_places(snapshot->conf, whole, &order.diag);
+        if (whole)
+            check_new_listeners(snapshot->conf, &order.diag);
+        sandbox_lint(snapshot->conf, &order.diag);
     }
+    diag_order_flush(&order);
+    snapshot_unref(snapshot);
     if (diag.errors == 0 && diag.warnings == 0)
         printf("%s: good\n", conf_file);
-    return diag.errors > 0 || !snapshot ? EXIT_FAILURE : EXIT_SUCCESS;
+    return diag.errors > 0 || !whole ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int cmd_check(int argc, char **argv)

@@ -52,6 +52,8 @@ struct life {
     struct sandbox *sandbox;
     struct watch *watch;
     struct privileges privileges; /* whom it became */
+    struct diag_order early;      /* warnings from before the error log was open */
+    struct diag early_to;
 };
 
 /* The log's form of a finding, for a reload. */
@@ -76,10 +78,29 @@ static void lint(const struct life *life)
 {
     struct snapshot *snapshot = server_snapshot(life->server);
     struct diag diag = {.emit = log_lint};
-    snapshot_lint(snapshot, clock_now(), &diag);
-    places_lint(snapshot->conf, &diag);
-    writers_lint(snapshot->conf, geteuid(), &diag);
+    struct diag_order order;
+    diag_order_init(&order, &diag);
+    snapshot_lint(snapshot, clock_now(), &order.diag);
+    places_lint(snapshot->conf, &order.diag);
+    writers_lint(snapshot->conf, geteuid(), &order.diag);
+    diag_order_flush(&order);
     snapshot_unref(snapshot);
+}
+
+/* A finding of the start: to whoever started it by hand, and kept for those who read the error log. */
+static void start_finding(void *cls, enum diag_severity severity, struct src src, const char *text)
+{
+    struct life *life = cls;
+    diag_print(stderr, severity, src, text);
+    diag_pass(&life->early.diag, severity, src, text);
+}
+
+/* The error log is open: what was said before goes there, too, unless it is the same stream. */
+static void log_early(struct life *life, const struct conf *conf)
+{
+    const char *to = conf->error_log.text ? conf->error_log.text : "stderr";
+    life->early_to.emit = strcmp(to, "stderr") == 0 ? NULL : log_finding;
+    diag_order_flush(&life->early);
 }
 
 /* Whoever waits for the file must see it whole: it is written aside and renamed. A descriptor, or -1. */
@@ -392,6 +413,8 @@ static int bind_and_drop(struct life *life, const struct conf *conf, struct diag
     rc = open_logs(life, diag);
     struct diag to_log = {.emit = log_finding};
     if (rc == 0)
+        log_early(life, conf);
+    if (rc == 0)
         lint(life);
     if (rc == 0)
         rc = privileges_check(&life->privileges, conf, &to_log);
@@ -465,7 +488,8 @@ static int serve(const char *conf_file, const char *ready_file)
         return EXIT_FAILURE;
     }
 
-    struct diag diag = {.emit = diag_print, .cls = stderr};
+    struct diag diag = {.emit = start_finding, .cls = &life};
+    diag_order_init(&life.early, &life.early_to);
     int status = EXIT_FAILURE;
     raise_descriptor_limit();
     if (start(&life, &diag) != 0) {
@@ -475,6 +499,8 @@ static int serve(const char *conf_file, const char *ready_file)
         wait_for_the_end(&life);
         status = EXIT_SUCCESS;
     }
+    life.early_to.emit = NULL;
+    diag_order_flush(&life.early);
     watch_free(life.watch);
     server_free(life.server);
     sandbox_free(life.sandbox);

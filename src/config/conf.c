@@ -177,60 +177,17 @@ static int set(struct build *b, const struct option *option, void *target, const
     return rc == 0 ? derive(target, option, value, src, err) : rc;
 }
 
-static const char *section_words(enum option_section section)
-{
-    return section == SECTION_LISTEN ? " in listen" : section == SECTION_LOCATION ? " in location" : "";
-}
-
-static void report_unknown(struct build *b, const struct conf_setting *s)
-{
-    const struct src src = conf_source_at(b->source, s->line);
-    const enum option_section section = b->tree->block[s->block].section;
-    const char *words[OPTION_MOST + SECTION_COUNT];
-    size_t n = 0;
-    char *name = text_escaped(s->name, strnlen(s->name, CONF_NAME_MOST));
-    const char *in = section_words(section);
-
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (OPTIONS[i].section == section)
-            words[n++] = OPTIONS[i].name;
-    }
-    for (enum option_section x = SECTION_GLOBAL; x < SECTION_COUNT; x++) {
-        const char *block = option_section_name(x);
-        if (section != SECTION_GLOBAL && *block && strcmp(s->name, block) == 0) {
-            diag_error(b->diag, src, "a %s block cannot stand inside a block: is a '}' missing before it?",
-                       block);
-            goto out;
-        }
-        if (section == SECTION_GLOBAL && *block)
-            words[n++] = block;
-        if (!option_find(x, s->name))
-            continue;
-        if (*block)
-            diag_error(b->diag, src, "'%s' belongs inside a block: write it in %s \"NAME\" { ... }", s->name,
-                       block);
-        else
-            diag_error(b->diag, src, "'%s' belongs outside the blocks: write it before the first one",
-                       s->name);
-        goto out;
-    }
-    const char *near = text_nearest(s->name, words, n);
-    if (strcmp(s->name, "include") == 0)
-        diag_error(b->diag, src, "include is written with parentheses: include(\"FILE\")");
-    else if (near)
-        diag_error(b->diag, src, "unknown option '%s'%s: did you mean '%s'? `mtlsd options` lists all",
-                   name ? name : "", in, near);
-    else
-        diag_error(b->diag, src, "unknown option '%s'%s: `mtlsd options` lists all", name ? name : "", in);
-out:
-    free(name);
-}
-
 static void build_done(struct build *b)
 {
     conf_free(b->conf);
     free(b->target);
     free(b->faulty);
+}
+
+/* Something was left out of the block. */
+static bool is_cut(const struct build *b, size_t i)
+{
+    return b->tree->stopped || (i > 0 && (i > b->source->n_blocks || b->source->block[i - 1].faulty));
 }
 
 /* Makes the structs that the blocks fill, with their titles. */
@@ -275,6 +232,7 @@ static int make_blocks(struct build *b)
             b->faulty[i] = true;
             diag_error(b->diag, src, "%s", err.text);
         }
+        b->faulty[i] = b->faulty[i] || is_cut(b, i);
     }
     return 0;
 }
@@ -292,26 +250,22 @@ static int apply_settings(struct build *b)
         const struct conf_setting *s = &tree->setting[i];
         const struct src src = conf_source_at(b->source, s->line);
         const unsigned errors = b->diag->errors;
-        if (!s->option) {
-            if (s->first)
-                report_unknown(b, s);
-        } else {
-            const struct conf_setting **first =
-                &given[s->block * OPTION_COUNT + (size_t)(s->option - OPTIONS)];
-            if (!*first) {
-                *first = s;
-            } else if (s->first) {
-                const struct src older = conf_source_at(b->source, (*first)->line);
-                diag_error(b->diag, src, "%s is set twice, first on line %u of %s: leave one of them out%s",
-                           s->option->name, older.line, older.file,
-                           is_list(s->option) ? ", or write += to add to the list" : "");
-            }
-            if (s->value && b->diag->errors == errors) {
-                rc = set(b, s->option, b->target[s->block], s->value, src, &err);
-                if (rc != 0 && rc != ERR_NOMEM) {
-                    diag_error(b->diag, src, "%s", err.text);
-                    rc = 0;
-                }
+        const struct conf_setting **first = &given[s->block * OPTION_COUNT + (size_t)(s->option - OPTIONS)];
+        if (!*first) {
+            *first = s;
+        } else if (s->first) {
+            const struct src older = conf_source_at(b->source, (*first)->line);
+            diag_error(b->diag, src, "%s is set twice, first on line %u of %s: leave one of them out%s",
+                       s->option->name, older.line, older.file,
+                       is_list(s->option) ? ", or write += to add to the list" : "");
+        }
+        if (s->value && b->diag->errors == errors) {
+            rc = set(b, s->option, b->target[s->block], s->value, src, &err);
+            if (rc != 0 && rc != ERR_NOMEM) {
+                diag_error(b->diag, src, "%s", err.text);
+                *first =
+                    s->option->preset && !is_list(s->option) ? NULL : s; /* the preset stands in for it */
+                rc = 0;
             }
         }
         if (b->diag->errors != errors)
@@ -330,8 +284,8 @@ static int apply_settings(struct build *b)
                 continue;
             if (option->preset)
                 rc = set(b, option, b->target[i], option->preset, (struct src){NULL, 0}, &err);
-            /* After an error of grammar the block may be cut. */
-            if (option->flags & OPTION_REQUIRED && !tree->stopped && !b->source->stopped) {
+            /* It may be among what was left out. */
+            if (option->flags & OPTION_REQUIRED && !is_cut(b, i)) {
                 diag_error(b->diag, conf_source_at(b->source, block->line),
                            "this %s block has no %s: write %s = %s", option_section_name(block->section),
                            option->name, option->name, option->example);
@@ -343,36 +297,68 @@ static int apply_settings(struct build *b)
     return rc;
 }
 
-/* Errors of grammar come last: they stand behind all that was read. */
-static bool report_stop(struct build *b)
+/* What is no statement. True when something was left out for it. */
+static bool report_faults(struct build *b)
 {
     const struct conf_tree *tree = b->tree;
-    if (b->source->stopped) {
-        diag_error(b->diag, b->source->stop_src, "%s", b->source->stop);
-        return true;
-    }
-    if (tree->stopped && *tree->stop)
+    for (size_t i = 0; i < b->source->n_faults; i++)
+        diag_error(b->diag, b->source->fault[i].src, "%s", b->source->fault[i].text);
+    if (tree->stopped)
         diag_error(b->diag, conf_source_at(b->source, tree->stop_line), "%s", tree->stop);
-    return tree->stopped;
+    return b->source->n_faults > 0 || tree->stopped;
 }
 
-static int check(struct build *b)
+/* Whoever goes on after errors shall have no listener from which a file may have been left out, and no
+ * location of which nobody knows what it covers, or that covers what another does. */
+static void leave_out(struct build *b, const bool *twice_location)
+{
+    struct conf *conf = b->conf;
+    size_t listeners = 0, locations = 0;
+    for (size_t i = 1; i < b->tree->n_blocks; i++) {
+        if (b->tree->block[i].section == SECTION_LISTEN) {
+            struct conf_listener moved = *(struct conf_listener *)b->target[i];
+            if (!is_cut(b, i)) {
+                conf->listener[listeners++] = moved;
+                continue;
+            }
+            free_fields(SECTION_LISTEN, &moved);
+            free(moved.name);
+        } else {
+            struct conf_location moved = *(struct conf_location *)b->target[i];
+            const bool twice = twice_location[(struct conf_location *)b->target[i] - conf->location];
+            if (!twice && conf_value_prefix(moved.prefix, NULL) == 0) {
+                conf->location[locations++] = moved;
+                continue;
+            }
+            free_fields(SECTION_LOCATION, &moved);
+            free(moved.prefix);
+        }
+    }
+    conf->n_listeners = listeners;
+    conf->n_locations = locations;
+}
+
+static int check(struct build *b, bool whole)
 {
     struct conf *conf = b->conf;
     bool *listener = calloc(conf->n_listeners + 1, sizeof *listener);
     bool *location = calloc(conf->n_locations + 1, sizeof *location);
+    bool *twice = calloc(conf->n_locations + 1, sizeof *twice);
     int rc = ERR_NOMEM;
-    if (listener && location) {
+    if (listener && location && twice) {
         for (size_t i = 1; i < b->tree->n_blocks; i++) {
             if (b->tree->block[i].section == SECTION_LISTEN)
                 listener[(struct conf_listener *)b->target[i] - conf->listener] = b->faulty[i];
             else
                 location[(struct conf_location *)b->target[i] - conf->location] = b->faulty[i];
         }
-        rc = conf_check(conf, listener, location, b->diag);
+        rc = conf_check(conf, listener, location, whole, twice, b->diag);
+        if (rc == 0)
+            leave_out(b, twice);
     }
     free(listener);
     free(location);
+    free(twice);
     return rc;
 }
 
@@ -390,12 +376,15 @@ static int take_names(struct conf *conf, struct conf_source *source)
     return 0;
 }
 
+/* With `partial`, what could be understood is handed out also after errors. */
 static int parse(const char *text, size_t len, const char *file, const char *dir, conf_read_fn *reader,
-                 struct diag *diag, struct conf **out)
+                 bool partial, struct diag *to, struct conf **out)
 {
-    const unsigned errors = diag->errors;
     struct conf_source source;
     struct conf_tree tree = {0};
+    struct diag_order order;
+    diag_order_init(&order, to);
+    struct diag *diag = &order.diag;
     struct build b = {.source = &source, .tree = &tree, .diag = diag, .conf = calloc(1, sizeof *b.conf)};
     int rc = conf_source_init(&source, text, len, file, dir, reader);
     if (rc != 0 || !b.conf) {
@@ -409,19 +398,20 @@ static int parse(const char *text, size_t len, const char *file, const char *dir
         rc = make_blocks(&b);
     if (rc == 0)
         rc = apply_settings(&b);
-    if (rc == 0 && !report_stop(&b))
-        rc = check(&b);
-    if (rc == 0 && diag->errors != errors)
-        rc = ERR_SYNTAX;
+    if (rc == 0)
+        rc = check(&b, !report_faults(&b));
     if (rc == 0)
         rc = take_names(b.conf, &source);
-    if (rc == 0) {
+    if (rc == 0 && (diag->errors == 0 || partial)) {
         *out = b.conf;
         b.conf = NULL;
     }
+    if (rc == 0 && diag->errors > 0)
+        rc = ERR_SYNTAX;
 out:
     if (rc == ERR_NOMEM)
         diag_error(diag, (struct src){file, 0}, "out of memory");
+    diag_order_flush(&order);
     conf_tree_done(&tree);
     conf_source_done(&source);
     build_done(&b);
@@ -430,7 +420,7 @@ out:
 
 int conf_parse(const char *text, const char *file, const char *dir, struct diag *diag, struct conf **out)
 {
-    return parse(text, strlen(text), file, dir, NULL, diag, out);
+    return parse(text, strlen(text), file, dir, NULL, false, diag, out);
 }
 
 static int read_file(const char *path, struct buf *out, struct err *err)
@@ -460,7 +450,7 @@ static int read_file(const char *path, struct buf *out, struct err *err)
     return rc;
 }
 
-int conf_load(const char *file, struct diag *diag, struct conf **out)
+static int load(const char *file, bool partial, struct diag *diag, struct conf **out)
 {
     struct buf text;
     struct err err;
@@ -475,11 +465,22 @@ int conf_load(const char *file, struct diag *diag, struct conf **out)
     }
     const char *slash = strrchr(file, '/');
     dir = !slash ? strdup(".") : strndup(file, slash == file ? 1 : (size_t)(slash - file));
-    rc = dir ? parse(text.data ? text.data : "", text.len, file, dir, read_file, diag, out) : ERR_NOMEM;
+    rc = dir ? parse(text.data ? text.data : "", text.len, file, dir, read_file, partial, diag, out)
+             : ERR_NOMEM;
 out:
     buf_done(&text);
     free(dir);
     return rc;
+}
+
+int conf_load(const char *file, struct diag *diag, struct conf **out)
+{
+    return load(file, false, diag, out);
+}
+
+int conf_load_partial(const char *file, struct diag *diag, struct conf **out)
+{
+    return load(file, true, diag, out);
 }
 
 const char *conf_client_auth_word(enum client_auth v)

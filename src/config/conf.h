@@ -115,15 +115,19 @@ struct conf {
 };
 
 /* Parses `text`, called `file` in messages, with relative names joined to `dir`. Every finding goes to
- * `diag`. 0 and *out (free with conf_free), or negative when there was an error; *out is untouched then. Pure
- * but for memory and the environment variables that the text names; include("FILE") is an error here. Any
- * thread may call it. */
+ * `diag`, in the order of files and lines. 0 and *out (free with conf_free), or negative when there was an
+ * error; *out is untouched then. Pure but for memory and the environment variables that the text names;
+ * include("FILE") is an error here. Any thread may call it. */
 MUST_CHECK int conf_parse(const char *text, const char *file, const char *dir, struct diag *diag,
                           struct conf **out);
 
 /* Reads the file and those that it includes, and parses it. An unreadable file is one finding. At most 1 MiB
  * is read. */
 MUST_CHECK int conf_load(const char *file, struct diag *diag, struct conf **out);
+
+/* As conf_load, and after errors in the text *out is set, too: to all that could be understood, without
+ * the listeners that were cut. For whoever wants to find more errors; nothing may be served from it. */
+MUST_CHECK int conf_load_partial(const char *file, struct diag *diag, struct conf **out);
 
 void conf_free(struct conf *conf);
 

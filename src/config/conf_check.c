@@ -165,14 +165,14 @@ static void check_duplicates(const struct conf *conf, size_t i, const bool *faul
     }
 }
 
-static void check_listeners(const struct conf *conf, const bool *faulty, struct diag *diag)
+static void check_listeners(const struct conf *conf, const bool *faulty, bool whole, struct diag *diag)
 {
     for (size_t i = 0; i < conf->n_listeners && i < CONF_LISTENERS_MOST; i++) {
         if (!faulty[i])
             check_listener(&conf->listener[i], diag);
         check_duplicates(conf, i, faulty, diag);
     }
-    if (conf->n_listeners == 0)
+    if (conf->n_listeners == 0 && whole)
         diag_error(
             diag, (struct src){conf->file, 0},
             "there is no listen block, so nothing would be served: write listen \"public\" { address = "
@@ -193,19 +193,20 @@ static bool anybody_asked(const struct conf *conf, const bool *faulty)
     return conf->n_listeners == 0;
 }
 
-int conf_check(const struct conf *conf, const bool *faulty_listener, const bool *faulty_location,
-               struct diag *diag)
+int conf_check(const struct conf *conf, const bool *faulty_listener, const bool *faulty_location, bool whole,
+               bool *twice_location, struct diag *diag)
 {
-    const bool asks = anybody_asked(conf, faulty_listener);
+    const bool asks = !whole || anybody_asked(conf, faulty_listener);
     const struct conf_location **older = calloc(conf->n_locations + 1, sizeof *older);
     if (!older || find_same_locations(conf, older) != 0) {
         free(older);
         return ERR_NOMEM;
     }
-    check_listeners(conf, faulty_listener, diag);
+    check_listeners(conf, faulty_listener, whole, diag);
     for (size_t i = 0; i < conf->n_locations; i++) {
         const struct conf_location *l = &conf->location[i];
-        if (older[i] && conf_value_prefix(l->prefix, NULL) == 0)
+        twice_location[i] = older[i] && conf_value_prefix(l->prefix, NULL) == 0;
+        if (twice_location[i])
             diag_error(
                 diag, l->src,
                 "location \"%s\" covers the same paths as \"%s\" on line %u of %s: join the two blocks",

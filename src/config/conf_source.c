@@ -6,13 +6,12 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "config/conf_grammar.h"
 
-enum { NESTING_MOST = 4, INCLUDE_DEPTH_MOST = 8, VARIABLE_MOST = 128 };
+enum { INCLUDE_DEPTH_MOST = 8, VARIABLE_MOST = 128 };
 
 /* What libConfuse's lexer ends an unquoted word at; the rest of the bytes belong to it. */
 static const char WORD_ENDS[] = " #\"'\t\n\r={}()+,*";
-
-enum token { TOKEN_NONE, TOKEN_WORD, TOKEN_ASSIGN, TOKEN_OTHER };
 
 /* One file being read; includes nest. */
 struct scan {
@@ -26,27 +25,9 @@ struct scan {
     const char *p, *end;
     unsigned line;
 
-    unsigned open[NESTING_MOST]; /* the lines of the braces that are open */
-    unsigned n_open;
-
-    enum token last;
-    unsigned word_line[2]; /* in the flattened text: the last word and the one before it */
+    bool after_word; /* the last token was the word at text[word_at] */
     size_t word_at, word_len;
-    bool after_word; /* the token before the last was a word too */
 };
-
-static int fault(struct scan *scan, unsigned line, const char *fmt, ...) PRINTF(3, 4);
-static int fault(struct scan *scan, unsigned line, const char *fmt, ...)
-{
-    struct conf_source *source = scan->source;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(source->stop, sizeof source->stop, fmt, ap);
-    va_end(ap);
-    source->stop_src = (struct src){scan->file, line};
-    source->stopped = true;
-    return ERR_SYNTAX;
-}
 
 /* Doubles `*array` when it is full: full at every power of two. */
 static bool grow(void **array, size_t n, size_t size)
@@ -57,6 +38,40 @@ static bool grow(void **array, size_t n, size_t size)
     if (larger)
         *array = larger;
     return larger != NULL;
+}
+
+int conf_source_fault(struct conf_source *source, struct src src, unsigned line, const char *fmt, ...)
+{
+    va_list ap;
+    void *array = source->fault;
+    char text[512];
+    if (source->full)
+        return ERR_SYNTAX;
+    source->full = source->n_faults + 1 == CONF_FAULTS_MOST;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, source->full ? "too many errors: what follows was not judged" : fmt, ap);
+    va_end(ap);
+    char *copy = strdup(text);
+    if (!copy || !grow(&array, source->n_faults, sizeof *source->fault)) {
+        free(copy);
+        return ERR_NOMEM;
+    }
+    source->fault = array;
+    source->fault[source->n_faults++] = (struct conf_fault){src, line, copy};
+    return ERR_SYNTAX;
+}
+
+static int fault(struct scan *scan, unsigned line, const char *fmt, ...) PRINTF(3, 4);
+static int fault(struct scan *scan, unsigned line, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    /* Of a text of several lines the last is at hand: the fault lies in the same statement. */
+    return conf_source_fault(scan->source, (struct src){scan->file, line}, (unsigned)scan->source->n_lines,
+                             "%s", text);
 }
 
 static int begin_line(struct scan *scan)
@@ -90,16 +105,6 @@ static int take_n(struct scan *scan, size_t n, bool blank)
     while (rc == 0 && n-- > 0)
         rc = take(scan, blank);
     return rc;
-}
-
-static void token(struct scan *scan, enum token kind)
-{
-    if (kind == TOKEN_WORD) {
-        scan->after_word = scan->last == TOKEN_WORD;
-        scan->word_line[1] = scan->word_line[0];
-        scan->word_line[0] = (unsigned)scan->source->n_lines;
-    }
-    scan->last = kind;
 }
 
 static int comment(struct scan *scan)
@@ -146,20 +151,31 @@ static int variable(struct scan *scan, char quote)
     return take_n(scan, (size_t)(close + 1 - scan->p), false);
 }
 
-/* Bytes of the escape sequence at scan->p in double quotes; 0 when it stands for a NUL byte. */
-static size_t escape_len(const struct scan *scan)
+/* An escape sequence in double quotes as libConfuse reads it. */
+static int escape(struct scan *scan)
 {
     const char *p = scan->p + 1;
-    size_t room = (size_t)(scan->end - p), n = 0;
+    const size_t room = (size_t)(scan->end - p);
+    size_t n = 0;
     unsigned value = 0;
+    bool number = true, sound = true;
     if (room > 1 && *p == 'x') {
-        for (n = 1; n < 3 && n < room && strchr("0123456789abcdefABCDEF", p[n]); n++)
+        for (n = 1; n < 3 && n < room && p[n] && strchr("0123456789abcdefABCDEF", p[n]); n++)
             value |= p[n] != '0';
-        return n > 1 && value == 0 ? 0 : 1 + n;
+        number = n > 1;
+    } else {
+        for (; n < room && p[n] >= '0' && p[n] <= '9'; n++) {
+            sound = sound && n < 3 && p[n] < '8';
+            value = 8 * (value & 0xfff) + (unsigned)(p[n] - '0');
+        }
+        number = n > 0;
     }
-    for (n = 0; n < 3 && n < room && p[n] >= '0' && p[n] <= '7'; n++)
-        value |= p[n] != '0';
-    return n > 0 && value == 0 ? 0 : 1 + (n ? n : 1);
+    if (number && sound && value == 0)
+        return fault(scan, scan->line, "a text cannot hold a NUL byte");
+    if (!sound || value > 255)
+        return fault(scan, scan->line, "'\\%.*s' %s here: write \\\\ for a backslash, or use single quotes",
+                     n > 20 ? 20 : (int)n, p, sound ? "is more than a byte" : "means nothing");
+    return take_n(scan, 1 + (n ? n : 1), false);
 }
 
 static int string_body(struct scan *scan)
@@ -171,8 +187,7 @@ static int string_body(struct scan *scan)
         size_t left = (size_t)(scan->end - scan->p);
         unsigned char c = (unsigned char)*scan->p;
         if (c == '\\' && left > 1) {
-            size_t n = quote == '"' ? escape_len(scan) : 2;
-            rc = n == 0 ? fault(scan, scan->line, "a text cannot hold a NUL byte") : take_n(scan, n, false);
+            rc = quote == '"' ? escape(scan) : take_n(scan, 2, false);
         } else if (c == '\n') {
             break;
         } else if (c == '$' && quote == '"' && left > 1 && scan->p[1] == '{') {
@@ -190,17 +205,21 @@ static int string_body(struct scan *scan)
     return take(scan, false);
 }
 
-/* A faulty string is left out: at one that ends in the middle of an escape, libConfuse's lexer writes to
- * stdout. */
+/* A faulty string is left out up to where it most probably ends; its line ends stay. */
 static int string(struct scan *scan)
 {
     struct buf *text = &scan->source->text;
-    const size_t start = text->len;
+    const char quote = *scan->p;
+    const size_t start = text->len, lines = scan->source->n_lines;
     int rc = string_body(scan);
-    if (rc == ERR_SYNTAX && text->data) {
-        text->len = start;
-        text->data[start] = '\0';
-    }
+    if (rc != ERR_SYNTAX || !text->data)
+        return rc;
+    text->len = start;
+    for (size_t n = lines; n < scan->source->n_lines; n++)
+        buf_putc(text, '\n');
+    for (; scan->p < scan->end && *scan->p != '\n' && *scan->p != quote; scan->p++)
+        scan->p += *scan->p == '\\' && scan->p + 1 < scan->end && scan->p[1] != '\n';
+    scan->p += scan->p < scan->end && *scan->p == quote;
     return rc;
 }
 
@@ -209,10 +228,14 @@ static int word(struct scan *scan)
     size_t n = 0, left = (size_t)(scan->end - scan->p);
     while (n < left && scan->p[n] != '\0' && !strchr(WORD_ENDS, scan->p[n])) {
         unsigned char c = (unsigned char)scan->p[n++];
-        if (c < ' ' || c == 0x7f)
-            return fault(scan, scan->line, "unexpected control character 0x%02x: is this a text file?", c);
+        if (c < ' ' || c == 0x7f) {
+            fault(scan, scan->line, "unexpected control character 0x%02x: is this a text file?", c);
+            scan->p = scan->end;
+            return ERR_SYNTAX;
+        }
     }
-    token(scan, TOKEN_WORD);
+    buf_putc(&scan->source->text, ' '); /* room for a brace, where the grammar finds that one is missing */
+    scan->after_word = true;
     scan->word_at = scan->source->text.len;
     scan->word_len = n;
     return take_n(scan, n, false);
@@ -238,7 +261,7 @@ static int include_file(struct scan *scan, char *path, unsigned line)
 
     rc = scan->read(path, &text, &err);
     if (rc != 0) {
-        fault(scan, line, "include: %s", err.text);
+        rc = fault(scan, line, "include: %s", err.text);
         goto out;
     }
     source->total += text.len;
@@ -256,6 +279,7 @@ static int include_file(struct scan *scan, char *path, unsigned line)
                          .p = text.data ? text.data : "",
                          .line = 1};
     inner.end = inner.p + text.len;
+    buf_putc(&source->text, CONF_MARK_BEGIN);
     buf_putc(&source->text, '\n');
     rc = begin_line(&inner);
     if (rc == 0)
@@ -283,7 +307,7 @@ static int include(struct scan *scan)
     struct conf_source *source = scan->source;
     const unsigned line = scan->line;
     static const char FORM[] = "write include(\"FILE\")";
-    if (scan->last != TOKEN_WORD || scan->word_len != strlen("include") ||
+    if (!scan->after_word || scan->word_len != strlen("include") ||
         memcmp(source->text.data + scan->word_at, "include", scan->word_len) != 0)
         return fault(scan, line, "unexpected '(': only include has parentheses, as in include(\"FILE\")");
     memset(source->text.data + scan->word_at, ' ', scan->word_len);
@@ -310,7 +334,6 @@ static int include(struct scan *scan)
     rc = take(scan, true);
     if (rc != 0)
         return rc;
-    scan->last = TOKEN_OTHER;
 
     if (!scan->read)
         return fault(scan, line, "include is possible in a file only");
@@ -332,36 +355,14 @@ static int include(struct scan *scan)
     return include_file(scan, path, line);
 }
 
-static int brace(struct scan *scan)
-{
-    struct conf_source *source = scan->source;
-    if (*scan->p == '}') {
-        if (scan->n_open == 0)
-            return fault(scan, scan->line, "unexpected '}': no brace is open here");
-        scan->n_open--;
-    } else {
-        if (scan->n_open == NESTING_MOST)
-            return fault(scan, scan->line, "braces are nested too deeply");
-        scan->open[scan->n_open++] = scan->line;
-        if (scan->last != TOKEN_ASSIGN) {
-            void *array = source->block;
-            if (source->n_blocks == CONF_BLOCKS_MOST)
-                return fault(scan, scan->line, "there may be %d blocks at most", CONF_BLOCKS_MOST);
-            if (!grow(&array, source->n_blocks, sizeof *source->block))
-                return ERR_NOMEM;
-            source->block = array;
-            bool titled = scan->last == TOKEN_WORD && scan->after_word;
-            source->block[source->n_blocks++] = titled ? scan->word_line[1] : (unsigned)source->n_lines;
-        }
-    }
-    token(scan, TOKEN_OTHER);
-    return take(scan, false);
-}
-
 static int next(struct scan *scan)
 {
     size_t left = (size_t)(scan->end - scan->p);
     char c = scan->p[0], d = left > 1 ? scan->p[1] : '\0';
+    if (c == '/' && (d == '/' || d == '*'))
+        return comment(scan);
+    if (c != ' ' && c != '\t' && c != '\r' && c != '\n' && c != '#' && c != '(')
+        scan->after_word = false;
     switch (c) {
     case ' ':
     case '\t':
@@ -372,53 +373,71 @@ static int next(struct scan *scan)
         return comment(scan);
     case '"':
     case '\'':
-        token(scan, TOKEN_WORD);
-        scan->word_len = 0;
         return string(scan);
     case '{':
     case '}':
-        return brace(scan);
-    case '(':
-    case ')':
-        return c == '(' ? include(scan) : fault(scan, scan->line, "unexpected ')'");
     case '=':
-    case '+':
-        if (c == '+' && d != '=')
-            break;
-        token(scan, TOKEN_ASSIGN);
-        return take_n(scan, c == '+' ? 2 : 1, false);
     case ',':
-        token(scan, TOKEN_OTHER);
         return take(scan, false);
-    case '/':
-        return d == '/' || d == '*' ? comment(scan) : word(scan);
+    case '(':
+        return include(scan);
+    case ')':
+        return fault(scan, scan->line, "unexpected ')'");
+    case '+':
+        if (d != '=')
+            break;
+        return take_n(scan, 2, false);
     case '$':
-        if (d != '{')
-            return word(scan);
-        token(scan, TOKEN_WORD);
-        scan->word_len = 0;
-        return variable(scan, '\0');
+        return d == '{' ? variable(scan, '\0') : word(scan);
     case '*':
-    case '\0':
         break;
+    case '\0':
+        fault(scan, scan->line, "unexpected NUL byte: is this a text file in UTF-8?");
+        scan->p = scan->end;
+        return ERR_SYNTAX;
     default:
         return word(scan);
     }
-    if (c == '\0')
-        return fault(scan, scan->line, "unexpected NUL byte: is this a text file in UTF-8?");
     return fault(scan, scan->line, "unexpected '%c': put the text in which it stands in double quotes", c);
+}
+
+/* Behind a fault that was told of, in what began at `start`: a mark in its place, and on behind it. A string
+ * and what is no text have been passed already. */
+static void recover(struct scan *scan, const char *start)
+{
+    const char c = *start;
+    scan->after_word = false;
+    buf_putc(&scan->source->text, CONF_MARK_FAULT);
+    if (c == '#' || (c == '/' && start + 1 < scan->end && (start[1] == '/' || start[1] == '*'))) {
+        scan->p = scan->end;
+    } else if (c == '(' && (scan->p == start || scan->p[-1] != ')')) {
+        while (scan->p < scan->end && *scan->p != '\n' && *scan->p++ != ')')
+            ;
+    } else if (c == '$') {
+        while (scan->p < scan->end && !strchr(" \t\n", *scan->p) && *scan->p++ != '}')
+            ;
+    } else if (scan->p == start && scan->p < scan->end) {
+        scan->p++;
+    }
 }
 
 static int scan_file(struct scan *scan)
 {
+    struct buf *text = &scan->source->text;
     /* The byte order mark of editors that write one. */
     if (scan->end - scan->p >= 3 && memcmp(scan->p, "\xef\xbb\xbf", 3) == 0)
         scan->p += 3;
     int rc = 0;
-    while (rc == 0 && scan->p < scan->end)
-        rc = buf_failed(&scan->source->text) ? ERR_NOMEM : next(scan);
-    if (rc == 0 && scan->n_open > 0)
-        rc = fault(scan, scan->open[scan->n_open - 1], "the '{' here is never closed: write '}' at its end");
+    while (rc == 0 && scan->p < scan->end && !scan->source->full) {
+        const char *start = scan->p;
+        rc = next(scan);
+        if (rc == ERR_SYNTAX)
+            recover(scan, start);
+        rc = rc == ERR_SYNTAX ? 0 : rc;
+        rc = buf_failed(text) ? ERR_NOMEM : rc;
+    }
+    buf_putc(text, ' '); /* as in word() */
+    buf_putc(text, CONF_MARK_END);
     return rc;
 }
 
@@ -426,8 +445,8 @@ int conf_source_init(struct conf_source *source, const char *text, size_t len, c
                      const char *dir, conf_read_fn *read)
 {
     memset(source, 0, sizeof *source);
-    /* Room for the line ends that stand around each included text. */
-    buf_init(&source->text, CONF_SOURCE_MOST + 4 * CONF_INCLUDES_MOST);
+    /* Room for the blank before each word and for what stands around each included text. */
+    buf_init(&source->text, 2 * CONF_SOURCE_MOST + 8 * CONF_INCLUDES_MOST);
     source->name = malloc(sizeof *source->name);
     if (source->name)
         source->name[0] = strdup(file);
@@ -447,10 +466,16 @@ int conf_source_init(struct conf_source *source, const char *text, size_t len, c
     if (rc == 0)
         rc = len > CONF_SOURCE_MOST ? fault(&scan, 0, "the file is larger than " CONF_SOURCE_MOST_TEXT)
                                     : scan_file(&scan);
-    buf_puts(&source->text, "");
+    buf_putc(&source->text, '\n');
     if (buf_failed(&source->text) || rc == ERR_NOMEM)
         return ERR_NOMEM;
-    return 0;
+    source->full = source->full || len > CONF_SOURCE_MOST;
+    rc = source->full ? 0 : conf_grammar(source);
+    if (source->full) { /* what is left of it need not be sound */
+        source->text.data[source->text.len = 0] = '\0';
+        source->n_blocks = 0;
+    }
+    return rc;
 }
 
 void conf_source_done(struct conf_source *source)
@@ -460,6 +485,9 @@ void conf_source_done(struct conf_source *source)
     for (size_t i = 0; i < source->n_names; i++)
         free(source->name[i]);
     free(source->name);
+    for (size_t i = 0; i < source->n_faults; i++)
+        free(source->fault[i].text);
+    free(source->fault);
     free(source->line);
     free(source->block);
     buf_done(&source->text);

@@ -1,8 +1,10 @@
 /* The text of a configuration made ready for libConfuse: includes put in their place, comments blanked, every
  * line traced to its file. What libConfuse 3.3 does badly is done or refused here: it counts a line with a
  * comment thrice, takes a comment inside a list for a value, drops a `*` outside quotes, accepts a block that
- * is never closed, cuts a string at "\0", and after an error inside an included file it starts the next parse
- * in the middle of that file. Private to src/config. */
+ * is never closed, cuts a string at "\0", ends at the first error, and after one inside an included file it
+ * starts the next parse in the middle of that file. So it only ever gets sound statements: words that are
+ * none are found here, statements that are none by conf_grammar, and both are told of and left out. Private
+ * to src/config. */
 #ifndef MTLSD_CONFIG_CONF_SOURCE_H
 #define MTLSD_CONFIG_CONF_SOURCE_H
 
@@ -11,27 +13,46 @@
 #include "base/err.h"
 
 /* The manual's section LIMITS names them. */
-enum { CONF_SOURCE_MOST = 16 * 1024 * 1024, CONF_INCLUDES_MOST = 1000, CONF_BLOCKS_MOST = 10000 };
+enum {
+    CONF_SOURCE_MOST = 16 * 1024 * 1024,
+    CONF_INCLUDES_MOST = 1000,
+    CONF_BLOCKS_MOST = 10000,
+    CONF_FAULTS_MOST = 100
+};
 #define CONF_SOURCE_MOST_TEXT "16 MiB"
 
 /* Reads a whole file into `out`, whose limit is set; with what is wrong and a negative code when it cannot.
  */
 typedef int conf_read_fn(const char *path, struct buf *out, struct err *err);
 
+/* What left the scanner's hands for the grammar, as bytes that no text of a configuration can hold: something
+ * that was told of, the begin of an included file and the end of a file. */
+enum { CONF_MARK_FAULT = 1, CONF_MARK_BEGIN = 2, CONF_MARK_END = 3 };
+
+struct conf_range {
+    unsigned first, last; /* lines */
+    bool faulty;          /* something in it was left out */
+};
+
+struct conf_fault {
+    struct src src;
+    unsigned line; /* of the flattened text */
+    char *text;
+};
+
 struct conf_source {
     struct buf text;
     struct src *line; /* line[i]: where line i + 1 of `text` was written */
     size_t n_lines;
-    unsigned *block; /* block[i]: line of `text` on which the block number i begins */
+    struct conf_range *block; /* block[i]: where the block number i stands in `text` */
     size_t n_blocks;
     char **name; /* the files that `line` points to; the first is the configuration itself */
     size_t n_names;
     size_t total; /* bytes read, includes and all */
 
-    /* The fault that ended it, when there was one: `text` holds what stands before it. */
-    bool stopped;
-    struct src stop_src;
-    char stop[512];
+    struct conf_fault *fault; /* in the order in which they were found */
+    size_t n_faults;
+    bool full; /* more were not looked for */
 };
 
 /* `dir` is the folder that the names in include("NAME") are joined to; `read` reads them, NULL: an include is
@@ -39,6 +60,10 @@ struct conf_source {
 MUST_CHECK int conf_source_init(struct conf_source *source, const char *text, size_t len, const char *file,
                                 const char *dir, conf_read_fn *read);
 void conf_source_done(struct conf_source *source);
+
+/* Adds a fault. ERR_SYNTAX, ERR_NOMEM. */
+int conf_source_fault(struct conf_source *source, struct src src, unsigned line, const char *fmt, ...)
+    PRINTF(4, 5);
 
 /* Where a line of source->text was written. */
 struct src conf_source_at(const struct conf_source *source, unsigned line);

@@ -7,9 +7,8 @@
 #include "config/option.h"
 
 struct conf_setting {
-    size_t block;                /* index in tree->block */
-    const struct option *option; /* NULL: there is no such option, its name is in `name` */
-    char *name;
+    size_t block; /* index in tree->block */
+    const struct option *option;
     char *value; /* NULL: an empty list, which is told only where it replaces values given before */
     unsigned line;
     bool first; /* begins a statement; false: a further value of a list */
@@ -27,10 +26,10 @@ struct conf_tree {
     struct conf_setting *setting; /* in the order of their lines */
     size_t n_settings;
 
-    /* The error of grammar that ended it, when there was one: settings before it are there. */
+    /* The error that ended it, when there was one: settings before it are there. */
     bool stopped;
     unsigned stop_line;
-    char stop[512]; /* "": a setting tells it already */
+    char stop[512];
 };
 
 /* 0 also when the text has an error; ERR_NOMEM. conf_tree_done is due in any case. Any thread may call it:

@@ -208,6 +208,8 @@ static int advertise(struct creds *creds, const struct conf_listener *listener, 
     size_t n, bytes = 0;
     if (listener->client_auth == CLIENT_AUTH_OFF || listener->advertise_ca == ADVERTISE_CA_NONE)
         return 0;
+    if (!trust)
+        return 0;
     const struct certname *names = trust_advertised(trust, &n);
     for (size_t i = 0; i < n; i++)
         bytes += names[i].der_len + 2;

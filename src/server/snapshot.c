@@ -20,8 +20,9 @@ static int load_listener(const struct conf *conf, const struct conf_listener *li
 {
     out->conf = listener;
     int rc = trust_load(conf, listener, shelf, diag, &out->trust);
-    if (rc == 0)
-        rc = creds_load(conf, listener, out->trust, diag, &out->creds);
+    int own = listener->certificate.n > 0 ? creds_load(conf, listener, out->trust, diag, &out->creds)
+                                          : ERR_SYNTAX; /* conf_check said so */
+    rc = rc != 0 ? rc : own;
     if (rc != 0)
         return rc;
     gnutls_certificate_set_retrieve_function3(creds_gnutls(out->creds), conn_certificate);
@@ -106,8 +107,9 @@ static time_t ticket_key_made(const struct conf_listener *listener, const struct
     return stat(listener->ticket_key_file.text, &st) == 0 ? st.st_mtime : 0;
 }
 
-int snapshot_build(const char *conf_file, const struct ticket_master *master, struct diag *diag,
-                   struct snapshot **out)
+/* With `partial`, *out is set after errors, too, with what could be loaded. */
+static int build(const char *conf_file, const struct ticket_master *master, bool partial, struct diag *diag,
+                 struct snapshot **out)
 {
     struct snapshot *snapshot = calloc(1, sizeof *snapshot);
     if (!snapshot)
@@ -115,13 +117,13 @@ int snapshot_build(const char *conf_file, const struct ticket_master *master, st
     atomic_init(&snapshot->refs, 1);
     snapshot->document_root = -1;
     struct crl_shelf *shelf = crl_shelf_new(); /* without it the same file is read for each listener */
-    int rc = conf_load(conf_file, diag, &snapshot->conf);
-    if (rc != 0)
+    int conf_rc = conf_load_partial(conf_file, diag, &snapshot->conf), rc = conf_rc;
+    if (!snapshot->conf)
         goto out;
 
     const struct conf *conf = snapshot->conf;
-    snapshot->listener = calloc(conf->n_listeners, sizeof *snapshot->listener);
-    snapshot->health = calloc(conf->n_listeners, sizeof *snapshot->health);
+    snapshot->listener = calloc(conf->n_listeners + 1, sizeof *snapshot->listener);
+    snapshot->health = calloc(conf->n_listeners + 1, sizeof *snapshot->health);
     if (!snapshot->listener || !snapshot->health) {
         rc = ERR_NOMEM;
         goto out;
@@ -153,15 +155,32 @@ int snapshot_build(const char *conf_file, const struct ticket_master *master, st
             snapshot->health[i].note = trust_notes(listener->trust, &snapshot->health[i].n_notes);
         }
     }
+    rc = conf_rc != 0 ? conf_rc : rc;
 out:
     crl_shelf_free(shelf);
     if (rc == 0 && diag->errors > 0)
         rc = ERR_SYNTAX;
-    if (rc == 0)
+    snapshot->whole = rc == 0;
+    if (rc == 0 || (partial && snapshot->health))
         *out = snapshot;
     else
         snapshot_unref(snapshot);
     return rc;
+}
+
+int snapshot_build(const char *conf_file, const struct ticket_master *master, struct diag *diag,
+                   struct snapshot **out)
+{
+    struct diag_order order;
+    diag_order_init(&order, diag);
+    int rc = build(conf_file, master, false, &order.diag, out);
+    diag_order_flush(&order);
+    return rc;
+}
+
+int snapshot_build_partial(const char *conf_file, struct diag *diag, struct snapshot **out)
+{
+    return build(conf_file, NULL, true, diag, out);
 }
 
 /* A location holds on every listener. */
@@ -169,8 +188,11 @@ static const char *shared_name(const struct snapshot *snapshot)
 {
     const char *name = NULL;
     for (size_t i = 0; i < snapshot->n_listeners; i++) {
-        for (size_t j = i; !name && j < snapshot->n_listeners; j++)
-            name = trust_shared_name(snapshot->listener[i].trust, snapshot->listener[j].trust);
+        const struct trust *one = snapshot->listener[i].trust;
+        for (size_t j = i; one && !name && j < snapshot->n_listeners; j++) {
+            const struct trust *other = snapshot->listener[j].trust;
+            name = other ? trust_shared_name(one, other) : NULL;
+        }
     }
     return name;
 }
@@ -235,12 +257,16 @@ static void lint_client_ca(const struct snapshot *snapshot, const struct conf_lo
 
 void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *diag)
 {
-    policy_lint(snapshot->policy, shared_name(snapshot), diag);
-    for (size_t i = 0; i < snapshot->conf->n_locations; i++)
+    if (snapshot->policy)
+        policy_lint(snapshot->policy, shared_name(snapshot), diag);
+    for (size_t i = 0; snapshot->whole && i < snapshot->conf->n_locations; i++)
         lint_client_ca(snapshot, &snapshot->conf->location[i], diag);
     for (size_t i = 0; i < snapshot->n_listeners; i++) {
-        trust_lint(snapshot->listener[i].trust, diag);
-        creds_lint(snapshot->listener[i].creds, snapshot->listener[i].conf, now, diag);
+        const struct snapshot_listener *listener = &snapshot->listener[i];
+        if (listener->trust)
+            trust_lint(listener->trust, diag);
+        if (listener->creds)
+            creds_lint(listener->creds, listener->conf, now, diag);
     }
 }
 

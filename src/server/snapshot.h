@@ -28,6 +28,7 @@ struct snapshot_listener {
 struct snapshot {
     atomic_uint refs;
     uint64_t generation; /* 1, 2, ...: set by the server when it goes live */
+    bool whole;          /* false only after errors: see snapshot_build_partial */
     struct conf *conf;
     struct policy *policy;
     int document_root; /* O_PATH descriptor, -1: none */
@@ -37,9 +38,14 @@ struct snapshot {
 };
 
 /* Reads the configuration and every file that it names. All problems go to `diag`. 0 and *out with one
- * reference, negative when there was an error. `master` makes the ticket keys; NULL for `check`. */
+ * reference, negative when there was an error. `diag`
+ * gets them in the order of files and lines. `master` makes the ticket keys; NULL for `check`. */
 MUST_CHECK int snapshot_build(const char *conf_file, const struct ticket_master *master, struct diag *diag,
                               struct snapshot **out);
+
+/* As snapshot_build for `check`, and after errors *out is set, too, unless nothing could be understood: to
+ * what could be loaded, for further findings. */
+MUST_CHECK int snapshot_build_partial(const char *conf_file, struct diag *diag, struct snapshot **out);
 
 /* The deeper lints of `mtlsd check`. */
 void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *diag);

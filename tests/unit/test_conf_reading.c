@@ -30,15 +30,19 @@ static void must_fail_repeated(const char *head, const char *unit, size_t n, con
 
 START_TEST(limits)
 {
+    char *text;
     must_fail_repeated(LISTEN "document_root = \"", "a", 5000, "\"",
                        "document_root is longer than 4096 bytes");
     char *long_value = repeated(LISTEN "document_root = \"/", "a", 4095, "\"");
     must_parse(long_value);
     free(long_value);
-    must_fail_repeated("workers = ", "{", 5, "", "braces are nested too deeply");
+    text = repeated("", "a {\n", 9, "");
+    ck_assert_int_lt(parse(text), 0);
+    ck_assert_msg(strstr(findings(), "f.conf:9: error: braces are nested too deeply"), "%s", findings());
+    free(text);
     must_fail_repeated(LISTEN, " \n", 16 * 1024 * 1024 / 2, "", "the file is larger than 16 MiB");
 
-    char *text = repeated(LISTEN "location \"/a\" { allow = { \"serial:1\"", ", \"serial:2\"", 65536, "} }");
+    text = repeated(LISTEN "location \"/a\" { allow = { \"serial:1\"", ", \"serial:2\"", 65536, "} }");
     ck_assert_int_lt(parse(text), 0);
     ck_assert_msg(strstr(findings(), "allow may have 65536 values at most"), "%s", findings());
     free(text);
@@ -55,11 +59,11 @@ START_TEST(limits)
 
     struct buf unknown;
     buf_init(&unknown, 0);
-    for (int i = 0; i < 30; i++)
+    for (int i = 0; i < 26 * 26; i++)
         buf_printf(&unknown, "option_%c%c = 1\n", 'a' + i / 26, 'a' + i % 26);
     ck_assert_int_lt(parse(unknown.data), 0);
-    ck_assert_msg(strstr(findings(), "too many unknown options"), "%s", findings());
-    ck_assert_uint_ge(diag.errors, 20);
+    ck_assert_msg(strstr(findings(), "f.conf:100: error: too many errors"), "%s", findings());
+    ck_assert_uint_eq(diag.errors, 100);
     buf_done(&unknown);
 }
 END_TEST
@@ -102,7 +106,7 @@ START_TEST(parses_are_independent)
         "workers = ${MTLSD_TEST_UNSET", "\"\\777\" = 1",         "listen",         "= = ="};
     for (size_t i = 0; i < ARRAY_LEN(FAULTS); i++) {
         ck_assert_int_lt(parse(FAULTS[i]), 0);
-        ck_assert_uint_eq(diag.errors, 1);
+        ck_assert_msg(diag.errors == 1, "%s: %s", FAULTS[i], findings());
         must_parse(LISTEN "workers = 3\n");
         ck_assert_int_eq(conf->workers, 3);
     }

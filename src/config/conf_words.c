@@ -1,0 +1,185 @@
+#include "config/conf_words.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "config/conf_value.h"
+
+static const char CERTIFICATE[] =
+    "write certificate = { \"server.crt\", \"server.key\" } in the listen block",
+                  CLIENT_CA[] = "write client_ca = { \"root.crt\" } in the listen block",
+                  CRL[] = "write crl = { \"root.crl\" } in the listen block",
+                  CLIENT_AUTH[] = "write client_auth = off, request, optional or require in the listen block",
+                  DEPTH[] = "write verify_depth = NUMBER in the listen block",
+                  ROOT[] = "write document_root = \"FOLDER\" outside the blocks",
+                  ADDRESS[] = "write address = \"[::]:443\" in the listen block",
+                  LISTEN[] =
+                      "write listen \"NAME\" { address = \"[::]:443\" ... } for each address to listen on",
+                  LOCATION[] = "write location \"/PATH/\" { ... } outside the listen block",
+                  NO_CHOICE[] = "leave it out: there is no option for it, TLS 1.2 and 1.3 are spoken with "
+                                "what is sound in them",
+                  NO_NAMES[] = "leave it out: the certificate is chosen by the names that stand in it",
+                  NO_PROXY[] =
+                      "leave it out: this server answers from files and /api, it passes nothing to another",
+                  NO_HTTP[] = "leave it out: listen and location stand outside of any block",
+                  NEEDLESS[] = "leave it out: there is nothing like it here";
+
+/* Matched whole and as written. */
+static const struct {
+    const char *word, *remedy;
+} FOREIGN[] = {
+    /* nginx */
+    {"server", LISTEN},
+    {"http", NO_HTTP},
+    {"events", NO_HTTP},
+    {"root", ROOT},
+    {"alias", ROOT},
+    {"index", "leave it out: a folder answers with its index.html"},
+    {"autoindex", "leave it out: folders are not listed"},
+    {"server_name", NO_NAMES},
+    {"ssl", "leave it out: every listener speaks TLS"},
+    {"ssl_certificate", CERTIFICATE},
+    {"ssl_certificate_key", CERTIFICATE},
+    {"ssl_client_certificate", CLIENT_CA},
+    {"ssl_trusted_certificate", "write trusted_ca = { \"root.crt\" } in the listen block"},
+    {"ssl_crl", CRL},
+    {"ssl_verify_client", CLIENT_AUTH},
+    {"ssl_verify_depth", DEPTH},
+    {"ssl_password_file", "write password_file = \"FILE\" in the listen block"},
+    {"ssl_session_tickets", "write tickets = on or off in the listen block"},
+    {"ssl_session_ticket_key", "write ticket_key_file = \"FILE\" in the listen block"},
+    {"ssl_session_timeout", "write ticket_lifetime = DURATION in the listen block"},
+    {"ssl_session_cache", "leave it out: sessions are resumed by tickets (see tickets)"},
+    {"ssl_stapling_file", "write ocsp_response = { \"FILE\" } in the listen block"},
+    {"ssl_protocols", NO_CHOICE},
+    {"ssl_ciphers", NO_CHOICE},
+    {"ssl_ecdh_curve", NO_CHOICE},
+    {"ssl_dhparam", NO_CHOICE},
+    {"ssl_conf_command", NO_CHOICE},
+    {"ssl_prefer_server_ciphers", NO_CHOICE},
+    {"worker_processes", "write workers = NUMBER outside the blocks"},
+    {"worker_connections", "write max_connections = NUMBER outside the blocks"},
+    {"keepalive_timeout", "write idle_timeout = DURATION outside the blocks"},
+    {"send_timeout", "write request_timeout = DURATION outside the blocks"},
+    {"client_header_timeout", "write header_timeout = DURATION outside the blocks"},
+    {"client_body_timeout", "write body_timeout = DURATION outside the blocks"},
+    {"client_max_body_size", "write max_body = SIZE outside the blocks"},
+    {"large_client_header_buffers", "write max_header = SIZE outside the blocks"},
+    {"set_real_ip_from", "write trusted_proxies = { \"ADDRESS\" } in the listen block"},
+    {"proxy_pass", NO_PROXY},
+    {"proxy_set_header", NO_PROXY},
+    {"fastcgi_pass", NO_PROXY},
+    {"upstream", NO_PROXY},
+    {"gzip", NEEDLESS},
+    {"sendfile", NEEDLESS},
+    {"tcp_nopush", NEEDLESS},
+    {"pid", NEEDLESS},
+    {"try_files", NEEDLESS},
+    {"return", NEEDLESS},
+    {"rewrite", NEEDLESS},
+    {"add_header", NEEDLESS},
+    {"error_page", NEEDLESS},
+    {"types", NEEDLESS},
+    {"default_type", NEEDLESS},
+    {"log_format", "write access_log_format = combined or json outside the blocks"},
+    /* Apache */
+    {"Listen", LISTEN},
+    {"DocumentRoot", ROOT},
+    {"ServerName", NO_NAMES},
+    {"SSLEngine", "leave it out: every listener speaks TLS"},
+    {"SSLProtocol", NO_CHOICE},
+    {"SSLCipherSuite", NO_CHOICE},
+    {"SSLCertificateFile", CERTIFICATE},
+    {"SSLCertificateKeyFile", CERTIFICATE},
+    {"SSLCACertificateFile", CLIENT_CA},
+    {"SSLCARevocationFile", CRL},
+    {"SSLVerifyClient", CLIENT_AUTH},
+    {"SSLVerifyDepth", DEPTH},
+    {"ProxyPass", NO_PROXY},
+    /* Caddy */
+    {"tls", CERTIFICATE},
+    {"trusted_ca_cert_file", CLIENT_CA},
+    {"trust_pool", CLIENT_CA},
+    {"mode", CLIENT_AUTH},
+    {"file_server", ROOT},
+    {"reverse_proxy", NO_PROXY},
+    {"handle", LOCATION},
+    {"handle_path", LOCATION},
+    {"encode", NEEDLESS},
+    {"log", "write access_log = \"FILE\" outside the blocks"},
+    /* HAProxy */
+    {"frontend", LISTEN},
+    {"backend", NO_PROXY},
+    {"bind", ADDRESS},
+    {"crt", CERTIFICATE},
+    {"ca-file", CLIENT_CA},
+    {"crl-file", CRL},
+    {"verify", CLIENT_AUTH},
+};
+
+const char *conf_words_foreign(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(FOREIGN); i++) {
+        if (strcmp(name, FOREIGN[i].word) == 0)
+            return FOREIGN[i].remedy;
+    }
+    return NULL;
+}
+
+/* True with the message when the name is one of ours that stands elsewhere. */
+static bool misplaced(enum option_section section, const char *name, char out[static CONF_WORDS_TEXT])
+{
+    for (enum option_section other = SECTION_GLOBAL; other < SECTION_COUNT; other++) {
+        const char *block = option_section_name(other);
+        if (*block && strcmp(name, block) == 0) {
+            snprintf(out, CONF_WORDS_TEXT, "'%s' begins a block: write %s \"%s\" { ... }", block, block,
+                     other == SECTION_LISTEN ? "NAME" : "/PATH/");
+            return true;
+        }
+        if (other == section || !option_find(other, name))
+            continue;
+        if (*block)
+            snprintf(out, CONF_WORDS_TEXT, "'%s' belongs inside a block: write it in %s \"NAME\" { ... }",
+                     name, block);
+        else
+            snprintf(out, CONF_WORDS_TEXT, "'%s' belongs outside the blocks: write it before the first one",
+                     name);
+        return true;
+    }
+    return false;
+}
+
+void conf_words_unknown(enum option_section section, const char *name, char out[static CONF_WORDS_TEXT])
+{
+    const char *words[OPTION_MOST + SECTION_COUNT];
+    size_t n = 0;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (OPTIONS[i].section == section)
+            words[n++] = OPTIONS[i].name;
+    }
+    for (enum option_section s = SECTION_LISTEN; section == SECTION_GLOBAL && s < SECTION_COUNT; s++)
+        words[n++] = option_section_name(s);
+
+    /* "listen|address" is libConfuse's way into a block. */
+    const char *bar = strrchr(name, '|'), *own = bar ? bar + 1 : name;
+    if (misplaced(section, own, out))
+        return;
+    const char *in = section == SECTION_LISTEN     ? " in listen"
+                     : section == SECTION_LOCATION ? " in location"
+                                                   : "";
+    const char *foreign = conf_words_foreign(name), *near = text_nearest(name, words, n);
+    char *shown = text_escaped(name, strnlen(name, CONF_NAME_MOST));
+    if (strcmp(name, "include") == 0)
+        snprintf(out, CONF_WORDS_TEXT, "include is written with parentheses: include(\"FILE\")");
+    else if (foreign)
+        snprintf(out, CONF_WORDS_TEXT, "unknown option '%s'%s: %s", shown ? shown : "", in, foreign);
+    else if (near)
+        snprintf(out, CONF_WORDS_TEXT, "unknown option '%s'%s: did you mean '%s'? `mtlsd options` lists all",
+                 shown ? shown : "", in, near);
+    else
+        snprintf(out, CONF_WORDS_TEXT, "unknown option '%s'%s: `mtlsd options` lists all", shown ? shown : "",
+                 in);
+    free(shown);
+}
