@@ -62,6 +62,12 @@ static int complain(const char *what, const char *text)
     return VERIFY_FAULT;
 }
 
+static void tell_unchecked(bool checked, const char *remedy)
+{
+    if (!checked)
+        fprintf(stderr, "mtlsd verify: revocation was not checked: %s\n", remedy);
+}
+
 /* Trust from a listener of a configuration. */
 static int trust_from_conf(const struct verify_options *o, struct trust **out)
 {
@@ -81,6 +87,9 @@ static int trust_from_conf(const struct verify_options *o, struct trust **out)
                  o->listener != NULL ? o->listener : "");
     else if (trust_load(conf, chosen, NULL, &diag, out) == 0)
         rc = VERIFY_GOOD;
+    if (rc == VERIFY_GOOD)
+        tell_unchecked(chosen->crl.n > 0 && chosen->crl_check != CRL_CHECK_OFF,
+                       "the listener has no crl, or crl_check = off");
     conf_free(conf);
     return rc;
 }
@@ -90,7 +99,10 @@ static int trust_from_options(const struct verify_options *o, struct trust **out
     const struct trust_files files = {
         .ca = o->ca, .n_ca = o->n_ca, .crl = o->crl, .n_crl = o->n_crl, .depth = o->depth, .form = o->form};
     struct err err = {0};
-    return trust_from_files(&files, out, &err) == 0 ? VERIFY_GOOD : complain("", err.text);
+    if (trust_from_files(&files, out, &err) != 0)
+        return complain("", err.text);
+    tell_unchecked(o->n_crl > 0, "give --crl FILE with the CRL of each CA");
+    return VERIFY_GOOD;
 }
 
 static int print_peer(const struct peer *peer, const struct trust *trust)

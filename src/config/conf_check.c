@@ -67,18 +67,46 @@ static void check_listener(const struct conf_listener *l, struct diag *diag)
             "tickets_tls12 = on has no effect where client_auth is off: TLS 1.2 clients get tickets there");
 }
 
-/* True when both name the same socket address: port 0 is another one each time. */
+/* The socket address that the kernel compares: 16 bytes, IPv4 mapped. False for a name. */
+static bool kernel_address(const struct conf_address *at, unsigned char out[static 16])
+{
+    static const unsigned char MAPPED[12] = {[10] = 0xff, [11] = 0xff};
+    if (at->ipv6)
+        return inet_pton(AF_INET6, at->host, out) == 1;
+    memcpy(out, MAPPED, sizeof MAPPED);
+    return inet_pton(AF_INET, at->host, out + sizeof MAPPED) == 1;
+}
+
+/* [::] takes IPv4, too (listener.c), and with it whatever a name means. */
+static bool covers_all(const unsigned char address[static 16])
+{
+    static const unsigned char ANY[16] = {0};
+    return memcmp(address, ANY, sizeof ANY) == 0;
+}
+
+static bool covers(const unsigned char a[static 16], const unsigned char b[static 16])
+{
+    static const unsigned char ANY4[16] = {[10] = 0xff, [11] = 0xff};
+    return covers_all(a) || memcmp(a, b, 16) == 0 ||
+           (memcmp(a, ANY4, sizeof ANY4) == 0 && memcmp(b, ANY4, 12) == 0);
+}
+
+/* Whether the kernel refuses to bind the second of the two: port 0 is another one each time. Names are not
+ * resolved here. */
 static bool same_address(const char *a, const char *b)
 {
     struct conf_address x, y;
     if (conf_address(a, &x, NULL) != 0 || conf_address(b, &y, NULL) != 0)
         return false;
-    if (x.port != y.port || x.port == 0 || x.ipv6 != y.ipv6)
+    if (x.port != y.port || x.port == 0)
         return false;
     unsigned char p[16], q[16];
-    if (x.ipv6 && inet_pton(AF_INET6, x.host, p) == 1 && inet_pton(AF_INET6, y.host, q) == 1)
-        return memcmp(p, q, sizeof p) == 0;
-    return text_equal_nocase(x.host, y.host);
+    const bool first = kernel_address(&x, p), second = kernel_address(&y, q);
+    if (first && second)
+        return covers(p, q) || covers(q, p);
+    if (first || second)
+        return covers_all(first ? p : q);
+    return x.ipv6 == y.ipv6 && text_equal_nocase(x.host, y.host);
 }
 
 static void check_location(const struct conf_location *l, struct diag *diag)
@@ -143,6 +171,11 @@ static int find_same_locations(const struct conf *conf, const struct conf_locati
     return 0;
 }
 
+static bool takes_all(const struct conf_listener *l)
+{
+    return strncmp(l->address.text, "[::]:", 5) == 0 || strncmp(l->address.text, "0.0.0.0:", 8) == 0;
+}
+
 /* A listener against those above it. */
 static void check_duplicates(const struct conf *conf, size_t i, const bool *faulty, struct diag *diag)
 {
@@ -156,10 +189,14 @@ static void check_duplicates(const struct conf *conf, size_t i, const bool *faul
             return;
         }
         if (!faulty[i] && !faulty[j] && same_address(older->address.text, l->address.text)) {
-            diag_error(
-                diag, l->address.src,
-                "address %s is already that of listen \"%s\" (line %u of %s): give one of them another port",
-                l->address.text, older->name, older->address.src.line, older->address.src.file);
+            diag_error(diag, l->address.src,
+                       "address %s is already that of listen \"%s\" (%s, line %u of %s)%s: give one of them "
+                       "another port",
+                       l->address.text, older->name, older->address.text, older->address.src.line,
+                       older->address.src.file,
+                       takes_all(l) || takes_all(older)
+                           ? "; [::] and 0.0.0.0 take all addresses, [::] those of IPv4, too"
+                           : "");
             return;
         }
     }
