@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "pki/bounds.h"
 #include "pki/trust.h"
@@ -276,6 +277,22 @@ static bool overtaken(const struct trust *trust, const struct crl *delta)
     return false;
 }
 
+/* What a complete CRL that is over then does: as check_freshness in verdict_crl.c decides. */
+static void stale_means(const struct trust *trust, const struct crl *crl, time_t now, struct buf *out)
+{
+    char date[CLOCK_TEXT];
+    const time_t until = crl->next_update + (time_t)trust->crl_grace;
+    if (trust->crl_check == CRL_CHECK_OFF)
+        buf_puts(out, "no certificate is checked against it (crl_check = off)");
+    else if (trust->crl_stale == CRL_STALE_ACCEPT)
+        buf_puts(out, "it counts all the same (crl_stale = accept)");
+    else if (trust->crl_stale == CRL_STALE_GRACE && now <= until)
+        buf_printf(out, "it counts until %s, then certificates of that issuer are refused (crl_stale)",
+                   clock_rfc3339(until, date));
+    else
+        buf_puts(out, "certificates of that issuer are refused (crl_stale)");
+}
+
 static void lint_dates(struct trust *trust, const struct crl *crl, const char *who, struct src src,
                        time_t now, struct diag *diag)
 {
@@ -285,9 +302,16 @@ static void lint_dates(struct trust *trust, const struct crl *crl, const char *w
         trust_warn_crl(trust, src, crl->this_update, diag,
                        "the %s of %s comes from the future (%s); is the clock right?", kind, who,
                        clock_rfc3339(crl->this_update, date));
-    else if (crl->next_update < now && !trust_crl_superseded(trust, crl))
-        diag_warning(diag, src, "the %s of %s is stale since %s; fetch it again%s", kind, who,
-                     clock_rfc3339(crl->next_update, date), crl->is_delta ? "" : " (see crl_stale)");
+    else if (crl->next_update < now && !trust_crl_superseded(trust, crl)) {
+        struct buf means;
+        buf_init(&means, 0);
+        if (!crl->is_delta)
+            stale_means(trust, crl, now, &means);
+        diag_warning(diag, src, "the %s of %s is stale since %s%s%s; fetch it again", kind, who,
+                     clock_rfc3339(crl->next_update, date), means.len > 0 ? ": " : "",
+                     means.len > 0 ? means.data : "");
+        buf_done(&means);
+    }
 }
 
 static void lint_crl(struct trust *trust, const struct trust_crl *one, struct src src, time_t now,

@@ -349,7 +349,7 @@ static void put_decision(const struct policy_decision *decision, const struct pe
         buf_puts(out, ", no allow rule matches");
     else if (decision->outcome == POLICY_OTHER_CA)
         buf_printf(out, ", its path ends at %s, not at client_ca",
-                   peer->anchor ? peer->anchor->subject : "?");
+                   peer && peer->anchor ? peer->anchor->subject : "?");
 }
 
 enum { MOST_SHOWN = 1024 };
