@@ -37,10 +37,14 @@ static bool key_common(const struct cert *cert)
     }
 }
 
+bool readable_surely(const struct cert *cert)
+{
+    return cert->version == 3 && cert->n_problems == 0 && cert->key_good && key_common(cert) &&
+           !cert->ext[EXT_ISSUER_ALT_NAME].present && names_common(cert);
+}
+
 bool readable_cert(const struct cert *cert)
 {
-    bool common = cert->version == 3 && cert->n_problems == 0 && cert->key_good && key_common(cert) &&
-                  !cert->ext[EXT_ISSUER_ALT_NAME].present && names_common(cert);
-    return common || readable_der(&(gnutls_datum_t){(unsigned char *)(uintptr_t)cert->whole.p,
-                                                    (unsigned)cert->whole.n});
+    return readable_surely(cert) || readable_der(&(gnutls_datum_t){(unsigned char *)(uintptr_t)cert->whole.p,
+                                                                   (unsigned)cert->whole.n});
 }

@@ -181,14 +181,21 @@ static void keep(struct findings *best, struct findings *candidate)
     *candidate = (struct findings){0};
 }
 
-/* A further path that holds. One that ends where another does says nothing new. */
-static void keep_end(struct judge *judge, const struct anchor *first, struct findings *path)
+/* Paths beside the one that holds, each of which is looked at whole: a client with a certificate of several
+ * CAs has two or three. */
+enum { FURTHER_MAX = 4 };
+
+static bool is_end(const struct judge *judge, const struct anchor *first, const struct anchor *anchor)
 {
-    bool known = path->anchor == first;
+    bool known = anchor == first;
     for (size_t i = 0; i < judge->n_others; i++)
-        known = known || judge->other[i].anchor == path->anchor->id;
-    if (known)
-        return;
+        known = known || judge->other[i].anchor == anchor->id;
+    return known;
+}
+
+/* A further path that holds, to another end than those before. */
+static void keep_end(struct judge *judge, struct findings *path)
+{
     judge->other[judge->n_others++] =
         (struct peer_end){anchor_id_ref(path->anchor->id), path->policies, path->n_policies};
     path->policies = NULL;
@@ -200,7 +207,7 @@ static void judge_chain(struct judge *judge)
 {
     struct path paths[PATHS_MAX], partial;
     struct findings best = {0}, trial = {0}, *found = judge->found;
-    size_t n = find_paths(judge, paths, &partial), chosen = 0;
+    size_t n = find_paths(judge, paths, &partial), chosen = 0, further = 0;
     time_t again = judge->again;
 
     if (n == 0) {
@@ -213,11 +220,14 @@ static void judge_chain(struct judge *judge)
         return;
     }
     /* Alternatives, where the peer sent several ways up: the first that holds, else the one with the fewest
-     * faults. Every one of them tells when its faults may go away. Where somebody asks for every end, the
-     * others are looked at, too. */
+     * faults. Every one of them tells when its faults may go away. Where somebody asks for every end, some
+     * that lead to others are looked at, too. */
     for (size_t i = 0; i < n && (i == 0 || best.n_errors > 0 || judge->trust->every_end) && !judge->nomem;
          i++) {
         size_t before = best.n_errors;
+        if (i > 0 && before == 0 && (further == FURTHER_MAX || is_end(judge, best.anchor, paths[i].anchor)))
+            continue;
+        further += i > 0 && before == 0;
         judge->again = again;
         if (i > 0 && path_hopeless(judge, &paths[i])) {
             again = judge->again;
@@ -230,7 +240,7 @@ static void judge_chain(struct judge *judge)
             chosen = i;
             keep(&best, &trial);
         } else if (trial.n_errors == 0) {
-            keep_end(judge, best.anchor, &trial);
+            keep_end(judge, &trial);
         }
         findings_done(&trial);
         again = judge->again;
@@ -244,17 +254,16 @@ static void judge_chain(struct judge *judge)
  * judgement never says that such a certificate is good. */
 static void check_readable(struct judge *judge)
 {
-    unsigned n = judge->question->all_read ? judge->n : 1;
-    if (judge->question->purpose != PURPOSE_CLIENT || judge->unreadable[0] != NULL)
+    unsigned i = judge->question->unread;
+    if (judge->question->purpose != PURPOSE_CLIENT || judge->n == 0 || judge->unreadable[0] != NULL ||
+        i > judge->n)
         return;
-    for (unsigned i = 0; i < n && i < judge->n; i++) {
-        if (judge->excess[i].bound != NULL ||
-            (judge->unreadable[i] == NULL && readable_cert(&judge->cert[i])))
-            continue;
-        finding_add(judge, VERDICT_UNREADABLE_FOR_TLS, (int)i, NULL, "a certificate that GnuTLS can read",
-                    "the TLS library cannot read %s",
-                    i == 0 ? "the certificate" : "a certificate that was sent with it");
-    }
+    if (i == 0 && (judge->excess[0].bound != NULL || readable_cert(&judge->cert[0])))
+        return;
+    i = i > 0 ? i - 1 : 0;
+    finding_add(judge, VERDICT_UNREADABLE_FOR_TLS, (int)i, NULL, "a certificate that GnuTLS can read",
+                "the TLS library cannot read %s",
+                i == 0 ? "the certificate" : "a certificate that was sent with it");
 }
 
 static void judge_parts(struct judge *judge)
@@ -401,26 +410,28 @@ out:
     return rc;
 }
 
-bool verdict_bounded(const struct trust *trust, const gnutls_datum_t *chain, unsigned n, bool *readable)
+bool verdict_bounded(const struct trust *trust, const gnutls_datum_t *chain, unsigned n, unsigned *unread)
 {
     struct cert cert;
     struct bound_sum sum = {.times = 1, .alt_times = 1};
     struct bound_excess excess = {0};
     const char *why;
-    if (readable != NULL)
-        *readable = true;
+    unsigned found = 0, asked = 0;
     for (unsigned i = 0; i < n; i++) {
         if (!cert_parse(&chain[i], &cert, &why)) {
-            if (i == 0 || readable == NULL)
+            if (i == 0 || unread == NULL)
                 return false;
-            *readable = false;
+            found = found > 0 ? found : i + 1;
             continue;
         }
         if (!fits(trust, &cert, &sum, &excess) || (i == 0 && !cert.key_good))
             return false;
-        if (readable != NULL && *readable)
-            *readable = readable_cert(&cert);
+        if (unread != NULL && found == 0 && !readable_surely(&cert) && sum.alt_names <= READABLE_NAMES &&
+            asked++ < READABLE_ASKED && !readable_cert(&cert))
+            found = i + 1;
     }
+    if (unread != NULL)
+        *unread = found;
     return true;
 }
 

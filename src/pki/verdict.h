@@ -73,7 +73,9 @@ struct verdict_question {
     time_t at;
     enum verdict_purpose purpose;
     const char *hostname; /* PURPOSE_SERVER: name to match, or NULL to leave it out */
-    bool all_read;  /* in a handshake of TLS 1.2, where GnuTLS reads all of the chain, not the first alone */
+    /* 1 and the place of a certificate of which it is known that GnuTLS cannot read it; 0: the first is asked
+     * about, which it reads in every handshake. */
+    unsigned unread;
     bool from_file; /* no stranger's: more alternative names are read than in a handshake, with a warning */
 };
 
@@ -82,9 +84,10 @@ MUST_CHECK int verdict_judge(const struct verdict_question *question, struct pee
 
 /* Whether a TLS library may read the first `n` certificates of a chain and compute with the key of the first:
  * each keeps the bounds (bounds.h) or is trusted, and that key is one. When not, and n is all of the chain,
- * verdict_judge says why. *readable, unless it is NULL: whether GnuTLS can read all of them (readable.h);
- * whoever asks lets certificates behind the first pass that are none. */
-bool verdict_bounded(const struct trust *trust, const gnutls_datum_t *chain, unsigned n, bool *readable);
+ * verdict_judge says why. *unread, unless it is NULL, for struct verdict_question: one of them that GnuTLS
+ * cannot read, 0: none was found (readable.h bounds the search); whoever asks lets certificates behind the
+ * first pass that are none. */
+bool verdict_bounded(const struct trust *trust, const gnutls_datum_t *chain, unsigned n, unsigned *unread);
 
 /* The alert for a refused handshake, `tls13` chooses between certificate_required and handshake_failure. */
 gnutls_alert_description_t verdict_alert(const struct peer *peer, bool tls13);

@@ -9,7 +9,8 @@
  * DECISION. client_cert comes first: any and verified want a certificate, verified wants one that
  * verifies. Then client_ca: the path of the certificate must end at one of these CAs, which are told by name
  * and key (RFC 5280 section 6.1.1 d). It ends at the first one that the listener trusts; where several ways
- * lead up from the certificate, each that holds counts, with the policies that it is valid under. Then deny:
+ * lead up from the certificate, each end counts (verdict.c bounds how many are looked for), with the policies
+ * of the first way found there that holds. Then deny:
  * a deny rule looks at every certificate that was presented, verified or not, and
  * wins over allow. Then allow: when there are allow rules, one must match, and they never match a
  * certificate that is not verified, whatever client_cert says. Without allow rules all who came so far are

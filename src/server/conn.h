@@ -66,6 +66,7 @@ struct conn {
     struct tls_facts facts;
     bool unproved;         /* it has no proof of what its session holds: nothing is answered but 500 */
     bool names_refused;    /* its handshake is refused because of `peer` */
+    unsigned unread;       /* of its chain, see struct verdict_question; 0 but where bad ones are served */
     bool hello_compresses; /* its last ClientHello offers more than no compression */
     char *came;            /* for the log: what its handshake is refused for, escaped; NULL: none */
     uint8_t kinds[2];      /* of keys that it can use, in TLS 1.2 and 1.3: creds_kinds */

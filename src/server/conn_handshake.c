@@ -26,18 +26,17 @@ static struct conn *of_session(gnutls_session_t session)
     return conn_of_transport(gnutls_transport_get_ptr(session));
 }
 
-/* Judges a chain that is the client's: tls/proof.h says which one is. `unreadable`: GnuTLS does not read it.
+/* Judges a chain that is the client's: tls/proof.h says which one is. `unread`: of struct verdict_question.
  */
-static int judge_chain(struct conn *conn, const gnutls_datum_t *chain, unsigned n, bool unreadable)
+static int judge_chain(struct conn *conn, const gnutls_datum_t *chain, unsigned n, unsigned unread)
 {
-    bool tls13 = gnutls_protocol_get_version(conn->transport.session) == GNUTLS_TLS1_3;
     struct verdict_question question = {
         .trust = conn->listener->trust,
         .chain = chain,
         .n_chain = n,
         .at = clock_now(),
         .purpose = PURPOSE_CLIENT,
-        .all_read = unreadable && !tls13,
+        .unread = unread,
     };
     struct err err = {0};
     struct peer *peer;
@@ -47,7 +46,7 @@ static int judge_chain(struct conn *conn, const gnutls_datum_t *chain, unsigned 
                   conn->listener_name, err.text);
         return rc;
     }
-    if (unreadable && peer->verify != VERIFY_FAILED) { /* it says so itself: this only makes sure */
+    if (unread > 0 && peer->verify != VERIFY_FAILED) { /* it says so itself: this only makes sure */
         log_error("%s: listener %s: a certificate that GnuTLS cannot read was not refused", conn->remote,
                   conn->listener_name);
         peer_unref(peer);
@@ -72,7 +71,7 @@ int conn_judge(struct conn *conn)
                   conn->remote, conn->listener_name);
         return ERR_DENIED;
     }
-    return judge_chain(conn, chain, n, conn->trail.stand_in != NULL);
+    return judge_chain(conn, chain, n, conn->trail.stand_in ? conn->unread : 0);
 }
 
 static int refuse_for(struct conn *conn, gnutls_alert_description_t alert, const char *why)
@@ -118,28 +117,28 @@ static void keep_sent(struct conn *conn, const gnutls_datum_t *message)
 
 void conn_blame_certificate(struct conn *conn)
 {
-    bool tls13 = gnutls_protocol_get_version(conn->transport.session) == GNUTLS_TLS1_3, readable = true;
+    bool tls13 = gnutls_protocol_get_version(conn->transport.session) == GNUTLS_TLS1_3;
     gnutls_datum_t chain[CHAIN_MOST_READ];
-    unsigned n;
+    unsigned n, unread = 0;
     if (conn->trail.stand_in && !conn->trail.stand_in->shown) /* it could, and fails for another reason */
         return;
     if (!conn->sent || certificate_chain((struct wire){conn->sent, conn->n_sent}, tls13, chain,
                                          ARRAY_LEN(chain), &n) != CERTIFICATE_FINE)
         return;
-    for (unsigned i = 0; readable && i < (tls13 && n > 1 ? 1 : n); i++)
-        readable = readable_der(&chain[i]);
-    if (readable)
+    for (unsigned i = 0; unread == 0 && i < (tls13 && n > 1 ? 1 : n); i++)
+        unread = readable_der(&chain[i]) ? 0 : i + 1;
+    if (unread == 0)
         return;
-    conn->names_refused = judge_chain(conn, chain, n, true) == 0;
+    conn->names_refused = judge_chain(conn, chain, n, unread) == 0;
     transport_refuse(&conn->transport, GNUTLS_A_BAD_CERTIFICATE,
                      "GnuTLS cannot read a certificate that the client sent");
 }
 
-/* A chain that is not given to GnuTLS to read: it is out of bounds, or `unreadable`. */
+/* A chain that is not given to GnuTLS to read: it is out of bounds, or one is `unread`. */
 static int refuse_unread(struct conn *conn, gnutls_session_t session, const gnutls_datum_t *chain, unsigned n,
-                         bool unreadable)
+                         unsigned unread)
 {
-    if (judge_chain(conn, chain, n, unreadable) != 0 || conn->peer->verify != VERIFY_FAILED)
+    if (judge_chain(conn, chain, n, unread) != 0 || conn->peer->verify != VERIFY_FAILED)
         return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
                           "a certificate that the client sent cannot be read");
     return refuse(conn, session);
@@ -152,7 +151,7 @@ static int check_certificate_message(struct conn *conn, gnutls_session_t session
                                      const gnutls_datum_t *message)
 {
     bool tls13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
-    bool serves_bad = conn->listener->conf->client_auth == CLIENT_AUTH_REQUEST, readable = true;
+    bool serves_bad = conn->listener->conf->client_auth == CLIENT_AUTH_REQUEST;
     gnutls_datum_t chain[CHAIN_MOST_READ];
     struct cert cert;
     const char *why;
@@ -175,13 +174,13 @@ static int check_certificate_message(struct conn *conn, gnutls_session_t session
     keep_sent(conn, message);
     if (n == 0)
         return proof_message(&conn->trail, session, true, GNUTLS_HANDSHAKE_CERTIFICATE_PKT, message);
-    if (!verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n, serves_bad ? &readable : NULL))
-        return refuse_unread(conn, session, chain, n, false);
+    if (!verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n, serves_bad ? &conn->unread : NULL))
+        return refuse_unread(conn, session, chain, n, 0);
     int rc = proof_message(&conn->trail, session, true, GNUTLS_HANDSHAKE_CERTIFICATE_PKT, message);
-    if (rc < 0 || readable)
+    if (rc < 0 || conn->unread == 0)
         return rc;
     if (!cert_parse(&chain[0], &cert, &why) || !proof_stand_in(&conn->trail, session, message, cert.spki))
-        return refuse_unread(conn, session, chain, n, true);
+        return refuse_unread(conn, session, chain, n, conn->unread);
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH, conn_message);
     return 0;
 }

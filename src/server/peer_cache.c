@@ -104,7 +104,7 @@ int peer_cache_judge(struct peer_cache *cache, const struct verdict_question *qu
     unsigned char key[KEY];
     /* A chain above the bounds is refused before it is walked, so it is not hashed either. */
     bool cacheable = cache && question->n_chain > 0 && question->n_chain <= CHAIN_MAX_CERTS;
-    cacheable = cacheable && !question->all_read && chain_digest(question->chain, question->n_chain, key);
+    cacheable = cacheable && question->unread <= 1 && chain_digest(question->chain, question->n_chain, key);
     if (cacheable) {
         struct peer *known = look_up(cache, key, question->at);
         if (known) {

@@ -61,10 +61,10 @@ START_TEST(excess_behind_a_good_path)
 }
 END_TEST
 
-static void expect_read(const struct trust *trust, const gnutls_datum_t *chain, unsigned n, bool all,
+static void expect_read(const struct trust *trust, const gnutls_datum_t *chain, unsigned n, unsigned unread,
                         const char *errors)
 {
-    struct verdict_question q = {.trust = trust, .chain = chain, .n_chain = n, .at = NOW, .all_read = all};
+    struct verdict_question q = {.trust = trust, .chain = chain, .n_chain = n, .at = NOW, .unread = unread};
     struct peer *peer = NULL;
     char text[1024];
     ck_assert_int_eq(verdict_judge(&q, &peer, NULL), 0);
@@ -90,29 +90,36 @@ START_TEST(not_for_gnutls)
     const struct mk_case *good = mk_find(&world, "good");
     gnutls_datum_t odd = mk_der(leaf.crt);
     gnutls_datum_t chain[] = {mk_der(good->chain[0]), mk_der(good->chain[1]), odd};
+    gnutls_datum_t first =
+        mk_der(mk_find(&world, "version-1")->chain[0]); /* nobody asks about the fifth such */
+    gnutls_datum_t many[] = {chain[0], first, first, first, first, odd};
     gnutls_datum_t none[] = {chain[0], chain[1], {(unsigned char *)(uintptr_t) "\x30\3\2\1\1", 5}};
     for (size_t i = 0; i < ARRAY_LEN(trust); i++) {
-        bool readable;
+        unsigned unread;
         /* The strict form asks GnuTLS besides. */
-        expect_read(trust[i], &odd, 1, false,
+        expect_read(trust[i], &odd, 1, 0,
                     i == 0 ? "unreadable_for_tls" : "malformed_certificate,unreadable_for_tls");
-        expect_read(trust[i], chain, 3, false, "");
-        expect_read(trust[i], chain, 3, true, "unreadable_for_tls");
-        expect_read(trust[i], none, 3, false, "");
-        expect_read(trust[i], none, 3, true, "unreadable_for_tls");
-        expect_read(trust[i], chain, 2, true, "");
+        expect_read(trust[i], chain, 3, 0, "");
+        expect_read(trust[i], chain, 3, 3, "unreadable_for_tls");
+        expect_read(trust[i], none, 3, 0, "");
+        expect_read(trust[i], none, 3, 3, "unreadable_for_tls");
 
-        ck_assert(verdict_bounded(trust[i], &odd, 1, &readable) && !readable);
+        ck_assert(verdict_bounded(trust[i], &odd, 1, &unread) && unread == 1);
         ck_assert(verdict_bounded(trust[i], &odd, 1, NULL)); /* it is for GnuTLS to refuse */
-        ck_assert(verdict_bounded(trust[i], chain, 2, &readable) && readable);
-        ck_assert(verdict_bounded(trust[i], chain, 3, &readable) && !readable);
-        ck_assert(verdict_bounded(trust[i], none, 3, &readable) && !readable);
+        ck_assert(verdict_bounded(trust[i], chain, 2, &unread) && unread == 0);
+        ck_assert(verdict_bounded(trust[i], chain, 3, &unread) && unread == 3);
+        ck_assert(verdict_bounded(trust[i], none, 3, &unread) && unread == 3);
+        ck_assert(verdict_bounded(trust[i], many + 1, 5, &unread) && unread == 0);
+        many[4] = odd;
+        ck_assert(verdict_bounded(trust[i], many + 1, 5, &unread) && unread == 4);
+        many[4] = first;
         ck_assert(!verdict_bounded(trust[i], none, 3, NULL));
-        ck_assert(!verdict_bounded(trust[i], &none[2], 1, &readable)); /* there is no key */
+        ck_assert(!verdict_bounded(trust[i], &none[2], 1, &unread)); /* there is no key */
         trust_unref(trust[i]);
     }
     for (size_t i = 0; i < ARRAY_LEN(chain); i++)
         gnutls_free(chain[i].data);
+    gnutls_free(first.data);
     mk_free(&leaf);
 }
 END_TEST
