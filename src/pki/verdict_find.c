@@ -55,6 +55,7 @@ struct walk {
     struct path now;
     struct path *partial;
     bool anchored[CHAIN_MAX_CERTS]; /* sent, but a trusted CA itself */
+    bool repeated[CHAIN_MAX_CERTS]; /* sent before: it would only make the same paths once more */
     bool faulty[CHAIN_MAX_CERTS];   /* no path with it holds */
     bool with_faults;               /* those paths are looked for that have such a one */
     unsigned n_faulty;              /* on `now` */
@@ -82,11 +83,18 @@ static void end_at_anchors(struct walk *w, unsigned top)
         }
 }
 
-static bool on_path(const struct path *path, const struct judge *judge, unsigned candidate)
+static bool on_path(const struct path *path, unsigned candidate)
 {
     for (unsigned i = 0; i < path->n; i++)
-        if (path->sent[i] == candidate ||
-            der_equal(&judge->cert[path->sent[i]].whole, &judge->cert[candidate].whole))
+        if (path->sent[i] == candidate)
+            return true;
+    return false;
+}
+
+static bool sent_before(const struct judge *judge, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (judge->unreadable[i] == NULL && der_equal(&judge->cert[i].whole, &judge->cert[n].whole))
             return true;
     return false;
 }
@@ -94,9 +102,9 @@ static bool on_path(const struct path *path, const struct judge *judge, unsigned
 static bool may_follow(const struct walk *w, unsigned top, unsigned candidate)
 {
     const struct judge *judge = w->judge;
-    return judge->unreadable[candidate] == NULL && !w->anchored[candidate] &&
+    return judge->unreadable[candidate] == NULL && !w->anchored[candidate] && !w->repeated[candidate] &&
            (w->with_faults || !w->faulty[candidate]) && judge->subject[candidate] == judge->issuer[top] &&
-           ids_agree(&judge->cert[candidate], &judge->cert[top]) && !on_path(&w->now, judge, candidate);
+           ids_agree(&judge->cert[candidate], &judge->cert[top]) && !on_path(&w->now, candidate);
 }
 
 /* Recursion ends because no certificate comes twice: at most CHAIN_MAX_CERTS deep. */
@@ -132,7 +140,7 @@ static void find_faults(struct walk *w)
         return;
     judge->found = &trial;
     for (unsigned i = 1; i < judge->n; i++) {
-        if (judge->unreadable[i] != NULL || w->anchored[i])
+        if (judge->unreadable[i] != NULL || w->anchored[i] || w->repeated[i])
             continue;
         check_certificate(judge, &judge->cert[i], (int)i, ROLE_INTERMEDIATE, false);
         w->faulty[i] = trial.n_errors > 0;
@@ -148,13 +156,16 @@ size_t find_paths(struct judge *judge, struct path paths[static PATHS_MAX], stru
     struct walk w = {.judge = judge, .paths = paths, .now = {.n = 1}, .partial = partial};
     const struct anchor *anchor = trust_holds(judge->trust, &judge->cert[0]);
     *partial = (struct path){.n = 0};
+    sort_names(judge);
     if (anchor != NULL) {
         paths[0] = (struct path){.n = 1, .anchor = anchor, .pinned = true};
         return 1;
     }
-    sort_names(judge);
     for (unsigned i = 1; i < judge->n; i++)
-        w.anchored[i] = judge->unreadable[i] == NULL && trust_holds(judge->trust, &judge->cert[i]) != NULL;
+        if (judge->unreadable[i] == NULL) {
+            w.anchored[i] = trust_holds(judge->trust, &judge->cert[i]) != NULL;
+            w.repeated[i] = sent_before(judge, i);
+        }
     find_faults(&w);
     climb(&w);
     w.with_faults = true;

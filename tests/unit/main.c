@@ -1,6 +1,7 @@
 /* All unit tests in one program: `unit` runs every suite of suites.def, `unit NAME...` those named, `unit
  * -NAME...` all but those. CK_FORK=no (for valgrind and debuggers), CK_RUN_CASE, CK_VERBOSITY and the rest of
  * Check's environment work. */
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
             return 2;
     }
     int status = EXIT_FAILURE;
+    mallopt(M_PERTURB, 0xa5); /* whoever reads what nobody wrote shall not find zeros there */
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < SUITE_COUNT; i++) {
         if (argc == 1 || is_named(SUITES[i].name, argv + 1) != without)
