@@ -619,6 +619,12 @@ def paths(w):
     w.good("good-false-inter-rsa", "path", "the same, the false ones with RSA 8192",
            w.inter, [certificate(w.inter.subject, rsa_false(8192, 65537), w.root, True, ids=(), signature=ecdsa_junk())
                      for _ in range(14)] + [w.inter_der])
+    # Each of them would make the same paths once more.
+    w.good("good-copies", "path", "a good chain, its CA 15 times", w.inter, [w.inter_der] * 15)
+    w.good("good-recoded", "path", "a good chain, its CA in 15 encodings", w.inter, [recoded(w.inter_der, n) for n in range(15)])
+    below, above = under(w, w.inter, [w.inter_der], p256())
+    for n, m in ((4, 4), (7, 7)):
+        w.good(f"good-copies-{n}x{m}", "path", f"a good chain, its CAs {n} and {m} times", below, [above[0]] * n + [w.inter_der] * m)
     for issuer, title in ((w.root, "root"), (w.nobody, "nobody")):
         w.chain(f"bad-under-{title}", "path", f"15 intermediates with bad signatures in a row under {title}",
                 row_of(w, issuer, 15, p256), w.key)
@@ -729,6 +735,14 @@ def alternative_names(w):
         ):
             ders = [w.leaf(w.nobody, exts=[ext])]
             w.chain(f"ber-{what}-{title}", "name", f"{len(many)} names of the kind {title}, {what} not in DER", ders, w.key)
+    # Within the bounds, but of kinds that are looked at twice: of whether GnuTLS can read them.
+    rids = [implicit(8, bytes((0x2A, 3, i % 128))) for i in range(256)]
+    for n, more, each in ((250, 0, 0), (205, 15, 3), (130, 15, 8), (15, 15, 16)):
+        for last, title in (([], ""), ([tlv(0xA3, seq())], "-x400")):
+            ders = [w.leaf(w.nobody, exts=[san(*rids[:n], *([] if more else last))])]
+            ders += [certificate(name(f"Names {i}"), p256(), w.nobody, True, exts=[san(*rids[:each], *(last if i == more - 1 else []))])
+                     for i in range(more)]
+            w.chain(f"san-rid-{n}-{more}x{each}{title}", "name", f"{n} registered IDs, and {each} in each of {more} more{title}", ders, w.key)
     who = Name(name("BER"), p256())
     many = extension("2.5.29.17", long_form(0x30, *fill(lambda i: dns(""), ROOM)))
     above = certificate(who.subject, who.key, w.root, True, signature=ecdsa_junk(), exts=[many])
