@@ -258,7 +258,9 @@ static void check_readable(struct judge *judge)
     if (judge->question->purpose != PURPOSE_CLIENT || judge->n == 0 || judge->unreadable[0] != NULL ||
         i > judge->n)
         return;
-    if (i == 0 && (judge->excess[0].bound != NULL || readable_cert(&judge->cert[0])))
+    /* With too many names it is not taken anyway, and would be dear to ask about. */
+    if (i == 0 && (judge->excess[0].bound != NULL || judge->sum.alt_names > BOUND_ALT_NAMES ||
+                   readable_cert(&judge->cert[0])))
         return;
     i = i > 0 ? i - 1 : 0;
     finding_add(judge, VERDICT_UNREADABLE_FOR_TLS, (int)i, NULL, "a certificate that GnuTLS can read",

@@ -125,8 +125,9 @@ void conn_blame_certificate(struct conn *conn)
     if (!conn->sent || certificate_chain((struct wire){conn->sent, conn->n_sent}, tls13, chain,
                                          ARRAY_LEN(chain), &n) != CERTIFICATE_FINE)
         return;
-    for (unsigned i = 0; unread == 0 && i < (tls13 && n > 1 ? 1 : n); i++)
-        unread = readable_der(&chain[i]) ? 0 : i + 1;
+    /* GnuTLS went up to the first that it cannot read; from the other end none is read twice but that one. */
+    for (unsigned i = tls13 && n > 1 ? 1 : n; unread == 0 && i > 0; i--)
+        unread = readable_der(&chain[i - 1]) ? 0 : i;
     if (unread == 0)
         return;
     conn->names_refused = judge_chain(conn, chain, n, unread) == 0;
