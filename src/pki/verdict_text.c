@@ -252,6 +252,26 @@ static char *noted(struct judge *judge, char *text)
     return text;
 }
 
+/* A chain may have hundreds of findings about a name of thousands of characters: a name that anybody reads is
+ * shorter. */
+enum { NAME_SHOWN = 1024 };
+
+static char *shown_name(const char *text)
+{
+    static const char MORE[] = "...";
+    size_t n = strnlen(text, NAME_SHOWN + 1);
+    if (n <= NAME_SHOWN)
+        return strdup(text);
+    for (n = NAME_SHOWN; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80; n--)
+        ; /* not within a character of UTF-8 */
+    char *shown = malloc(n + sizeof MORE);
+    if (shown) {
+        memcpy(shown, text, n);
+        memcpy(shown + n, MORE, sizeof MORE);
+    }
+    return shown;
+}
+
 char *judge_name(struct judge *judge, const struct der *name)
 {
     gnutls_datum_t der = {(unsigned char *)(uintptr_t)name->p, (unsigned)name->n};
@@ -261,7 +281,7 @@ char *judge_name(struct judge *judge, const struct der *name)
     if (certname_init(&parsed, &der, NULL) < 0)
         return judge_hex(judge, name);
     free(judge->written_text);
-    judge->written_text = strdup(parsed.n == 0 ? "(empty name)" : parsed.text);
+    judge->written_text = shown_name(parsed.n == 0 ? "(empty name)" : parsed.text);
     judge->written = *name;
     certname_done(&parsed);
     return noted(judge, judge->written_text ? strdup(judge->written_text) : NULL);

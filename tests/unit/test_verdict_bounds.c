@@ -26,6 +26,33 @@ START_TEST(attributes_of_a_name)
 }
 END_TEST
 
+/* A long name is cut in a finding, between characters. */
+START_TEST(a_long_name)
+{
+    struct trust *trust = root_trust(&DEFAULTS, false);
+    for (int odd = 0; odd <= 1; odd++) {
+        char dn[2048] = "CN=";
+        strcat(dn, odd ? "x" : "");
+        for (int i = 0; i < 600; i++)
+            strcat(dn, "\xc3\xa4");
+        struct mk_spec spec = {
+            .dn = dn, .path_len = -1, .not_before = NOW - 10 * DAY, .not_after = NOW + 50 * DAY};
+        struct mk_pair leaf = mk_make(&spec, NULL);
+        gnutls_datum_t der = mk_der(leaf.crt);
+        struct verdict_question q = {.trust = trust, .chain = &der, .n_chain = 1, .at = NOW};
+        struct peer *peer = NULL;
+        ck_assert_int_eq(verdict_judge(&q, &peer, NULL), 0);
+        ck_assert_int_eq(peer->errors[0].code, VERDICT_SELF_SIGNED);
+        strcpy(dn + (odd ? 1024 : 1023), "...");
+        ck_assert_str_eq(peer->errors[0].value, dn);
+        peer_unref(peer);
+        gnutls_free(der.data);
+        mk_free(&leaf);
+    }
+    trust_unref(trust);
+}
+END_TEST
+
 /* Read from a file, refused in a handshake. */
 START_TEST(many_names)
 {
@@ -130,6 +157,7 @@ Suite *suite_verdict_bounds(void)
     TCase *tcase = tcase_create("verdict_bounds");
     tcase_add_unchecked_fixture(tcase, verdict_world_init, verdict_world_done);
     tcase_add_test(tcase, attributes_of_a_name);
+    tcase_add_test(tcase, a_long_name);
     tcase_add_test(tcase, many_names);
     tcase_add_test(tcase, excess_behind_a_good_path);
     tcase_add_test(tcase, not_for_gnutls);
