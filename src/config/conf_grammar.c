@@ -302,7 +302,7 @@ static bool value(struct grammar *g, struct token name, const struct option *opt
     token = peek(g);
     const bool cut = token.kind == KIND_FAULT && token.line == g->place.line;
     if (cut || token.kind == KIND_COMMA || token.kind == KIND_ASSIGN) {
-        if (memchr(conf_token_text(word, text), ';', strlen(text)))
+        if (strchr(conf_token_text(word, text), ';'))
             fault(g, word.line, "%s", SEMICOLON);
         else if (!cut)
             unexpected(g, token);
