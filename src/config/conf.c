@@ -315,8 +315,11 @@ static void leave_out(struct build *b, const bool *twice_location)
     struct conf *conf = b->conf;
     size_t listeners = 0, locations = 0;
     for (size_t i = 1; i < b->tree->n_blocks; i++) {
+        const void *target = b->target[i];
+        if (!target) /* never, which clang's analyzer does not see */
+            continue;
         if (b->tree->block[i].section == SECTION_LISTEN) {
-            struct conf_listener moved = *(struct conf_listener *)b->target[i];
+            struct conf_listener moved = *(const struct conf_listener *)target;
             if (!is_cut(b, i)) {
                 conf->listener[listeners++] = moved;
                 continue;
@@ -324,8 +327,8 @@ static void leave_out(struct build *b, const bool *twice_location)
             free_fields(SECTION_LISTEN, &moved);
             free(moved.name);
         } else {
-            struct conf_location moved = *(struct conf_location *)b->target[i];
-            const bool twice = twice_location[(struct conf_location *)b->target[i] - conf->location];
+            struct conf_location moved = *(const struct conf_location *)target;
+            const bool twice = twice_location[(const struct conf_location *)target - conf->location];
             if (!twice && conf_value_prefix(moved.prefix, NULL) == 0) {
                 conf->location[locations++] = moved;
                 continue;
