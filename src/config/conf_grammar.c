@@ -38,7 +38,7 @@ static void fault(struct grammar *g, unsigned line, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (conf_source_fault(g->source, conf_source_at(g->source, line), line, "%s", text) == ERR_NOMEM)
+    if (conf_source_fault(g->source, conf_source_at(g->source, line), line, text) == ERR_NOMEM)
         g->nomem = true;
 }
 

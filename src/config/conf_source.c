@@ -40,18 +40,13 @@ static bool grow(void **array, size_t n, size_t size)
     return larger != NULL;
 }
 
-int conf_source_fault(struct conf_source *source, struct src src, unsigned line, const char *fmt, ...)
+int conf_source_fault(struct conf_source *source, struct src src, unsigned line, const char *text)
 {
-    va_list ap;
     void *array = source->fault;
-    char text[512];
     if (source->full)
         return ERR_SYNTAX;
     source->full = source->n_faults + 1 == CONF_FAULTS_MOST;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, source->full ? "too many errors: what follows was not judged" : fmt, ap);
-    va_end(ap);
-    char *copy = strdup(text);
+    char *copy = strdup(source->full ? "too many errors: what follows was not judged" : text);
     if (!copy || !grow(&array, source->n_faults, sizeof *source->fault)) {
         free(copy);
         return ERR_NOMEM;
@@ -71,7 +66,7 @@ static int fault(struct scan *scan, unsigned line, const char *fmt, ...)
     va_end(ap);
     /* Of a text of several lines the last is at hand: the fault lies in the same statement. */
     return conf_source_fault(scan->source, (struct src){scan->file, line}, (unsigned)scan->source->n_lines,
-                             "%s", text);
+                             text);
 }
 
 static int begin_line(struct scan *scan)

@@ -61,9 +61,8 @@ MUST_CHECK int conf_source_init(struct conf_source *source, const char *text, si
                                 const char *dir, conf_read_fn *read);
 void conf_source_done(struct conf_source *source);
 
-/* Adds a fault. ERR_SYNTAX, ERR_NOMEM. */
-int conf_source_fault(struct conf_source *source, struct src src, unsigned line, const char *fmt, ...)
-    PRINTF(4, 5);
+/* Adds a fault, of which `text` is copied. ERR_SYNTAX, ERR_NOMEM. */
+int conf_source_fault(struct conf_source *source, struct src src, unsigned line, const char *text);
 
 /* Where a line of source->text was written. */
 struct src conf_source_at(const struct conf_source *source, unsigned line);
