@@ -13,7 +13,6 @@
 #include "tls/library.h"
 #include "tls/priorities.h"
 #include "tls/releases.h"
-#include "tls/transport.h"
 
 static const struct command {
     const char *name;
@@ -58,7 +57,7 @@ static void version(void)
     print_whose("ECDSA verification", tls_library_verifies());
     const char *hybrids = tls_hybrids();
     printf("post-quantum key exchange: %s\n", hybrids[0] ? hybrids : "none (this GnuTLS has no ML-KEM)");
-    printf("transport: %s\n", transport_preempted() ? "own (the TLS functions of libmicrohttpd are preempted)"
+    printf("transport: %s\n", tls_library_hidden() ? "own (the TLS functions of libmicrohttpd are preempted)"
                                                     : "libmicrohttpd's (not preempted)");
     char untried[RELEASES_BYTES];
     releases_untried(untried);

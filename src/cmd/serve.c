@@ -1,4 +1,4 @@
-/* `mtlsd serve`: the life of the daemon. The main thread waits for signals; MHD's workers serve. */
+/* `mtlsd serve`: the life of the daemon. The main thread waits for signals; workers serve. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
@@ -28,9 +28,9 @@
 #include "server/server.h"
 #include "server/watch.h"
 #include "tls/ecdsa.h"
+#include "tls/library.h"
 #include "tls/releases.h"
 #include "tls/server_name.h"
-#include "tls/transport.h"
 #include "tls/x25519.h"
 
 static const char USAGE[] =
@@ -463,7 +463,7 @@ static int announce(struct life *life)
         goto out;
     }
     log_notice("mtlsd %s serves; transport %s", PACKAGE_VERSION,
-               transport_preempted() ? "own" : "libmicrohttpd's");
+               tls_library_hidden() ? "own" : "libmicrohttpd's");
     char untried[RELEASES_BYTES];
     releases_untried(untried);
     if (untried[0])

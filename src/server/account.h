@@ -3,14 +3,34 @@
 #ifndef MTLSD_SERVER_ACCOUNT_H
 #define MTLSD_SERVER_ACCOUNT_H
 
-#include "server/conn.h"
+#include "http/head.h"
+#include "http/route.h"
+#include "pki/verdict.h"
+#include "tls/facts.h"
 
-/* The request under way ended: with conn->status, or without an answer where that is 0: it
- * counts as 499. */
-void account_answered(const struct conn *conn);
+/* What is the same for all requests of a connection. Borrowed. */
+struct account_client {
+    const char *remote, *listener;
+    const struct tls_facts *facts;
+    const struct peer *peer; /* NULL: not judged */
+    uint32_t run;            /* of the process */
+    uint64_t connection_id;
+};
 
-/* The last request of the connection was refused before libmicrohttpd saw it: it is malformed, over a limit
- * or too late. Its line has no method and no target. Parameters: status of the answer, bytes of its body. */
-void account_refused(const struct conn *conn, unsigned status, uint64_t bytes);
+struct account_request {
+    const struct http1_head *head;
+    const struct route *route; /* NULL: it came to none */
+    unsigned status;           /* 0: it ended without an answer, and counts as 499 */
+    uint64_t reply_bytes;      /* of the response's body */
+    uint64_t took_us;
+    uint64_t number; /* of the connection's */
+};
+
+/* The request ended. */
+void account_answered(const struct account_client *client, const struct account_request *request);
+
+/* The last request of a connection was refused before it was whole: it is malformed, over a limit or too late.
+ * Its line has no method and no target. Parameters: status of the answer, bytes of its body. */
+void account_refused(const struct account_client *client, unsigned status, uint64_t bytes);
 
 #endif

@@ -10,9 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "report/metrics.h"
-#include "server/account.h"
 #include "server/conn_impl.h"
-#include "server/server.h"
 #include "tls/names.h"
 
 enum {
@@ -36,71 +34,16 @@ bool conn_refused(const struct conn *conn)
     return !peer || peer->verify != VERIFY_SUCCESS;
 }
 
-void conn_phase(struct conn *conn, enum conn_phase phase, uint64_t deadline_ms)
-{
-    atomic_store_explicit(&conn->phase, (uint8_t)phase, memory_order_relaxed);
-    transport_deadline(&conn->transport, deadline_ms);
-}
-
-static enum conn_phase phase(const struct conn *conn)
-{
-    return atomic_load_explicit(&conn->phase, memory_order_relaxed);
-}
-
 /* What the newest configuration says of requests that begin from now on. */
 static void take_limits(struct conn *conn)
 {
     const struct conf *conf = conn->snapshot->conf;
-    conn->limits = (struct http1_limits){
+    conn->request.limits = (struct http1_limits){
         .max_target = (uint32_t)conf->max_uri,
         .max_head = (uint32_t)conf->max_header,
         .max_fields = (uint32_t)conf->max_header_fields,
         .max_body = (uint64_t)conf->max_body,
     };
-}
-
-static uint64_t in_seconds(long long seconds)
-{
-    return (uint64_t)seconds * 1000;
-}
-
-void conn_answering(struct conn *conn)
-{
-    conn_phase(conn, CONN_ANSWER, conn->began_us / 1000 + in_seconds(conn->snapshot->conf->request_timeout));
-}
-
-void conn_arriving(struct conn *conn)
-{
-    bool body = !http1_gate_idle(&conn->gate) && !http1_gate_in_head(&conn->gate);
-    const struct conf *conf = conn->snapshot->conf;
-    conn_phase(conn, body ? CONN_BODY : CONN_HEAD,
-               clock_mono_ms() + in_seconds(body ? conf->body_timeout : conf->header_timeout));
-}
-
-void conn_expire(struct conn *conn, enum conn_end why)
-{
-    transport_deadline(&conn->transport, 0);
-    atomic_store_explicit(&conn->ended, (uint8_t)why, memory_order_relaxed);
-    if (phase(conn) != CONN_ANSWER) {
-        transport_expire(&conn->transport);
-        return;
-    }
-    /* The client does not take its answer: what the kernel still holds for it goes too. */
-    limits_hit(conn->place.limits, LIMIT_request_time, conn->remote, conn->listener_name);
-    struct linger none = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(conn->transport.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-    shutdown(conn->transport.fd, SHUT_RDWR);
-}
-
-void conn_idle(struct conn *conn)
-{
-    bool fresh = conn->n_requests == 0, ends = server_draining(conn->server) || conn->orphan;
-    uint64_t now_ms = clock_mono_ms();
-    atomic_store_explicit(&conn->idle_ms, now_ms, memory_order_relaxed);
-    conn_phase(conn, fresh ? CONN_FRESH : CONN_IDLE, fresh && ends ? now_ms + CONN_FRESH_MS : 0);
-    transport_rest(&conn->transport, true, conn->pool_size);
-    if (ends && !fresh)
-        transport_expire(&conn->transport);
 }
 
 /* GnuTLS acknowledges max_fragment_length (RFC 6066 section 4) and, in TLS 1.2, forgets it for what it sends
@@ -120,7 +63,7 @@ static void finish(struct conn *conn)
     if (conn->lenient) /* from here on as everywhere */
         (void)gnutls_priority_set(session, conn->listener->priorities);
     conn->established = true;
-    server_handshake_over(conn->server, conn);
+    handshakes_leave(&conn->worker->live->handshakes, &conn->handshake);
     record_end(conn->record);
     tls_facts_read(session, record_hello(conn->record), proof_resumed(&conn->trail, session), &conn->facts);
 }
@@ -139,7 +82,7 @@ static void check_origin(struct conn *conn)
 
 static void take_newest(struct conn *conn)
 {
-    struct snapshot *newest = server_snapshot(conn->server);
+    struct snapshot *newest = live_snapshot(conn->worker->live);
     const struct snapshot_listener *listener = snapshot_listener(newest, conn->listener_name);
     if (!listener) {
         /* A reload closed this listener, and none has its name: what it was configured with holds until
@@ -178,7 +121,7 @@ int conn_refresh(struct conn *conn)
     }
     if (atomic_load_explicit(conn->retired, memory_order_relaxed))
         conn->orphan = true;
-    if (server_generation(conn->server) != conn->snapshot->generation)
+    if (live_generation(conn->worker->live) != conn->snapshot->generation)
         take_newest(conn);
     if (!conn->asked)
         return 0;
@@ -236,13 +179,12 @@ static void forget_record(struct conn *conn)
  * come by the thousands: they get no line of the log each. */
 static bool ended_early(struct conn *conn, int error)
 {
-    uint8_t end = atomic_load_explicit(&conn->ended, memory_order_relaxed);
     enum limit over;
     size_t result;
-    if (end == CONN_LATE) {
+    if (conn->ended == CONN_LATE) {
         over = LIMIT_handshake_time;
         result = HANDSHAKE_TIMEOUT;
-    } else if (end == CONN_DISPLACED) {
+    } else if (conn->ended == CONN_DISPLACED) {
         over = LIMIT_handshakes;
         result = HANDSHAKE_DISPLACED;
     } else if (error == GNUTLS_E_MEMORY_ERROR) {
@@ -289,7 +231,7 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
 {
     struct conn *conn = conn_of_transport(transport);
     char why[512];
-    server_handshake_over(conn->server, conn);
+    handshakes_leave(&conn->worker->live->handshakes, &conn->handshake);
     conn_forget_sent(conn);
     if (ended_early(conn, error))
         return;
@@ -380,7 +322,7 @@ void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status
     snprintf(rejection.remote, sizeof rejection.remote, "%s", conn->remote);
     snprintf(rejection.listener, sizeof rejection.listener, "%s", conn->listener_name);
     snprintf(rejection.why, sizeof rejection.why, "%s", why);
-    rejections_add(server_rejections(conn->server), &rejection);
+    rejections_add(conn->worker->live->rejections, &rejection);
 }
 
 /* From here on the connection is the client's whom the proxy named, for the log, the limits and the rules. */
@@ -398,15 +340,19 @@ static bool on_proxied(struct transport *transport, const struct proxy_header *h
     return limits_readmit(&conn->place, &header->source.any);
 }
 
+static void on_late(struct transport *transport)
+{
+    conn_late(conn_of_transport(transport));
+}
+
 static const struct transport_ops TRANSPORT_OPS = {
     .proxied = on_proxied,
     .established = on_established,
     .failing = on_failing,
     .failed = on_failed,
     .broken = on_broken,
-    .inspect = conn_plaintext,
     .plain = conn_plain_http,
-    .late = conn_late,
+    .late = on_late,
 };
 
 /* --- life
@@ -449,41 +395,63 @@ static int set_up(struct conn *conn, gnutls_session_t session)
     return 0;
 }
 
-struct conn *conn_new(struct server *server, const char *listener_name, const atomic_bool *retired,
-                      gnutls_session_t session, int fd, const struct sockaddr *address)
+static void join(struct worker *worker, struct conn *conn)
 {
-    struct conn *conn = calloc(1, sizeof *conn);
-    if (!conn)
-        return NULL;
-    conn->born_us = clock_mono_us();
-    conn->server = server;
-    conn->listener_name = listener_name;
-    conn->retired = retired;
-    limits_claim(&conn->place);
-    conn->snapshot = server_snapshot_of(server, listener_name);
-    conn->listener = snapshot_listener(conn->snapshot, listener_name);
-    if (!conn->listener) {
-        limits_release(&conn->place);
-        snapshot_unref(conn->snapshot);
-        free(conn);
+    conn->next = worker->conns;
+    if (conn->next)
+        conn->next->prev = conn;
+    worker->conns = conn;
+    atomic_fetch_add_explicit(&worker->n_conns, 1, memory_order_relaxed);
+}
+
+static void part(struct worker *worker, struct conn *conn)
+{
+    if (worker->sweep == conn)
+        worker->sweep = conn->next;
+    *(conn->prev ? &conn->prev->next : &worker->conns) = conn->next;
+    if (conn->next)
+        conn->next->prev = conn->prev;
+    atomic_fetch_sub_explicit(&worker->n_conns, 1, memory_order_relaxed);
+}
+
+struct conn *conn_new(struct worker *worker, const struct arrival *arrival, gnutls_session_t session, int fd)
+{
+    struct live *live = worker->live;
+    struct snapshot *snapshot = live_snapshot_of(live, arrival->listener_name);
+    const struct snapshot_listener *listener = snapshot_listener(snapshot, arrival->listener_name);
+    struct conn *conn = listener ? calloc(1, sizeof *conn) : NULL;
+    if (!conn) {
+        snapshot_unref(snapshot);
+        struct limits_place place = arrival->place;
+        limits_release(&place);
         return NULL;
     }
-    const struct conf *conf = conn->snapshot->conf;
-    conn->creds = creds_ref(conn->listener->creds);
-    conn->asked = conn->listener->conf->client_auth != CLIENT_AUTH_OFF;
+    conn->born_us = clock_mono_us();
+    conn->worker = worker;
+    conn->listener_name = arrival->listener_name;
+    conn->retired = arrival->retired;
+    conn->place = arrival->place;
+    conn->snapshot = snapshot;
+    conn->listener = listener;
+    const struct conf *conf = snapshot->conf;
+    conn->creds = creds_ref(listener->creds);
+    conn->asked = listener->conf->client_auth != CLIENT_AUTH_OFF;
     conn->trail.asks = conn->asked;
     take_limits(conn);
-    limits_remote(address, conn->remote);
-    http1_gate_init(&conn->gate);
-    transport_init(&conn->transport, session, fd, &TRANSPORT_OPS, (uint32_t)conf->handshake_timeout * 1000,
-                   LINGER_MS);
-    transport_expect_proxy(&conn->transport, (unsigned)conn->listener->conf->proxy_protocol);
+    limits_remote(&arrival->from.any, conn->remote);
+    http1_gate_init(&conn->request.gate);
+    transport_init(&conn->transport, &worker->share, session, fd, &TRANSPORT_OPS,
+                   (uint32_t)conf->handshake_timeout * 1000, LINGER_MS);
+    transport_expect_proxy(&conn->transport, (unsigned)listener->conf->proxy_protocol);
     conn->record = record_new(clock_mono_us(), conn->asked, conf->handshake_record);
     if (conf->handshake_record)
         conn->transport.record = conn->record;
     if (set_up(conn, session) < 0)
         transport_deadline(&conn->transport, clock_mono_ms());
-    server_register(server, conn);
+    conn->id = live_opened(live);
+    join(worker, conn);
+    handshakes_enter(&live->handshakes, &conn->handshake, &worker->handshakes,
+                     limits_max_handshakes(live->limits));
     return conn;
 }
 
@@ -491,19 +459,24 @@ void conn_free(struct conn *conn)
 {
     if (!conn)
         return;
+    struct live *live = conn->worker->live;
     conn_left(conn);
-    server_unregister(conn->server, conn);
+    handshakes_leave(&live->handshakes, &conn->handshake);
+    part(conn->worker, conn);
     limits_release(&conn->place);
     transport_done(&conn->transport);
+    wheel_stop(&conn->http1.empty);
+    free(conn->http1.waiting);
     if (conn->kept.response)
         MHD_destroy_response(conn->kept.response);
     peer_unref(conn->peer);
     creds_unref(conn->creds);
     snapshot_unref(conn->snapshot);
     record_unref(conn->record);
-    http1_head_done(&conn->head);
+    http1_head_done(&conn->request.head);
     free(conn->came);
     conn_forget_sent(conn);
     proof_done(&conn->trail);
     free(conn);
+    live_closed(live);
 }

@@ -1,19 +1,19 @@
-/* One client connection: made when MHD accepts it, freed at MHD's CLOSED notification. It belongs to one MHD
- * worker thread; only the registry (registry.c) touches its transport's deadline from elsewhere, under the
- * registry's lock. */
+/* One client connection: its session, its judgement, and the request under way. It belongs to one worker, from
+ * conn_new to conn_free, and only that worker's thread touches it. */
 #ifndef MTLSD_SERVER_CONN_H
 #define MTLSD_SERVER_CONN_H
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
-#include <netinet/in.h>
 
 #include "http/gate.h"
 #include "http/head.h"
 #include "pki/verdict.h"
+#include "server/account.h"
 #include "server/kept.h"
 #include "server/limits.h"
 #include "server/snapshot.h"
+#include "server/worker.h"
 #include "tls/facts.h"
 #include "tls/proof.h"
 #include "tls/record.h"
@@ -21,38 +21,63 @@
 
 struct MHD_Connection;
 struct request;
-struct server;
-struct listener;
 struct route;
 
 enum { CONN_REMOTE = LIMITS_REMOTE };
 
-/* What it is doing, for whoever ends its wait from another thread. */
+/* What it is doing. The table in conn_phase.c says for each how long it may take, and what may end it. */
 enum conn_phase {
     CONN_HANDSHAKE,
-    CONN_FRESH /* before its first request */,
-    CONN_IDLE,
+    CONN_FRESH, /* before its first request */
+    CONN_IDLE,  /* between two requests */
     CONN_HEAD,
     CONN_BODY,
-    CONN_ANSWER
+    CONN_ANSWER,
+    CONN_PHASES
 };
 /* So long a client that has just connected, or has just had an answer, is waited for when the server drains:
  * it may have sent its next request already, and need not expect that this connection ends without an answer.
  */
 enum { CONN_FRESH_MS = 1000 };
-/* Where it is among the handshakes in flight: nothing came yet, or its ClientHello did. */
-enum conn_handshaking { CONN_NO_HANDSHAKE, CONN_SILENT, CONN_TALKING };
-enum conn_end { CONN_GOES_ON, CONN_LATE, CONN_DISPLACED };
+/* Why its wait was ended. */
+enum conn_end { CONN_GOES_ON, CONN_LATE, CONN_DISPLACED, CONN_ASKED };
+
+/* The request under way. */
+struct conn_request {
+    struct http1_gate gate;
+    struct http1_limits limits;
+    struct http1_head head;
+    const struct route *route; /* NULL: it came to none */
+    unsigned status;           /* of the response, 0: none yet */
+    uint64_t reply_bytes;      /* of its body */
+    bool under_way;            /* its head came, its answer is not complete */
+    uint64_t began_us;
+};
+
+/* How its plaintext comes and goes while libmicrohttpd answers (http1.c). */
+struct conn_http1 {
+    bool asked;    /* it has a request, whose answer is not over */
+    bool cut;      /* the rest of a request's body is not read */
+    char *waiting; /* plaintext behind the request that it is busy with; owned */
+    size_t waiting_at, waiting_len;
+    void *pool;               /* where its memory for this connection begins; NULL: not known yet */
+    size_t emptiable;         /* bytes of it with nothing in them between two requests */
+    struct wheel_timer empty; /* it has waited for long enough to give them back */
+};
 
 struct conn {
     struct transport transport;
-    struct conn *next, *prev;          /* registry of the server, under its lock */
-    struct conn *older, *newer;        /* handshakes in flight, under the same lock */
-    enum conn_handshaking handshaking; /* which of the lists it is on */
-    _Atomic uint8_t ended;             /* enum conn_end: why its wait was ended from elsewhere */
+    struct worker *worker;
+    struct conn *next, *prev; /* of the worker's */
+    struct handshake handshake;
+    enum conn_phase phase;
+    enum conn_end ended;
+    uint64_t idle_ms; /* clock_mono_ms() when it became idle */
+    uint64_t moved_ms; /* when the client last took some of its answer */
     struct limits_place place;
-    struct server *server;
-    const char *listener_name; /* lives as long as the listener, which outlives its connections */
+    const char *listener_name;  /* lives as long as the listener, which outlives its connections */
+    const atomic_bool *retired; /* that listener's word for it: a reload closed it */
+    bool orphan;                /* so it ends with the next response */
     uint64_t id;
     char remote[CONN_REMOTE];                 /* "192.0.2.1:54321", "[2001:db8::1]:443" */
     struct snapshot *snapshot;                /* the newest that it was judged by; a reference */
@@ -77,12 +102,10 @@ struct conn {
     struct proof_trail trail; /* whose the certificates in the session are */
     struct peer *peer;        /* NULL until judged, and unless `asked`; a reference */
     uint64_t judged_generation;
-    size_t pool_size; /* see transport_rest */
-    struct MHD_Connection *mhd;
-    unsigned idle_timeout; /* MHD's for it, in seconds */
-    bool unhurried;        /* MHD's is off: a deadline of ours holds */
-    struct http1_gate gate;
-    struct http1_limits limits;
+
+    uint64_t n_requests;
+    struct conn_request request;
+    struct conn_http1 http1;
 
     /* The finished reply of a route with KEEP_CONNECTION, which holds for a second, as its Date does; a
      * reference. */
@@ -90,28 +113,17 @@ struct conn {
     const struct route *kept_route;
     time_t kept_at;
     uint64_t kept_generation;
-
-    /* The request under way. */
-    uint64_t n_requests;
-    struct http1_head head;
-    const struct route *route; /* of the request, NULL: it came to none */
-    unsigned status;           /* of the response, 0: none yet */
-    uint64_t reply_bytes;      /* of its body */
-    bool under_way;            /* its head came, its answer is not complete */
-    uint64_t began_us;
-    bool orphan;                /* a reload closed its listener: it ends with the next response */
-    const atomic_bool *retired; /* that listener's word for it */
-    _Atomic uint8_t
-        phase; /* enum conn_phase: read by the server when it drains, and when a deadline passes */
-    _Atomic uint64_t idle_ms; /* clock_mono_ms() when it became idle; read by the server when it drains */
 };
 
-/* Sets the session up from the newest snapshot that has the listener and takes over its transport. `address`
- * is the client's. NULL when memory is short or the listener is gone: the session then has no certificate and
- * its handshake fails. *retired becomes true when a reload closes the listener; it outlives the connection.
- */
-struct conn *conn_new(struct server *server, const char *listener_name, const atomic_bool *retired,
-                      gnutls_session_t session, int fd, const struct sockaddr *address);
+static inline struct conn *conn_of_transport(struct transport *transport)
+{
+    return (struct conn *)((char *)transport - offsetof(struct conn, transport));
+}
+
+/* Sets the session up from the newest snapshot that has the listener and takes over its transport, and the
+ * arrival's place in the limits. NULL when memory is short or the listener is gone: then the place is given
+ * back, the session has no certificate and its handshake fails. */
+struct conn *conn_new(struct worker *worker, const struct arrival *arrival, gnutls_session_t session, int fd);
 void conn_free(struct conn *conn);
 
 /* GnuTLS's certificate function for a listener's credentials: chooses among several by what this client
@@ -121,23 +133,46 @@ gnutls_certificate_retrieve_function3 conn_certificate;
 /* Before each request: brings the judgement up to the newest snapshot and the clock. One comparison where
  * nothing moved. 0, or negative when it could not be judged (answer 500; never a pass). */
 MUST_CHECK int conn_refresh(struct conn *conn);
-
-/* Says that the connection waits for its next request; while the server drains, that ends it. */
-void conn_idle(struct conn *conn);
-/* Says that the answer to a request is about to be sent: from now on request_timeout holds. */
-void conn_answering(struct conn *conn);
-/* Says that a request is under way which is not whole: its head, when the gate is not further. */
-void conn_arriving(struct conn *conn);
-/* Under the registry's lock: ends its wait, because its deadline passed or to make room. */
-void conn_expire(struct conn *conn, enum conn_end why);
-
 /* True when the client_auth that the listener has by now refuses the peer as it is judged now. */
 bool conn_refused(const struct conn *conn);
+/* Puts a refusal of this connection's peer on the list that /api/rejections shows. */
+void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status, const char *why);
 
+/* --- phases: conn_phase.c ------------------------------------------------------------------------------- */
+
+/* The connection waits for its next request; while the server drains, that ends it. */
+void conn_idle(struct conn *conn);
+/* A request is under way which is not whole: its head, when the gate is not further. */
+void conn_arriving(struct conn *conn);
+/* It is whole; the answer to it is made, and then sent. */
+void conn_answering(struct conn *conn);
+/* The client took some of the answer. */
+void conn_moved(struct conn *conn);
+/* Its deadline passed. */
+void conn_late(struct conn *conn);
+/* Others need its place among the handshakes. */
+void conn_displace(struct conn *conn);
+/* Something has changed, a reload or the server's end: an idle one may have to end. */
+void conn_reconsider(struct conn *conn);
+
+/* --- plaintext: conn_request.c -------------------------------------------------------------------------- */
+
+/* What becomes of plaintext that came. */
+struct conn_word {
+    size_t used;       /* bytes that were taken; the others come again, for the next request */
+    bool whole;        /* the request is: it is to be answered */
+    bool cut;          /* and the rest of it will not be read: its response ends the connection */
+    struct buf answer; /* not empty: it is sent, and the connection ends; the caller's to free */
+};
+struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len);
+/* The wait was ended while the connection was open: fills the answer (408), nothing when it was idle. */
+void conn_timed_out(struct conn *conn, struct buf *answer);
 /* The `header` of a struct request whose header_cls is a struct http1_head. */
 const char *conn_header(const struct request *request, const char *name);
 
-/* Puts a refusal of this connection's peer on the list that /api/rejections shows. */
-void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status, const char *why);
+/* What the log knows of the client. */
+struct account_client conn_client(const struct conn *conn);
+/* The request under way ended, with its status, or without an answer. */
+void conn_answered(struct conn *conn);
 
 #endif

@@ -11,7 +11,6 @@
 #include "report/metrics.h"
 #include "server/conn_impl.h"
 #include "server/peer_cache.h"
-#include "server/server.h"
 #include "tls/certificate_message.h"
 #include "tls/server_name.h"
 
@@ -247,7 +246,7 @@ static int check_hello(struct conn *conn, gnutls_session_t session, const gnutls
         return refuse_naming(conn, GNUTLS_A_UNRECOGNIZED_NAME,
                              "the ClientHello names a server with more than 255 bytes, which begin", name);
     }
-    bool hide = kind == SERVER_NAME_ODD && conn->transport.worker;
+    bool hide = kind == SERVER_NAME_ODD && conn->transport.turn;
     if (hide)
         server_name_hide(&name);
     if (hide || conn->hello_compresses)
@@ -264,7 +263,7 @@ int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigne
                    ? proof_message_read(&conn->trail, message)
                    : 0;
     if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
-        server_handshake_talks(conn->server, conn);
+        handshakes_talk(&conn->worker->live->handshakes, &conn->handshake);
     record_message(conn->record, incoming ? RECORD_CLIENT : RECORD_SERVER, type, message->data, message->size,
                    clock_mono_us());
     bool dear = type == GNUTLS_HANDSHAKE_CLIENT_HELLO || type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT;

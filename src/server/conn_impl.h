@@ -1,13 +1,8 @@
-/* What conn.c, conn_handshake.c and conn_request.c share. */
+/* What conn.c, conn_handshake.c, conn_phase.c and conn_request.c share. */
 #ifndef MTLSD_SERVER_CONN_IMPL_H
 #define MTLSD_SERVER_CONN_IMPL_H
 
 #include "server/conn.h"
-
-static inline struct conn *conn_of_transport(struct transport *transport)
-{
-    return (struct conn *)((char *)transport - offsetof(struct conn, transport));
-}
 
 /* Judges whom the session's certificates prove, see tls/proof.h. 0 and conn->peer, or negative: not judged,
  * never a pass. */
@@ -24,13 +19,8 @@ int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigne
                  const gnutls_datum_t *message);
 int conn_verify(gnutls_session_t session);
 
-/* What it is doing now, and the instant by which that must be over (clock_mono_ms(), 0: none). */
-void conn_phase(struct conn *conn, enum conn_phase phase, uint64_t deadline_ms);
-
 /* Of its transport_ops, what concerns requests: conn_request.c. */
-struct transport_word conn_plaintext(struct transport *transport, const char *data, size_t len);
 void conn_plain_http(struct transport *transport, const char *head, size_t len, struct buf *answer);
-void conn_late(struct transport *transport, struct buf *answer);
 
 /* Before it is freed: a request whose body did not come has its line in the log. */
 void conn_left(struct conn *conn);

@@ -1,6 +1,5 @@
 /* Plaintext of a connection, up to a request that is whole: the gate judges it, its head is kept, its body is
- * dropped, and MHD is given a request in words of our own. What is refused gets its answer here. */
-#include <microhttpd.h>
+ * dropped. What is refused gets its answer here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,44 +7,45 @@
 #include "base/log.h"
 #include "http/plain.h"
 #include "http/problem.h"
-#include "server/account.h"
 #include "server/conn_impl.h"
 
-/* All that MHD learns of a request: whether its answer has a body, and whether the connection stays. */
-static const char *request_for_mhd(const struct http1_head *head, bool cut)
+struct account_client conn_client(const struct conn *conn)
 {
-    static const char *const REQUESTS[2][4] = {
-        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-         "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"},
-        {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-         "HEAD / HTTP/1.0\r\n\r\n", "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"},
+    return (struct account_client){
+        .remote = conn->remote,
+        .listener = conn->listener_name,
+        .facts = &conn->facts,
+        .peer = conn->peer,
+        .run = conn->worker->live->run,
+        .connection_id = conn->id,
     };
-    bool old = http1_head_is_old(head), close = cut || http1_head_has(head, "Connection", "close");
-    int kind = !old ? close : !close && http1_head_has(head, "Connection", "keep-alive") ? 3 : 2;
-    return REQUESTS[strcmp(head->method, "HEAD") == 0][kind];
 }
 
-/* MHD counts the time since it was given something, and would close a connection whose request takes longer
- * than that without a word: as long as one is under way, the deadlines of ours hold alone. */
-static void set_unhurried(struct conn *conn, bool unhurried)
+void conn_answered(struct conn *conn)
 {
-    if (conn->unhurried == unhurried || !conn->mhd)
-        return;
-    unsigned seconds = unhurried ? 0 : conn->idle_timeout;
-    if (MHD_set_connection_option(conn->mhd, MHD_CONNECTION_OPTION_TIMEOUT, seconds) == MHD_YES)
-        conn->unhurried = unhurried;
+    const struct conn_request *request = &conn->request;
+    struct account_client client = conn_client(conn);
+    struct account_request what = {
+        .head = &request->head,
+        .route = request->route,
+        .status = request->status,
+        .reply_bytes = request->reply_bytes,
+        .took_us = clock_mono_us() - request->began_us,
+        .number = conn->n_requests,
+    };
+    account_answered(&client, &what);
 }
 
 /* What the gate refuses is malformed, or over a limit. */
 static enum limit limit_of(const struct conn *conn)
 {
-    switch (conn->gate.status) {
+    switch (conn->request.gate.status) {
     case 413:
         return LIMIT_body;
     case 414:
         return LIMIT_uri;
     case 431:
-        return conn->gate.used < conn->limits.max_head ? LIMIT_header_fields : LIMIT_header_bytes;
+        return conn->request.gate.used < conn->request.limits.max_head ? LIMIT_header_fields : LIMIT_header_bytes;
     default:
         return LIMIT_COUNT;
     }
@@ -59,7 +59,7 @@ const char *conn_header(const struct request *request, const char *name)
 /* The answer in place of a handler's: what came so far says in which form. */
 static void refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer)
 {
-    struct http1_head *head = &conn->head;
+    struct http1_head *head = &conn->request.head;
     if (!head->whole && http1_head_finish(head) != 0)
         log_debug("%s: no memory for the head of a refused request", conn->remote);
     struct request request = {
@@ -74,7 +74,8 @@ static void refuse(struct conn *conn, unsigned status, const char *detail, struc
         log_debug("%s: no room for Allow", conn->remote);
     problem_reply(&request, status, detail, &reply);
     plain_reply(&reply, clock_now(), strcmp(head->method, "HEAD") == 0, answer);
-    account_refused(conn, status, reply.body.len);
+    struct account_client client = conn_client(conn);
+    account_refused(&client, status, reply.body.len);
     reply_done(&reply);
     http1_head_done(head);
 }
@@ -89,14 +90,14 @@ static void refused_by_gate(struct conn *conn, struct buf *answer)
         [LIMIT_header_fields] = {"There are more than", "header fields (max_header_fields)"},
     };
     enum limit over = limit_of(conn);
-    unsigned status = conn->gate.status;
+    unsigned status = conn->request.gate.status;
     char detail[200];
     if (over == LIMIT_COUNT) {
         log_info("%s: listener %s: request refused with %u: %s", conn->remote, conn->listener_name, status,
-                 conn->gate.why);
-        snprintf(detail, sizeof detail, "The request cannot be taken: %s.", conn->gate.why);
+                 conn->request.gate.why);
+        snprintf(detail, sizeof detail, "The request cannot be taken: %s.", conn->request.gate.why);
     } else {
-        const struct http1_limits *limits = &conn->limits;
+        const struct http1_limits *limits = &conn->request.limits;
         uint32_t target = limits->max_target < limits->max_head ? limits->max_target : limits->max_head;
         unsigned long long most = over == LIMIT_body           ? limits->max_body
                                   : over == LIMIT_uri          ? target
@@ -109,30 +110,27 @@ static void refused_by_gate(struct conn *conn, struct buf *answer)
 }
 
 /* The request is whole, or shall be answered as if it were. */
-static void pass(struct conn *conn, bool cut, struct transport_word *word)
+static void pass(struct conn *conn, bool cut, struct conn_word *word)
 {
-    if (http1_head_finish(&conn->head) != 0) {
+    if (http1_head_finish(&conn->request.head) != 0) {
         limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
         refuse(conn, 503, NULL, &word->answer);
         return;
     }
-    word->request = request_for_mhd(&conn->head, cut);
+    word->whole = true;
     word->cut = cut;
-    set_unhurried(conn, false);
-    conn_phase(conn, CONN_ANSWER, 0); /* conn_answering sets what holds then */
 }
 
-struct transport_word conn_plaintext(struct transport *transport, const char *data, size_t len)
+struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
 {
-    struct conn *conn = conn_of_transport(transport);
-    struct http1_gate *gate = &conn->gate;
-    struct transport_word word = {0};
+    struct http1_gate *gate = &conn->request.gate;
+    struct conn_word word = {0};
     unsigned seen = 0, events = 0;
     while (word.used < len) {
         events = 0;
         bool head = http1_gate_idle(gate) || http1_gate_in_head(gate);
-        size_t n = http1_gate_feed(gate, &conn->limits, data + word.used, len - word.used, &events);
-        if (head && http1_head_put(&conn->head, data + word.used, n) != 0) {
+        size_t n = http1_gate_feed(gate, &conn->request.limits, data + word.used, len - word.used, &events);
+        if (head && http1_head_put(&conn->request.head, data + word.used, n) != 0) {
             limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
             refuse(conn, 503, NULL, &word.answer);
             return word;
@@ -140,7 +138,7 @@ struct transport_word conn_plaintext(struct transport *transport, const char *da
         word.used += n;
         seen |= events;
         if (events & HTTP1_HEAD_BEGUN)
-            conn->began_us = clock_mono_us();
+            conn->request.began_us = clock_mono_us();
         if (gate->status != 0) {
             refused_by_gate(conn, &word.answer);
             return word;
@@ -154,10 +152,8 @@ struct transport_word conn_plaintext(struct transport *transport, const char *da
      * client that did not wait gets it behind its body. */
     if ((events & HTTP1_HEAD_DONE) && http1_gate_expects(gate)) {
         pass(conn, true, &word);
-    } else if (!http1_gate_idle(gate)) {
-        if (seen & (HTTP1_HEAD_BEGUN | HTTP1_HEAD_DONE))
-            conn_arriving(conn);
-        set_unhurried(conn, true);
+    } else if (!http1_gate_idle(gate) && (seen & (HTTP1_HEAD_BEGUN | HTTP1_HEAD_DONE))) {
+        conn_arriving(conn);
     }
     return word;
 }
@@ -165,14 +161,14 @@ struct transport_word conn_plaintext(struct transport *transport, const char *da
 void conn_left(struct conn *conn)
 {
     /* It sent a head, which counts as a request, and not the body that this announced. */
-    if (conn->head.whole || conn->gate.status != 0 || http1_gate_idle(&conn->gate) ||
-        http1_gate_in_head(&conn->gate) || http1_head_finish(&conn->head) != 0)
+    if (conn->request.head.whole || conn->request.gate.status != 0 || http1_gate_idle(&conn->request.gate) ||
+        http1_gate_in_head(&conn->request.gate) || http1_head_finish(&conn->request.head) != 0)
         return;
     conn->n_requests++;
-    conn->status = 0;
-    conn->reply_bytes = 0;
-    conn->route = NULL;
-    account_answered(conn);
+    conn->request.status = 0;
+    conn->request.reply_bytes = 0;
+    conn->request.route = NULL;
+    conn_answered(conn);
 }
 
 void conn_plain_http(struct transport *transport, const char *head, size_t len, struct buf *answer)
@@ -181,12 +177,11 @@ void conn_plain_http(struct transport *transport, const char *head, size_t len, 
     plain_http_answer(head, len, clock_now(), answer);
 }
 
-void conn_late(struct transport *transport, struct buf *answer)
+void conn_timed_out(struct conn *conn, struct buf *answer)
 {
-    struct conn *conn = conn_of_transport(transport);
-    if (http1_gate_idle(&conn->gate))
-        return; /* the server is closing idle connections */
-    bool head = http1_gate_in_head(&conn->gate);
+    if (http1_gate_idle(&conn->request.gate))
+        return;
+    bool head = http1_gate_in_head(&conn->request.gate);
     limits_hit(conn->place.limits, head ? LIMIT_header_time : LIMIT_body_time, conn->remote,
                conn->listener_name);
     refuse(conn, 408,

@@ -14,10 +14,8 @@
 #include "http/problem.h"
 #include "http/route.h"
 #include "report/metrics.h"
-#include "server/account.h"
 #include "server/conn.h"
 #include "server/kept.h"
-#include "server/server.h"
 #include "server/troubles.h"
 
 static struct conn *conn_of(struct MHD_Connection *connection)
@@ -33,16 +31,15 @@ void *exchange_target(void *cls, const char *uri, struct MHD_Connection *connect
     struct conn *conn = conn_of(connection);
     if (!conn)
         return NULL;
-    transport_rest(&conn->transport, false, 0);
-    conn->under_way = false;
-    conn->status = 0;
-    conn->reply_bytes = 0;
-    conn->route = NULL;
-    if (conn->head.whole)
+    conn->request.under_way = false;
+    conn->request.status = 0;
+    conn->request.reply_bytes = 0;
+    conn->request.route = NULL;
+    if (conn->request.head.whole)
         return conn;
-    conn->began_us = clock_mono_us();
+    conn->request.began_us = clock_mono_us();
     /* Without the preemption nobody kept a head: this one begins with what MHD drops soon. */
-    if (http1_head_put(&conn->head, "GET ", 4) != 0 || http1_head_put(&conn->head, uri, strlen(uri)) != 0)
+    if (http1_head_put(&conn->request.head, "GET ", 4) != 0 || http1_head_put(&conn->request.head, uri, strlen(uri)) != 0)
         log_debug("%s: no memory for a target", conn->remote);
     return conn;
 }
@@ -63,7 +60,7 @@ static enum MHD_Result put_field(void *cls, enum MHD_ValueKind kind, const char 
 static int head_of_mhd(struct conn *conn, struct MHD_Connection *connection, const char *method,
                        const char *version)
 {
-    struct http1_head *head = &conn->head;
+    struct http1_head *head = &conn->request.head;
     int rc = http1_head_put(head, " ", 1);
     if (rc == 0)
         rc = http1_head_put(head, version, strlen(version));
@@ -170,18 +167,6 @@ static struct MHD_Response *small_file(const struct reply *reply)
     return response;
 }
 
-/* Made once a second on each thread; MHD would make it for each response. */
-static const char *date_of(time_t now)
-{
-    static _Thread_local time_t made;
-    static _Thread_local char date[CLOCK_TEXT];
-    if (now != made || !date[0]) {
-        clock_http_date(now, date);
-        made = now;
-    }
-    return date;
-}
-
 /* NOLINTNEXTLINE(readability-non-const-parameter): the library's type */
 static ssize_t read_nothing(void *cls, uint64_t at, char *out, size_t most)
 {
@@ -190,7 +175,7 @@ static ssize_t read_nothing(void *cls, uint64_t at, char *out, size_t most)
 }
 
 /* Takes over the reply's body or file. NULL when memory is short, or the file. */
-static struct MHD_Response *response_of(struct reply *reply, time_t now, struct sharing *sharing)
+static struct MHD_Response *response_of(struct reply *reply, const char *date, struct sharing *sharing)
 {
     struct MHD_Response *response;
     if (reply->status == 304) {
@@ -213,7 +198,7 @@ static struct MHD_Response *response_of(struct reply *reply, time_t now, struct 
             return NULL;
         }
     }
-    bool good = MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date_of(now)) == MHD_YES;
+    bool good = MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date) == MHD_YES;
     if (good && reply->content_type)
         good =
             MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) == MHD_YES;
@@ -250,9 +235,9 @@ static bool from_shelf(const struct request *request, const struct route *route,
             conn->kept_generation == conn->snapshot->generation)
             found = conn->kept;
     } else {
-        shelf->key = (struct kept_key){conn->snapshot->generation, request->path,
+        shelf->key = (struct kept_key){conn->snapshot->generation, conn->listener, request->path,
                                        request->header(request, "Accept-Encoding")};
-        (void)kept_find(&shelf->key, shelf->now_ms, &found);
+        (void)kept_find(conn->worker->kept, &shelf->key, shelf->now_ms, &found);
     }
     /* A mapped file that was written since is not what its length and ETag say. */
     if (!found.response || (found.mapping && !mapping_is_current(found.mapping)))
@@ -279,7 +264,7 @@ static void to_shelf(const struct shelf *shelf, const struct reply *reply, struc
         conn->kept_route = shelf->route;
         conn->kept_at = shelf->now;
         conn->kept_generation = conn->snapshot->generation;
-    } else if (!kept_add(&shelf->key, shelf->now_ms, (size_t)conn->snapshot->conf->file_cache, &kept)) {
+    } else if (!kept_add(conn->worker->kept, &shelf->key, shelf->now_ms, (size_t)conn->snapshot->conf->file_cache, &kept)) {
         MHD_destroy_response(response);
     }
 }
@@ -289,9 +274,9 @@ static void note(struct conn *conn, const struct request *request, const struct 
 {
     bool bodiless = request->method == METHOD_HEAD || reply->status == 304 || reply->status == 204;
     uint64_t length = reply->ready || reply->fd >= 0 ? reply->length : reply->body.len;
-    conn->status = reply->status;
-    conn->reply_bytes = bodiless ? 0 : length;
-    if (conn->reply_bytes > 0)
+    conn->request.status = reply->status;
+    conn->request.reply_bytes = bodiless ? 0 : length;
+    if (conn->request.reply_bytes > 0)
         transport_body_follows(&conn->transport, length);
 }
 
@@ -307,7 +292,7 @@ static struct MHD_Response *sorry(const struct shelf *shelf, const struct reques
     (void)reply_header(reply, "Retry-After", "1");
     problem_reply(request, 503, NULL, reply);
     note(shelf->conn, request, reply);
-    return response_of(reply, shelf->now, &alone);
+    return response_of(reply, worker_date(shelf->conn->worker, shelf->now), &alone);
 }
 
 static enum MHD_Result queue(struct MHD_Connection *connection, const struct shelf *shelf,
@@ -316,9 +301,9 @@ static enum MHD_Result queue(struct MHD_Connection *connection, const struct she
     if (reply->ready)
         return MHD_queue_response(connection, reply->status, reply->ready);
     /* Without a body there is nothing worth keeping. */
-    struct sharing sharing = {.shared = shelf->conn->reply_bytes > 0};
+    struct sharing sharing = {.shared = shelf->conn->request.reply_bytes > 0};
     uint64_t length = reply->fd >= 0 ? reply->length : reply->body.len;
-    struct MHD_Response *response = response_of(reply, shelf->now, &sharing);
+    struct MHD_Response *response = response_of(reply, worker_date(shelf->conn->worker, shelf->now), &sharing);
     if (!response) {
         response = sorry(shelf, request, reply);
         sharing.shared = false;
@@ -390,20 +375,20 @@ static void log_refusal(struct conn *conn, const struct request *request)
 static struct rejection *rejections_of(const struct request *request, uint64_t before, size_t most, size_t *n)
 {
     const struct conn *conn = request->server;
-    return rejections_page(server_rejections(conn->server), before, most, n);
+    return rejections_page(conn->worker->live->rejections, before, most, n);
 }
 
 static int metrics_of(const struct request *request, struct buf *out)
 {
     const struct conn *conn = request->server;
-    server_metrics(conn->server, conn->snapshot, out);
+    live_metrics(conn->worker->live, conn->snapshot, out);
     return buf_failed(out) || out->len == 0 ? ERR_NOMEM : 0;
 }
 
 static void look(const struct request *request, struct health *out)
 {
     const struct conn *conn = request->server;
-    server_health(conn->server, conn->snapshot, out);
+    live_health(conn->worker->live, conn->snapshot, out);
 }
 
 static void refuse_path(const struct request *request, int why, struct reply *reply)
@@ -441,14 +426,14 @@ static void answer(struct conn *conn, struct request *request, char path[static 
     request->advertised = trust_advertised(conn->listener->trust, &request->n_advertised);
     if (!conn->asked || conn->listener->conf->advertise_ca == ADVERTISE_CA_NONE)
         request->n_advertised = 0;
-    int rc = path_normalise(conn->head.target, path, &request->query);
+    int rc = path_normalise(conn->request.head.target, path, &request->query);
     if (rc != 0) {
         path[0] = '\0';
         refuse_path(request, rc, reply);
         return;
     }
     const struct route *route = route_match(request->path);
-    conn->route = route;
+    conn->request.route = route;
     bool exempt = route->exempt;
     unsigned wait =
         exempt || snapshot->conf->request_rate == 0 ? 0 : limits_request(&conn->place, conn->remote);
@@ -474,10 +459,10 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     /* MHD calls once with the head, then for each part of a body, then once more with nothing. A response to
      * the first call would make MHD close the connection. A body is never needed: it is read and dropped; the
      * gate bounds it. */
-    if (!conn->under_way) {
-        conn->under_way = true;
+    if (!conn->request.under_way) {
+        conn->request.under_way = true;
         conn->n_requests++;
-        if (!conn->head.whole && head_of_mhd(conn, connection, method, version) != 0)
+        if (!conn->request.head.whole && head_of_mhd(conn, connection, method, version) != 0)
             return MHD_NO;
         return MHD_YES;
     }
@@ -487,10 +472,10 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     }
 
     struct request request = {
-        .method = route_method(conn->head.method),
-        .target = conn->head.target,
+        .method = route_method(conn->request.head.method),
+        .target = conn->request.head.target,
         .header = conn_header,
-        .header_cls = &conn->head,
+        .header_cls = &conn->request.head,
         .connection_id = conn->id,
         .number = conn->n_requests,
         .now = clock_now(),
@@ -508,7 +493,7 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     };
     struct shelf shelf = {.conn = conn, .now_ms = clock_mono_ms(), .now = request.now};
     bool enough = conn->n_requests >= (uint64_t)conn->snapshot->conf->keepalive_requests;
-    bool close = enough || conn->orphan || server_draining(conn->server);
+    bool close = enough || conn->orphan || live_draining(conn->worker->live);
     if (!close) { /* the finished ones do not say so */
         request.kept = from_shelf;
         request.kept_cls = &shelf;
@@ -539,7 +524,7 @@ static void tell_of_lost(const struct conn *conn)
     struct buf line;
     buf_init(&line, 4096);
     buf_puts(&line, "a file was cut short while it was sent, its client's connection ends: ");
-    const char *target = conn->head.target ? conn->head.target : "";
+    const char *target = conn->request.head.target ? conn->request.head.target : "";
     text_escape(&line, target, strcspn(target, "?"));
     if (!buf_failed(&line))
         troubles_tell(line.data, clock_mono_ms());
@@ -554,12 +539,12 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **req
     if (conn) {
         if (conn->transport.body_lost)
             tell_of_lost(conn);
-        if (conn->under_way)
-            account_answered(conn);
-        conn->under_way = false;
-        http1_head_clear(&conn->head);
-        transport_answered(&conn->transport);
-        if (transport_has_more(&conn->transport))
+        if (conn->request.under_way)
+            conn_answered(conn);
+        conn->request.under_way = false;
+        http1_head_clear(&conn->request.head);
+        conn->http1.asked = false;
+        if (conn->http1.waiting)
             conn_arriving(conn);
         else
             conn_idle(conn);

@@ -2,7 +2,6 @@
 
 #include <gnutls/crypto.h>
 #include <microhttpd.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,24 +17,22 @@ enum {
 struct place {
     struct kept kept; /* its response NULL: free */
     uint64_t hash, generation, at_ms;
+    const void *listener;
     char *name; /* path, NUL, variant, NUL; owned */
     size_t name_len;
 };
 
-struct store {
+struct kept_store {
+    struct wheel_timer tidy; /* while n > 0 */
+    struct wheel *wheel;
     uint64_t seed; /* so that nobody outside knows which paths share a set */
     size_t bytes;  /* that all bodies take */
     size_t hand;   /* the place that gives way next when there are too many */
     size_t n, n_mapped;
-    uint64_t due_ms; /* when kept_tidy looks again, while n > 0 */
     struct place place[SETS * WAYS];
 };
 
-static _Thread_local struct store *self;
-static pthread_key_t thread_key;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void clear(struct store *store, struct place *place)
+static void clear(struct kept_store *store, struct place *place)
 {
     if (!place->kept.response)
         return;
@@ -47,32 +44,39 @@ static void clear(struct store *store, struct place *place)
     *place = (struct place){0};
 }
 
-static void free_store(void *cls)
+/* Lets go what is too old. */
+static void tidy(struct wheel_timer *timer)
 {
-    struct store *store = cls;
-    for (size_t i = 0; i < ARRAY_LEN(store->place); i++)
-        clear(store, &store->place[i]);
-    free(store);
+    struct kept_store *store = (struct kept_store *)(void *)timer; /* its first member */
+    uint64_t now_ms = clock_mono_ms();
+    for (size_t i = 0; i < ARRAY_LEN(store->place); i++) {
+        if (now_ms - store->place[i].at_ms >= FRESH_MS)
+            clear(store, &store->place[i]);
+    }
+    if (store->n > 0)
+        wheel_set(store->wheel, &store->tidy, now_ms + FRESH_MS);
 }
 
-static void make_key(void)
+struct kept_store *kept_new(struct wheel *wheel)
 {
-    if (pthread_key_create(&thread_key, free_store) != 0)
-        abort();
-}
-
-static struct store *own_store(void)
-{
-    if (self)
-        return self;
-    pthread_once(&once, make_key);
-    struct store *store = calloc(1, sizeof *store);
-    if (!store || gnutls_rnd(GNUTLS_RND_NONCE, &store->seed, sizeof store->seed) < 0 ||
-        pthread_setspecific(thread_key, store) != 0) {
+    struct kept_store *store = calloc(1, sizeof *store);
+    if (!store || gnutls_rnd(GNUTLS_RND_NONCE, &store->seed, sizeof store->seed) < 0) {
         free(store);
         return NULL;
     }
-    return self = store;
+    store->tidy.fire = tidy;
+    store->wheel = wheel;
+    return store;
+}
+
+void kept_free(struct kept_store *store)
+{
+    if (!store)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(store->place); i++)
+        clear(store, &store->place[i]);
+    wheel_stop(&store->tidy);
+    free(store);
 }
 
 /* FNV-1a over both texts, from a secret start. */
@@ -95,17 +99,14 @@ static bool is_named(const struct place *place, const struct kept_key *key)
            strcmp(place->name + len, variant) == 0;
 }
 
-bool kept_find(const struct kept_key *key, uint64_t now_ms, struct kept *out)
+bool kept_find(struct kept_store *store, const struct kept_key *key, uint64_t now_ms, struct kept *out)
 {
-    struct store *store = self;
-    if (!store)
-        return false;
     uint64_t hash = hash_key(store->seed, key);
     struct place *set = &store->place[hash % SETS * WAYS];
     for (size_t i = 0; i < WAYS; i++) {
         struct place *place = &set[i];
         if (!place->kept.response || place->hash != hash || place->generation != key->generation ||
-            now_ms - place->at_ms >= FRESH_MS || !is_named(place, key))
+            place->listener != key->listener || now_ms - place->at_ms >= FRESH_MS || !is_named(place, key))
             continue;
         *out = place->kept;
         return true;
@@ -114,11 +115,12 @@ bool kept_find(const struct kept_key *key, uint64_t now_ms, struct kept *out)
 }
 
 /* The place that a new response gets: its own when it is there, else the older one of the set. */
-static struct place *choose(struct store *store, uint64_t hash, const struct kept_key *key)
+static struct place *choose(struct kept_store *store, uint64_t hash, const struct kept_key *key)
 {
     struct place *set = &store->place[hash % SETS * WAYS], *oldest = set;
     for (size_t i = 0; i < WAYS; i++) {
-        if (set[i].kept.response && set[i].hash == hash && is_named(&set[i], key))
+        if (set[i].kept.response && set[i].hash == hash && set[i].listener == key->listener &&
+            is_named(&set[i], key))
             return &set[i];
         if (set[i].at_ms < oldest->at_ms)
             oldest = &set[i];
@@ -126,14 +128,14 @@ static struct place *choose(struct store *store, uint64_t hash, const struct kep
     return oldest;
 }
 
-bool kept_add(const struct kept_key *key, uint64_t now_ms, size_t room, const struct kept *what)
+bool kept_add(struct kept_store *store, const struct kept_key *key, uint64_t now_ms, size_t room,
+              const struct kept *what)
 {
     const char *variant = key->variant ? key->variant : "";
     size_t path_len = strlen(key->path) + 1, variant_len = strlen(variant) + 1;
     if (room == 0 || what->memory > room || variant_len > KEPT_MOST_VARIANT)
         return false;
-    struct store *store = own_store();
-    char *name = store ? malloc(path_len + variant_len) : NULL;
+    char *name = malloc(path_len + variant_len);
     if (!name)
         return false;
     memcpy(name, key->path, path_len);
@@ -154,6 +156,7 @@ bool kept_add(const struct kept_key *key, uint64_t now_ms, size_t room, const st
         .kept = *what,
         .hash = hash,
         .generation = key->generation,
+        .listener = key->listener,
         .at_ms = now_ms,
         .name = name,
         .name_len = path_len + variant_len,
@@ -161,25 +164,6 @@ bool kept_add(const struct kept_key *key, uint64_t now_ms, size_t room, const st
     store->bytes += what->memory;
     store->n_mapped += what->memory == 0;
     if (store->n++ == 0)
-        store->due_ms = now_ms + FRESH_MS;
+        wheel_set(store->wheel, &store->tidy, now_ms + FRESH_MS);
     return true;
-}
-
-int kept_tidy(int timeout)
-{
-    struct store *store = self;
-    if (!store || store->n == 0)
-        return timeout;
-    uint64_t now_ms = clock_mono_ms();
-    if (now_ms >= store->due_ms) {
-        for (size_t i = 0; i < ARRAY_LEN(store->place); i++) {
-            if (now_ms - store->place[i].at_ms >= FRESH_MS)
-                clear(store, &store->place[i]);
-        }
-        if (store->n == 0)
-            return timeout;
-        store->due_ms = now_ms + FRESH_MS;
-    }
-    int left = (int)(store->due_ms - now_ms);
-    return timeout < 0 || timeout > left ? left : timeout;
 }

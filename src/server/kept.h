@@ -1,13 +1,14 @@
-/* Finished responses that can be given again: a store for each worker thread, which nobody else touches. What
+/* Finished responses that can be given again: a store for each worker, which nobody else touches. What
  * is in it may be a second old at most, so that a file that was replaced is seen by then, and what is older
  * is let go. MHD counts the references to a response, so one may still be sent while its place goes to
  * another. */
 #ifndef MTLSD_SERVER_KEPT_H
 #define MTLSD_SERVER_KEPT_H
 
-#include "base/base.h"
+#include "base/wheel.h"
 
 struct MHD_Response;
+struct kept_store;
 struct mapping;
 
 enum { KEPT_MOST_VARIANT = 160 }; /* bytes of an Accept-Encoding that is told from others */
@@ -15,6 +16,7 @@ enum { KEPT_MOST_VARIANT = 160 }; /* bytes of an Accept-Encoding that is told fr
 /* What was asked for. */
 struct kept_key {
     uint64_t generation; /* of the snapshot */
+    const void *listener; /* the answer may depend on it: its address in the snapshot */
     const char *path;
     const char *variant; /* Accept-Encoding, NULL: none */
 };
@@ -27,16 +29,17 @@ struct kept {
     const struct mapping *mapping; /* that one, the response's; NULL: it is none */
 };
 
-/* The calling thread's response for `key`, not older than a second at `now_ms` (clock_mono_ms()). False:
+/* Tidied up by the wheel. NULL when memory is short. */
+struct kept_store *kept_new(struct wheel *wheel);
+void kept_free(struct kept_store *store);
+
+/* The store's response for `key`, not older than a second at `now_ms` (clock_mono_ms()). False:
  * none. The response stays the store's. */
-bool kept_find(const struct kept_key *key, uint64_t now_ms, struct kept *out);
+bool kept_find(struct kept_store *store, const struct kept_key *key, uint64_t now_ms, struct kept *out);
 
 /* Puts a response into the store, which takes the caller's reference over. The bodies there take `room` bytes
  * at most; 0: nothing is kept. False: it was not, and the reference is still the caller's. */
-bool kept_add(const struct kept_key *key, uint64_t now_ms, size_t room, const struct kept *what);
-
-/* Lets go what the calling thread has that is too old. Returns `timeout` (milliseconds, negative: any time),
- * or less when something will be too old before. */
-int kept_tidy(int timeout);
+bool kept_add(struct kept_store *store, const struct kept_key *key, uint64_t now_ms, size_t room,
+              const struct kept *what);
 
 #endif

@@ -45,9 +45,6 @@ struct limits {
     } kind[LIMIT_COUNT];
 };
 
-/* Admitted by this thread and not yet claimed: MHD may fail between the two, and tells nobody. */
-static _Thread_local struct limits_place admitted;
-
 struct limits *limits_new(uint64_t descriptors)
 {
     struct limits *limits = calloc(1, sizeof *limits);
@@ -73,8 +70,6 @@ void limits_free(struct limits *limits)
 {
     if (!limits)
         return;
-    if (admitted.limits == limits)
-        limits_release(&admitted);
     addresses_free(limits->addresses);
     pthread_mutex_destroy(&limits->lock);
     free(limits);
@@ -153,9 +148,9 @@ static void say(struct limits *limits, enum limit over, const struct sockaddr *f
     limits_hit(limits, over, from ? limits_remote(from, remote) : NULL, door->name);
 }
 
-bool limits_admit(struct limits *limits, struct limits_door *door, const struct sockaddr *from)
+bool limits_admit(struct limits *limits, struct limits_door *door, const struct sockaddr *from,
+                  struct limits_place *out)
 {
-    limits_release(&admitted);
     struct address *address = NULL;
     pthread_mutex_lock(&limits->lock);
     enum limit over = limits->open >= limits->max_connections      ? LIMIT_connections
@@ -170,14 +165,8 @@ bool limits_admit(struct limits *limits, struct limits_door *door, const struct 
         say(limits, over, from, door);
         return false;
     }
-    admitted = (struct limits_place){limits, door, address};
+    *out = (struct limits_place){limits, door, address};
     return true;
-}
-
-void limits_claim(struct limits_place *place)
-{
-    *place = admitted;
-    admitted = (struct limits_place){0};
 }
 
 bool limits_readmit(struct limits_place *place, const struct sockaddr *from)
@@ -207,6 +196,14 @@ void limits_release(struct limits_place *place)
         place->address->connections--;
     pthread_mutex_unlock(&limits->lock);
     *place = (struct limits_place){0};
+}
+
+unsigned limits_open(struct limits *limits, const struct limits_door *door)
+{
+    pthread_mutex_lock(&limits->lock);
+    unsigned open = door->open;
+    pthread_mutex_unlock(&limits->lock);
+    return open;
 }
 
 unsigned limits_request(struct limits_place *place, const char *remote)

@@ -1,5 +1,5 @@
 /* Who may come in, and how often: connections in all, per listener and per address, handshakes and requests
- * per second and address. Asked when MHD has accepted a connection and before anything is spent on it; one
+ * per second and address. Asked when a connection was accepted and before anything is spent on it; one
  * lock is taken then and one at its end. A request takes the lock only where request_rate is set.
  *
  * Also the place where everything that any limit refused is counted, and told to the log: of each kind at
@@ -52,18 +52,19 @@ void limits_configure_door(struct limits *limits, struct limits_door *door, long
 unsigned limits_max_connections(const struct conf *conf, unsigned ceiling);
 unsigned limits_max_handshakes(const struct limits *limits);
 
-/* Asks for a connection from `address`, NULL when it is not known yet who comes (a proxy will say). True: the
- * place waits for limits_claim on the same thread; when nobody claims it the next call on this thread gives
- * it back. False: it was counted and logged, and the connection must be closed. */
-bool limits_admit(struct limits *limits, struct limits_door *door, const struct sockaddr *address);
-/* Moves the admitted place into the connection's own. */
-void limits_claim(struct limits_place *place);
+/* Asks for a connection from `address`, NULL when it is not known yet who comes (a proxy will say). True: *out
+ * is its place, until limits_release. False: it was counted and logged, and the connection must be closed. */
+bool limits_admit(struct limits *limits, struct limits_door *door, const struct sockaddr *address,
+                  struct limits_place *out);
 /* The connection's client is another than was believed (PROXY protocol): it leaves the count of the one and
  * asks for that of the other, its handshake included. False: as above; the place stays counted by no address.
  */
 bool limits_readmit(struct limits_place *place, const struct sockaddr *address);
 /* The connection is over. */
 void limits_release(struct limits_place *place);
+
+/* How many have a place at that door. */
+unsigned limits_open(struct limits *limits, const struct limits_door *door);
 
 /* A request of this connection. 0, or the seconds after which the client may come again: it was counted and
  * logged. Only to be called where the configuration has a request_rate. */

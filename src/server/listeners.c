@@ -1,20 +1,9 @@
 #include "server/listeners.h"
 
-#include <sched.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
-#include "server/listener.h"
-
-static unsigned workers(const struct conf *conf)
-{
-    if (conf->workers > 0)
-        return (unsigned)conf->workers;
-    /* Those that this process may use, which in a container are fewer than there are. Needs no file. */
-    cpu_set_t usable;
-    int n = sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 1;
-    return n > 0 ? (unsigned)n : 1;
-}
 
 static struct listener *find(const struct listeners *set, const struct conf_listener *wanted)
 {
@@ -34,10 +23,19 @@ static bool wants(const struct conf *conf, const struct listener *listener)
     return false;
 }
 
-/* Whose socket `wanted` can have: among the first `had` one that `conf` drops and that nobody has taken over
- * yet. */
-static struct listener *lender(const struct listeners *set, size_t had, const struct conf *conf,
-                               const struct conf_listener *wanted)
+static bool is_used(const struct listeners *set, const struct port *port)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        if (set->item[i]->port == port)
+            return true;
+    }
+    return false;
+}
+
+/* The socket that `wanted` can have: of one among the first `had` that `conf` drops, unless another has taken
+ * it over. */
+static struct port *heirloom(const struct listeners *set, size_t had, const struct conf *conf,
+                             const struct conf_listener *wanted)
 {
     for (size_t i = had; i < set->n; i++) {
         if (listener_is_at(set->item[i], wanted->address.text))
@@ -45,16 +43,17 @@ static struct listener *lender(const struct listeners *set, size_t had, const st
     }
     for (size_t i = 0; i < had; i++) {
         if (listener_is_at(set->item[i], wanted->address.text) && !wants(conf, set->item[i]))
-            return set->item[i];
+            return set->item[i]->port;
     }
     return NULL;
 }
 
-static int grow(struct listener ***item, size_t *room, size_t least)
+static int grow(void *array, size_t *room, size_t least)
 {
+    void **item = array;
     if (least <= *room)
         return 0;
-    struct listener **more = realloc(*item, least * sizeof(struct listener *));
+    void *more = realloc(*item, least * sizeof(void *));
     if (!more)
         return ERR_NOMEM;
     *item = more;
@@ -62,67 +61,107 @@ static int grow(struct listener ***item, size_t *room, size_t least)
     return 0;
 }
 
-static void close_from(struct listeners *set, size_t first)
+/* --- sockets -------------------------------------------------------------------------------------------- */
+
+/* Nobody can be in the middle of an accept, unless a worker has been busy for a while. */
+static void close_those_that_settled(struct listeners *set)
 {
-    while (set->n > first)
-        listener_close(set->item[--set->n]);
+    if (set->n_closing == 0 || !workers_settle(set->workers))
+        return;
+    while (set->n_closing > 0)
+        port_free(set->closing[--set->n_closing]);
 }
 
-int listeners_bind(struct listeners *set, struct server *server, const struct conf *conf,
-                   const int *inherited, struct diag *diag)
+/* There is room for it (listeners_bind). */
+static void stop_accepting(struct listeners *set, struct port *port)
 {
-    size_t had = set->n;
-    /* The room of those that will retire, too: nothing may fail then. */
-    int rc = grow(&set->item, &set->room, had + conf->n_listeners);
+    workers_unwatch(set->workers, port);
+    if (!port->inherited) /* at once, whoever is busy */
+        shutdown(port->fd, SHUT_RDWR);
+    set->closing[set->n_closing++] = port;
+}
+
+/* Those from `first` on were never admitted: nobody waits for their clients. */
+static void forget_from(struct listeners *set, size_t first)
+{
+    while (set->n > first) {
+        struct listener *listener = set->item[--set->n];
+        if (!is_used(set, listener->port))
+            stop_accepting(set, listener->port);
+        listener_free(listener);
+    }
+    close_those_that_settled(set);
+}
+
+static int open_one(struct listeners *set, size_t had, const struct conf *conf, size_t i, int inherited,
+                    struct err *err)
+{
+    const struct conf_listener *wanted = &conf->listener[i];
+    struct port *own = NULL, *port = heirloom(set, had, conf, wanted);
+    int rc = port ? 0 : port_open(wanted->address.text, inherited, &own, err);
+    if (rc == 0 && own)
+        rc = workers_watch(set->workers, own, err);
     if (rc == 0)
-        rc = grow(&set->retired, &set->retired_room, set->n_retired + had);
+        rc = listener_new(wanted, port ? port : own, &set->item[set->n], err);
+    if (rc == 0)
+        set->n++;
+    else if (own)
+        stop_accepting(set, own);
+    return rc;
+}
+
+int listeners_bind(struct listeners *set, const struct conf *conf, const int *inherited, struct diag *diag)
+{
+    size_t had = set->n, most = had + conf->n_listeners;
+    /* The room of those that will retire and close, too: nothing may fail then. */
+    int rc = grow(&set->item, &set->room, most);
+    if (rc == 0)
+        rc = grow(&set->retired, &set->retired_room, set->n_retired + most);
+    if (rc == 0)
+        rc = grow(&set->closing, &set->closing_room, set->n_closing + most);
     if (rc != 0) {
         diag_error(diag, (struct src){.file = conf->file}, "out of memory");
         return rc;
     }
     for (size_t i = 0; i < conf->n_listeners; i++) {
         const struct conf_listener *wanted = &conf->listener[i];
+        struct err err = {0};
         if (find(set, wanted))
             continue;
-        struct err err = {0};
-        struct listener *opened = NULL;
-        const struct listener *from = lender(set, had, conf, wanted);
-        rc = from ? listener_share(from, wanted, &opened, &err)
-                  : listener_open(server, wanted, inherited ? inherited[i] : -1, &opened, &err);
+        rc = open_one(set, had, conf, i, inherited ? inherited[i] : -1, &err);
         if (rc != 0) {
             diag_error(diag, wanted->address.src, "listen \"%s\": %s", wanted->name, err.text);
-            close_from(set, had);
+            forget_from(set, had);
             return rc;
         }
-        set->item[set->n++] = opened;
     }
     return 0;
 }
 
-int listeners_start(struct listeners *set, size_t first, const struct conf *conf, struct diag *diag)
+int listeners_watch(struct listeners *set, const struct conf *conf, struct diag *diag)
 {
-    for (size_t i = first; i < set->n; i++) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < set->n; i++) {
         struct err err = {0};
-        int rc = listener_start(set->item[i], conf, workers(conf), &err);
-        if (rc != 0) {
-            diag_error(diag, (struct src){.file = conf->file}, "listen \"%s\": %s",
-                       listener_name(set->item[i]), err.text);
-            close_from(set, first);
-            return rc;
-        }
+        rc = workers_watch(set->workers, set->item[i]->port, &err);
+        if (rc != 0)
+            diag_error(diag, (struct src){.file = conf->file}, "listen \"%s\": %s", set->item[i]->name,
+                       err.text);
     }
-    return 0;
+    return rc;
 }
+
+/* --- a reload ------------------------------------------------------------------------------------------- */
 
 void listeners_admit(struct listeners *set, const struct conf *conf)
 {
     for (size_t i = 0; i < conf->n_listeners; i++) {
         struct listener *listener = find(set, &conf->listener[i]);
-        if (listener)
-            listener_configure(listener, &conf->listener[i]);
+        if (!listener)
+            continue;
+        limits_configure_door(set->limits, &listener->door, conf->listener[i].max_connections);
+        atomic_store_explicit(&listener->port->listener, listener, memory_order_release);
     }
-    for (size_t i = 0; i < set->n; i++)
-        listener_admit(set->item[i]);
 }
 
 /* Frees retired listeners whose last connection is gone. */
@@ -130,68 +169,68 @@ static void reap(struct listeners *set)
 {
     size_t kept = 0;
     for (size_t i = 0; i < set->n_retired; i++) {
-        if (listener_connections(set->retired[i]) == 0)
-            listener_close(set->retired[i]);
+        struct listener *listener = set->retired[i];
+        if (listener->settled && limits_open(set->limits, &listener->door) == 0)
+            listener_free(listener);
         else
-            set->retired[kept++] = set->retired[i];
+            set->retired[kept++] = listener;
     }
     set->n_retired = kept;
 }
 
-/* Another listener of the set has its socket, and accepts on. */
-static bool is_shared(const struct listeners *set, const struct listener *listener)
-{
-    for (size_t i = 0; i < set->n; i++) {
-        if (set->item[i] != listener && listener_shares(set->item[i], listener))
-            return true;
-    }
-    return false;
-}
-
-bool listeners_retire(struct listeners *set, const struct conf *conf, struct registry *registry)
+bool listeners_retire(struct listeners *set, const struct conf *conf)
 {
     reap(set);
-    size_t had = set->n, kept = 0;
-    for (size_t i = 0; i < had; i++) {
-        struct listener *listener = set->item[i];
-        if (wants(conf, listener))
-            continue;
-        bool shared = is_shared(set, listener);
-        log_notice("listener %s on %s closes%s", listener_name(listener), listener_address(listener),
+    size_t had = set->n, first = set->n_retired;
+    set->n = 0;
+    for (size_t i = 0; i < had; i++) { /* both have room: listeners_bind */
+        bool stays = wants(conf, set->item[i]);
+        *(stays ? &set->item[set->n++] : &set->retired[set->n_retired++]) = set->item[i];
+    }
+    for (size_t i = first; i < set->n_retired; i++) {
+        struct listener *listener = set->retired[i];
+        bool shared = is_used(set, listener->port);
+        log_notice("listener %s on %s closes%s", listener->name, listener->address,
                    shared ? "; another one has the address" : "");
-        listener_retire(listener, shared);
-        listener_quiet(listener);
-        registry_end_idle_of(registry, listener_name(listener));
-        set->retired[set->n_retired++] = listener; /* listeners_bind made room */
+        if (!shared) {
+            port_last_call(listener->port);
+            stop_accepting(set, listener->port);
+        }
+        listener->port = NULL;
+        atomic_store_explicit(&listener->retired, true, memory_order_relaxed);
     }
-    for (size_t i = 0; i < had; i++) {
-        if (wants(conf, set->item[i]))
-            set->item[kept++] = set->item[i];
-    }
-    set->n = kept;
-    return kept < had;
+    if (first == set->n_retired)
+        return false;
+    bool settled = workers_settle(set->workers);
+    for (size_t i = 0; settled && i < set->n_retired; i++)
+        set->retired[i]->settled = true;
+    close_those_that_settled(set);
+    return !settled;
 }
 
 void listeners_quiet(struct listeners *set)
 {
-    for (size_t i = 0; i < set->n; i++)
-        listener_quiet(set->item[i]);
-}
-
-bool listeners_turn(struct listeners *set)
-{
-    bool all = true;
-    for (size_t i = 0; i < set->n; i++)
-        all = listener_turns(set->item[i]) && all;
-    return all;
+    for (size_t i = 0; i < set->n; i++) {
+        struct port *port = set->item[i]->port;
+        port_last_call(port);
+        stop_accepting(set, port);
+        set->item[i]->port = NULL;
+    }
+    close_those_that_settled(set);
 }
 
 void listeners_close(struct listeners *set)
 {
-    close_from(set, 0);
+    for (size_t i = 0; i < set->n; i++) {
+        port_free(set->item[i]->port);
+        listener_free(set->item[i]);
+    }
     for (size_t i = 0; i < set->n_retired; i++)
-        listener_close(set->retired[i]);
+        listener_free(set->retired[i]);
+    while (set->n_closing > 0)
+        port_free(set->closing[--set->n_closing]);
     free(set->item);
     free(set->retired);
+    free(set->closing);
     *set = (struct listeners){0};
 }

@@ -9,13 +9,13 @@
 
 #include "http/guard.h"
 #include "http/route.h"
-#include "server/conn.h"
 #include "server/peer_cache.h"
 #include "tls/facts.h"
 #include "tls/priorities.h"
 
 static int load_listener(const struct conf *conf, const struct conf_listener *listener,
-                         const struct ticket_master *master, struct crl_shelf *shelf, struct diag *diag,
+                         const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
+                         struct crl_shelf *shelf, struct diag *diag,
                          struct snapshot_listener *out)
 {
     out->conf = listener;
@@ -25,7 +25,8 @@ static int load_listener(const struct conf *conf, const struct conf_listener *li
     rc = rc != 0 ? rc : own;
     if (rc != 0)
         return rc;
-    gnutls_certificate_set_retrieve_function3(creds_gnutls(out->creds), conn_certificate);
+    if (choose)
+        gnutls_certificate_set_retrieve_function3(creds_gnutls(out->creds), choose);
     struct err err = {0};
     rc = ticket_key_init(&out->ticket_key, master, listener, out->trust, &err);
     if (rc != 0) {
@@ -108,7 +109,8 @@ static time_t ticket_key_made(const struct conf_listener *listener, const struct
 }
 
 /* With `partial`, *out is set after errors, too, with what could be loaded. */
-static int build(const char *conf_file, const struct ticket_master *master, bool partial, struct diag *diag,
+static int build(const char *conf_file, const struct ticket_master *master,
+                 gnutls_certificate_retrieve_function3 *choose, bool partial, struct diag *diag,
                  struct snapshot **out)
 {
     struct snapshot *snapshot = calloc(1, sizeof *snapshot);
@@ -141,7 +143,7 @@ static int build(const char *conf_file, const struct ticket_master *master, bool
     }
     for (size_t i = 0; i < conf->n_listeners; i++) {
         struct snapshot_listener *listener = &snapshot->listener[i];
-        int one = load_listener(conf, &conf->listener[i], master, shelf, diag, listener);
+        int one = load_listener(conf, &conf->listener[i], master, choose, shelf, diag, listener);
         rc = rc != 0 ? rc : one;
         if (one == 0) {
             snapshot->health[i] = (struct health_listener){
@@ -168,19 +170,19 @@ out:
     return rc;
 }
 
-int snapshot_build(const char *conf_file, const struct ticket_master *master, struct diag *diag,
-                   struct snapshot **out)
+int snapshot_build(const char *conf_file, const struct ticket_master *master,
+                   gnutls_certificate_retrieve_function3 *choose, struct diag *diag, struct snapshot **out)
 {
     struct diag_order order;
     diag_order_init(&order, diag);
-    int rc = build(conf_file, master, false, &order.diag, out);
+    int rc = build(conf_file, master, choose, false, &order.diag, out);
     diag_order_flush(&order);
     return rc;
 }
 
 int snapshot_build_partial(const char *conf_file, struct diag *diag, struct snapshot **out)
 {
-    return build(conf_file, NULL, true, diag, out);
+    return build(conf_file, NULL, NULL, true, diag, out);
 }
 
 /* A location holds on every listener. */

@@ -3,6 +3,7 @@
 #ifndef MTLSD_SERVER_SNAPSHOT_H
 #define MTLSD_SERVER_SNAPSHOT_H
 
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <stdatomic.h>
 
@@ -39,8 +40,10 @@ struct snapshot {
 
 /* Reads the configuration and every file that it names. All problems go to `diag`. 0 and *out with one
  * reference, negative when there was an error. `diag`
- * gets them in the order of files and lines. `master` makes the ticket keys; NULL for `check`. */
-MUST_CHECK int snapshot_build(const char *conf_file, const struct ticket_master *master, struct diag *diag,
+ * gets them in the order of files and lines. `master` makes the ticket keys, `choose` is GnuTLS's certificate
+ * function for its sessions. */
+MUST_CHECK int snapshot_build(const char *conf_file, const struct ticket_master *master,
+                              gnutls_certificate_retrieve_function3 *choose, struct diag *diag,
                               struct snapshot **out);
 
 /* As snapshot_build for `check`, and after errors *out is set, too, unless nothing could be understood: to

@@ -4,26 +4,29 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "tls/worker.h"
+#include "tls/share.h"
 
 /* Every block comes from malloc, so it does not matter who frees it. */
 enum { BLOCK_LEAST = RECORD_PLAIN, BLOCK = RECORD_PLAIN + 4096 };
 
+/* GnuTLS's functions for memory are told nothing but a size. */
+static _Thread_local struct blocks *own;
+
 static void *take(size_t size)
 {
-    if (size < BLOCK_LEAST || size > BLOCK || !worker_here())
+    struct blocks *blocks = own;
+    if (size < BLOCK_LEAST || size > BLOCK || !blocks)
         return malloc(size);
-    struct worker *worker = worker_self();
-    return worker->n_blocks > 0 ? worker->block[--worker->n_blocks] : malloc(BLOCK);
+    return blocks->n > 0 ? blocks->block[--blocks->n] : malloc(BLOCK);
 }
 
 static void give(void *memory)
 {
-    if (memory && worker_here()) {
-        struct worker *worker = worker_self();
+    struct blocks *blocks = own;
+    if (memory && blocks) {
         size_t size = malloc_usable_size(memory);
-        if (size >= BLOCK && size < BLOCK + 4096 && worker->n_blocks < WORKER_BLOCKS) {
-            worker->block[worker->n_blocks++] = memory;
+        if (size >= BLOCK && size < BLOCK + 4096 && blocks->n < BLOCKS_MOST) {
+            blocks->block[blocks->n++] = memory;
             return;
         }
     }
@@ -37,4 +40,16 @@ void blocks_use(void)
 {
     gnutls_malloc = take;
     gnutls_free = give;
+}
+
+void blocks_enter(struct blocks *blocks)
+{
+    own = blocks;
+}
+
+void blocks_leave(void)
+{
+    while (own && own->n > 0)
+        free(own->block[--own->n]);
+    own = NULL;
 }

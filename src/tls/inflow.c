@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "tls/worker.h"
+#include "tls/share.h"
 
 void inflow_skip(struct inflow *in, size_t n)
 {
@@ -16,18 +16,18 @@ void inflow_skip(struct inflow *in, size_t n)
         inflow_done(in);
 }
 
-ssize_t inflow_read(struct inflow *in, struct worker *worker, int fd, void *data, size_t size)
+ssize_t inflow_read(struct inflow *in, struct tls_share *share, int fd, void *data, size_t size)
 {
     /* GnuTLS asks for five bytes, then for the rest of the record: one recv() takes all that is there. A
      * readv() to both places would save the copy, and costs more than it. */
     if (in->len == 0) {
         ssize_t n;
         do
-            n = recv(fd, worker->input, sizeof worker->input, 0);
+            n = recv(fd, share->input, sizeof share->input, 0);
         while (n < 0 && errno == EINTR);
         if (n <= 0)
             return n;
-        in->bytes = worker->input;
+        in->bytes = share->input;
         in->len = (size_t)n;
     }
     size_t n = in->len < size ? in->len : size;

@@ -8,7 +8,7 @@
 
 #include "base/base.h"
 
-struct worker;
+struct tls_share;
 
 /* Embedded; {0} is empty. */
 struct inflow {
@@ -24,7 +24,7 @@ static inline size_t inflow_waiting(const struct inflow *in)
 }
 
 /* Up to `size` bytes: what waits, or else one read from the socket. The results and errno are recv's. */
-ssize_t inflow_read(struct inflow *in, struct worker *worker, int fd, void *data, size_t size);
+ssize_t inflow_read(struct inflow *in, struct tls_share *share, int fd, void *data, size_t size);
 
 /* Reads once more behind what waits, which thus can be looked at whole in `bytes`; at most `most` bytes, of
  * which some must be free, in all. The results and errno are recv's; ENOMEM. */

@@ -1,4 +1,7 @@
-/* The functions of the TLS libraries that the executable's own definitions hide (preempt.c). */
+/* The functions of the TLS libraries that the executable's own definitions hide, by ELF symbol preemption:
+ * other libraries' calls bind to the executable's, because it comes first in the lookup order. The five of
+ * GnuTLS's that libmicrohttpd does its I/O with are in server/http1_gnutls.c, the others in preempt.c.
+ * tests/mtlsd-plain keeps them all to itself (tests/plain.map). */
 #ifndef MTLSD_TLS_LIBRARY_H
 #define MTLSD_TLS_LIBRARY_H
 
@@ -6,6 +9,7 @@
 #include <stdbool.h>
 
 struct tls_library {
+    int (*init)(gnutls_session_t *session, unsigned flags);
     int (*handshake)(gnutls_session_t session);
     ssize_t (*record_recv)(gnutls_session_t session, void *data, size_t size);
     ssize_t (*record_send)(gnutls_session_t session, const void *data, size_t size);
@@ -16,10 +20,8 @@ struct tls_library {
  * linked. */
 const struct tls_library *tls_library(void);
 
-/* Around the start of an MHD daemon: before it, and after it has failed. When MHD cannot start the thread of
- * a worker, it forgets to close the worker's set of epoll. */
-void tls_library_start(void);
-void tls_library_abandon(void);
+/* The next library's function of that name into the function pointer at `function`. */
+void tls_library_find(const char *name, void *function);
 
 /* True when other libraries' calls reach the executable's definitions. */
 bool tls_library_hidden(void);
@@ -28,5 +30,8 @@ bool tls_library_hidden(void);
  * Prepares it. */
 bool tls_library_derives(void);
 bool tls_library_verifies(void);
+
+/* The calling thread is a worker: TCP_NODELAY and TCP_CORK are not set anew there (preempt.c). */
+void tls_library_on_worker(void);
 
 #endif

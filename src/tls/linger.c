@@ -51,7 +51,7 @@ static struct lingering *take(struct lingerers *linger, int fd, uint64_t now_ms,
         forget(linger, 0);
     atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
     if (linger->n == 0)
-        linger->due_ms = now_ms + LOOK_MS;
+        wheel_set(linger->wheel, &linger->look, now_ms + LOOK_MS);
     struct lingering *socket = &linger->socket[linger->n++];
     *socket = (struct lingering){.fd = own, .until_ms = now_ms + patience_ms};
     return socket;
@@ -83,33 +83,36 @@ static bool drain(struct lingering *socket)
     return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-int linger_turn(struct lingerers *linger, int timeout)
+/* Reads, and closes what is over. */
+static void look(struct wheel_timer *timer)
 {
-    if (linger->n == 0)
-        return timeout;
+    struct lingerers *linger = (struct lingerers *)(void *)timer; /* its first member */
     uint64_t now_ms = clock_mono_ms();
-    if (now_ms >= linger->due_ms) {
-        for (unsigned i = 0; i < linger->n;) {
-            struct lingering *socket = &linger->socket[i];
-            if (socket->end_ms > 0 && now_ms >= socket->end_ms) {
-                shutdown(socket->fd, SHUT_WR);
-                socket->end_ms = 0;
-            }
-            if (drain(socket) && now_ms < socket->until_ms)
-                i++;
-            else
-                forget(linger, i);
+    for (unsigned i = 0; i < linger->n;) {
+        struct lingering *socket = &linger->socket[i];
+        if (socket->end_ms > 0 && now_ms >= socket->end_ms) {
+            shutdown(socket->fd, SHUT_WR);
+            socket->end_ms = 0;
         }
-        linger->due_ms = now_ms + LOOK_MS;
+        if (drain(socket) && now_ms < socket->until_ms)
+            i++;
+        else
+            forget(linger, i);
     }
-    if (linger->n == 0)
-        return timeout;
-    int left = (int)(linger->due_ms - now_ms);
-    return timeout < 0 || timeout > left ? left : timeout;
+    if (linger->n > 0)
+        wheel_set(linger->wheel, &linger->look, now_ms + LOOK_MS);
+}
+
+void linger_init(struct lingerers *linger, struct wheel *wheel)
+{
+    linger->look = (struct wheel_timer){.fire = look};
+    linger->wheel = wheel;
+    linger->n = 0;
 }
 
 void linger_done(struct lingerers *linger)
 {
     while (linger->n > 0)
         forget(linger, linger->n - 1);
+    wheel_stop(&linger->look);
 }

@@ -5,20 +5,24 @@
 #ifndef MTLSD_TLS_LINGER_H
 #define MTLSD_TLS_LINGER_H
 
-#include "base/base.h"
+#include "base/wheel.h"
 
 enum { LINGER_MOST = 128 };
 
-/* Embedded; {0} is empty. */
+/* Embedded. */
 struct lingerers {
+    struct wheel_timer look; /* while there are any */
+    struct wheel *wheel;
     unsigned n;
-    uint64_t due_ms; /* when they are looked at again */
     struct lingering {
         int fd;
         uint64_t until_ms;
         uint64_t end_ms;   /* when the peer is told that nothing more comes; 0: it was */
     } socket[LINGER_MOST]; /* the oldest first */
 };
+
+void linger_init(struct lingerers *linger, struct wheel *wheel);
+void linger_done(struct lingerers *linger);
 
 /* Whether the kernel has bytes that the peer has not acknowledged, or that nobody has read. */
 bool linger_needed(int fd);
@@ -30,11 +34,6 @@ void linger_close(struct lingerers *linger, int fd);
  * 8446 section 6.2 lets it, need not wait for `patience_ms`, after which it is over. False: there is no
  * descriptor. */
 MUST_CHECK bool linger_later(struct lingerers *linger, int fd, uint32_t patience_ms);
-/* Reads, and closes what is over. Returns `timeout` (milliseconds, negative: any time), or less when it wants
- * to be called before. */
-int linger_turn(struct lingerers *linger, int timeout);
-void linger_done(struct lingerers *linger);
-
 /* How many sockets all workers hold. Any thread. */
 unsigned linger_held(void);
 

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-void outflow_begin(struct outflow *out, struct worker *worker)
+void outflow_begin(struct outflow *out, struct tls_share *share)
 {
     if (out->collecting || (out->kept && !out->held))
         return;
     if (out->held && out->kept) {
-        memcpy(worker->output, out->kept, out->len);
+        memcpy(share->output, out->kept, out->len);
         free(out->kept);
         out->kept = NULL;
         out->held = false;
@@ -23,18 +23,18 @@ void outflow_begin(struct outflow *out, struct worker *worker)
     out->collecting = true;
 }
 
-bool outflow_put(struct outflow *out, struct worker *worker, const void *data, size_t len)
+bool outflow_put(struct outflow *out, struct tls_share *share, const void *data, size_t len)
 {
-    if (len > sizeof worker->output - out->len)
+    if (len > sizeof share->output - out->len)
         return false;
-    memcpy(worker->output + out->len, data, len);
+    memcpy(share->output + out->len, data, len);
     out->len += (uint32_t)len;
     return true;
 }
 
 bool outflow_fits(const struct outflow *out)
 {
-    return WORKER_OUTPUT - out->len >= RECORD_PLAIN + 2 * RECORD_SLACK && out->n_records < OUTFLOW_RECORDS;
+    return SHARE_OUTPUT - out->len >= RECORD_PLAIN + 2 * RECORD_SLACK && out->n_records < OUTFLOW_RECORDS;
 }
 
 void outflow_mark(struct outflow *out, uint32_t plain)
@@ -66,13 +66,13 @@ static ssize_t send_from(struct outflow *out, const uint8_t *bytes, int fd)
 
 /* Copies what is left of the batch out of the worker's buffer; the records' ends move along. `plain`, or
  * -ENOMEM. */
-static ssize_t keep(struct outflow *out, const struct worker *worker, ssize_t plain)
+static ssize_t keep(struct outflow *out, const struct tls_share *share, ssize_t plain)
 {
     uint32_t gone = out->at;
     out->kept = malloc(out->len - gone);
     if (!out->kept)
         return -ENOMEM;
-    memcpy(out->kept, worker->output + gone, out->len - gone);
+    memcpy(out->kept, share->output + gone, out->len - gone);
     for (unsigned i = out->next; i < out->n_records; i++)
         out->record[i].end -= gone;
     out->len -= gone;
@@ -80,22 +80,22 @@ static ssize_t keep(struct outflow *out, const struct worker *worker, ssize_t pl
     return plain;
 }
 
-ssize_t outflow_end(struct outflow *out, struct worker *worker, int fd, bool *whole)
+ssize_t outflow_end(struct outflow *out, struct tls_share *share, int fd, bool *whole)
 {
     out->collecting = false;
     *whole = true;
     if (out->len == 0)
         return 0;
-    ssize_t plain = send_from(out, worker->output, fd);
+    ssize_t plain = send_from(out, share->output, fd);
     if (plain < 0)
         return plain;
     *whole = out->at == out->len;
     if (*whole)
         return plain;
-    return keep(out, worker, plain);
+    return keep(out, share, plain);
 }
 
-int outflow_hold(struct outflow *out, struct worker *worker)
+int outflow_hold(struct outflow *out, struct tls_share *share)
 {
     if (!out->collecting)
         return 0;
@@ -103,7 +103,7 @@ int outflow_hold(struct outflow *out, struct worker *worker)
     if (out->len == 0)
         return 0;
     outflow_mark(out, 0);
-    int rc = (int)keep(out, worker, 0);
+    int rc = (int)keep(out, share, 0);
     out->held = rc == 0;
     if (rc != 0)
         outflow_drop(out);

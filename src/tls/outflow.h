@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "base/base.h"
-#include "tls/worker.h"
+#include "tls/share.h"
 
 enum { OUTFLOW_RECORDS = BATCH_RECORDS + 2 };
 
@@ -30,10 +30,10 @@ struct outflow {
 };
 
 /* Begins a batch, with what was held back; does nothing when ciphertext waits for room in the socket. */
-void outflow_begin(struct outflow *out, struct worker *worker);
+void outflow_begin(struct outflow *out, struct tls_share *share);
 /* Puts ciphertext into the batch. False when it does not fit, which a caller that minds BATCH_PLAIN does not
  * meet. */
-bool outflow_put(struct outflow *out, struct worker *worker, const void *data, size_t len);
+bool outflow_put(struct outflow *out, struct tls_share *share, const void *data, size_t len);
 /* Room for another full record with what may come before it. */
 bool outflow_fits(const struct outflow *out);
 /* What was put since the last mark stands for `plain` bytes. */
@@ -41,9 +41,9 @@ void outflow_mark(struct outflow *out, uint32_t plain);
 
 /* Ends the batch and sends it. Returns the plaintext bytes whose ciphertext the kernel has taken; sets *whole
  * when that is all. Negative: an errno, as -errno (-EAGAIN never comes: then it is 0 bytes), and -ENOMEM. */
-ssize_t outflow_end(struct outflow *out, struct worker *worker, int fd, bool *whole);
+ssize_t outflow_end(struct outflow *out, struct tls_share *share, int fd, bool *whole);
 /* Ends the batch and holds it back for the next. 0; -ENOMEM, and it is lost. */
-int outflow_hold(struct outflow *out, struct worker *worker);
+int outflow_hold(struct outflow *out, struct tls_share *share);
 /* Sends what waits for room; returns like outflow_end. Nothing, while a batch is collected. */
 ssize_t outflow_flush(struct outflow *out, int fd, bool *whole);
 

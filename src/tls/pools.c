@@ -1,6 +1,5 @@
 #include "tls/pools.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -15,43 +14,32 @@ enum {
 
 struct slab {
     struct slab *next;
-    uint8_t *memory; /* SLAB_POOLS of them; never unmapped: another connection will come */
+    uint8_t *memory; /* SLAB_POOLS of them */
 };
 
-/* One thread's at a time. */
-struct pools {
-    struct pools *next; /* of those whose thread has ended */
-    size_t size;
-    struct slab *slabs;
-    void **free; /* those that may be taken, the resident ones last; room for all there are */
-    size_t n_free, n_all;
-    size_t n_warm; /* of `free`: resident, because a connection has used them */
-};
+/* mmap is told nothing but a size. */
+static _Thread_local struct pools *own;
 
-static _Thread_local struct pools *self;
-static struct pools *left; /* by threads that have ended: the next ones take them over; under `lock` */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_key_t key;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-/* The thread ends. Its listener's last connections have closed, or MHD closes them with the process. */
-static void leave(void *cls)
+void pools_enter(struct pools *pools)
 {
-    struct pools *pools = cls;
-    for (size_t i = pools->n_free - pools->n_warm; i < pools->n_free; i++)
-        (void)madvise(pools->free[i], pools->size, MADV_DONTNEED);
-    pools->n_warm = 0;
-    pthread_mutex_lock(&lock);
-    pools->next = left;
-    left = pools;
-    pthread_mutex_unlock(&lock);
-    self = NULL;
+    own = pools;
 }
 
-static void make_key(void)
+void pools_leave(void)
 {
-    if (pthread_key_create(&key, leave) != 0)
-        abort();
+    own = NULL;
+}
+
+void pools_done(struct pools *pools)
+{
+    while (pools->slabs) {
+        struct slab *slab = pools->slabs;
+        pools->slabs = slab->next;
+        syscall(SYS_munmap, slab->memory, SLAB_POOLS * pools->size);
+        free(slab);
+    }
+    free(pools->free);
+    *pools = (struct pools){0};
 }
 
 size_t pools_size(size_t bytes)
@@ -59,37 +47,6 @@ size_t pools_size(size_t bytes)
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     bytes = bytes < LEAST ? LEAST : bytes;
     return (bytes + page - 1) / page * page;
-}
-
-static struct pools *inherit(size_t size)
-{
-    pthread_mutex_lock(&lock);
-    struct pools **at = &left, *pools;
-    while (*at && (*at)->size != size)
-        at = &(*at)->next;
-    pools = *at;
-    if (pools)
-        *at = pools->next;
-    pthread_mutex_unlock(&lock);
-    return pools;
-}
-
-static struct pools *own(size_t size)
-{
-    if (self)
-        return self->size == size ? self : NULL;
-    pthread_once(&once, make_key);
-    struct pools *pools = inherit(size);
-    if (!pools)
-        pools = calloc(1, sizeof *pools);
-    if (!pools)
-        return NULL;
-    pools->size = size;
-    if (pthread_setspecific(key, pools) != 0) {
-        leave(pools);
-        return NULL;
-    }
-    return self = pools;
 }
 
 static bool add_slab(struct pools *pools)
@@ -116,10 +73,12 @@ static bool add_slab(struct pools *pools)
 
 void *pools_take(size_t size)
 {
-    if (size < LEAST || size > MOST || size != pools_size(size))
+    struct pools *pools = own;
+    if (!pools || !pools->open || size < LEAST || size > MOST || size != pools_size(size))
         return NULL;
-    struct pools *pools = own(size);
-    if (!pools || (pools->n_free == 0 && !add_slab(pools)))
+    if (pools->size == 0)
+        pools->size = size;
+    if (pools->size != size || (pools->n_free == 0 && !add_slab(pools)))
         return NULL;
     if (pools->n_warm > 0)
         pools->n_warm--;
@@ -128,7 +87,7 @@ void *pools_take(size_t size)
 
 bool pools_give(void *pool, size_t size)
 {
-    struct pools *pools = self;
+    struct pools *pools = own;
     if (!pools || pools->size != size)
         return false;
     uint8_t *at = pool;

@@ -25,33 +25,35 @@ enum {
      * body must be able to finish, or sees a reset in the place of the answer. */
     LINGER_SILENT_MS = 5000,
     LINGER_MOST_MS = 30000,
-    /* What a connection may take of a worker's turn: thrown away, or read without a request that is whole. */
+    /* What a connection may take of a worker's turn to be thrown away. */
     TURN_DRAIN = 1024 * 1024,
-    TURN_RECORDS = 8,
 };
 
-bool transport_preempted(void)
-{
-    return tls_library_hidden();
-}
-
 /* The session's database pointer is ours to use: there is no session database, resumption goes by tickets.
- * MHD uses the session pointer, and the transport pointer of a foreign session may be a descriptor in
+ * libmicrohttpd uses the session pointer, and the transport pointer of a foreign session may be a descriptor in
  * disguise. */
 struct transport *transport_of(gnutls_session_t session)
 {
     struct transport *transport = gnutls_db_get_ptr(session);
-    return transport && !transport->inside ? transport : NULL;
+    return transport && !transport->turn ? transport : NULL;
 }
 
-void transport_init(struct transport *t, gnutls_session_t session, int fd, const struct transport_ops *ops,
-                    uint32_t handshake_ms, uint32_t linger_ms)
+static void on_deadline(struct wheel_timer *timer)
+{
+    struct transport *t = (struct transport *)((char *)timer - offsetof(struct transport, deadline));
+    t->ops->late(t);
+}
+
+void transport_init(struct transport *t, struct tls_share *share, gnutls_session_t session, int fd,
+                    const struct transport_ops *ops, uint32_t handshake_ms, uint32_t linger_ms)
 {
     memset(t, 0, sizeof *t);
     t->session = session;
     t->fd = fd;
     t->ops = ops;
-    t->state = TRANSPORT_HANDSHAKE;
+    t->share = share;
+    t->deadline.fire = on_deadline;
+    t->state = TRANSPORT_FIRST;
     t->alert = -1;
     t->linger_ms = linger_ms;
     transport_deadline(t, clock_mono_ms() + handshake_ms);
@@ -59,15 +61,18 @@ void transport_init(struct transport *t, gnutls_session_t session, int fd, const
     turn_attach(t);
 }
 
+void transport_deadline(struct transport *t, uint64_t at_ms)
+{
+    wheel_set(t->share->wheel, &t->deadline, at_ms);
+}
+
 void transport_done(struct transport *t)
 {
-    worker_rouse(&t->rest);
+    wheel_stop(&t->deadline);
     inflow_done(&t->in);
     outflow_done(&t->out);
     free(t->head);
-    free(t->waiting);
     t->head = NULL;
-    t->waiting = NULL;
 }
 
 void transport_refuse(struct transport *t, gnutls_alert_description_t alert, const char *why)
@@ -78,8 +83,8 @@ void transport_refuse(struct transport *t, gnutls_alert_description_t alert, con
 
 void transport_expire(struct transport *t)
 {
-    atomic_store_explicit(&t->expired, true, memory_order_release);
-    /* Wakes the worker's epoll with an end of input. Nothing is closed here: the descriptor stays MHD's. */
+    t->expired = true;
+    /* An end of input, which wakes whoever waits for some. Nothing is closed here: the descriptor is borrowed. */
     shutdown(t->fd, SHUT_RD);
 }
 
@@ -105,7 +110,7 @@ static void linger_later_closed(struct transport *t)
 {
     linger(t);
     (void)turn_dispatch(t);
-    if (linger_later(&t->worker->linger, t->fd, t->linger_ms))
+    if (linger_later(&t->share->linger, t->fd, t->linger_ms))
         t->state = TRANSPORT_OVER;
 }
 
@@ -121,9 +126,9 @@ static ssize_t drain(struct transport *t)
 {
     inflow_done(&t->in);
     for (size_t drained = 0; drained < TURN_DRAIN;) {
-        if (turn_expired(t) || t->state == TRANSPORT_OVER)
+        if (t->expired || t->state == TRANSPORT_OVER)
             return 0;
-        ssize_t n = recv(t->fd, t->worker->input, sizeof t->worker->input, 0);
+        ssize_t n = recv(t->fd, t->share->input, sizeof t->share->input, 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n == 0)
@@ -182,9 +187,9 @@ static void fail(struct transport *t, int error)
         /* In the middle of a record, too, which GnuTLS calls a broken one. */
         error = GNUTLS_E_PREMATURE_TERMINATION;
     }
-    if (!turn_expired(t) && !peer_is_gone(error) && t->alert < 0)
+    if (!t->expired && !peer_is_gone(error) && t->alert < 0)
         t->ops->failing(t, error);
-    if (turn_expired(t))
+    if (t->expired)
         snprintf(why, sizeof why, "the time for the handshake ran out");
     else if (t->why)
         snprintf(why, sizeof why, "%s", t->why);
@@ -198,7 +203,7 @@ static void fail(struct transport *t, int error)
 
     if (received >= 0)
         note_alert(t, RECORD_CLIENT, GNUTLS_AL_FATAL, received);
-    if (!turn_expired(t) && !peer_is_gone(error)) {
+    if (!t->expired && !peer_is_gone(error)) {
         sent = t->alert >= 0 ? t->alert : alert_now(t, error);
         send_alert(t, sent);
     }
@@ -229,19 +234,19 @@ static int drive_handshake(struct transport *t)
             return 0;
         }
         /* GnuTLS also says "again" between the records of a long message. Only when the socket has no more
-         * may MHD sleep: its epoll tells of new bytes, not of those that still lie there. */
+         * may it wait: epoll tells of new bytes, not of those that still lie there. */
         if (rc == GNUTLS_E_AGAIN && t->flooded) {
             transport_refuse(t, GNUTLS_A_UNEXPECTED_MESSAGE,
                              "the client's handshake has too many records or bytes");
             fail(t, GNUTLS_E_UNEXPECTED_PACKET);
             return 0;
         }
-        if (rc == GNUTLS_E_AGAIN && !turn_expired(t)) {
+        if (rc == GNUTLS_E_AGAIN && !t->expired) {
             if (t->blocked)
                 return GNUTLS_E_AGAIN;
             continue;
         }
-        if (rc == GNUTLS_E_INTERRUPTED && !turn_expired(t))
+        if (rc == GNUTLS_E_INTERRUPTED && !t->expired)
             continue;
         if (rc == GNUTLS_E_WARNING_ALERT_RECEIVED) {
             note_alert(t, RECORD_CLIENT, GNUTLS_AL_WARNING, (int)gnutls_alert_get(t->session));
@@ -263,7 +268,7 @@ static int read_proxy(struct transport *t)
     while (t->proxy) {
         ssize_t n = t->in.len < PROXY_MOST ? inflow_more(&t->in, t->fd, PROXY_MOST) : 0;
         bool waits = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-        if (waits && !turn_expired(t))
+        if (waits && !t->expired)
             return GNUTLS_E_AGAIN;
         used = n > 0 ? proxy_header_parse(t->in.bytes, t->in.len, t->proxy, &header, &why) : -1;
         if (used != 0)
@@ -278,7 +283,7 @@ static int read_proxy(struct transport *t)
     return 0;
 }
 
-/* Looks at what a peer says first. 0: go on with the state as it is now; GNUTLS_E_AGAIN; or an error. */
+/* Looks at what a peer says first. 0: go on with the state as it is now; GNUTLS_E_AGAIN. */
 static int begin(struct transport *t)
 {
     ssize_t n = inflow_waiting(&t->in) > 0 ? 1 : inflow_more(&t->in, t->fd, MOST_PLAIN);
@@ -286,7 +291,7 @@ static int begin(struct transport *t)
         n = inflow_more(&t->in, t->fd, MOST_PLAIN);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return GNUTLS_E_AGAIN;
-    t->begun = true;
+    t->state = TRANSPORT_HANDSHAKE;
     if (n > 0 && proxy_header_begins(t->in.bytes, t->in.len) > 0) {
         t->ops->failed(t, GNUTLS_E_UNEXPECTED_PACKET, -1,
                        "it begins with a PROXY header, which is not expected here: set proxy_protocol and "
@@ -309,7 +314,7 @@ static ssize_t answer_plain(struct transport *t)
     for (;;) {
         memcpy(head, t->in.bytes, t->in.len);
         head[t->in.len] = '\0';
-        if (n == 0 || t->in.len == MOST_PLAIN || turn_expired(t) || strstr(head, "\r\n\r\n") ||
+        if (n == 0 || t->in.len == MOST_PLAIN || t->expired || strstr(head, "\r\n\r\n") ||
             strstr(head, "\n\n"))
             break;
         n = inflow_more(&t->in, t->fd, MOST_PLAIN);
@@ -327,18 +332,16 @@ static ssize_t answer_plain(struct transport *t)
     return drain(t);
 }
 
-/* Sends an answer of our own in place of MHD's, which it frees, then close_notify. */
-static void last_word(struct transport *t, struct buf *answer)
+void transport_last_word(struct transport *t, const char *text, size_t len)
 {
-    for (size_t at = 0; at < answer->len;) {
-        ssize_t n = tls_library()->record_send(t->session, answer->data + at, answer->len - at);
+    for (size_t at = 0; at < len;) {
+        ssize_t n = tls_library()->record_send(t->session, text + at, len - at);
         if (n == GNUTLS_E_INTERRUPTED)
             continue;
         if (n <= 0)
             break;
         at += (size_t)n;
     }
-    buf_done(answer);
     tls_library()->bye(t->session, GNUTLS_SHUT_WR);
     linger_closed(t);
     linger_long(t);
@@ -369,183 +372,90 @@ static ssize_t broken(struct transport *t, int error, const char *why)
     return error;
 }
 
-/* Plaintext that waited, or that a record brings into `data`. */
-static ssize_t next_plain(struct transport *t, void *data, size_t size, const char **bytes)
+/* A warning, or a request to renegotiate. 0: go on. */
+static ssize_t overlook(struct transport *t, ssize_t error)
 {
-    if (t->waiting) {
-        *bytes = t->waiting + t->waiting_at;
-        return (ssize_t)(t->waiting_len - t->waiting_at);
+    if (error == GNUTLS_E_WARNING_ALERT_RECEIVED)
+        note_alert(t, RECORD_CLIENT, GNUTLS_AL_WARNING, (int)gnutls_alert_get(t->session));
+    if (++t->n_warnings > MOST_WARNINGS)
+        return broken(t, GNUTLS_E_UNEXPECTED_PACKET,
+                      "the client sent too many warnings or requests to renegotiate");
+    /* RFC 5246 section 7.2.2: a server that will not renegotiate says so and goes on. */
+    if (error == GNUTLS_E_REHANDSHAKE) {
+        t->hello_waits = true;
+        gnutls_alert_send(t->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+        note_alert(t, RECORD_SERVER, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
     }
-    *bytes = data;
-    return tls_library()->record_recv(t->session, data, size);
-}
-
-/* Keeps what MHD's next read shall see first. 0, or -1 when memory is short. */
-static int keep_waiting(struct transport *t, const char *bytes, size_t len)
-{
-    if (t->waiting && len > 0) {
-        t->waiting_at = t->waiting_len - len;
-        return 0;
-    }
-    free(t->waiting);
-    t->waiting = NULL;
-    if (len == 0)
-        return 0;
-    t->waiting = malloc(len);
-    if (!t->waiting)
-        return -1;
-    memcpy(t->waiting, bytes, len);
-    t->waiting_at = 0;
-    t->waiting_len = len;
     return 0;
-}
-
-/* Plaintext, up to the end of a request. 0: it is not there yet; else what MHD shall be told, with the
- * request in `data`. */
-static ssize_t take(struct transport *t, const char *bytes, size_t len, void *data, size_t size)
-{
-    struct transport_word word = t->ops->inspect(t, bytes, len);
-    if (word.answer.len > 0) {
-        last_word(t, &word.answer);
-        return drain(t);
-    }
-    size_t request_len = word.request ? strlen(word.request) : 0;
-    /* MHD begins each request with an empty buffer: its request fits. */
-    if (request_len > size || keep_waiting(t, bytes + word.used, len - word.used) != 0)
-        return GNUTLS_E_MEMORY_ERROR;
-    t->cut = word.cut;
-    t->asked = request_len > 0;
-    if (request_len > 0)
-        memcpy(data, word.request, request_len);
-    return (ssize_t)request_len;
 }
 
 static ssize_t read_open(struct transport *t, void *data, size_t size)
 {
-    /* MHD reads in the middle of an answer when the connection breaks. What a pipelining client has sent is
-     * the next request, and that of now is still in use. */
-    if (t->asked)
-        return GNUTLS_E_AGAIN;
-    for (unsigned records = 0;;) {
-        const char *bytes;
+    for (;;) {
         t->blocked = false;
-        ssize_t n = next_plain(t, data, size, &bytes);
+        ssize_t n = tls_library()->record_recv(t->session, data, size);
+        if (n > 0) {
+            t->n_frames = t->frames[RECORD_CLIENT].n;
+            return n;
+        }
         if (n == GNUTLS_E_UNEXPECTED_PACKET && t->hello_waits) {
             /* It drops the hello that it gave GNUTLS_E_REHANDSHAKE for, and says that it did. */
             t->hello_waits = false;
             continue;
         }
-        if (n > 0) {
-            t->n_frames = t->frames[RECORD_CLIENT].n;
-            n = take(t, bytes, (size_t)n, data, size);
-            if (n != 0 || t->state != TRANSPORT_OPEN)
-                return n;
-            if (++records == TURN_RECORDS)
-                return GNUTLS_E_INTERRUPTED; /* others first */
-            continue;
-        }
         if (n == GNUTLS_E_AGAIN && t->frames[RECORD_CLIENT].n - t->n_frames > MOST_EMPTY)
             return broken(t, GNUTLS_E_TOO_MANY_EMPTY_PACKETS, why_broken(GNUTLS_E_TOO_MANY_EMPTY_PACKETS));
-        if (n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_AGAIN && !t->blocked && !turn_expired(t)))
+        if (n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_AGAIN && !t->blocked && !t->expired))
             continue;
-        if ((n == 0 || n == GNUTLS_E_AGAIN || n == GNUTLS_E_PREMATURE_TERMINATION) && turn_expired(t)) {
-            struct buf answer = {0};
-            t->ops->late(t, &answer);
-            bool says = answer.len > 0;
-            last_word(t, &answer);
-            if (says)
-                linger_close(&t->worker->linger, t->fd);
-            return 0;
-        }
+        if ((n == 0 || n == GNUTLS_E_AGAIN || n == GNUTLS_E_PREMATURE_TERMINATION) && t->expired)
+            return GNUTLS_E_TIMEDOUT;
         if (n == GNUTLS_E_AGAIN || n == 0)
             return n;
-        if (n == GNUTLS_E_REHANDSHAKE || n == GNUTLS_E_WARNING_ALERT_RECEIVED) {
-            if (n == GNUTLS_E_WARNING_ALERT_RECEIVED)
-                note_alert(t, RECORD_CLIENT, GNUTLS_AL_WARNING, (int)gnutls_alert_get(t->session));
-            if (++t->n_warnings > MOST_WARNINGS)
-                return broken(t, GNUTLS_E_UNEXPECTED_PACKET,
-                              "the client sent too many warnings or requests to renegotiate");
-            /* RFC 5246 section 7.2.2: a server that will not renegotiate says so and goes on. */
-            if (n == GNUTLS_E_REHANDSHAKE) {
-                t->hello_waits = true;
-                gnutls_alert_send(t->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
-                note_alert(t, RECORD_SERVER, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
-            }
-            continue;
-        }
-        return broken(t, (int)n, why_broken((int)n));
+        if (n != GNUTLS_E_REHANDSHAKE && n != GNUTLS_E_WARNING_ALERT_RECEIVED)
+            return broken(t, (int)n, why_broken((int)n));
+        n = overlook(t, n);
+        if (n != 0 || t->state != TRANSPORT_OPEN)
+            return n;
     }
 }
 
-int transport_handshake(struct transport *t)
+ssize_t transport_read(struct transport *t, void *data, size_t size)
 {
-    (void)t;
-    return GNUTLS_E_SUCCESS;
-}
-
-static ssize_t receive(struct transport *t, void *data, size_t size)
-{
-    if (t->proxy) {
-        int rc = read_proxy(t);
-        if (rc != 0)
-            return rc;
-    }
-    if (!t->begun && t->state == TRANSPORT_HANDSHAKE) {
-        int rc = begin(t);
-        if (rc != 0)
-            return rc;
-    }
-    if (t->state == TRANSPORT_HANDSHAKE) {
-        int rc = drive_handshake(t);
-        if (rc != 0)
-            return rc;
-    }
+    int rc = 0;
+    if (t->proxy)
+        rc = read_proxy(t);
+    if (rc == 0 && t->state == TRANSPORT_FIRST)
+        rc = begin(t);
+    if (rc == 0 && t->state == TRANSPORT_HANDSHAKE)
+        rc = drive_handshake(t);
+    if (rc != 0)
+        return rc;
     switch (t->state) {
     case TRANSPORT_PLAIN:
         return answer_plain(t);
     case TRANSPORT_OPEN:
         return read_open(t, data, size);
+    case TRANSPORT_FIRST:
+    case TRANSPORT_HANDSHAKE:
     case TRANSPORT_LINGER:
     case TRANSPORT_OVER:
-    case TRANSPORT_HANDSHAKE:
         break;
     }
     return drain(t);
 }
 
-ssize_t transport_recv(struct transport *t, void *data, size_t size)
-{
-    if (!turn_enter(t))
-        return GNUTLS_E_MEMORY_ERROR;
-    if (!t->pool)
-        t->pool = data;
-    ssize_t n = receive(t, data, size);
-    if (n == GNUTLS_E_AGAIN && t->resting && data == t->pool)
-        worker_rest(t->worker, &t->rest, data, t->pool_size > size ? t->pool_size : size);
-    /* What GnuTLS said by itself, such as session tickets, goes with the response that MHD is about to give;
-     * or now, when the peer is waited for. */
-    if (n > 0 && t->out.len <= RECORD_PLAIN)
-        n = outflow_hold(&t->out, t->worker) == 0 ? n : GNUTLS_E_MEMORY_ERROR;
-    else if (turn_dispatch(t) != 0 && n == GNUTLS_E_AGAIN)
-        n = GNUTLS_E_PUSH_ERROR;
-    turn_leave(t);
-    return n;
-}
-
 void transport_tickets(struct transport *t, unsigned n)
 {
-    if (t->worker)
+    if (t->turn)
         (void)gnutls_session_ticket_send(t->session, n, 0);
 }
 
-int transport_bye(struct transport *t, gnutls_close_request_t how)
+int transport_close(struct transport *t, gnutls_close_request_t how, bool unread)
 {
     /* Before the handshake there is nothing to close, and a lingering connection said its last word. */
     if (t->state != TRANSPORT_OPEN)
         return GNUTLS_E_SUCCESS;
-    if (!turn_enter(t))
-        return GNUTLS_E_MEMORY_ERROR;
-    bool lingers = t->cut || t->waiting || inflow_waiting(&t->in) > 0 || linger_needed(t->fd);
+    bool lingers = unread || inflow_waiting(&t->in) > 0 || linger_needed(t->fd);
     /* A body that could not be made: its head was held back. */
     if (t->head)
         (void)tls_library()->record_send(t->session, t->head, t->head_len);
@@ -553,7 +463,11 @@ int transport_bye(struct transport *t, gnutls_close_request_t how)
     if (turn_dispatch(t) != 0 && rc == 0)
         rc = GNUTLS_E_PUSH_ERROR;
     if (lingers)
-        linger_close(&t->worker->linger, t->fd);
-    turn_leave(t);
+        linger_close(&t->share->linger, t->fd);
     return rc;
+}
+
+void transport_linger(struct transport *t)
+{
+    linger_close(&t->share->linger, t->fd);
 }

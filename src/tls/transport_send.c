@@ -23,9 +23,9 @@ static int collect(struct transport *t, const uint8_t *data, size_t size, unsign
             from = t->head + t->head_len - lead;
             len = lead;
             if (lead + size <= RECORD_PLAIN) {
-                memcpy(t->worker->joined, from, lead);
-                memcpy(t->worker->joined + lead, data, size);
-                from = t->worker->joined;
+                memcpy(t->share->joined, from, lead);
+                memcpy(t->share->joined + lead, data, size);
+                from = t->share->joined;
                 len = lead + size;
             }
         }
@@ -65,7 +65,7 @@ static ssize_t send_batch(struct transport *t, const uint8_t *data, size_t size)
     unsigned records = size <= BATCH_PLAIN && !t->long_body ? BATCH_RECORDS + 1 : LONG_BODY_RECORDS;
     size_t sent = 0, most = size < BATCH_PLAIN ? size : BATCH_PLAIN;
     while (whole && sent < most) {
-        outflow_begin(&t->out, t->worker);
+        outflow_begin(&t->out, t->share);
         int rc = collect(t, data + sent, size - sent, records);
         size_t taken = size - sent < records * RECORD_PLAIN ? size - sent : records * RECORD_PLAIN;
         if (rc == 0 && t->long_body && mapping_is_broken(data + sent, taken)) {
@@ -79,7 +79,7 @@ static ssize_t send_batch(struct transport *t, const uint8_t *data, size_t size)
             outflow_drop(&t->out);
             return rc;
         }
-        n = outflow_end(&t->out, t->worker, t->fd, &whole);
+        n = outflow_end(&t->out, t->share, t->fd, &whole);
         if (n < 0)
             return sent > 0 ? (ssize_t)sent : GNUTLS_E_PUSH_ERROR;
         sent += (size_t)n;
@@ -87,7 +87,7 @@ static ssize_t send_batch(struct transport *t, const uint8_t *data, size_t size)
     return sent > 0 ? (ssize_t)sent : GNUTLS_E_AGAIN;
 }
 
-ssize_t transport_send(struct transport *t, const void *data, size_t size)
+ssize_t transport_write(struct transport *t, const void *data, size_t size)
 {
     if (t->state != TRANSPORT_OPEN)
         return GNUTLS_E_INVALID_SESSION;
@@ -99,9 +99,5 @@ ssize_t transport_send(struct transport *t, const void *data, size_t size)
             return (ssize_t)size;
         }
     }
-    if (!turn_enter(t))
-        return GNUTLS_E_MEMORY_ERROR;
-    ssize_t n = send_batch(t, data, size);
-    turn_leave(t);
-    return n;
+    return send_batch(t, data, size);
 }

@@ -12,11 +12,17 @@ enum { FLIGHT_BYTES = 192 * 1024 };
  * by itself, however little it holds, and GnuTLS reads on as long as there are some. */
 enum { MOST_SHAKEN = 256 * 1024, MOST_RECORDS = 256 };
 
+/* Without the preemption nobody drives it: it stays at its first state. */
+static bool shaking(const struct transport *t)
+{
+    return t->state == TRANSPORT_FIRST || t->state == TRANSPORT_HANDSHAKE;
+}
+
 /* Bytes that GnuTLS took or gave, in that order. */
 static void watch(struct transport *t, enum record_side from, const void *data, size_t n)
 {
-    bool follows = t->state == TRANSPORT_HANDSHAKE || from == RECORD_CLIENT;
-    if (follows && frames_feed(&t->frames[from], data, n) && t->state == TRANSPORT_HANDSHAKE)
+    bool follows = shaking(t) || from == RECORD_CLIENT;
+    if (follows && frames_feed(&t->frames[from], data, n) && shaking(t))
         record_change_cipher_spec(t->record, from, clock_mono_us());
 }
 
@@ -24,20 +30,20 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
 {
     struct transport *t = ptr;
     ssize_t n;
-    if (t->flooded && t->state == TRANSPORT_HANDSHAKE) {
+    if (t->flooded && shaking(t)) {
         /* No error, after which nothing could be said to the peer: drive_handshake ends it. */
         t->blocked = true;
         gnutls_transport_set_errno(t->session, EAGAIN);
         return -1;
     }
-    if (t->worker) {
-        n = inflow_read(&t->in, t->worker, t->fd, data, size);
+    if (t->turn) {
+        n = inflow_read(&t->in, t->share, t->fd, data, size);
     } else {
         do
             n = recv(t->fd, data, size, 0);
         while (n < 0 && errno == EINTR);
     }
-    if (n == 0 && turn_expired(t)) {
+    if (n == 0 && t->expired && t->turn) {
         /* This end of input is transport_expire's own. Reported as such it would make GnuTLS give the session
          * up, and nothing could be said to the peer. */
         errno = EAGAIN;
@@ -46,8 +52,8 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
     t->left = t->left || n == 0;
     if (n > 0)
         watch(t, RECORD_CLIENT, data, (size_t)n);
-    /* Without the preemption there is no worker, and nobody tells when the handshake is over. */
-    if (n > 0 && t->worker && t->state == TRANSPORT_HANDSHAKE) {
+    /* Without the preemption there is no turn, and nobody tells when the handshake is over. */
+    if (n > 0 && t->turn && shaking(t)) {
         t->n_shaken += (uint32_t)n;
         t->flooded = t->n_shaken > MOST_SHAKEN || t->frames[RECORD_CLIENT].n > MOST_RECORDS;
     }
@@ -81,7 +87,7 @@ static ssize_t push_vector(gnutls_transport_ptr_t ptr, const giovec_t *vector, i
     if (t->out.collecting) {
         bool room = true;
         for (int i = 0; room && i < count; i++) {
-            room = outflow_put(&t->out, t->worker, vector[i].iov_base, vector[i].iov_len);
+            room = outflow_put(&t->out, t->share, vector[i].iov_base, vector[i].iov_len);
             n += (ssize_t)vector[i].iov_len;
         }
         if (!room) {
@@ -91,7 +97,7 @@ static ssize_t push_vector(gnutls_transport_ptr_t ptr, const giovec_t *vector, i
     } else {
         n = push_now(t, vector, count);
     }
-    size_t left = n > 0 && t->state == TRANSPORT_HANDSHAKE ? (size_t)n : 0;
+    size_t left = n > 0 && shaking(t) ? (size_t)n : 0;
     for (int i = 0; left > 0; i++) {
         size_t part = vector[i].iov_len < left ? vector[i].iov_len : left;
         watch(t, RECORD_SERVER, vector[i].iov_base, part);
@@ -111,15 +117,10 @@ void turn_attach(struct transport *t)
     gnutls_transport_set_vec_push_function(t->session, push_vector);
 }
 
-bool turn_enter(struct transport *t)
+void transport_enter(struct transport *t)
 {
-    t->worker = worker_self();
-    if (!t->worker)
-        return false;
-    t->inside = true;
-    worker_rouse(&t->rest);
-    outflow_begin(&t->out, t->worker);
-    return true;
+    t->turn = true;
+    outflow_begin(&t->out, t->share);
 }
 
 int turn_dispatch(struct transport *t)
@@ -127,10 +128,10 @@ int turn_dispatch(struct transport *t)
     if (!t->out.collecting)
         return 0;
     bool whole;
-    ssize_t n = outflow_end(&t->out, t->worker, t->fd, &whole);
-    if (n >= 0 && !whole && t->state == TRANSPORT_HANDSHAKE && !t->flight_grown) {
-        /* MHD waits for the peer's next bytes during a handshake and would never come back to finish a
-         * flight; the flight's size is the configuration's, so it gets the room. A peer that reads nothing
+    ssize_t n = outflow_end(&t->out, t->share, t->fd, &whole);
+    if (n >= 0 && !whole && shaking(t) && !t->flight_grown) {
+        /* Whoever drives it waits for the peer's next bytes during a handshake and would never come back to
+         * finish a flight; the flight's size is the configuration's, so it gets the room. A peer that reads nothing
          * meets the deadline. */
         t->flight_grown = true;
         int room = FLIGHT_BYTES;
@@ -140,14 +141,20 @@ int turn_dispatch(struct transport *t)
     if (n < 0)
         return GNUTLS_E_PUSH_ERROR;
     if (whole)
-        outflow_begin(&t->out, t->worker);
+        outflow_begin(&t->out, t->share);
     return 0;
 }
 
-void turn_leave(struct transport *t)
+int transport_leave(struct transport *t, bool more)
 {
+    int rc = 0;
+    if (more && t->out.len <= RECORD_PLAIN)
+        rc = outflow_hold(&t->out, t->share) == 0 ? 0 : GNUTLS_E_MEMORY_ERROR;
+    else
+        rc = turn_dispatch(t);
+    t->out.collecting = false;
     if (inflow_settle(&t->in) != 0)
         shutdown(t->fd, SHUT_RDWR); /* without these bytes the stream makes no sense */
-    t->worker = NULL;
-    t->inside = false;
+    t->turn = false;
+    return rc;
 }

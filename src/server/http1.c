@@ -1,0 +1,333 @@
+#include "server/http1.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/path.h"
+#include "server/exchange.h"
+#include "tls/library.h"
+#include "tls/priorities.h"
+#include "tls/releases.h"
+
+enum {
+    FIELD_RECORD = 80, /* libmicrohttpd's, of a header field */
+    TURN_RECORDS = 8,  /* that are read in a turn without a request that is whole */
+    /* Longer than a client takes between two requests of a page, shorter than anybody counts idle connections.
+     */
+    REST_MS = 1000,
+};
+
+/* The releases whose pool is known to be empty between two requests but for its read buffer, with which it
+ * begins. */
+#define KNOWN_POOL "0.9.75, 1.0.1"
+
+/* --- its plaintext --------------------------------------------------------------------------------------
+ */
+
+/* All that libmicrohttpd learns of a request: whether its answer has a body, and whether the connection
+ * stays. */
+static const char *words(const struct http1_head *head, bool cut)
+{
+    static const char *const REQUESTS[2][4] = {
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+         "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"},
+        {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+         "HEAD / HTTP/1.0\r\n\r\n", "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"},
+    };
+    bool old = http1_head_is_old(head), close = cut || http1_head_has(head, "Connection", "close");
+    int kind = !old ? close : !close && http1_head_has(head, "Connection", "keep-alive") ? 3 : 2;
+    return REQUESTS[strcmp(head->method, "HEAD") == 0][kind];
+}
+
+/* Keeps what the next read shall see first. 0, or -1 when memory is short. */
+static int keep_waiting(struct conn_http1 *http1, const char *bytes, size_t len)
+{
+    if (http1->waiting && len > 0) {
+        http1->waiting_at = http1->waiting_len - len;
+        return 0;
+    }
+    free(http1->waiting);
+    http1->waiting = NULL;
+    if (len == 0)
+        return 0;
+    http1->waiting = malloc(len);
+    if (!http1->waiting)
+        return -1;
+    memcpy(http1->waiting, bytes, len);
+    http1->waiting_at = 0;
+    http1->waiting_len = len;
+    return 0;
+}
+
+/* Plaintext, up to the end of a request. 0: it is not there yet; else what libmicrohttpd shall be told, with
+ * the request in `data`. */
+static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data, size_t size)
+{
+    struct conn_http1 *http1 = &conn->http1;
+    struct conn_word word = conn_plaintext(conn, bytes, len);
+    if (word.answer.len > 0) {
+        transport_last_word(&conn->transport, word.answer.data, word.answer.len);
+        buf_done(&word.answer);
+        return transport_read(&conn->transport, data, size);
+    }
+    const char *request = word.whole ? words(&conn->request.head, word.cut) : "";
+    size_t request_len = strlen(request);
+    /* It begins each request with an empty buffer: this one fits. */
+    if (request_len > size || keep_waiting(http1, bytes + word.used, len - word.used) != 0)
+        return GNUTLS_E_MEMORY_ERROR;
+    http1->cut = word.cut;
+    http1->asked = word.whole;
+    memcpy(data, request, request_len);
+    return (ssize_t)request_len;
+}
+
+/* The wait was ended. */
+static ssize_t time_out(struct conn *conn)
+{
+    struct buf answer = {0};
+    conn_timed_out(conn, &answer);
+    transport_last_word(&conn->transport, answer.data, answer.len);
+    if (answer.len > 0)
+        transport_linger(&conn->transport);
+    buf_done(&answer);
+    return 0;
+}
+
+static ssize_t next_request(struct conn *conn, void *data, size_t size)
+{
+    struct conn_http1 *http1 = &conn->http1;
+    for (unsigned records = 0; records < TURN_RECORDS; records++) {
+        const char *bytes = data;
+        ssize_t n;
+        if (http1->waiting) {
+            bytes = http1->waiting + http1->waiting_at;
+            n = (ssize_t)(http1->waiting_len - http1->waiting_at);
+        } else {
+            n = transport_read(&conn->transport, data, size);
+        }
+        if (n == GNUTLS_E_TIMEDOUT)
+            return time_out(conn);
+        if (n <= 0)
+            return n;
+        n = take(conn, bytes, (size_t)n, data, size);
+        if (n != 0 || conn->transport.state != TRANSPORT_OPEN)
+            return n;
+    }
+    return GNUTLS_E_INTERRUPTED; /* others first */
+}
+
+/* Nothing is in its pool that anybody needs: of a connection that waits for a while, the memory is emptied. */
+static void rest(struct conn *conn, const void *data, size_t size)
+{
+    struct conn_http1 *http1 = &conn->http1;
+    struct worker *worker = conn->worker;
+    if (data != http1->pool || conn->phase == CONN_HANDSHAKE || conn->phase == CONN_ANSWER)
+        return;
+    http1->emptiable = worker->http1_pool > size ? worker->http1_pool : size;
+    wheel_set(&worker->wheel, &http1->empty, clock_mono_ms() + REST_MS);
+}
+
+/* Only whole pages: the first and the last may belong to others as well. */
+static void empty(struct wheel_timer *timer)
+{
+    const struct conn_http1 *http1 =
+        (const struct conn_http1 *)((const char *)timer - offsetof(struct conn_http1, empty));
+    uint8_t *memory = http1->pool;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)memory + page - 1) & ~(page - 1);
+    uintptr_t to = ((uintptr_t)memory + http1->emptiable) & ~(page - 1);
+    if (from < to)
+        (void)madvise(memory + (from - (uintptr_t)memory), to - from, MADV_DONTNEED);
+}
+
+ssize_t http1_recv(struct conn *conn, void *data, size_t size)
+{
+    struct transport *transport = &conn->transport;
+    struct conn_http1 *http1 = &conn->http1;
+    if (!http1->pool)
+        http1->pool = data;
+    wheel_set(&conn->worker->wheel, &http1->empty, 0);
+    transport_enter(transport);
+    /* It reads in the middle of an answer when the connection breaks. What a pipelining client has sent is
+     * the next request, and that of now is still in use. */
+    bool busy = http1->asked && transport->state == TRANSPORT_OPEN;
+    ssize_t n = busy ? GNUTLS_E_AGAIN : next_request(conn, data, size);
+    if (n == GNUTLS_E_AGAIN)
+        rest(conn, data, size);
+    /* What GnuTLS said by itself, such as session tickets, goes with the response that is about to be given;
+     * or now, when the peer is waited for. */
+    int rc = transport_leave(transport, n > 0);
+    return rc != 0 && (n > 0 || n == GNUTLS_E_AGAIN) ? rc : n;
+}
+
+ssize_t http1_send(struct conn *conn, const void *data, size_t size)
+{
+    transport_enter(&conn->transport);
+    ssize_t n = transport_write(&conn->transport, data, size);
+    (void)transport_leave(&conn->transport, false);
+    if (n > 0 && ((size_t)n < size || conn->transport.long_body))
+        conn_moved(conn);
+    return n;
+}
+
+int http1_bye(struct conn *conn, gnutls_close_request_t how)
+{
+    transport_enter(&conn->transport);
+    int rc = transport_close(&conn->transport, how, conn->http1.cut || conn->http1.waiting);
+    (void)transport_leave(&conn->transport, false);
+    return rc;
+}
+
+/* --- its connections ------------------------------------------------------------------------------------
+ */
+
+static void on_started(struct worker *worker, struct MHD_Connection *connection, void **socket_context)
+{
+    const struct arrival *arrival = worker->arriving;
+    worker->arriving = NULL;
+    worker->pools.open = false;
+    /* From libmicrohttpd 1.0 on each answer overwrites the one before. */
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    void *session = info ? info->tls_session : NULL;
+    struct conn *conn = session ? conn_new(worker, arrival, session, arrival->fd) : NULL;
+    if (!conn) {
+        /* The session has only the daemon's credentials, which hold no certificate. It sees the end at once.
+         */
+        limits_hit(worker->live->limits, LIMIT_memory, NULL, arrival->listener_name);
+        shutdown(arrival->fd, SHUT_RDWR);
+        return;
+    }
+    conn->http1.empty.fire = empty;
+    *socket_context = conn;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        on_started(cls, connection, socket_context);
+    } else {
+        conn_free(*socket_context);
+        *socket_context = NULL;
+    }
+}
+
+void http1_adopt(struct worker *worker, const struct arrival *arrival)
+{
+    struct arrival own = *arrival;
+    worker->arriving = &own;
+    worker->pools.open = true;
+    /* Closes the socket when it fails. */
+    enum MHD_Result rc = MHD_add_connection(worker->http1, own.fd, &own.from.any, own.from_len);
+    worker->pools.open = false;
+    if (rc != MHD_YES)
+        limits_hit(worker->live->limits, LIMIT_memory, NULL, own.listener_name);
+    if (worker->arriving) /* it was not told of */
+        limits_release(&own.place);
+    worker->arriving = NULL;
+}
+
+/* --- its daemon -----------------------------------------------------------------------------------------
+ */
+
+/* Its own credentials, never used: every session gets the snapshot's. */
+// NOLINTBEGIN(readability-non-const-parameter): the type is GnuTLS's
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names, int n_names,
+                          const gnutls_pk_algorithm_t *algorithms, int n_algorithms, gnutls_pcert_st **chain,
+                          unsigned *n_chain, gnutls_privkey_t *key)
+{
+    (void)session, (void)names, (void)n_names, (void)algorithms, (void)n_algorithms, (void)chain,
+        (void)n_chain, (void)key;
+    return -1;
+}
+// NOLINTEND(readability-non-const-parameter)
+
+static void on_log(void *cls, const char *fmt, va_list ap) PRINTF(2, 0);
+static void on_log(void *cls, const char *fmt, va_list ap)
+{
+    (void)cls;
+    if (!log_enabled(LOG_LEVEL_DEBUG))
+        return;
+    char text[512];
+    vsnprintf(text, sizeof text, fmt, ap);
+    size_t len = strlen(text);
+    while (len > 0 && text[len - 1] == '\n')
+        text[--len] = '\0';
+    log_debug("libmicrohttpd: %s", text);
+}
+
+/* Room for the response's head, in which a Location may be the longest path, encoded, and the longest query,
+ * whatever a reload says of them. Without the preemption also for the request's, and libmicrohttpd's records
+ * of its fields. */
+static size_t pool_bytes(const struct conf *conf)
+{
+    size_t pool = (size_t)conf->max_header + 3 * PATH_MOST + 8192;
+    if (!tls_library_hidden())
+        pool += (size_t)conf->max_header_fields * FIELD_RECORD;
+    return pools_size(pool);
+}
+
+int http1_start(struct worker *worker, const struct conf *conf, struct err *err)
+{
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
+#if MHD_VERSION >= 0x01000000
+    flags |= MHD_USE_NO_THREAD_SAFETY;
+#endif
+    size_t pool = pool_bytes(conf);
+    struct MHD_OptionItem options[] = {
+        /* Never reached: who may come in is limits.h's to say. */
+        {MHD_OPTION_CONNECTION_LIMIT, INT_MAX, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)pool, NULL},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities(false)},
+        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, worker},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_completed, NULL},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_target, NULL},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)no_certificate},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    errno = 0;
+    worker->http1 = MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, NULL, MHD_OPTION_EXTERNAL_LOGGER,
+                                     on_log, NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    if (!worker->http1)
+        return err_set(err, ERR_IO, "libmicrohttpd could not start: %s",
+                       errno ? strerror(errno) : "no reason given");
+    worker->http1_pool = release_is_tried(MHD_get_version(), KNOWN_POOL) ? pool : 0;
+    return 0;
+}
+
+void http1_stop(struct worker *worker)
+{
+    if (worker->http1)
+        MHD_stop_daemon(worker->http1);
+    worker->http1 = NULL;
+}
+
+int http1_epoll(const struct worker *worker)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(worker->http1, MHD_DAEMON_INFO_EPOLL_FD);
+    return info ? info->epoll_fd : -1;
+}
+
+int http1_timeout(const struct worker *worker)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+    return MHD_get_timeout(worker->http1, &ms) == MHD_YES ? (ms < INT_MAX ? (int)ms : INT_MAX) : -1;
+}
+
+void http1_run(struct worker *worker)
+{
+    (void)MHD_run(worker->http1);
+}

@@ -1,0 +1,169 @@
+#include "config.h"
+
+#include "server/live.h"
+
+#include <gnutls/crypto.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "report/access.h"
+#include "report/metrics.h"
+
+void live_init(struct live *live)
+{
+    *live = (struct live){.started_ms = clock_mono_ms()};
+    handshakes_init(&live->handshakes);
+    pthread_mutex_init(&live->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&live->moved, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (gnutls_rnd(GNUTLS_RND_NONCE, &live->run, sizeof live->run) < 0)
+        live->run = (uint32_t)clock_now();
+}
+
+void live_done(struct live *live)
+{
+    snapshot_unref(live->snapshot);
+    snapshot_unref(live->before);
+    rejections_free(live->rejections);
+    limits_free(live->limits);
+    handshakes_done(&live->handshakes);
+    pthread_cond_destroy(&live->moved);
+    pthread_mutex_destroy(&live->lock);
+}
+
+struct snapshot *live_snapshot(struct live *live)
+{
+    pthread_mutex_lock(&live->lock);
+    struct snapshot *snapshot = snapshot_ref(live->snapshot);
+    pthread_mutex_unlock(&live->lock);
+    return snapshot;
+}
+
+struct snapshot *live_snapshot_of(struct live *live, const char *listener_name)
+{
+    pthread_mutex_lock(&live->lock);
+    bool gone = live->before && !snapshot_listener(live->snapshot, listener_name);
+    struct snapshot *snapshot = snapshot_ref(gone ? live->before : live->snapshot);
+    pthread_mutex_unlock(&live->lock);
+    return snapshot;
+}
+
+void live_forget_before(struct live *live)
+{
+    pthread_mutex_lock(&live->lock);
+    struct snapshot *before = live->before;
+    live->before = NULL;
+    pthread_mutex_unlock(&live->lock);
+    snapshot_unref(before);
+}
+
+void live_publish(struct live *live, struct snapshot *snapshot)
+{
+    limits_configure(live->limits, snapshot->conf);
+    live_forget_before(live);
+    pthread_mutex_lock(&live->lock);
+    live->before = live->snapshot;
+    snapshot->generation = live_generation(live) + 1;
+    live->snapshot = snapshot;
+    live->reload_failed = false;
+    atomic_store_explicit(&live->generation, snapshot->generation, memory_order_release);
+    pthread_mutex_unlock(&live->lock);
+}
+
+void live_reload_failed(struct live *live)
+{
+    pthread_mutex_lock(&live->lock);
+    live->reload_failed = true;
+    live->refused_reloads++;
+    pthread_mutex_unlock(&live->lock);
+}
+
+uint64_t live_opened(struct live *live)
+{
+    return atomic_fetch_add_explicit(&live->opened, 1, memory_order_relaxed) + 1;
+}
+
+void live_closed(struct live *live)
+{
+    atomic_fetch_add(&live->closed, 1);
+    if (!atomic_load(&live->awaited))
+        return;
+    pthread_mutex_lock(&live->lock);
+    pthread_cond_broadcast(&live->moved);
+    pthread_mutex_unlock(&live->lock);
+}
+
+size_t live_connections(const struct live *live)
+{
+    uint64_t closed = atomic_load(&live->closed);
+    return (size_t)(atomic_load(&live->opened) - closed);
+}
+
+void live_wait(struct live *live, uint64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    atomic_store(&live->awaited, true);
+    pthread_mutex_lock(&live->lock);
+    pthread_cond_timedwait(&live->moved, &live->lock, &until);
+    pthread_mutex_unlock(&live->lock);
+}
+
+void live_health(struct live *live, const struct snapshot *snapshot, struct health *out)
+{
+    *out = (struct health){
+        .now = clock_now(),
+        .uptime = (clock_mono_ms() - live->started_ms) / 1000,
+        .draining = live_draining(live),
+        .generation = snapshot->generation,
+        .listener = snapshot->health,
+        .n_listeners = snapshot->n_listeners,
+    };
+    pthread_mutex_lock(&live->lock);
+    out->reload_failed = live->reload_failed;
+    out->refused_reloads = live->refused_reloads;
+    pthread_mutex_unlock(&live->lock);
+}
+
+void live_metrics(struct live *live, const struct snapshot *snapshot, struct buf *out)
+{
+    /* A row for each limit, three for each listener, and one for each of the rest. */
+    size_t room = LIMIT_COUNT + 3 * snapshot->n_listeners + METRIC_COUNT, n = 0;
+    struct metrics_sample *samples = calloc(room, sizeof *samples);
+    if (!samples)
+        return;
+#define SAMPLE(id, text, number) samples[n++] = (struct metrics_sample){METRIC_##id, text, (double)(number)}
+    SAMPLE(connections_open, NULL, live_connections(live));
+    SAMPLE(connections, NULL, atomic_load(&live->opened));
+    for (size_t i = 0; i < LIMIT_COUNT; i++)
+        SAMPLE(limit_hits, limits_name((enum limit)i), limits_hits(live->limits, (enum limit)i));
+    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+        const struct health_listener *listener = &snapshot->health[i];
+        if (listener->certificate_not_after != 0)
+            SAMPLE(certificate_not_after, listener->name, listener->certificate_not_after);
+        if (listener->crl_next_update != 0)
+            SAMPLE(crl_next_update, listener->name, listener->crl_next_update);
+        if (listener->ticket_key_made != 0)
+            SAMPLE(ticket_key_created, listener->name, listener->ticket_key_made);
+    }
+    SAMPLE(generation, NULL, snapshot->generation);
+    SAMPLE(draining, NULL, live_draining(live));
+    SAMPLE(log_lines_dropped, NULL, access_dropped());
+    SAMPLE(error_lines_dropped, NULL, log_dropped());
+    SAMPLE(start_time, NULL, clock_now() - (time_t)((clock_mono_ms() - live->started_ms) / 1000));
+    SAMPLE(build_info, PACKAGE_VERSION, 1);
+#undef SAMPLE
+    metrics_write(samples, n, out);
+    free(samples);
+}

@@ -1,0 +1,211 @@
+#include "server/port.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "config/conf.h"
+
+enum {
+    BACKLOG = 1024,
+    MOST_UNSENT = 256 * 1024,
+    LOOK_NS = 1000000,  /* between two looks at the queue of a socket that closes */
+    STILL = 3,          /* looks, one after another, that must find it empty */
+    LAST_CALL_MS = 1000 /* when the workers cannot keep up */
+};
+
+static int bind_error(const char *address, int error, struct err *err)
+{
+    if (error == EADDRINUSE)
+        return err_set(err, ERR_IO,
+                       "address %s: the port is in use; stop the other program or choose another port",
+                       address);
+    if (error == EACCES)
+        return err_set(
+            err, ERR_DENIED,
+            "address %s: a port below 1024 needs a right: start as root, give CAP_NET_BIND_SERVICE, or "
+            "choose a higher port; a server that runs has given the right up: restart it",
+            address);
+    if (error == EADDRNOTAVAIL)
+        return err_set(err, ERR_IO, "address %s: no interface of this machine has that address", address);
+    if (error == EPERM)
+        return err_set(err, ERR_DENIED,
+                       "address %s: new listening sockets are forbidden since the start: restart, or start "
+                       "with sandbox = off",
+                       address);
+    return err_set(err, ERR_IO, "address %s: %s", address, strerror(error));
+}
+
+static int bind_one(const struct addrinfo *info)
+{
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    int on = 1, off = 0;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (info->ai_family == AF_INET6) /* [::] means both families, as people expect */
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+static int bind_address(const struct conf_address *at, const char *address, struct err *err)
+{
+    char port[8];
+    snprintf(port, sizeof port, "%u", at->port);
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int rc = getaddrinfo(at->host, port, &hints, &found);
+    if (rc != 0)
+        return err_set(err, ERR_NOTFOUND, "address %s: %s", address, gai_strerror(rc));
+    int fd = -1, error = 0;
+    for (const struct addrinfo *info = found; info && fd < 0; info = info->ai_next) {
+        fd = bind_one(info);
+        error = fd < 0 ? errno : 0;
+    }
+    freeaddrinfo(found);
+    if (fd < 0 && error == EAFNOSUPPORT && strcmp(at->host, "::") == 0) {
+        /* A kernel without IPv6: "every address" is then every IPv4 address. */
+        struct conf_address any = {.host = "0.0.0.0", .port = at->port};
+        return bind_address(&any, address, err);
+    }
+    return fd >= 0 ? fd : bind_error(address, error, err);
+}
+
+union socket_address {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+static unsigned bound_port(int fd)
+{
+    union socket_address bound;
+    socklen_t len = sizeof bound;
+    memset(&bound, 0, sizeof bound);
+    if (getsockname(fd, &bound.any, &len) != 0)
+        return 0;
+    return ntohs(bound.any.sa_family == AF_INET6 ? bound.in6.sin6_port : bound.in.sin_port);
+}
+
+/* Makes a socket that somebody else has bound like one of bind_one's; `at` becomes where it really is. */
+static int take_over(int fd, struct conf_address *at, const char *address, struct err *err)
+{
+    union socket_address bound;
+    socklen_t len = sizeof bound;
+    memset(&bound, 0, sizeof bound);
+    int on = 1;
+    bool good = getsockname(fd, &bound.any, &len) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
+                fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0 &&
+                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
+    if (!good)
+        return err_set(err, ERR_IO, "address %s: its inherited socket cannot be used: %s", address,
+                       strerror(errno));
+    at->ipv6 = bound.any.sa_family == AF_INET6;
+    inet_ntop(bound.any.sa_family, at->ipv6 ? (void *)&bound.in6.sin6_addr : (void *)&bound.in.sin_addr,
+              at->host, sizeof at->host);
+    return 0;
+}
+
+static void make_url(struct port *port, const struct conf_address *at)
+{
+    unsigned number = bound_port(port->fd);
+    bool any = strcmp(at->host, "::") == 0 || strcmp(at->host, "0.0.0.0") == 0;
+    const char *host = any ? "localhost" : at->host;
+    const char *open = !any && at->ipv6 ? "[" : "", *close = !any && at->ipv6 ? "]" : "";
+    snprintf(port->url, sizeof port->url, "https://%s%s%s:%u/", open, host, close, number);
+    snprintf(port->bound, sizeof port->bound, at->ipv6 ? "[%s]:%u" : "%s:%u", at->host, number);
+}
+
+int port_open(const char *address, int inherited, struct port **out, struct err *err)
+{
+    struct conf_address at = {0};
+    struct port *port = calloc(1, sizeof *port);
+    if (!port)
+        return err_nomem(err);
+    port->fd = inherited;
+    port->inherited = inherited >= 0;
+    int rc = conf_address(address, &at, err);
+    if (rc == 0 && port->inherited) {
+        rc = take_over(inherited, &at, address, err);
+    } else if (rc == 0) {
+        port->fd = bind_address(&at, address, err);
+        rc = port->fd < 0 ? port->fd : 0;
+    }
+    if (rc != 0) {
+        port_free(port);
+        return rc;
+    }
+    /* Connections inherit it: of what a client does not read, the kernel holds so much and no more. Without
+     * it a few hundred slow readers take gigabytes, and the time to encrypt them. */
+    int unsent = MOST_UNSENT;
+    setsockopt(port->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    make_url(port, &at);
+    *out = port;
+    return 0;
+}
+
+void port_free(struct port *port)
+{
+    if (!port)
+        return;
+    if (port->fd >= 0)
+        close(port->fd);
+    free(port);
+}
+
+bool port_is_at(const struct port *port, const char *address)
+{
+    return strcmp(port->bound, address) == 0;
+}
+
+/* From now on the kernel overlooks who asks for a connection, and goes on with those whom it has answered
+ * already. Connections inherit the filter, and never get a segment that it drops. */
+static bool turn_deaf(int fd)
+{
+    enum { FLAGS_AT = 13, SYN = 0x02, ACK = 0x10 };
+    static struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),   BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1), BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+}
+
+/* A client whose connect(2) has succeeded is no longer refused by a close, but reset, and nobody asks again
+ * for it. So the workers take all that wait, and those whose last segment is on its way, while no new ones
+ * come. Who asks meanwhile asks again after a second, hence the short time. */
+void port_last_call(const struct port *port)
+{
+    if (port->inherited)
+        return;
+    unsigned still = 0, enough = turn_deaf(port->fd) ? STILL : 1;
+    for (uint64_t until = clock_mono_ms() + LAST_CALL_MS; clock_mono_ms() < until;) {
+        struct pollfd queue = {.fd = port->fd, .events = POLLIN};
+        still = poll(&queue, 1, 0) > 0 ? 0 : still + 1;
+        if (still >= enough)
+            return;
+        struct timespec look = {.tv_nsec = LOOK_NS};
+        nanosleep(&look, NULL);
+    }
+}

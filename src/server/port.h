@@ -1,0 +1,37 @@
+/* A listening socket. It outlives what a reload calls the listener at that address: names, and addresses that
+ * are swapped, change by one pointer. */
+#ifndef MTLSD_SERVER_PORT_H
+#define MTLSD_SERVER_PORT_H
+
+#include <stdatomic.h>
+
+#include "base/err.h"
+
+struct listener;
+
+enum { PORT_TEXT = 300 };
+
+/* The main thread's, but for what workers read: `fd`, which is closed when none of them can still use it, and
+ * `listener`. */
+struct port {
+    int fd;
+    bool inherited; /* others accept on it, too, now or after this process */
+    _Atomic(struct listener *) listener; /* whose clients they are; NULL: nobody accepts yet */
+    char url[PORT_TEXT];                 /* "https://localhost:8443/" */
+    char bound[PORT_TEXT];               /* the address with the real port */
+};
+
+/* Binds, so that a port in use is known before anything changes; or takes over `inherited`, a listening
+ * socket, unless that is -1. 0 and *out, ERR_IO, ERR_DENIED with the remedy. */
+MUST_CHECK int port_open(const char *address, int inherited, struct port **out, struct err *err);
+/* Once no worker can use it. */
+void port_free(struct port *port);
+
+/* Before workers stop to accept there: waits until everybody is in whose connection the kernel had
+ * established, some milliseconds. An inherited socket keeps its queue for whoever accepts next. */
+void port_last_call(const struct port *port);
+
+/* True when `address` is where it listens, as bound (port 0 became a real one). */
+bool port_is_at(const struct port *port, const char *address);
+
+#endif

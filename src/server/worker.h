@@ -1,0 +1,93 @@
+/* A worker: one thread that serves connections of all listeners in one loop (loop.h), and what is its own.
+ * Its members are touched by its thread alone, but for those that say otherwise. */
+#ifndef MTLSD_SERVER_WORKER_H
+#define MTLSD_SERVER_WORKER_H
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/wheel.h"
+#include "server/kept.h"
+#include "server/limits.h"
+#include "server/live.h"
+#include "tls/blocks.h"
+#include "tls/pools.h"
+#include "tls/share.h"
+
+struct MHD_Daemon;
+struct conn;
+struct workers;
+
+/* A socket that was accepted and admitted, on its way to the worker that will have it. */
+struct arrival {
+    int fd; /* owned */
+    const char *listener_name; /* lives as long as its connections, as the next */
+    const atomic_bool *retired;
+    struct limits_place place;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } from;
+    socklen_t from_len;
+};
+
+/* What a worker is told; each word is a bit. */
+enum {
+    WORKER_STOP = 1,      /* ends every connection, and then itself */
+    WORKER_SWEEP = 2,     /* something has changed: each connection looks whether it goes on */
+    WORKER_DISPLACED = 4, /* handshakes_displaced has some for it */
+};
+
+enum { WORKER_ARRIVALS = 64 };
+
+struct worker {
+    unsigned number;
+    const struct workers *all;
+    struct live *live;
+    struct wheel wheel;
+    struct tls_share share;
+    struct pools pools;
+    struct blocks blocks;
+    struct kept_store *kept; /* owned */
+    struct handshake_owner handshakes;
+
+    struct MHD_Daemon *http1; /* see http1.h */
+    const struct arrival *arriving; /* while it is handed to http1 */
+    size_t http1_pool; /* bytes of its memory for a connection; 0: its use of it is not known */
+
+    struct conn *conns; /* all of this worker's */
+    struct conn *sweep; /* the next that looks whether it goes on, NULL: none does */
+    time_t date_at;
+    char date[CLOCK_TEXT]; /* the Date field of that second */
+
+    int epoll; /* what it waits at: its own eventfd, the listening sockets, http1's set */
+    int spare; /* a descriptor that is given up when there is no other; -1: it is given up */
+
+    /* Any thread. */
+    pthread_t thread;
+    bool running;                    /* the main thread's, as the next */
+    uint64_t settled_at, watched_at; /* numbers of turns: workers_settle, workers_turn */
+    int wake;                        /* eventfd */
+    atomic_uint told;
+    _Atomic uint64_t turns;
+    atomic_uint n_conns; /* written by its thread, and by who hands one over */
+    pthread_mutex_t lock; /* of the arrivals */
+    struct arrival arrival[WORKER_ARRIVALS];
+    unsigned first_arrival, n_arrivals;
+};
+
+/* Any thread: tells it something (0: nothing but to do a turn). */
+void worker_tell(struct worker *worker, unsigned words);
+/* Any thread: hands it a connection. False: too many wait there, it is still the caller's. */
+bool worker_hand(struct worker *worker, const struct arrival *arrival);
+/* The next that was handed over; false: none. */
+bool worker_take(struct worker *worker, struct arrival *out);
+
+/* The Date field of now, made once a second. */
+const char *worker_date(struct worker *worker, time_t now);
+
+#endif

@@ -1,0 +1,17 @@
+#include "tls/share.h"
+
+#include <gnutls/gnutls.h>
+
+void tls_share_init(struct tls_share *share, struct wheel *wheel)
+{
+    share->wheel = wheel;
+    linger_init(&share->linger, wheel);
+}
+
+void tls_share_done(struct tls_share *share)
+{
+    linger_done(&share->linger);
+    gnutls_memset(share->input, 0, sizeof share->input);
+    gnutls_memset(share->joined, 0, sizeof share->joined);
+    gnutls_memset(share->output, 0, sizeof share->output);
+}
