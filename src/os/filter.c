@@ -209,7 +209,7 @@ static const struct checked {
     {"mprotect", WITH_TOKENS, ANYHOW},
     /* A limit may be read. */
     {"prlimit64", ALWAYS, ONE(BITS(2, UINT64_MAX, 0))},
-    /* PR_SET_NAME, which MHD calls in each thread, and PR_SET_VMA, by which libc names its memory */
+    /* PR_SET_NAME, for each thread, and PR_SET_VMA, by which libc names its memory */
     {"prctl", ALWAYS, ONE(INT(0, 15))},
     {"prctl", ALWAYS, ONE(INT(0, 0x53564d41))},
     /* FIONREAD, SIOCOUTQ, TCGETS (is it a terminal?) */
@@ -238,10 +238,10 @@ static const struct checked {
     {"setsockopt", ALWAYS, BOTH(INT(1, SOL_SOCKET), INT(2, SO_SNDTIMEO))},
     /* Of a listener that is to end (listener.c). */
     {"setsockopt", ALWAYS, BOTH(INT(1, SOL_SOCKET), INT(2, SO_ATTACH_FILTER))},
-    /* The system's log, and the pairs by which workers are asked whether they turn. Neither can listen. */
+    /* The system's log. It cannot listen. */
     {"socket", WITHOUT_TOKENS, BOTH(INT(0, AF_UNIX), BITS(1, SOCKET_TYPE, SOCK_DGRAM))},
     {"socket", WITH_TOKENS, ONE(INT(0, AF_UNIX))},
-    {"socketpair", ALWAYS, ONE(INT(0, AF_UNIX))},
+    {"socketpair", WITH_TOKENS, ONE(INT(0, AF_UNIX))},
     {"connect", WITH_TOKENS, ANYHOW},
 };
 

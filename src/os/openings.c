@@ -222,7 +222,7 @@ static int collect(void *cls, const struct option *option, const struct conf_tex
 int openings_collect(const struct conf *conf, struct openings *out, struct err *err)
 {
     struct collecting c = {conf, out, err};
-    /* Whoever is out of descriptors keeps one in reserve that way (shed.c). */
+    /* Whoever is out of descriptors keeps one in reserve that way (server/loop.c). */
     int rc = let_in(&c, "/dev/null", FENCE_ALL);
     return rc == 0 ? conf_paths(conf, collect, &c) : rc;
 }

@@ -145,7 +145,8 @@ END_TEST
 /* Against a list that is looked through. */
 START_TEST(any_order)
 {
-    enum { N = 200, STEPS = 20000 };
+    enum { N = 100, STEPS = 20000 };
+    unsigned wrong = 0;
     static struct alarm alarm[N];
     static uint64_t due[N];
     static unsigned times[N];
@@ -168,16 +169,16 @@ START_TEST(any_order)
             ;
         for (size_t k = 0; k < N; k++) {
             if (alarm[k].times > times[k]) {
-                ck_assert_uint_ne(due[k], 0);
-                ck_assert_uint_le(due[k], now);
+                wrong += due[k] == 0 || due[k] > now;
                 due[k] = 0;
                 times[k] = alarm[k].times;
             }
-            ck_assert(due[k] == 0 || due[k] + WHEEL_TICK_MS > now);
+            wrong += due[k] != 0 && due[k] + WHEEL_TICK_MS <= now;
         }
         uint64_t next = wheel_next(&wheel);
         for (size_t k = 0; k < N; k++)
-            ck_assert(due[k] == 0 || next < due[k] + WHEEL_TICK_MS);
+            wrong += due[k] != 0 && next >= due[k] + WHEEL_TICK_MS;
+        ck_assert_uint_eq(wrong, 0);
     }
 }
 END_TEST
