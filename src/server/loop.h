@@ -10,7 +10,6 @@
 #include "base/err.h"
 #include "config/conf.h"
 #include "server/worker.h"
-#include "server/workers.h"
 
 /* Everything but the thread. NULL, and `err` says why. */
 struct worker *loop_new(struct workers *workers, unsigned number, struct live *live, const struct conf *conf,

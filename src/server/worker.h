@@ -19,7 +19,13 @@
 
 struct MHD_Daemon;
 struct conn;
-struct workers;
+struct worker;
+
+/* All of them: fixed while one runs. {0} has none. */
+struct workers {
+    struct worker **item;
+    unsigned n;
+};
 
 /* A socket that was accepted and admitted, on its way to the worker that will have it. */
 struct arrival {

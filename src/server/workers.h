@@ -6,15 +6,9 @@
 #include "base/err.h"
 #include "config/conf.h"
 #include "server/live.h"
+#include "server/worker.h"
 
 struct port;
-struct worker;
-
-/* Embedded; {0} has none. */
-struct workers {
-    struct worker **item;
-    unsigned n;
-};
 
 /* As many as the configuration says. 0, ERR_IO, ERR_NOMEM; then there are none. */
 MUST_CHECK int workers_start(struct workers *workers, struct live *live, const struct conf *conf,
