@@ -58,7 +58,7 @@ static void version(void)
     const char *hybrids = tls_hybrids();
     printf("post-quantum key exchange: %s\n", hybrids[0] ? hybrids : "none (this GnuTLS has no ML-KEM)");
     printf("transport: %s\n", tls_library_hidden() ? "own (the TLS functions of libmicrohttpd are preempted)"
-                                                    : "libmicrohttpd's (not preempted)");
+                                                   : "libmicrohttpd's (not preempted)");
     char untried[RELEASES_BYTES];
     releases_untried(untried);
     if (untried[0])

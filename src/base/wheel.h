@@ -1,11 +1,11 @@
-/* A timer wheel: many deadlines, most of which are moved or dropped before they come. Setting and stopping one
- * costs a few instructions, however many there are. Five rings of 64 slots: a timer waits in the ring whose
- * slots are as coarse as it is far away, and comes into a finer one when its slot is reached. One that is set
- * to a later instant, or off, stays where it is until then: so a connection can set its deadline anew with
- * each request.
+/* A timer wheel: many deadlines, most of which are moved or dropped before they come. Setting and stopping
+ * one costs a few instructions, however many there are. Five rings of 64 slots: a timer waits in the ring
+ * whose slots are as coarse as it is far away, and comes into a finer one when its slot is reached. One that
+ * is set to a later instant, or off, stays where it is until then: so a connection can set its deadline anew
+ * with each request.
  *
- * Pure: time is a parameter, in milliseconds. A timer fires at its instant or up to WHEEL_TICK_MS later, never
- * before. One thread. */
+ * Pure: time is a parameter, in milliseconds. A timer fires at its instant or up to WHEEL_TICK_MS later,
+ * never before. One thread. */
 #ifndef MTLSD_BASE_WHEEL_H
 #define MTLSD_BASE_WHEEL_H
 

@@ -25,7 +25,7 @@ enum { KIB = 1024, MIB = 1024 * KIB, MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 *
 
 const struct option OPTIONS[] = {
     {GLOBAL(workers), .type = OPTION_NUMBER, .preset = "0", .example = "4", .min = 0, .max = 1024,
-     .flags = OPTION_RESTART, .help = "Worker threads of each listener; 0 means one per processor."},
+     .flags = OPTION_RESTART, .help = "Worker threads, each for all listeners; 0 means one per processor."},
     {GLOBAL(document_root), .type = OPTION_PATH, .example = "\"www\"", .flags = OPTION_FOLDER,
      .help = "Folder with the files to serve; without it only /api and /health answer."},
     {GLOBAL(access_log), .type = OPTION_PATH, .preset = "off", .also = "off | stdout | stderr | syslog",
@@ -69,7 +69,7 @@ const struct option OPTIONS[] = {
          "A response that is not taken whole by then, counted from the request, is cut off: it ends clients "
          "that read a byte now and then, and must leave slow ones time for the largest file."},
     {GLOBAL(idle_timeout), .type = OPTION_DURATION, .preset = "60s", .example = "30s", .min = 1, .max = HOUR,
-     .flags = OPTION_RESTART, .help = "A connection on which nothing moves for so long is closed."},
+     .help = "A connection on which nothing moves for so long is closed."},
     {GLOBAL(drain_timeout), .type = OPTION_DURATION, .preset = "30s", .example = "1m", .min = 0, .max = HOUR,
      .help = "After SIGTERM, requests in progress may take so long to finish."},
     {GLOBAL(max_connections), .type = OPTION_NUMBER, .preset = "0", .example = "10000", .min = 0,

@@ -29,8 +29,8 @@ struct account_request {
 /* The request ended. */
 void account_answered(const struct account_client *client, const struct account_request *request);
 
-/* The last request of a connection was refused before it was whole: it is malformed, over a limit or too late.
- * Its line has no method and no target. Parameters: status of the answer, bytes of its body. */
+/* The last request of a connection was refused before it was whole: it is malformed, over a limit or too
+ * late. Its line has no method and no target. Parameters: status of the answer, bytes of its body. */
 void account_refused(const struct account_client *client, unsigned status, uint64_t bytes);
 
 #endif

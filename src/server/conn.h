@@ -1,5 +1,5 @@
-/* One client connection: its session, its judgement, and the request under way. It belongs to one worker, from
- * conn_new to conn_free, and only that worker's thread touches it. */
+/* One client connection: its session, its judgement, and the request under way. It belongs to one worker,
+ * from conn_new to conn_free, and only that worker's thread touches it. */
 #ifndef MTLSD_SERVER_CONN_H
 #define MTLSD_SERVER_CONN_H
 
@@ -72,7 +72,7 @@ struct conn {
     struct handshake handshake;
     enum conn_phase phase;
     enum conn_end ended;
-    uint64_t idle_ms; /* clock_mono_ms() when it became idle */
+    uint64_t idle_ms;  /* clock_mono_ms() when it became idle */
     uint64_t moved_ms; /* when the client last took some of its answer */
     struct limits_place place;
     const char *listener_name;  /* lives as long as the listener, which outlives its connections */

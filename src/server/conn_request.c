@@ -45,7 +45,8 @@ static enum limit limit_of(const struct conn *conn)
     case 414:
         return LIMIT_uri;
     case 431:
-        return conn->request.gate.used < conn->request.limits.max_head ? LIMIT_header_fields : LIMIT_header_bytes;
+        return conn->request.gate.used < conn->request.limits.max_head ? LIMIT_header_fields
+                                                                       : LIMIT_header_bytes;
     default:
         return LIMIT_COUNT;
     }

@@ -39,7 +39,8 @@ void *exchange_target(void *cls, const char *uri, struct MHD_Connection *connect
         return conn;
     conn->request.began_us = clock_mono_us();
     /* Without the preemption nobody kept a head: this one begins with what MHD drops soon. */
-    if (http1_head_put(&conn->request.head, "GET ", 4) != 0 || http1_head_put(&conn->request.head, uri, strlen(uri)) != 0)
+    if (http1_head_put(&conn->request.head, "GET ", 4) != 0 ||
+        http1_head_put(&conn->request.head, uri, strlen(uri)) != 0)
         log_debug("%s: no memory for a target", conn->remote);
     return conn;
 }
@@ -264,7 +265,8 @@ static void to_shelf(const struct shelf *shelf, const struct reply *reply, struc
         conn->kept_route = shelf->route;
         conn->kept_at = shelf->now;
         conn->kept_generation = conn->snapshot->generation;
-    } else if (!kept_add(conn->worker->kept, &shelf->key, shelf->now_ms, (size_t)conn->snapshot->conf->file_cache, &kept)) {
+    } else if (!kept_add(conn->worker->kept, &shelf->key, shelf->now_ms,
+                         (size_t)conn->snapshot->conf->file_cache, &kept)) {
         MHD_destroy_response(response);
     }
 }
@@ -303,7 +305,8 @@ static enum MHD_Result queue(struct MHD_Connection *connection, const struct she
     /* Without a body there is nothing worth keeping. */
     struct sharing sharing = {.shared = shelf->conn->request.reply_bytes > 0};
     uint64_t length = reply->fd >= 0 ? reply->length : reply->body.len;
-    struct MHD_Response *response = response_of(reply, worker_date(shelf->conn->worker, shelf->now), &sharing);
+    struct MHD_Response *response =
+        response_of(reply, worker_date(shelf->conn->worker, shelf->now), &sharing);
     if (!response) {
         response = sorry(shelf, request, reply);
         sharing.shared = false;

@@ -13,8 +13,7 @@ void handshakes_done(struct handshakes *all)
 
 static struct handshake_list *list_of(struct handshakes *all, const struct handshake *handshake)
 {
-    return handshake->state == FLIGHT_DISPLACED ? &handshake->owner->displaced
-                                                   : &all->list[handshake->state];
+    return handshake->state == FLIGHT_DISPLACED ? &handshake->owner->displaced : &all->list[handshake->state];
 }
 
 static void leave(struct handshakes *all, struct handshake *handshake)

@@ -22,7 +22,8 @@
 enum {
     FIELD_RECORD = 80, /* libmicrohttpd's, of a header field */
     TURN_RECORDS = 8,  /* that are read in a turn without a request that is whole */
-    /* Longer than a client takes between two requests of a page, shorter than anybody counts idle connections.
+    /* Longer than a client takes between two requests of a page, shorter than anybody counts idle
+     * connections.
      */
     REST_MS = 1000,
 };
@@ -126,7 +127,8 @@ static ssize_t next_request(struct conn *conn, void *data, size_t size)
     return GNUTLS_E_INTERRUPTED; /* others first */
 }
 
-/* Nothing is in its pool that anybody needs: of a connection that waits for a while, the memory is emptied. */
+/* Nothing is in its pool that anybody needs: of a connection that waits for a while, the memory is emptied.
+ */
 static void rest(struct conn *conn, const void *data, size_t size)
 {
     struct conn_http1 *http1 = &conn->http1;

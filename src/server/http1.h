@@ -1,7 +1,7 @@
 /* libmicrohttpd as a speaker: it answers what is answered here, in HTTP/1.1, on connections of a worker. It
  * runs in its documented external mode: one daemon for each worker and all listeners, without a thread, a
- * socket, a channel or timeouts of its own. It parses no byte that came from outside: it is given a request in
- * words of our own for each that is whole (conn_request.c), and asks for the answer (exchange.c).
+ * socket, a channel or timeouts of its own. It parses no byte that came from outside: it is given a request
+ * in words of our own for each that is whole (conn_request.c), and asks for the answer (exchange.c).
  *
  * Where another speaker shall have a connection, that is decided in http1_recv, once the handshake is over: a
  * connection that is not libmicrohttpd's looks to it like one on which nothing comes.

@@ -1,6 +1,6 @@
 /* The five functions by which libmicrohttpd drives GnuTLS. The executable's own hide the library's from it
- * (tls/library.h says how): its calls arrive here, for every session of a connection, and go to the transport;
- * all others go straight on. What that buys, besides what transport.h says:
+ * (tls/library.h says how): its calls arrive here, for every session of a connection, and go to the
+ * transport; all others go straight on. What that buys, besides what transport.h says:
  *  - libmicrohttpd is told at once that the handshake is done, and the first read drives it, so it sees an
  *    ordinary would-block and sleeps (its own way spins while a handshake waits);
  *  - plaintext is inspected, and it gets a request in words of our own for each that is whole: it parses
@@ -19,8 +19,7 @@ static struct conn *conn_of(gnutls_session_t session)
  * needs. */
 int gnutls_init(gnutls_session_t *session, unsigned flags)
 {
-    return tls_library()->init(session,
-                               flags & GNUTLS_SERVER ? flags | GNUTLS_NO_AUTO_SEND_TICKET : flags);
+    return tls_library()->init(session, flags & GNUTLS_SERVER ? flags | GNUTLS_NO_AUTO_SEND_TICKET : flags);
 }
 
 int gnutls_handshake(gnutls_session_t session)

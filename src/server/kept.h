@@ -15,7 +15,7 @@ enum { KEPT_MOST_VARIANT = 160 }; /* bytes of an Accept-Encoding that is told fr
 
 /* What was asked for. */
 struct kept_key {
-    uint64_t generation; /* of the snapshot */
+    uint64_t generation;  /* of the snapshot */
     const void *listener; /* the answer may depend on it: its address in the snapshot */
     const char *path;
     const char *variant; /* Accept-Encoding, NULL: none */

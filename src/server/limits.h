@@ -52,8 +52,9 @@ void limits_configure_door(struct limits *limits, struct limits_door *door, long
 unsigned limits_max_connections(const struct conf *conf, unsigned ceiling);
 unsigned limits_max_handshakes(const struct limits *limits);
 
-/* Asks for a connection from `address`, NULL when it is not known yet who comes (a proxy will say). True: *out
- * is its place, until limits_release. False: it was counted and logged, and the connection must be closed. */
+/* Asks for a connection from `address`, NULL when it is not known yet who comes (a proxy will say). True:
+ * *out is its place, until limits_release. False: it was counted and logged, and the connection must be
+ * closed. */
 bool limits_admit(struct limits *limits, struct limits_door *door, const struct sockaddr *address,
                   struct limits_place *out);
 /* The connection's client is another than was believed (PROXY protocol): it leaves the count of the one and

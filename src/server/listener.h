@@ -1,5 +1,5 @@
-/* What a configuration calls a listener: a name at an address. It takes no part in a reload but for being made
- * or retired: what its connections are served with comes from the live snapshot. */
+/* What a configuration calls a listener: a name at an address. It takes no part in a reload but for being
+ * made or retired: what its connections are served with comes from the live snapshot. */
 #ifndef MTLSD_SERVER_LISTENER_H
 #define MTLSD_SERVER_LISTENER_H
 

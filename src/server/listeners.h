@@ -32,8 +32,8 @@ MUST_CHECK int listeners_watch(struct listeners *set, const struct conf *conf, s
 /* Once `conf` is live: each gets what it says, and its clients. Cannot fail. */
 void listeners_admit(struct listeners *set, const struct conf *conf);
 /* Retires what `conf` no longer has: sockets that nobody needs are closed, connections that are idle end when
- * they are told to look (WORKER_SWEEP). True: a worker may still have a client of theirs that it has not begun
- * with. */
+ * they are told to look (WORKER_SWEEP). True: a worker may still have a client of theirs that it has not
+ * begun with. */
 bool listeners_retire(struct listeners *set, const struct conf *conf);
 
 /* Stops to accept, for good. */

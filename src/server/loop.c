@@ -36,8 +36,8 @@ static void take_spare(struct worker *worker)
         worker->spare = fcntl(worker->wake, F_DUPFD_CLOEXEC, 0);
 }
 
-/* No descriptor is left: one that was kept for the purpose is given up, the waiting client accepted with it and
- * closed, so that it knows. False: nobody was turned away. */
+/* No descriptor is left: one that was kept for the purpose is given up, the waiting client accepted with it
+ * and closed, so that it knows. False: nobody was turned away. */
 static bool turn_away(struct worker *worker, int listening)
 {
     if (worker->spare >= 0)
@@ -56,8 +56,7 @@ static int next_client(struct worker *worker, const struct port *port, struct ar
     struct limits *limits = worker->live->limits;
     arrival->from_len = sizeof arrival->from;
     take_spare(worker);
-    int client =
-        accept4(port->fd, &arrival->from.any, &arrival->from_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int client = accept4(port->fd, &arrival->from.any, &arrival->from_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
     int why = client < 0 ? errno : 0;
     if (client >= 0 && worker->spare < 0) {
         /* It has the last one, which another worker had just given up: that becomes the spare one. */

@@ -15,7 +15,7 @@ enum { PORT_TEXT = 300 };
  * `listener`. */
 struct port {
     int fd;
-    bool inherited; /* others accept on it, too, now or after this process */
+    bool inherited;                      /* others accept on it, too, now or after this process */
     _Atomic(struct listener *) listener; /* whose clients they are; NULL: nobody accepts yet */
     char url[PORT_TEXT];                 /* "https://localhost:8443/" */
     char bound[PORT_TEXT];               /* the address with the real port */

@@ -169,8 +169,7 @@ int server_new(const char *conf_file, struct diag *diag, struct server **out)
         rc = conf_load(conf_file, &silent, &server->started_with);
     }
     if (rc == 0) {
-        server->live.rejections =
-            rejections_new((size_t)snapshot->conf->rejections, REJECTIONS_MOST_BYTES);
+        server->live.rejections = rejections_new((size_t)snapshot->conf->rejections, REJECTIONS_MOST_BYTES);
         rc = server->live.rejections ? 0 : ERR_NOMEM;
     }
     if (rc != 0) {

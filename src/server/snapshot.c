@@ -15,8 +15,7 @@
 
 static int load_listener(const struct conf *conf, const struct conf_listener *listener,
                          const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
-                         struct crl_shelf *shelf, struct diag *diag,
-                         struct snapshot_listener *out)
+                         struct crl_shelf *shelf, struct diag *diag, struct snapshot_listener *out)
 {
     out->conf = listener;
     int rc = trust_load(conf, listener, shelf, diag, &out->trust);

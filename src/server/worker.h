@@ -29,7 +29,7 @@ struct workers {
 
 /* A socket that was accepted and admitted, on its way to the worker that will have it. */
 struct arrival {
-    int fd; /* owned */
+    int fd;                    /* owned */
     const char *listener_name; /* lives as long as its connections, as the next */
     const atomic_bool *retired;
     struct limits_place place;
@@ -61,9 +61,9 @@ struct worker {
     struct kept_store *kept; /* owned */
     struct handshake_owner handshakes;
 
-    struct MHD_Daemon *http1; /* see http1.h */
+    struct MHD_Daemon *http1;       /* see http1.h */
     const struct arrival *arriving; /* while it is handed to http1 */
-    size_t http1_pool; /* bytes of its memory for a connection; 0: its use of it is not known */
+    size_t http1_pool;              /* bytes of its memory for a connection; 0: its use of it is not known */
 
     struct conn *conns; /* all of this worker's */
     struct conn *sweep; /* the next that looks whether it goes on, NULL: none does */
@@ -80,7 +80,7 @@ struct worker {
     int wake;                        /* eventfd */
     atomic_uint told;
     _Atomic uint64_t turns;
-    atomic_uint n_conns; /* written by its thread, and by who hands one over */
+    atomic_uint n_conns;  /* written by its thread, and by who hands one over */
     pthread_mutex_t lock; /* of the arrivals */
     struct arrival arrival[WORKER_ARRIVALS];
     unsigned first_arrival, n_arrivals;

@@ -54,7 +54,8 @@ void workers_stop(struct workers *workers)
         if (workers->item[i]->running)
             pthread_join(workers->item[i]->thread, NULL);
     }
-    for (unsigned i = 0; i < workers->n; i++) /* they hand connections to each other until the last has ended */
+    for (unsigned i = 0; i < workers->n;
+         i++) /* they hand connections to each other until the last has ended */
         loop_free(workers->item[i]);
     free(workers->item);
     *workers = (struct workers){0};
@@ -72,7 +73,8 @@ int workers_watch(struct workers *workers, struct port *port, struct err *err)
     for (unsigned i = 0; i < workers->n; i++) {
         if (epoll_ctl(workers->item[i]->epoll, EPOLL_CTL_ADD, port->fd, &event) == 0)
             continue;
-        int rc = err_set(err, ERR_IO, "address %s: cannot wait for clients: %s", port->bound, strerror(errno));
+        int rc =
+            err_set(err, ERR_IO, "address %s: cannot wait for clients: %s", port->bound, strerror(errno));
         unwatch(workers, port, i);
         return rc;
     }

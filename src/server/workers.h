@@ -16,15 +16,16 @@ MUST_CHECK int workers_start(struct workers *workers, struct live *live, const s
 /* Ends every connection, and the threads. */
 void workers_stop(struct workers *workers);
 
-/* All of them accept on the port's socket from now on, as soon as it has a listener. 0 or ERR_IO: none does. */
+/* All of them accept on the port's socket from now on, as soon as it has a listener. 0 or ERR_IO: none does.
+ */
 MUST_CHECK int workers_watch(struct workers *workers, struct port *port, struct err *err);
 /* None of them begins to do so. */
 void workers_unwatch(struct workers *workers, struct port *port);
 
 /* Tells each (worker.h). */
 void workers_tell(struct workers *workers, unsigned words);
-/* Waits, for some time, until each has done a whole turn of its loop that began after this call: what a worker
- * found before, it has let go by then. False: one is busy for longer. */
+/* Waits, for some time, until each has done a whole turn of its loop that began after this call: what a
+ * worker found before, it has let go by then. False: one is busy for longer. */
 bool workers_settle(struct workers *workers);
 /* True when each has done a turn since the call before; asks each for another one. */
 bool workers_turn(struct workers *workers);

@@ -30,8 +30,8 @@ enum {
 };
 
 /* The session's database pointer is ours to use: there is no session database, resumption goes by tickets.
- * libmicrohttpd uses the session pointer, and the transport pointer of a foreign session may be a descriptor in
- * disguise. */
+ * libmicrohttpd uses the session pointer, and the transport pointer of a foreign session may be a descriptor
+ * in disguise. */
 struct transport *transport_of(gnutls_session_t session)
 {
     struct transport *transport = gnutls_db_get_ptr(session);
@@ -84,7 +84,8 @@ void transport_refuse(struct transport *t, gnutls_alert_description_t alert, con
 void transport_expire(struct transport *t)
 {
     t->expired = true;
-    /* An end of input, which wakes whoever waits for some. Nothing is closed here: the descriptor is borrowed. */
+    /* An end of input, which wakes whoever waits for some. Nothing is closed here: the descriptor is
+     * borrowed. */
     shutdown(t->fd, SHUT_RD);
 }
 

@@ -15,11 +15,11 @@
  *                                                           the deadline passes, or the worker's lingerers
  *                                                           have a descriptor of their own
  *
- * In each state the owner may set a deadline (transport_deadline); LINGER sets its own. When it passes, `late`
- * is asked, and transport_expire ends the wait: the next transport_read says so.
+ * In each state the owner may set a deadline (transport_deadline); LINGER sets its own. When it passes,
+ * `late` is asked, and transport_expire ends the wait: the next transport_read says so.
  *
- * Threads: a transport belongs to the worker that owns its connection. Where libmicrohttpd's calls do not come
- * here (see library.h) the pull and push functions of transport_turn.c still work. */
+ * Threads: a transport belongs to the worker that owns its connection. Where libmicrohttpd's calls do not
+ * come here (see library.h) the pull and push functions of transport_turn.c still work. */
 #ifndef MTLSD_TLS_TRANSPORT_H
 #define MTLSD_TLS_TRANSPORT_H
 
@@ -66,8 +66,8 @@ enum transport_state {
     TRANSPORT_HANDSHAKE, /* TLS's */
     TRANSPORT_PLAIN,     /* plain HTTP: collecting its head */
     TRANSPORT_OPEN,      /* application data */
-    TRANSPORT_LINGER, /* the last word was sent: incoming bytes are thrown away until the peer closes */
-    TRANSPORT_OVER,   /* the same, and the worker's lingerers do so */
+    TRANSPORT_LINGER,    /* the last word was sent: incoming bytes are thrown away until the peer closes */
+    TRANSPORT_OVER,      /* the same, and the worker's lingerers do so */
 };
 
 /* Embedded in the connection record; fields are private to transport*.c but for `session` and `fd`, which are
@@ -88,19 +88,19 @@ struct transport {
     bool long_body; /* the response's body is more than one batch */
     bool body_lost; /* its end was gone when it was to be sent, and the connection ends */
     enum transport_state state;
-    bool turn;             /* between transport_enter and transport_leave */
-    uint8_t proxy;         /* versions of the PROXY header that must come first; 0: none, or it came */
-    bool head_next;        /* the next bytes to send are a response's head */
-    bool expired;          /* the wait is ended */
-    bool left;             /* the peer closed its side */
-    bool blocked;          /* the socket had no bytes or no room during the library's last call */
-    bool flooded;          /* the peer's side of the handshake is longer than any is */
-    bool flight_grown;     /* the send buffer was enlarged for a long flight */
-    uint32_t n_shaken;     /* bytes of the handshake that came */
-    bool hello_waits;      /* GnuTLS has a hello that was refused, and says so once more */
-    uint32_t n_frames;     /* from the client, when it last sent data */
-    uint8_t n_warnings;    /* warning alerts and renegotiation requests so far */
-    int alert;             /* the alert that transport_refuse was given, -1: none */
+    bool turn;                /* between transport_enter and transport_leave */
+    uint8_t proxy;            /* versions of the PROXY header that must come first; 0: none, or it came */
+    bool head_next;           /* the next bytes to send are a response's head */
+    bool expired;             /* the wait is ended */
+    bool left;                /* the peer closed its side */
+    bool blocked;             /* the socket had no bytes or no room during the library's last call */
+    bool flooded;             /* the peer's side of the handshake is longer than any is */
+    bool flight_grown;        /* the send buffer was enlarged for a long flight */
+    uint32_t n_shaken;        /* bytes of the handshake that came */
+    bool hello_waits;         /* GnuTLS has a hello that was refused, and says so once more */
+    uint32_t n_frames;        /* from the client, when it last sent data */
+    uint8_t n_warnings;       /* warning alerts and renegotiation requests so far */
+    int alert;                /* the alert that transport_refuse was given, -1: none */
     uint64_t linger_until_ms; /* incoming bytes are thrown away until then, as long as some come */
     const char *why;          /* static or NULL: reason set by transport_refuse for `failed` */
     uint32_t linger_ms;
@@ -142,8 +142,8 @@ int transport_leave(struct transport *transport, bool more);
 
 /* In a turn: drives the handshake when it is not over, then reads plaintext. The number of bytes; 0: the
  * stream is over; GNUTLS_E_AGAIN: the socket has no more, it will be readable; GNUTLS_E_INTERRUPTED: it has,
- * but others first; GNUTLS_E_TIMEDOUT: transport_expire ended the wait, and transport_last_word is next; or an
- * error that ends the connection. */
+ * but others first; GNUTLS_E_TIMEDOUT: transport_expire ended the wait, and transport_last_word is next; or
+ * an error that ends the connection. */
 ssize_t transport_read(struct transport *transport, void *data, size_t size);
 
 /* In a turn: writes plaintext. How much of it the socket has taken as records; GNUTLS_E_AGAIN: nothing, it

@@ -131,8 +131,8 @@ int turn_dispatch(struct transport *t)
     ssize_t n = outflow_end(&t->out, t->share, t->fd, &whole);
     if (n >= 0 && !whole && shaking(t) && !t->flight_grown) {
         /* Whoever drives it waits for the peer's next bytes during a handshake and would never come back to
-         * finish a flight; the flight's size is the configuration's, so it gets the room. A peer that reads nothing
-         * meets the deadline. */
+         * finish a flight; the flight's size is the configuration's, so it gets the room. A peer that reads
+         * nothing meets the deadline. */
         t->flight_grown = true;
         int room = FLIGHT_BYTES;
         if (setsockopt(t->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room) == 0)

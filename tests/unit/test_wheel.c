@@ -49,8 +49,9 @@ static unsigned live_until(uint64_t end_ms)
 
 START_TEST(fires_in_its_tick)
 {
-    static const uint64_t AFTER[] = {1,    3,     4,     5,      250,    255,     256,     257,       1020,
-                                     4096, 16383, 16384, 16385,  60000,  1048575, 1048576, 1048577,   3600000,
+    static const uint64_t AFTER[] = {1,        3,        4,        5,         250,       255,
+                                     256,      257,      1020,     4096,      16383,     16384,
+                                     16385,    60000,    1048575,  1048576,   1048577,   3600000,
                                      86400000, 67108863, 67108864, 604800000, 4294967296};
     for (size_t i = 0; i < ARRAY_LEN(AFTER); i++) {
         struct alarm alarm = {.timer.fire = ring};
