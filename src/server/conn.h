@@ -72,8 +72,7 @@ struct conn {
     struct handshake handshake;
     enum conn_phase phase;
     enum conn_end ended;
-    uint64_t idle_ms;  /* clock_mono_ms() when it became idle */
-    uint64_t moved_ms; /* when the client last took some of its answer */
+    uint64_t idle_ms; /* clock_mono_ms() when it became idle */
     struct limits_place place;
     const char *listener_name;  /* lives as long as the listener, which outlives its connections */
     const atomic_bool *retired; /* that listener's word for it: a reload closed it */

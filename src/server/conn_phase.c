@@ -1,7 +1,6 @@
 /* What a connection is doing, how long it may, and who may end it. */
 #include <sys/socket.h>
 
-#include "base/clock.h"
 #include "server/conn_impl.h"
 
 /* Its deadline: so many seconds, of the newest configuration, after the phase began. */
@@ -26,10 +25,10 @@ static uint64_t milliseconds(const struct conn *conn, enum conn_phase phase)
     return (uint64_t) * (const long long *)(const void *)(conf + PHASES[phase].seconds) * 1000;
 }
 
-static void enter(struct conn *conn, enum conn_phase phase, uint64_t now_ms)
+static void enter(struct conn *conn, enum conn_phase phase)
 {
     conn->phase = phase;
-    transport_deadline(&conn->transport, now_ms + milliseconds(conn, phase));
+    transport_deadline(&conn->transport, conn->worker->now_ms + milliseconds(conn, phase));
 }
 
 static bool should_end(const struct conn *conn)
@@ -40,8 +39,8 @@ static bool should_end(const struct conn *conn)
 void conn_idle(struct conn *conn)
 {
     bool fresh = conn->n_requests == 0;
-    conn->idle_ms = clock_mono_ms();
-    enter(conn, fresh ? CONN_FRESH : CONN_IDLE, conn->idle_ms);
+    conn->idle_ms = conn->worker->now_ms;
+    enter(conn, fresh ? CONN_FRESH : CONN_IDLE);
     if (!should_end(conn))
         return;
     if (fresh)
@@ -54,7 +53,7 @@ void conn_arriving(struct conn *conn)
 {
     const struct http1_gate *gate = &conn->request.gate;
     bool body = !http1_gate_idle(gate) && !http1_gate_in_head(gate);
-    enter(conn, body ? CONN_BODY : CONN_HEAD, clock_mono_ms());
+    enter(conn, body ? CONN_BODY : CONN_HEAD);
 }
 
 static uint64_t answered_by(const struct conn *conn)
@@ -72,15 +71,14 @@ void conn_moved(struct conn *conn)
 {
     if (conn->phase != CONN_ANSWER)
         return;
-    conn->moved_ms = clock_mono_ms();
-    uint64_t stalled = conn->moved_ms + milliseconds(conn, CONN_IDLE), late = answered_by(conn);
+    uint64_t stalled = conn->worker->now_ms + milliseconds(conn, CONN_IDLE), late = answered_by(conn);
     transport_deadline(&conn->transport, stalled < late ? stalled : late);
 }
 
 /* The client does not take its answer: what the kernel still holds for it goes too. */
 static void cut_off(struct conn *conn)
 {
-    if (clock_mono_ms() >= answered_by(conn))
+    if (conn->worker->now_ms >= answered_by(conn))
         limits_hit(conn->place.limits, LIMIT_request_time, conn->remote, conn->listener_name);
     struct linger none = {.l_onoff = 1, .l_linger = 0};
     setsockopt(conn->transport.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
@@ -130,7 +128,7 @@ void conn_reconsider(struct conn *conn)
                 (atomic_load_explicit(conn->retired, memory_order_relaxed) || is_unasked(conn));
     /* Who asks again within the next moment, as those do that are in the middle of their work, has an answer,
      * which says that it is the last. */
-    bool quiet = live_draining(conn->worker->live) && conn->idle_ms + CONN_FRESH_MS <= clock_mono_ms();
+    bool quiet = live_draining(conn->worker->live) && conn->idle_ms + CONN_FRESH_MS <= conn->worker->now_ms;
     if (gone || quiet)
         end(conn, CONN_ASKED);
 }

@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "http/path.h"
 #include "server/exchange.h"
@@ -136,7 +135,7 @@ static void rest(struct conn *conn, const void *data, size_t size)
     if (data != http1->pool || conn->phase == CONN_HANDSHAKE || conn->phase == CONN_ANSWER)
         return;
     http1->emptiable = worker->http1_pool > size ? worker->http1_pool : size;
-    wheel_set(&worker->wheel, &http1->empty, clock_mono_ms() + REST_MS);
+    wheel_set(&worker->wheel, &http1->empty, worker->now_ms + REST_MS);
 }
 
 /* Only whole pages: the first and the last may belong to others as well. */

@@ -192,6 +192,7 @@ static bool turn(struct worker *worker)
     struct epoll_event events[EVENTS];
     int n = epoll_wait(worker->epoll, events, EVENTS, timeout_of(worker));
     bool goes_on = true;
+    worker->now_ms = clock_mono_ms();
     for (int i = 0; i < n; i++) {
         void *what = events[i].data.ptr;
         if (what == worker)
@@ -200,7 +201,7 @@ static bool turn(struct worker *worker)
             accept_some(worker, what);
     }
     sweep(worker);
-    (void)wheel_turn(&worker->wheel, clock_mono_ms(), MOST_TIMERS);
+    (void)wheel_turn(&worker->wheel, worker->now_ms, MOST_TIMERS);
     /* Always: connections with bytes left wait in a list of its own, and get no event. */
     http1_run(worker);
     atomic_fetch_add_explicit(&worker->turns, 1, memory_order_release);

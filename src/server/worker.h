@@ -54,6 +54,7 @@ struct worker {
     unsigned number;
     const struct workers *all;
     struct live *live;
+    uint64_t now_ms; /* clock_mono_ms() when the turn began */
     struct wheel wheel;
     struct tls_share share;
     struct pools pools;

@@ -86,7 +86,7 @@ void workers_unwatch(struct workers *workers, struct port *port)
     unwatch(workers, port, workers->n);
 }
 
-void workers_tell(struct workers *workers, unsigned words)
+void workers_tell(const struct workers *workers, unsigned words)
 {
     for (unsigned i = 0; i < workers->n; i++)
         worker_tell(workers->item[i], words);
@@ -97,7 +97,7 @@ static uint64_t turns(const struct worker *worker)
     return atomic_load_explicit(&worker->turns, memory_order_acquire);
 }
 
-/* Two ends of turns after the call: the first may be that of a turn which was under way. */
+/* Two ends of turns: the first may be that of a turn which was under way. */
 static bool all_settled(const struct workers *workers)
 {
     for (unsigned i = 0; i < workers->n; i++) {
@@ -107,11 +107,10 @@ static bool all_settled(const struct workers *workers)
     return true;
 }
 
-bool workers_settle(struct workers *workers)
+static bool settle(const struct workers *workers, uint64_t until_ms)
 {
     for (unsigned i = 0; i < workers->n; i++)
         workers->item[i]->settled_at = turns(workers->item[i]) + 2;
-    uint64_t until_ms = clock_mono_ms() + SETTLE_MS;
     while (!all_settled(workers)) {
         if (clock_mono_ms() >= until_ms)
             return false;
@@ -120,6 +119,13 @@ bool workers_settle(struct workers *workers)
         nanosleep(&look, NULL);
     }
     return true;
+}
+
+bool workers_settle(const struct workers *workers)
+{
+    uint64_t until_ms = clock_mono_ms() + SETTLE_MS;
+    /* Once more for what one has handed to another. */
+    return settle(workers, until_ms) && settle(workers, until_ms);
 }
 
 bool workers_turn(struct workers *workers)

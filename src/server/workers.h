@@ -23,10 +23,10 @@ MUST_CHECK int workers_watch(struct workers *workers, struct port *port, struct 
 void workers_unwatch(struct workers *workers, struct port *port);
 
 /* Tells each (worker.h). */
-void workers_tell(struct workers *workers, unsigned words);
+void workers_tell(const struct workers *workers, unsigned words);
 /* Waits, for some time, until each has done a whole turn of its loop that began after this call: what a
  * worker found before, it has let go by then. False: one is busy for longer. */
-bool workers_settle(struct workers *workers);
+bool workers_settle(const struct workers *workers);
 /* True when each has done a turn since the call before; asks each for another one. */
 bool workers_turn(struct workers *workers);
 
