@@ -1,10 +1,11 @@
 /* The access log: one line per answered request, as Apache's combined format or as a JSON object. Formatting
- * (access.c) is pure. Each thread collects its lines, and writes them whole when it has 64 KiB of them (to
+ * (access.c) is pure. Each worker collects its lines, and writes them whole when it has 64 KiB of them (to
  * what is no regular file: 4 KiB; a reader that takes none stops nobody, its lines are dropped when they are
  * 64 KiB) or access_flush is called (access_sink.c): nothing is shared between workers but the file. */
 #ifndef MTLSD_REPORT_ACCESS_H
 #define MTLSD_REPORT_ACCESS_H
 
+#include <pthread.h>
 #include <time.h>
 
 #include "base/buf.h"
@@ -34,6 +35,19 @@ enum { ACCESS_MOST_LINE = 32 * 1024 };
 
 /* Appends one line with its newline. No byte of a client's leaves it unescaped. */
 void access_format(const struct access_record *record, enum access_format format, struct buf *out);
+
+/* A worker's lines; embedded there, {0} is none. Private to access_sink.c. */
+struct access_lines {
+    pthread_mutex_t lock; /* the worker's own but for the moments when somebody flushes all */
+    struct access_lines *next, *prev;
+    struct buf text; /* whole lines */
+    size_t write_at; /* so many bytes are written at once */
+};
+
+/* From here to access_leave, the calling thread's lines are collected there. Other threads' are collected
+ * together. */
+void access_enter(struct access_lines *lines);
+void access_leave(void);
 
 /* Where the lines go. One per process; access_open replaces it, safely while others write. */
 /* `target`: "off", "stdout", "syslog" or a file (appended to, created 0640). On failure the old one stays. */

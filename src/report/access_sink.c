@@ -17,19 +17,17 @@
 
 enum { FULL = 64 * 1024, LAST_MS = 500 };
 
-/* What a thread has to write. Its lock is the thread's own but for the moments when somebody flushes all. */
-struct lines {
-    pthread_mutex_t lock;
-    struct lines *next, *prev; /* under the_log.list_lock */
-    struct buf text;           /* whole lines */
-    size_t write_at;           /* so many bytes are written at once */
-};
+/* Lines of no worker. */
+static struct access_lines common = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                                     .next = &common,
+                                     .prev = &common,
+                                     .write_at = FULL,
+                                     .text = {.limit = FULL + ACCESS_MOST_LINE}};
 
-/* Locks are taken in the order list_lock, a lines.lock, target, stream_lock. */
+/* Locks are taken in the order list_lock, a lines' lock, target, stream_lock. */
 static struct {
-    pthread_mutex_t list_lock;
-    struct lines *list;
-    pthread_rwlock_t target; /* against its replacement */
+    pthread_mutex_t list_lock; /* of the ring of lines */
+    pthread_rwlock_t target;   /* against its replacement */
     atomic_bool enabled;
     atomic_int format; /* enum access_format */
     int fd;            /* -1: none */
@@ -46,9 +44,8 @@ static struct {
              .stream_lock = PTHREAD_MUTEX_INITIALIZER,
              .fd = -1};
 
-static _Thread_local struct lines *own;
-static pthread_key_t key;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+/* Whoever has a line is told nothing of workers. */
+static _Thread_local struct access_lines *own;
 
 /* --- writing -------------------------------------------------------------------------------------------- */
 
@@ -216,7 +213,7 @@ static void write_stream(struct buf *text, bool last)
  */
 
 /* Under the lock of `lines`. `last`: the target is about to go, what cannot be written is dropped. */
-static void write_out(struct lines *lines, bool last)
+static void write_out(struct access_lines *lines, bool last)
 {
     struct buf *text = &lines->text;
     if (text->len == 0)
@@ -244,11 +241,13 @@ static void flush(bool last)
     pthread_mutex_unlock(&the_log.stream_lock);
     pthread_rwlock_unlock(&the_log.target);
     pthread_mutex_lock(&the_log.list_lock);
-    for (struct lines *lines = the_log.list; lines; lines = lines->next) {
+    struct access_lines *lines = &common;
+    do {
         pthread_mutex_lock(&lines->lock);
         write_out(lines, last);
         pthread_mutex_unlock(&lines->lock);
-    }
+        lines = lines->next;
+    } while (lines != &common);
     pthread_mutex_unlock(&the_log.list_lock);
 }
 
@@ -272,59 +271,38 @@ uint64_t access_dropped(void)
     return atomic_load(&the_log.dropped);
 }
 
-/* --- a thread's lines ------------------------------------------------------------------------------------
- */
+/* --- lines ---------------------------------------------------------------------------------------------- */
 
-/* The thread ends. */
-static void free_lines(void *cls)
+void access_enter(struct access_lines *lines)
 {
-    struct lines *lines = cls;
+    pthread_mutex_init(&lines->lock, NULL);
+    lines->write_at = FULL;
+    buf_init(&lines->text, FULL + ACCESS_MOST_LINE);
     pthread_mutex_lock(&the_log.list_lock);
-    if (lines->prev)
-        lines->prev->next = lines->next;
-    else
-        the_log.list = lines->next;
-    if (lines->next)
-        lines->next->prev = lines->prev;
+    lines->next = common.next;
+    lines->prev = &common;
+    lines->next->prev = lines;
+    common.next = lines;
+    pthread_mutex_unlock(&the_log.list_lock);
+    own = lines;
+}
+
+void access_leave(void)
+{
+    struct access_lines *lines = own;
+    own = NULL;
+    pthread_mutex_lock(&the_log.list_lock);
+    lines->next->prev = lines->prev;
+    lines->prev->next = lines->next;
     pthread_mutex_lock(&lines->lock);
     write_out(lines, true);
     pthread_mutex_unlock(&lines->lock);
     pthread_mutex_unlock(&the_log.list_lock);
     pthread_mutex_destroy(&lines->lock);
     buf_done(&lines->text);
-    free(lines);
-    own = NULL;
 }
 
-static void make_key(void)
-{
-    if (pthread_key_create(&key, free_lines) != 0)
-        abort();
-}
-
-static struct lines *own_lines(void)
-{
-    if (own)
-        return own;
-    pthread_once(&once, make_key);
-    struct lines *lines = calloc(1, sizeof *lines);
-    if (!lines || pthread_setspecific(key, lines) != 0) {
-        free(lines);
-        return NULL;
-    }
-    pthread_mutex_init(&lines->lock, NULL);
-    lines->write_at = FULL;
-    buf_init(&lines->text, FULL + ACCESS_MOST_LINE);
-    pthread_mutex_lock(&the_log.list_lock);
-    lines->next = the_log.list;
-    if (lines->next)
-        lines->next->prev = lines;
-    the_log.list = lines;
-    pthread_mutex_unlock(&the_log.list_lock);
-    return own = lines;
-}
-
-static bool put_line(struct lines *lines, const struct access_record *record)
+static bool put_line(struct access_lines *lines, const struct access_record *record)
 {
     size_t before = lines->text.len;
     access_format(record, (enum access_format)atomic_load_explicit(&the_log.format, memory_order_relaxed),
@@ -338,11 +316,7 @@ static bool put_line(struct lines *lines, const struct access_record *record)
 
 void access_write(const struct access_record *record)
 {
-    struct lines *lines = own_lines();
-    if (!lines) {
-        drop(1, ENOMEM);
-        return;
-    }
+    struct access_lines *lines = own ? own : &common;
     pthread_mutex_lock(&lines->lock);
     /* Memory is short: what came before makes room. */
     if (!put_line(lines, record) && (write_out(lines, false), !put_line(lines, record)))

@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,32 +96,15 @@ static const uint64_t BOUNDS[] = {100,   250,    500,    1000,   2500,    5000, 
 enum {
     BUCKETS = ARRAY_LEN(BOUNDS) + 1,
     HISTOGRAM_CELLS = BUCKETS + 1, /* and the sum */
-    MOST_CELLS = 1024,
 };
 
-/* A thread's counts. Written by its thread alone; never freed, so that what an ended thread counted stays:
- * the next thread takes it over. */
-struct shard {
-    struct shard *next;
-    bool used;
-    _Atomic uint64_t cell[MOST_CELLS];
-};
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the list and `used` */
-static struct shard *shards;
-static _Thread_local struct shard *own;
-static pthread_key_t key;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the ring of shards */
+/* Those of no worker, and of workers that have ended. */
+static struct metrics_shard common = {.next = &common, .prev = &common};
+/* Whatever counts is told nothing of workers. */
+static _Thread_local struct metrics_shard *own;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static size_t first_cell[METRIC_COUNT + 1];
-
-static void leave(void *cls)
-{
-    struct shard *shard = cls;
-    pthread_mutex_lock(&lock);
-    shard->used = false;
-    pthread_mutex_unlock(&lock);
-    own = NULL;
-}
 
 static size_t cells_of(const struct metric_row *row)
 {
@@ -135,32 +117,31 @@ static void set_up(void)
 {
     for (size_t i = 0; i < METRIC_COUNT; i++)
         first_cell[i + 1] = first_cell[i] + cells_of(&ROWS[i]);
-    if (first_cell[METRIC_COUNT] > MOST_CELLS || pthread_key_create(&key, leave) != 0)
+    if (first_cell[METRIC_COUNT] > METRICS_CELLS)
         abort(); /* a row too many: the unit test sees it first */
 }
 
-static struct shard *own_shard(void)
+void metrics_enter(struct metrics_shard *shard)
 {
-    if (own)
-        return own;
-    pthread_once(&once, set_up);
     pthread_mutex_lock(&lock);
-    struct shard *shard = shards;
-    while (shard && shard->used)
-        shard = shard->next;
-    if (!shard) {
-        shard = calloc(1, sizeof *shard);
-        if (shard) {
-            shard->next = shards;
-            shards = shard;
-        }
-    }
-    if (shard)
-        shard->used = true;
+    shard->next = common.next;
+    shard->prev = &common;
+    shard->next->prev = shard;
+    common.next = shard;
     pthread_mutex_unlock(&lock);
-    if (shard)
-        (void)pthread_setspecific(key, shard);
-    return own = shard;
+    own = shard;
+}
+
+void metrics_leave(void)
+{
+    struct metrics_shard *shard = own;
+    own = NULL;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < METRICS_CELLS; i++)
+        atomic_fetch_add(&common.cell[i], atomic_load_explicit(&shard->cell[i], memory_order_relaxed));
+    shard->next->prev = shard->prev;
+    shard->prev->next = shard->next;
+    pthread_mutex_unlock(&lock);
 }
 
 static size_t index_of(const struct metric_row *row, size_t first, size_t second)
@@ -173,24 +154,24 @@ static size_t index_of(const struct metric_row *row, size_t first, size_t second
 
 static void count(size_t cell, uint64_t n)
 {
-    struct shard *shard = own_shard();
-    if (!shard)
+    if (!own) {
+        atomic_fetch_add_explicit(&common.cell[cell], n, memory_order_relaxed);
         return;
+    }
     /* The only writer: no locked instruction is needed. */
-    _Atomic uint64_t *at = &shard->cell[cell];
+    _Atomic uint64_t *at = &own->cell[cell];
     atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 void metrics_add(enum metric metric, size_t first, size_t second, uint64_t n)
 {
-    if (own_shard())
-        count(first_cell[metric] + index_of(&ROWS[metric], first, second), n);
+    pthread_once(&once, set_up);
+    count(first_cell[metric] + index_of(&ROWS[metric], first, second), n);
 }
 
 void metrics_observe(enum metric metric, size_t first, uint64_t us)
 {
-    if (!own_shard())
-        return;
+    pthread_once(&once, set_up);
     size_t bucket = 0;
     while (bucket < ARRAY_LEN(BOUNDS) && us > BOUNDS[bucket])
         bucket++;
@@ -205,8 +186,8 @@ void metrics_observe(enum metric metric, size_t first, uint64_t us)
 /* Under the lock. */
 static uint64_t total(size_t cell)
 {
-    uint64_t sum = 0;
-    for (const struct shard *shard = shards; shard; shard = shard->next)
+    uint64_t sum = atomic_load_explicit(&common.cell[cell], memory_order_relaxed);
+    for (const struct metrics_shard *shard = common.next; shard != &common; shard = shard->next)
         sum += atomic_load_explicit(&shard->cell[cell], memory_order_relaxed);
     return sum;
 }

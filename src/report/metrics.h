@@ -1,7 +1,9 @@
-/* What /metrics tells, in Prometheus' text format 0.0.4. The one table of metrics is metrics.def. Each thread
- * counts for itself, in memory that no other writes; the counts are added up when they are read. */
+/* What /metrics tells, in Prometheus' text format 0.0.4. The one table of metrics is metrics.def. Each worker
+ * counts for itself, in memory that no other thread writes; the counts are added up when they are read. */
 #ifndef MTLSD_REPORT_METRICS_H
 #define MTLSD_REPORT_METRICS_H
+
+#include <stdatomic.h>
 
 #include "base/buf.h"
 
@@ -39,6 +41,19 @@ enum {
     HANDSHAKE_MEMORY
 };
 enum { RELOAD_DONE, RELOAD_REFUSED };
+
+enum { METRICS_CELLS = 1024 };
+
+/* A worker's counts; embedded there, private to metrics.c. */
+struct metrics_shard {
+    struct metrics_shard *next, *prev;
+    _Atomic uint64_t cell[METRICS_CELLS];
+};
+
+/* From here to metrics_leave, what the calling thread counts goes there; what it has counted by then stays.
+ * Threads that have none count together, at the price of locked instructions. */
+void metrics_enter(struct metrics_shard *shard);
+void metrics_leave(void);
 
 /* Adds to the counter with the labels' values of these indices; 0 where it has no label. An index beyond the
  * set is counted as its last. */

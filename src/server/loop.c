@@ -217,9 +217,13 @@ void *loop_run(void *cls)
     tls_library_on_worker();
     blocks_enter(&worker->blocks);
     pools_enter(&worker->pools);
+    metrics_enter(&worker->metrics);
+    access_enter(&worker->lines);
     while (turn(worker))
         ;
     http1_stop(worker);
+    access_leave();
+    metrics_leave();
     pools_leave();
     blocks_leave();
     return NULL;

@@ -10,6 +10,8 @@
 
 #include "base/clock.h"
 #include "base/wheel.h"
+#include "report/access.h"
+#include "report/metrics.h"
 #include "server/kept.h"
 #include "server/limits.h"
 #include "server/live.h"
@@ -60,6 +62,8 @@ struct worker {
     struct pools pools;
     struct blocks blocks;
     struct kept_store *kept; /* owned */
+    struct metrics_shard metrics;
+    struct access_lines lines;
     struct handshake_owner handshakes;
 
     struct MHD_Daemon *http1;       /* see http1.h */
