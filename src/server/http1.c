@@ -27,6 +27,11 @@ enum {
     REST_MS = 1000,
 };
 
+/* MHD_USE_NO_THREAD_SAFETY, which headers of before 1.0.0 do not have. Without it, since then, a connection is
+ * begun with when the daemon runs next, no longer at once; before, there was nothing to be safe from without
+ * a thread of its own. */
+enum { NO_THREAD_SAFETY = 1 << 19 };
+
 /* The releases whose pool is known to be empty between two requests but for its read buffer, with which it
  * begins. */
 #define KNOWN_POOL "0.9.75, 1.0.1"
@@ -282,9 +287,8 @@ static size_t pool_bytes(const struct conf *conf)
 int http1_start(struct worker *worker, const struct conf *conf, struct err *err)
 {
     unsigned flags = MHD_USE_EPOLL | MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
-#if MHD_VERSION >= 0x01000000
-    flags |= MHD_USE_NO_THREAD_SAFETY;
-#endif
+    if (strtol(MHD_get_version(), NULL, 10) >= 1)
+        flags |= NO_THREAD_SAFETY;
     size_t pool = pool_bytes(conf);
     struct MHD_OptionItem options[] = {
         /* Never reached: who may come in is limits.h's to say. */
