@@ -61,8 +61,7 @@ static int complain(const char *text)
     return NO_ANSWER;
 }
 
-/* --- the client's own certificate
- * ------------------------------------------------------------------------------------- */
+/* --- the client's own certificate ----------------------------------------------------------------------- */
 
 static int load_client(const struct probe_options *o, struct x509file *crt, struct x509file *key,
                        struct err *err)
@@ -107,8 +106,7 @@ static int use_client(const struct probe_options *o, gnutls_certificate_credenti
     return rc;
 }
 
-/* --- the command
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the command ---------------------------------------------------------------------------------------- */
 
 static int outcome(const struct probe_result *r)
 {

@@ -129,8 +129,7 @@ int probe_parse_time(const char *text, unsigned *out_ms)
     return ERR_SYNTAX;
 }
 
-/* --- the report
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the report ----------------------------------------------------------------------------------------- */
 
 static json_t *check_value(const struct peer *peer, enum probe_check check, bool revocation)
 {

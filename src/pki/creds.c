@@ -108,7 +108,7 @@ static int add_set(struct creds *creds, const struct parts *parts, struct part *
     return 0;
 }
 
-/* --- what does not fit together: the commonest mistakes, told with both names --- */
+/* --- what does not fit together: the commonest mistakes, told with both names --------------------------- */
 
 static void report_lonely_key(const struct parts *parts, const struct part *key, struct diag *diag)
 {

@@ -7,7 +7,7 @@
 
 enum { CREDS_MOST_CHAIN = 16, CREDS_KEY_ID = 32 };
 
-/* --- what the files held, while they are loaded (creds_parts.c) --- */
+/* --- what the files held, while they are loaded (creds_parts.c) ----------------------------------------- */
 
 /* A certificate or key as it came, and from where. */
 struct part {

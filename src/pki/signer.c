@@ -119,7 +119,7 @@ static void deinit(gnutls_privkey_t key, void *cls)
     signer_free(cls);
 }
 
-/* --- the copy: from numbers, because libcrypto takes milliseconds to find out what DER holds --- */
+/* --- the copy: from numbers, because libcrypto takes milliseconds to find out what DER holds ------------ */
 
 enum { MOST_NUMBERS = 8, MOST_POINT = 1 + 2 * 66 /* P-521 */ };
 

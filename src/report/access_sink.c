@@ -209,8 +209,7 @@ static void write_stream(struct buf *text, bool last)
     pthread_mutex_unlock(&the_log.stream_lock);
 }
 
-/* ---------------------------------------------------------------------------------------------------------
- */
+/* -------------------------------------------------------------------------------------------------------- */
 
 /* Under the lock of `lines`. `last`: the target is about to go, what cannot be written is dropped. */
 static void write_out(struct access_lines *lines, bool last)

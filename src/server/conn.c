@@ -133,8 +133,7 @@ int conn_refresh(struct conn *conn)
     return 0;
 }
 
-/* --- what the transport asks
- * --------------------------------------------------------------------------------------- */
+/* --- what the transport asks ---------------------------------------------------------------------------- */
 
 static bool on_established(struct transport *transport)
 {
@@ -355,9 +354,7 @@ static const struct transport_ops TRANSPORT_OPS = {
     .late = on_late,
 };
 
-/* --- life
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 static int set_up(struct conn *conn, gnutls_session_t session)
 {

@@ -27,9 +27,9 @@ enum {
     REST_MS = 1000,
 };
 
-/* MHD_USE_NO_THREAD_SAFETY, which headers of before 1.0.0 do not have. Without it, since then, a connection is
- * begun with when the daemon runs next, no longer at once; before, there was nothing to be safe from without
- * a thread of its own. */
+/* MHD_USE_NO_THREAD_SAFETY, which headers of before 1.0.0 do not have. Without it, since then, a connection
+ * is begun with when the daemon runs next, no longer at once; before, there was nothing to be safe from
+ * without a thread of its own. */
 enum { NO_THREAD_SAFETY = 1 << 19 };
 
 /* The releases whose pool is known to be empty between two requests but for its read buffer, with which it

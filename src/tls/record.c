@@ -68,8 +68,7 @@ void record_unref(struct record *record)
     free(record);
 }
 
-/* --- writing
- * ------------------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------- */
 
 static uint64_t since(const struct record *record, uint64_t now_us)
 {
@@ -304,8 +303,7 @@ void record_trim(struct record *record, size_t most)
         record->detail = detail;
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 const struct hello_pack *record_hello(const struct record *record)
 {

@@ -131,7 +131,7 @@ void transport_deadline(struct transport *transport, uint64_t at_ms);
  * readable, and transport_read says that it is over. */
 void transport_expire(struct transport *transport);
 
-/* --- a turn: what is done to one connection before the worker turns to another ------------------------- */
+/* --- a turn: what is done to one connection before the worker turns to another -------------------------- */
 
 /* From here to transport_leave the worker's buffers serve this connection, and what is to be sent is
  * collected. */
