@@ -1,6 +1,5 @@
 #include "server/conn.h"
 
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -464,8 +463,7 @@ void conn_free(struct conn *conn)
     transport_done(&conn->transport);
     wheel_stop(&conn->http1.empty);
     free(conn->http1.waiting);
-    if (conn->kept.response)
-        MHD_destroy_response(conn->kept.response);
+    kept_drop(&conn->kept);
     peer_unref(conn->peer);
     creds_unref(conn->creds);
     snapshot_unref(conn->snapshot);

@@ -19,7 +19,6 @@
 #include "tls/record.h"
 #include "tls/transport.h"
 
-struct MHD_Connection;
 struct request;
 struct route;
 

@@ -259,8 +259,7 @@ static void to_shelf(const struct shelf *shelf, const struct reply *reply, struc
     if (!shelf->route || reply->status != 200 || reply->unkept) {
         MHD_destroy_response(response);
     } else if (shelf->route->keep == KEEP_CONNECTION) {
-        if (conn->kept.response)
-            MHD_destroy_response(conn->kept.response);
+        kept_drop(&conn->kept);
         conn->kept = kept;
         conn->kept_route = shelf->route;
         conn->kept_at = shelf->now;

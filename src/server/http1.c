@@ -108,6 +108,8 @@ static ssize_t time_out(struct conn *conn)
     return 0;
 }
 
+/* Once the handshake is over (transport_read gives plaintext then, and only then) it is libmicrohttpd's:
+ * another speaker is chosen here, before `take`, and this one is told GNUTLS_E_AGAIN from then on. */
 static ssize_t next_request(struct conn *conn, void *data, size_t size)
 {
     struct conn_http1 *http1 = &conn->http1;

@@ -32,14 +32,21 @@ struct kept_store {
     struct place place[SETS * WAYS];
 };
 
+void kept_drop(struct kept *kept)
+{
+    if (kept->response)
+        MHD_destroy_response(kept->response);
+    *kept = (struct kept){0};
+}
+
 static void clear(struct kept_store *store, struct place *place)
 {
     if (!place->kept.response)
         return;
-    MHD_destroy_response(place->kept.response);
     store->bytes -= place->kept.memory;
     store->n_mapped -= place->kept.memory == 0;
     store->n--;
+    kept_drop(&place->kept);
     free(place->name);
     *place = (struct place){0};
 }

@@ -1,7 +1,7 @@
 /* Finished responses that can be given again: a store for each worker, which nobody else touches. What
  * is in it may be a second old at most, so that a file that was replaced is seen by then, and what is older
- * is let go. MHD counts the references to a response, so one may still be sent while its place goes to
- * another. */
+ * is let go. libmicrohttpd counts the references to a response, so one may still be sent while its place goes
+ * to another. */
 #ifndef MTLSD_SERVER_KEPT_H
 #define MTLSD_SERVER_KEPT_H
 
@@ -28,6 +28,9 @@ struct kept {
     size_t memory;                 /* that the body takes; 0: it is a mapped file */
     const struct mapping *mapping; /* that one, the response's; NULL: it is none */
 };
+
+/* Gives the reference back, when it has one. */
+void kept_drop(struct kept *kept);
 
 /* Tidied up by the wheel. NULL when memory is short. */
 struct kept_store *kept_new(struct wheel *wheel);

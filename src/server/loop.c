@@ -43,7 +43,9 @@ static bool turn_away(struct worker *worker, int listening)
     if (worker->spare >= 0)
         close(worker->spare);
     worker->spare = -1;
-    int client = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    struct sockaddr_storage from;
+    socklen_t from_len = sizeof from;
+    int client = accept4(listening, (struct sockaddr *)&from, &from_len, SOCK_CLOEXEC);
     if (client >= 0)
         close(client);
     take_spare(worker);

@@ -124,8 +124,9 @@ static bool settle(const struct workers *workers, uint64_t until_ms)
 bool workers_settle(const struct workers *workers)
 {
     uint64_t until_ms = clock_mono_ms() + SETTLE_MS;
+    bool settled = settle(workers, until_ms);
     /* Once more for what one has handed to another. */
-    return settle(workers, until_ms) && settle(workers, until_ms);
+    return settled && settle(workers, until_ms);
 }
 
 bool workers_turn(struct workers *workers)

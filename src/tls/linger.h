@@ -1,7 +1,7 @@
-/* Sockets whose connection is over for MHD, which closes its descriptor at once, while the kernel still has
- * bytes for the peer. A byte that comes after a close, or was never read before it, makes the kernel reset
- * the connection, and the peer may lose the end of its response. So a worker keeps a descriptor of its own
- * for a while and reads what comes (as RFC 9112 section 9.6 advises). */
+/* Sockets whose connection is over for its owner, who closes the descriptor at once, while the kernel still
+ * has bytes for the peer. A byte that comes after a close, or was never read before it, makes the kernel
+ * reset the connection, and the peer may lose the end of its response. So a worker keeps a descriptor of its
+ * own for a while and reads what comes (as RFC 9112 section 9.6 advises). */
 #ifndef MTLSD_TLS_LINGER_H
 #define MTLSD_TLS_LINGER_H
 

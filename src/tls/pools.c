@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 enum {
-    LEAST = 32 * 1024 + 1, /* MHD asks malloc for smaller ones */
+    LEAST = 32 * 1024 + 1, /* libmicrohttpd asks malloc for smaller ones */
     MOST = 1024 * 1024,
     SLAB_POOLS = 128,
     WARM = 64, /* free pools that stay resident */

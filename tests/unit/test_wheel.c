@@ -1,7 +1,5 @@
 #include "suites.h"
 
-#include <stdlib.h>
-
 #include "base/wheel.h"
 
 struct alarm {
@@ -143,6 +141,14 @@ START_TEST(a_turn_is_bounded)
 }
 END_TEST
 
+/* Any will do, the same each time. */
+static unsigned roll(unsigned most)
+{
+    static uint32_t state = 1;
+    state = state * 1664525 + 1013904223;
+    return (state >> 8) % most;
+}
+
 /* Against a list that is looked through. */
 START_TEST(any_order)
 {
@@ -151,21 +157,20 @@ START_TEST(any_order)
     static struct alarm alarm[N];
     static uint64_t due[N];
     static unsigned times[N];
-    srand(1);
     for (size_t i = 0; i < N; i++) {
         alarm[i] = (struct alarm){.timer.fire = ring};
         due[i] = 0;
         times[i] = 0;
     }
     for (unsigned step = 0; step < STEPS; step++) {
-        size_t i = (size_t)rand() % N;
-        uint64_t after = (uint64_t)rand() % (1u << rand() % 24);
-        due[i] = rand() % 4 ? now + after + 1 : 0;
-        if (rand() % 8)
+        size_t i = roll(N);
+        uint64_t after = roll(1u << roll(24));
+        due[i] = roll(4) ? now + after + 1 : 0;
+        if (roll(8))
             wheel_set(&wheel, &alarm[i].timer, due[i]);
         else
             wheel_stop(&alarm[i].timer), due[i] = 0;
-        now += (uint64_t)rand() % (1u << rand() % 12);
+        now += roll(1u << roll(12));
         while (wheel_turn(&wheel, now, 50))
             ;
         for (size_t k = 0; k < N; k++) {
