@@ -180,6 +180,8 @@ ssize_t http1_recv(struct conn *conn, void *data, size_t size)
 
 ssize_t http1_send(struct conn *conn, const void *data, size_t size)
 {
+    if (transport_hold(&conn->transport, data, size))
+        return (ssize_t)size;
     transport_enter(&conn->transport);
     ssize_t n = transport_write(&conn->transport, data, size);
     (void)transport_leave(&conn->transport, false);

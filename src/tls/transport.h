@@ -149,13 +149,15 @@ ssize_t transport_read(struct transport *transport, void *data, size_t size);
 /* In a turn: writes plaintext. How much of it the socket has taken as records; GNUTLS_E_AGAIN: nothing, it
  * will be writable; or an error. What was not taken is encrypted already: the same bytes must come again. */
 ssize_t transport_write(struct transport *transport, const void *data, size_t size);
-/* Before a response with a body, of `length` > 0 bytes: what is written next is its head, which waits for
- * the body, to share a record with it. */
+/* Before a response with a body, of `length` > 0 bytes: what is written next is its head, which is to wait
+ * for the body, to share a record with it. */
 static inline void transport_body_follows(struct transport *transport, uint64_t length)
 {
     transport->head_next = true;
     transport->long_body = length > BATCH_PLAIN;
 }
+/* Outside of a turn, before each transport_write: true when this was such a head, and is kept. */
+bool transport_hold(struct transport *transport, const void *data, size_t size);
 
 /* In a turn: sends what is said last, and close_notify. The connection lingers until the peer has read it. */
 void transport_last_word(struct transport *transport, const char *text, size_t len);

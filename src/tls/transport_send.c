@@ -87,17 +87,18 @@ static ssize_t send_batch(struct transport *t, const uint8_t *data, size_t size)
     return sent > 0 ? (ssize_t)sent : GNUTLS_E_AGAIN;
 }
 
+bool transport_hold(struct transport *t, const void *data, size_t size)
+{
+    bool is_head = t->head_next && t->state == TRANSPORT_OPEN;
+    t->head_next = false;
+    if (!is_head || size > MOST_HEAD || (t->head = malloc(size)) == NULL)
+        return false;
+    memcpy(t->head, data, size);
+    t->head_len = size;
+    return true;
+}
+
 ssize_t transport_write(struct transport *t, const void *data, size_t size)
 {
-    if (t->state != TRANSPORT_OPEN)
-        return GNUTLS_E_INVALID_SESSION;
-    if (t->head_next) {
-        t->head_next = false;
-        if (size <= MOST_HEAD && (t->head = malloc(size)) != NULL) {
-            memcpy(t->head, data, size);
-            t->head_len = size;
-            return (ssize_t)size;
-        }
-    }
-    return send_batch(t, data, size);
+    return t->state == TRANSPORT_OPEN ? send_batch(t, data, size) : GNUTLS_E_INVALID_SESSION;
 }
