@@ -39,7 +39,7 @@ enum conn_phase {
  */
 enum { CONN_FRESH_MS = 1000 };
 /* Why its wait was ended. */
-enum conn_end { CONN_GOES_ON, CONN_LATE, CONN_DISPLACED, CONN_ASKED };
+enum conn_end { CONN_GOES_ON, CONN_LATE, CONN_DISPLACED, CONN_DISMISSED };
 
 /* The request under way. */
 struct conn_request {

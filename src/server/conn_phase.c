@@ -130,5 +130,5 @@ void conn_reconsider(struct conn *conn)
      * which says that it is the last. */
     bool quiet = live_draining(conn->worker->live) && conn->idle_ms + CONN_FRESH_MS <= conn->worker->now_ms;
     if (gone || quiet)
-        end(conn, CONN_ASKED);
+        end(conn, CONN_DISMISSED);
 }
