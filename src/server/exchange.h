@@ -1,5 +1,5 @@
 /* Between MHD and the pure HTTP layer: a request that MHD parsed becomes a struct request, a struct reply
- * becomes an MHD response. Runs on MHD's workers. */
+ * becomes an MHD response. On the thread of the worker. */
 #ifndef MTLSD_SERVER_EXCHANGE_H
 #define MTLSD_SERVER_EXCHANGE_H
 

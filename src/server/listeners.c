@@ -48,17 +48,16 @@ static struct port *heirloom(const struct listeners *set, size_t had, const stru
     return NULL;
 }
 
-static int grow(void *array, size_t *room, size_t least)
+/* For `most` listeners, and for as many that retire and close: nothing may fail then. */
+static int make_room(struct listeners *set, size_t most)
 {
-    void **item = array;
-    if (least <= *room)
-        return 0;
-    void *more = realloc(*item, least * sizeof(void *));
-    if (!more)
-        return ERR_NOMEM;
-    *item = more;
-    *room = least;
-    return 0;
+    struct listener **item = realloc(set->item, most * sizeof(struct listener *));
+    set->item = item ? item : set->item;
+    struct listener **retired = realloc(set->retired, (set->n_retired + most) * sizeof(struct listener *));
+    set->retired = retired ? retired : set->retired;
+    struct port **closing = realloc(set->closing, (set->n_closing + most) * sizeof(struct port *));
+    set->closing = closing ? closing : set->closing;
+    return item && retired && closing ? 0 : ERR_NOMEM;
 }
 
 /* --- sockets -------------------------------------------------------------------------------------------- */
@@ -72,7 +71,7 @@ static void close_those_that_settled(struct listeners *set)
         port_free(set->closing[--set->n_closing]);
 }
 
-/* There is room for it (listeners_bind). */
+/* There is room for it (make_room). */
 static void stop_accepting(struct listeners *set, struct port *port)
 {
     workers_unwatch(set->workers, port);
@@ -112,13 +111,8 @@ static int open_one(struct listeners *set, size_t had, const struct conf *conf, 
 
 int listeners_bind(struct listeners *set, const struct conf *conf, const int *inherited, struct diag *diag)
 {
-    size_t had = set->n, most = had + conf->n_listeners;
-    /* The room of those that will retire and close, too: nothing may fail then. */
-    int rc = grow(&set->item, &set->room, most);
-    if (rc == 0)
-        rc = grow(&set->retired, &set->retired_room, set->n_retired + most);
-    if (rc == 0)
-        rc = grow(&set->closing, &set->closing_room, set->n_closing + most);
+    size_t had = set->n;
+    int rc = make_room(set, had + conf->n_listeners);
     if (rc != 0) {
         diag_error(diag, (struct src){.file = conf->file}, "out of memory");
         return rc;
@@ -183,7 +177,7 @@ bool listeners_retire(struct listeners *set, const struct conf *conf)
     reap(set);
     size_t had = set->n, first = set->n_retired;
     set->n = 0;
-    for (size_t i = 0; i < had; i++) { /* both have room: listeners_bind */
+    for (size_t i = 0; i < had; i++) { /* both have room: make_room */
         bool stays = wants(conf, set->item[i]);
         *(stays ? &set->item[set->n++] : &set->retired[set->n_retired++]) = set->item[i];
     }

@@ -14,11 +14,11 @@ struct listeners {
     struct workers *workers; /* that accept on the sockets; without any the set is only bound */
     struct limits *limits;
     struct listener **item; /* those that have clients; from listeners_bind on also those that will */
-    size_t n, room;
+    size_t n;
     struct listener **retired; /* closed by a reload, with connections that still end */
-    size_t n_retired, retired_room;
+    size_t n_retired;
     struct port **closing; /* that nobody accepts on, but a worker was busy when that began */
-    size_t n_closing, closing_room;
+    size_t n_closing;
 };
 
 /* Binds what `conf` has and the set lacks, and puts it at the set's end; the workers wait for clients there,
