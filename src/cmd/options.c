@@ -124,19 +124,15 @@ static void print_sample_options(FILE *out, enum option_section section, const c
 static void print_sample(FILE *out)
 {
     static const char *const HEAD[] = {
-        "mtlsd.conf: the configuration of mtlsd, with every option. A line that begins with # and an option "
-        "shows the "
-        "default, or an example where there is no default. In a folder made by `mtlsd lab DIR` this file "
-        "works as it "
-        "is.",
+        "mtlsd.conf: the configuration of mtlsd, with every option. A line that begins with # and an "
+        "option shows the default, or an example where there is no default. In a folder made by `mtlsd lab "
+        "DIR` this file works as it is.",
         "",
         "Names of files are relative to this file's folder. Durations are written 10s, 5m, 1h, 30d, sizes "
-        "512, 16k, "
-        "1m. A text with other characters than letters, digits and ._:/- stands in quotes; in double quotes "
-        "${NAME} is "
-        "replaced by that environment variable, and ${NAME:-TEXT} by TEXT where it is not set. "
-        "include(\"FILE\") reads "
-        "another file in its place. `mtlsd check -c FILE` finds mistakes, mtlsd.conf(5) tells more.",
+        "512, 16k, 1m. A text with other characters than letters, digits and ._:/- stands in quotes; in "
+        "double quotes ${NAME} is replaced by that environment variable, and ${NAME:-TEXT} by TEXT where "
+        "it is not set. include(\"FILE\") reads another file in its place. `mtlsd check -c FILE` finds "
+        "mistakes, mtlsd.conf(5) tells more.",
     };
     for (size_t i = 0; i < ARRAY_LEN(HEAD); i++) {
         if (*HEAD[i])

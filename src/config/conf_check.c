@@ -28,9 +28,8 @@ static void check_trust(const struct conf_listener *l, struct diag *diag)
     }
     if (l->crl.n > 0 && ca->n == 0 && l->client_auth == CLIENT_AUTH_OFF)
         diag_error(diag, l->crl.item[0].src,
-                   "crl needs the CA that signed the list: write client_ca = { \"root.crt\" } with its file, "
-                   "or leave "
-                   "crl out");
+                   "crl needs the CA that signed the list: write client_ca = { \"root.crt\" } with its "
+                   "file, or leave crl out");
     if (l->crl.n > 0 && l->crl_check == CRL_CHECK_OFF)
         diag_warning(diag, l->crl.item[0].src,
                      "crl has no effect while crl_check = off: revoked certificates pass");

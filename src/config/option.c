@@ -43,9 +43,8 @@ const struct option OPTIONS[] = {
                     {"info", LOG_LEVEL_INFO}, {"debug", LOG_LEVEL_DEBUG}),
      .help = "The least important messages that the error log still takes."},
     {GLOBAL(user), .type = OPTION_TEXT, .example = "\"mtlsd\"", .flags = OPTION_RESTART,
-     .help = "Who to become, by name or number, when started as root: after the listeners are bound, before "
-             "the first "
-             "connection."},
+     .help = "Who to become, by name or number, when started as root: after the listeners are bound, "
+             "before the first connection."},
     {GLOBAL(group), .type = OPTION_TEXT, .example = "\"mtlsd\"", .flags = OPTION_RESTART,
      .help = "Group to become; without it that of user. The user's other groups come along."},
     {GLOBAL(sandbox), .type = OPTION_WORD, .preset = "on", .example = "log", .flags = OPTION_RESTART,
@@ -78,9 +77,9 @@ const struct option OPTIONS[] = {
              "into seven eighths of the limit of open files, less 64, when that is fewer."},
     {GLOBAL(max_connections_per_address), .type = OPTION_NUMBER, .preset = "0", .example = "50", .min = 0,
      .max = 1000000,
-     .help = "Most of them from one IPv4 address or IPv6 /64 network. 0: three quarters of max_connections, "
-             "so that "
-             "no single client takes all, yet a NAT, a load balancer or a load test passes."},
+     .help = "Most of them from one IPv4 address or IPv6 /64 network. 0: three quarters of "
+             "max_connections, so that no single client takes all, yet a NAT, a load balancer or a load "
+             "test passes."},
     {GLOBAL(max_handshakes), .type = OPTION_NUMBER, .preset = "0", .example = "2000", .min = 0,
      .max = 1000000,
      .help = "Most connections whose TLS handshake is under way. Then the one that was silent for the "
@@ -88,26 +87,22 @@ const struct option OPTIONS[] = {
              "still come in. 0: half of max_connections."},
     {GLOBAL(handshake_rate), .type = OPTION_NUMBER, .preset = "0", .example = "10", .min = 0, .max = 1000000,
      .help = "Connections a second from one IPv4 address or IPv6 /64 network; more are closed before any "
-             "TLS. 0: no "
-             "limit, for a health checker, a load balancer and a NAT are one address each."},
+             "TLS. 0: no limit, for a health checker, a load balancer and a NAT are one address each."},
     {GLOBAL(handshake_burst), .type = OPTION_NUMBER, .preset = "100", .example = "50", .min = 1,
      .max = 1000000,
      .help = "So many connections may come at once after a pause, before handshake_rate holds."},
     {GLOBAL(request_rate), .type = OPTION_NUMBER, .preset = "0", .example = "100", .min = 0, .max = 1000000,
      .help = "Requests a second from one IPv4 address or IPv6 /64 network; more are answered 429 with "
-             "Retry-After, "
-             "but for /health and its like. 0: no limit."},
+             "Retry-After, but for /health and its like. 0: no limit."},
     {GLOBAL(request_burst), .type = OPTION_NUMBER, .preset = "100", .example = "500", .min = 1,
      .max = 1000000, .help = "So many requests may come at once after a pause, before request_rate holds."},
     {GLOBAL(keepalive_requests), .type = OPTION_NUMBER, .preset = "1000000", .example = "10000", .min = 1,
      .max = 1000000000,
      .help = "Most requests on one connection; the last answer closes it. A small number spreads clients "
-             "anew over "
-             "the servers behind a balancer, at the price of handshakes."},
+             "anew over the servers behind a balancer, at the price of handshakes."},
     {GLOBAL(file_cache), .type = OPTION_SIZE, .preset = "8m", .example = "32m", .min = 0, .max = 1024 * MIB,
      .help = "Most bytes of files of up to 256k that each worker keeps ready; a file that changed is read "
-             "again within "
-             "a second. 0: none."},
+             "again within a second. 0: none."},
     {GLOBAL(max_header), .type = OPTION_SIZE, .preset = "16k", .example = "32k", .min = 2 * KIB,
      .max = 256 * KIB, .flags = OPTION_RESTART,
      .help = "Most bytes of a request's line and header fields; more is answered 431."},
@@ -157,8 +152,8 @@ const struct option OPTIONS[] = {
                     {"optional", CLIENT_AUTH_OPTIONAL}, {"require", CLIENT_AUTH_REQUIRE},
                     {"mutual", CLIENT_AUTH_REQUIRE}),
      .help = "Whether clients are asked for a certificate: off (one-way) does not ask; request asks and "
-             "serves all, "
-             "reporting a bad one; optional refuses a bad one; require (mutual) refuses a missing one too."},
+             "serves all, reporting a bad one; optional refuses a bad one; require (mutual) refuses a "
+             "missing one too."},
     {LISTEN(client_ca), .type = OPTION_PATHS, .example = "{ \"root.crt\" }", .flags = OPTION_SAMPLE,
      .help = "CAs that client certificates are verified against; their names are sent to clients."},
     {LISTEN(trusted_ca), .type = OPTION_PATHS, .example = "{ \"old-root.crt\" }",
@@ -177,9 +172,8 @@ const struct option OPTIONS[] = {
      .help = "Which certificates are looked up in the CRLs: none, the client's own, or its whole chain."},
     {LISTEN(crl_stale), .type = OPTION_TEXT, .preset = "refuse", .min = 1, .max = 366LL * DAY,
      .also = "refuse | grace:DURATION | accept", .example = "grace:7d",
-     .help = "What happens when a CRL is past its next update: its issuer's certificates are refused, still "
-             "accepted "
-             "for a time, or accepted."},
+     .help = "What happens when a CRL is past its next update: its issuer's certificates are refused, "
+             "still accepted for a time, or accepted."},
     {LISTEN(verify_depth), .type = OPTION_NUMBER, .preset = "5", .example = "2", .min = 0, .max = 16,
      .help = "Most intermediate certificates between a client's certificate and a trusted CA."},
     {LISTEN(tickets), .type = OPTION_BOOL, .preset = "on", .example = "off",
@@ -188,10 +182,8 @@ const struct option OPTIONS[] = {
          "judged again each time."},
     {LISTEN(tickets_tls12), .type = OPTION_BOOL, .preset = "off", .example = "on",
      .help = "Gives tickets to TLS 1.2 clients also where client_auth asks. They go over the wire "
-             "unencrypted by TLS: "
-             "useless without the session's secret, but in anybody's hands. Off, each such connection costs "
-             "a full "
-             "handshake."},
+             "unencrypted by TLS: useless without the session's secret, but in anybody's hands. Off, each "
+             "such connection costs a full handshake."},
     {LISTEN(ticket_lifetime), .type = OPTION_DURATION, .preset = "6h", .example = "1h", .min = MINUTE,
      .max = 7LL * DAY,
      .help = "How long a ticket is good; the key that protects it changes after three times as long."},
@@ -209,14 +201,13 @@ const struct option OPTIONS[] = {
     {LISTEN(max_connections), .type = OPTION_NUMBER, .preset = "0", .example = "1000", .min = 0,
      .max = 1000000,
      .help = "Most open connections of this listener, so that one of several cannot starve the others. 0: "
-             "only the "
-             "limit of all listeners holds."},
+             "only the limit of all listeners holds."},
     {LISTEN(proxy_protocol), .type = OPTION_WORD, .preset = "off", .example = "v2",
      .words = WORDS({"off", PROXY_PROTOCOL_OFF}, {"v1", PROXY_PROTOCOL_V1}, {"v2", PROXY_PROTOCOL_V2},
                     {"both", PROXY_PROTOCOL_BOTH}),
      .help = "Whether every connection begins with a PROXY protocol header, by which a balancer in front "
-             "says whose it is. "
-             "Without a header, or from an address that is not in trusted_proxies, it is closed."},
+             "says whose it is. Without a header, or from an address that is not in trusted_proxies, it is "
+             "closed."},
     {LISTEN(trusted_proxies), .type = OPTION_TEXTS, .example = "{ \"127.0.0.1\", \"10.0.0.0/8\", \"::1\" }",
      .help = "Addresses and ranges of the proxies that are believed."},
 

@@ -85,12 +85,10 @@ static const char *picker_words(const struct request *request)
                "connect again, and the server asks.";
     if (!request->cert_requested)
         return "This listener never asks for a certificate, so a browser has no reason to show its picker. "
-               "Use an "
-               "address of the server where client_auth is not off.";
+               "Use an address of the server where client_auth is not off.";
     if (request->tls->resumed)
-        return "This connection continues an earlier TLS session in which no certificate was sent. A browser "
-               "keeps that "
-               "choice until it is restarted; a new private window asks again.";
+        return "This connection continues an earlier TLS session in which no certificate was sent. A "
+               "browser keeps that choice until it is restarted; a new private window asks again.";
     if (request->n_advertised == 0)
         return "The server asked for a certificate in the handshake, from any authority, and the client "
                "answered with an empty list. " SILENT " or its kind of key was not asked for; and when the "

@@ -155,8 +155,7 @@ void route_lint(const struct conf *conf, struct diag *diag)
             diag_warning(
                 diag, l->src,
                 "location \"%s\" does not hold for %s itself, which answers everybody and names nobody, so "
-                "that "
-                "health checks need no certificate: it covers files below it only; to close %s, leave "
+                "that health checks need no certificate: it covers files below it only; to close %s, leave "
                 "the listener to those who may ask",
                 l->prefix, path, path);
         }

@@ -14,11 +14,11 @@ static const struct {
     const char *client, *server;
 } HINTS[VERDICT_CODE_COUNT] = {
     [VERDICT_NO_CERTIFICATE] =
-        {"send one: curl --cert client.crt --key client.key URL; a browser or a Java key store stays silent "
-         "when "
-         "its certificate has expired or is not yet valid, is for another purpose (extendedKeyUsage without "
-         "clientAuth), comes from another issuer than those accepted, has no private key beside it or its "
-         "chain up to that issuer is missing, or when its kind of key was not asked for",
+        {"send one: curl --cert client.crt --key client.key URL; a browser or a Java key store stays "
+         "silent when its certificate has expired or is not yet valid, is for another purpose "
+         "(extendedKeyUsage without clientAuth), comes from another issuer than those accepted, has no "
+         "private key beside it or its chain up to that issuer is missing, or when its kind of key was not "
+         "asked for",
          "the server has to be given a certificate"},
     [VERDICT_CHAIN_TOO_LARGE] =
         {"send only your certificate and its intermediates; count them: grep -c BEGIN client.crt",
@@ -31,8 +31,8 @@ static const struct {
         {"have it issued again; look at it: openssl x509 -in client.crt -noout -text",
          "have it issued again; look at it: openssl x509 -in server.crt -noout -text"},
     [VERDICT_UNREADABLE_FOR_TLS] = {"have it issued again as version 3 and without such alternative names "
-                                    "(cfssl: no \"\" among its hosts); "
-                                    "look at it: openssl x509 -in FILE -noout -text",
+                                    "(cfssl: no \"\" among its hosts); look at it: openssl x509 -in FILE "
+                                    "-noout -text",
                                     "have it issued again; look at it: openssl x509 -in FILE -noout -text"},
     [VERDICT_REVOKED] = {"it was withdrawn by its issuer and stays so; ask the issuer for a new one",
                          "it was withdrawn by its issuer; install a new one"},
@@ -53,8 +53,8 @@ static const struct {
          "-CAfile root.crt -untrusted intermediate.crt client.crt",
          "the file is damaged or belongs to another CA of the same name"},
     [VERDICT_CA_NOT_A_CA] = {"the issuer's own certificate lacks basicConstraints CA:TRUE; the operator of "
-                             "the CA must certify it "
-                             "anew: openssl req -x509 -addext basicConstraints=critical,CA:TRUE ...",
+                             "the CA must certify it anew: openssl req -x509 -addext "
+                             "basicConstraints=critical,CA:TRUE ...",
                              "the issuer's own certificate lacks basicConstraints CA:TRUE"},
     [VERDICT_WRONG_PURPOSE] =
         {"ask for a certificate with extendedKeyUsage = clientAuth; what this one is for: openssl "
@@ -120,9 +120,8 @@ static const struct {
                                 "have it issued with keyUsage = digitalSignature alone"},
     [VERDICT_OLD_VERSION] =
         {"have it issued with extensions: printf '%s\\n' basicConstraints=CA:FALSE "
-         "extendedKeyUsage=clientAuth "
-         ">extensions.cnf; openssl x509 -req -in client.csr -CA root.crt -CAkey root.key -out client.crt "
-         "-extfile extensions.cnf",
+         "extendedKeyUsage=clientAuth >extensions.cnf; openssl x509 -req -in client.csr -CA root.crt "
+         "-CAkey root.key -out client.crt -extfile extensions.cnf",
          "have it issued with extensions: openssl x509 -req ... -extfile extensions.cnf"},
     [VERDICT_KEY_IDENTIFIER] =
         {"have it issued again with authorityKeyIdentifier = keyid in the extensions (openssl x509 -req "
@@ -147,8 +146,7 @@ static const struct {
                                   "look at it: openssl x509 -in server.crt -noout -text"},
     [VERDICT_ANCHOR_FORM] =
         {"nothing to do for the client; the operator may have the CA certified anew with the same name and "
-         "key: "
-         "openssl x509 -in root.crt -signkey root.key -out new-root.crt -extfile extensions.cnf",
+         "key: openssl x509 -in root.crt -signkey root.key -out new-root.crt -extfile extensions.cnf",
          "look at it: openssl x509 -in root.crt -noout -text"},
     [VERDICT_WEB_RULE] = {NULL, "browsers may refuse it; have it issued again"},
     [VERDICT_POLICY_DENIED] =
@@ -173,9 +171,8 @@ static const struct {
     "and key (mtlsd-coming-from(7) says how): openssl x509 -in intermediate.crt -noout -text shows it"
 static const char *const ABOVE[VERDICT_CODE_COUNT] = {
     [VERDICT_OUT_OF_BOUNDS] =
-        CA_OPERATOR "certify it anew within the bound; for keys: RSA of 2048 to 8192 bits "
-                    "with the exponent 65537, or P-256; look at it: openssl x509 -in "
-                    "intermediate.crt -noout -text",
+        CA_OPERATOR "certify it anew within the bound; for keys: RSA of 2048 to 8192 bits with the "
+                    "exponent 65537, or P-256; look at it: openssl x509 -in intermediate.crt -noout -text",
     [VERDICT_MALFORMED_CERTIFICATE] =
         CA_OPERATOR "certify it anew; look at it: openssl x509 -in intermediate.crt -noout -text",
     [VERDICT_REVOKED] =

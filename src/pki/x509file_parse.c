@@ -35,8 +35,8 @@ static int try_crt(const gnutls_datum_t *der, struct x509file *out, struct err *
     return err_set(
         err, ERR_SYNTAX,
         "holds a certificate that GnuTLS cannot read, so that no server takes it for good "
-        "(unreadable_for_tls): have it issued without an empty DNS name (cfssl: \"hosts\": [] in place "
-        "of [\"\"]), x400Address and ediPartyName among its alternative names");
+        "(unreadable_for_tls): have it issued without an empty DNS name (cfssl: \"hosts\": [] in place of "
+        "[\"\"]), x400Address and ediPartyName among its alternative names");
 }
 
 static int try_crl(const gnutls_datum_t *der, struct x509file *out, struct err *err)

@@ -301,14 +301,12 @@ static void lint_rules(const struct rules *rules, const struct conf_list *list, 
             diag_warning(
                 diag, list->item[i].src,
                 "rule \"%s\": whoever holds the certificate can give it another fingerprint without making "
-                "it "
-                "invalid; deny its key (spki:) or its number at its CA (\"issuer:CN=... & serial:...\")",
+                "it invalid; deny its key (spki:) or its number at its CA (\"issuer:CN=... & serial:...\")",
                 text);
         if (shared && rule_names(&rules->rule[i], "issuer"))
             diag_warning(diag, list->item[i].src,
-                         "rule \"%s\" compares names, and two trusted CAs are called %s: it cannot tell what "
-                         "they issue "
-                         "apart",
+                         "rule \"%s\" compares names, and two trusted CAs are called %s: it cannot tell "
+                         "what they issue apart",
                          text, shared);
     }
 }

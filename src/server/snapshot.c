@@ -220,9 +220,8 @@ static void lint_short(const struct snapshot *snapshot, const struct conf_locati
             continue;
         diag_warning(
             diag, location->client_ca.item[0].src,
-            "location \"%s\": listen \"%s\" trusts %s itself: paths end there before they reach %s, and "
-            "do not count here; name its certificate in client_ca of the location, too, where they "
-            "may pass",
+            "location \"%s\": listen \"%s\" trusts %s itself: paths end there before they reach %s, and do "
+            "not count here; name its certificate in client_ca of the location, too, where they may pass",
             location->prefix, snapshot->listener[i].conf->name, below->subject, above->subject);
         return;
     }
