@@ -62,34 +62,43 @@ static int make_room(struct listeners *set, size_t most)
 
 /* --- sockets -------------------------------------------------------------------------------------------- */
 
-/* Nobody can be in the middle of an accept, unless a worker has been busy for a while. */
-static void close_those_that_settled(struct listeners *set)
+/* Nobody is in the middle of an accept then. False: a worker has been busy for a while. */
+static bool settle(struct listeners *set)
 {
-    if (set->n_closing == 0 || !workers_settle(set->workers))
-        return;
+    if (!workers_settle(set->workers))
+        return false;
     while (set->n_closing > 0)
         port_free(set->closing[--set->n_closing]);
+    return true;
 }
 
 /* There is room for it (make_room). */
-static void stop_accepting(struct listeners *set, struct port *port)
+static void give_up(struct listeners *set, struct port *port)
 {
-    workers_unwatch(set->workers, port);
-    if (!port->inherited) /* at once, whoever is busy */
-        shutdown(port->fd, SHUT_RDWR);
     set->closing[set->n_closing++] = port;
 }
 
-/* Those from `first` on were never admitted: nobody waits for their clients. */
-static void forget_from(struct listeners *set, size_t first)
+/* Those that were given up from `first` on. */
+static void stop_accepting(struct listeners *set, size_t first)
 {
-    while (set->n > first) {
+    for (size_t i = first; i < set->n_closing; i++) {
+        workers_unwatch(set->workers, set->closing[i]);
+        if (!set->closing[i]->inherited) /* at once, whoever is busy */
+            shutdown(set->closing[i]->fd, SHUT_RDWR);
+    }
+}
+
+/* Those from `had` on were never admitted: nobody waits for their clients. */
+static void forget_from(struct listeners *set, size_t had, size_t first_closing)
+{
+    while (set->n > had) {
         struct listener *listener = set->item[--set->n];
         if (!is_used(set, listener->port))
-            stop_accepting(set, listener->port);
+            give_up(set, listener->port);
         listener_free(listener);
     }
-    close_those_that_settled(set);
+    stop_accepting(set, first_closing);
+    (void)settle(set);
 }
 
 static int open_one(struct listeners *set, size_t had, const struct conf *conf, size_t i, int inherited,
@@ -105,13 +114,13 @@ static int open_one(struct listeners *set, size_t had, const struct conf *conf, 
     if (rc == 0)
         set->n++;
     else if (own)
-        stop_accepting(set, own);
+        give_up(set, own);
     return rc;
 }
 
 int listeners_bind(struct listeners *set, const struct conf *conf, const int *inherited, struct diag *diag)
 {
-    size_t had = set->n;
+    size_t had = set->n, first_closing = set->n_closing;
     int rc = make_room(set, had + conf->n_listeners);
     if (rc != 0) {
         diag_error(diag, (struct src){.file = conf->file}, "out of memory");
@@ -125,7 +134,7 @@ int listeners_bind(struct listeners *set, const struct conf *conf, const int *in
         rc = open_one(set, had, conf, i, inherited ? inherited[i] : -1, &err);
         if (rc != 0) {
             diag_error(diag, wanted->address.src, "listen \"%s\": %s", wanted->name, err.text);
-            forget_from(set, had);
+            forget_from(set, had, first_closing);
             return rc;
         }
     }
@@ -175,7 +184,7 @@ static void reap(struct listeners *set)
 bool listeners_retire(struct listeners *set, const struct conf *conf)
 {
     reap(set);
-    size_t had = set->n, first = set->n_retired;
+    size_t had = set->n, first = set->n_retired, first_closing = set->n_closing;
     set->n = 0;
     for (size_t i = 0; i < had; i++) { /* both have room: make_room */
         bool stays = wants(conf, set->item[i]);
@@ -186,31 +195,31 @@ bool listeners_retire(struct listeners *set, const struct conf *conf)
         bool shared = is_used(set, listener->port);
         log_notice("listener %s on %s closes%s", listener->name, listener->address,
                    shared ? "; another one has the address" : "");
-        if (!shared) {
-            port_last_call(listener->port);
-            stop_accepting(set, listener->port);
-        }
+        if (!shared)
+            give_up(set, listener->port);
         listener->port = NULL;
         atomic_store_explicit(&listener->retired, true, memory_order_relaxed);
     }
     if (first == set->n_retired)
         return false;
-    bool settled = workers_settle(set->workers);
+    port_last_call(set->closing + first_closing, set->n_closing - first_closing);
+    stop_accepting(set, first_closing);
+    bool settled = settle(set);
     for (size_t i = 0; settled && i < set->n_retired; i++)
         set->retired[i]->settled = true;
-    close_those_that_settled(set);
     return !settled;
 }
 
 void listeners_quiet(struct listeners *set)
 {
+    size_t first = set->n_closing;
     for (size_t i = 0; i < set->n; i++) {
-        struct port *port = set->item[i]->port;
-        port_last_call(port);
-        stop_accepting(set, port);
+        give_up(set, set->item[i]->port);
         set->item[i]->port = NULL;
     }
-    close_those_that_settled(set);
+    port_last_call(set->closing + first, set->n_closing - first);
+    stop_accepting(set, first);
+    (void)settle(set);
 }
 
 void listeners_close(struct listeners *set)

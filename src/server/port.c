@@ -180,7 +180,7 @@ bool port_is_at(const struct port *port, const char *address)
 
 /* From now on the kernel overlooks who asks for a connection, and goes on with those whom it has answered
  * already. Connections inherit the filter, and never get a segment that it drops. */
-static bool turn_deaf(int fd)
+static void turn_deaf(int fd)
 {
     enum { FLAGS_AT = 13, SYN = 0x02, ACK = 0x10 };
     static struct sock_filter code[] = {
@@ -189,23 +189,36 @@ static bool turn_deaf(int fd)
         BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
     };
     const struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
-    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+    /* Otherwise new ones come as long as they do, for LAST_CALL_MS. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+static bool is_empty(const struct port *port)
+{
+    struct pollfd queue = {.fd = port->fd, .events = POLLIN};
+    return port->inherited || poll(&queue, 1, 0) <= 0;
 }
 
 /* A client whose connect(2) has succeeded is no longer refused by a close, but reset, and nobody asks again
  * for it. So the workers take all that wait, and those whose last segment is on its way, while no new ones
  * come. Who asks meanwhile asks again after a second, hence the short time. */
-void port_last_call(const struct port *port)
+void port_last_call(struct port *const *port, size_t n)
 {
-    if (port->inherited)
-        return;
-    unsigned still = 0, enough = turn_deaf(port->fd) ? STILL : 1;
-    for (uint64_t until = clock_mono_ms() + LAST_CALL_MS; clock_mono_ms() < until;) {
-        struct pollfd queue = {.fd = port->fd, .events = POLLIN};
-        still = poll(&queue, 1, 0) > 0 ? 0 : still + 1;
-        if (still >= enough)
-            return;
+    unsigned still = 0, enough = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (port[i]->inherited)
+            continue;
+        turn_deaf(port[i]->fd);
+        enough = STILL;
+    }
+    uint64_t until = clock_mono_ms() + LAST_CALL_MS;
+    while (still < enough && clock_mono_ms() < until) {
+        size_t empty = 0;
+        while (empty < n && is_empty(port[empty]))
+            empty++;
+        still = empty < n ? 0 : still + 1;
         struct timespec look = {.tv_nsec = LOOK_NS};
-        nanosleep(&look, NULL);
+        if (still < enough)
+            nanosleep(&look, NULL);
     }
 }

@@ -27,9 +27,9 @@ MUST_CHECK int port_open(const char *address, int inherited, struct port **out, 
 /* Once no worker can use it. */
 void port_free(struct port *port);
 
-/* Before workers stop to accept there: waits until everybody is in whose connection the kernel had
- * established, some milliseconds. An inherited socket keeps its queue for whoever accepts next. */
-void port_last_call(const struct port *port);
+/* Before workers stop to accept at these: waits until everybody is in whose connection the kernel had
+ * established, some milliseconds. Inherited sockets keep their queues for whoever accepts next. */
+void port_last_call(struct port *const *port, size_t n);
 
 /* True when `address` is where it listens, as bound (port 0 became a real one). */
 bool port_is_at(const struct port *port, const char *address);
