@@ -28,11 +28,6 @@ static void print_name(FILE *out, const struct option *option, int width)
     fprintf(out, "%*s", n < width ? width - n : 0, "");
 }
 
-static bool is_list(const struct option *option)
-{
-    return option->type == OPTION_PATHS || option->type == OPTION_TEXTS;
-}
-
 /* The kind, and its range where there is one. */
 static const char *values(const struct option *option, char out[static VALUES_MOST])
 {
@@ -103,21 +98,22 @@ static void print_comment(FILE *out, const char *indent, const char *text)
     wrap(out, text, prefix, strlen(prefix), LINE_MOST);
 }
 
-static void print_sample_options(FILE *out, enum option_section section, const char *indent)
+/* `unset`: none of them is set, whatever its row says. */
+static void print_sample_options(FILE *out, enum option_section section, const char *indent, bool unset)
 {
     bool first = true;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &OPTIONS[i];
         if (o->section != section)
             continue;
-        const bool set = o->flags & OPTION_SAMPLE;
+        const bool shown = o->flags & OPTION_SAMPLE, set = shown && !unset;
         if (!first)
             fputc('\n', out);
         first = false;
         print_comment(out, indent, o->help);
         /* A word as default says little about a list or file: the example shows the form. */
         fprintf(out, "%s%s%s = %s\n", indent, set ? "" : "#", o->name,
-                set || !o->preset ? o->example : o->preset);
+                shown || !o->preset ? o->example : o->preset);
     }
 }
 
@@ -141,20 +137,26 @@ static void print_sample(FILE *out)
             fputs("#\n", out);
     }
     fputc('\n', out);
-    print_sample_options(out, SECTION_GLOBAL, "");
+    print_sample_options(out, SECTION_GLOBAL, "", false);
     fputc('\n', out);
+    print_comment(out, "",
+                  "Servers of an application. A location that names the block hands requests on to them, "
+                  "after its rules have let the client pass.");
+    fputs("#backend \"app\" {\n", out);
+    print_sample_options(out, SECTION_BACKEND, "    ", true);
+    fputs("#}\n\n", out);
     print_comment(
         out, "",
         "A socket to listen on, with its own certificates and its own answer to clients. There may be "
         "several; each has a name of its own, which stands in logs and metrics.");
     fputs("listen \"public\" {\n", out);
-    print_sample_options(out, SECTION_LISTEN, "    ");
+    print_sample_options(out, SECTION_LISTEN, "    ", false);
     fputs("}\n\n", out);
     print_comment(out, "",
                   "Who may see a path and what lies below it: /secure, /secure/ and /secure/file, but not "
                   "/secured. The longest path that fits rules; /health, /livez and /readyz are open to all.");
     fputs("location \"/secure/\" {\n", out);
-    print_sample_options(out, SECTION_LOCATION, "    ");
+    print_sample_options(out, SECTION_LOCATION, "    ", false);
     fputs("}\n", out);
 }
 
@@ -167,7 +169,7 @@ static int print_json(FILE *out)
         json_t *row = json_pack("{s:s, s:s, s:s, s:s?, s:s, s:b, s:b, s:b, s:s, s:s}", "section",
                                 option_section_name(o->section), "name", o->name, "kind",
                                 option_kind(o, kind), "default", o->preset, "example", o->example, "required",
-                                (o->flags & OPTION_REQUIRED) != 0, "list", is_list(o), "secret",
+                                (o->flags & OPTION_REQUIRED) != 0, "list", option_is_list(o), "secret",
                                 (o->flags & OPTION_SECRET) != 0, "applies_at", applies(o), "help", o->help);
         if (row && o->min != o->max) {
             char least[OPTION_KIND_TEXT], most[OPTION_KIND_TEXT];
@@ -223,7 +225,7 @@ static void print_mdoc_option(FILE *out, const struct option *o)
     fprintf(out, ".It Ic %s\n", o->name);
     print_mdoc_text(out, o->help);
     fprintf(out, ".br\nValues: %s%s.\n", values(o, text),
-            is_list(o) ? " in braces, separated by commas" : "");
+            option_is_list(o) ? " in braces, separated by commas" : "");
     if (o->flags & OPTION_REQUIRED)
         fputs("It must be given.\n", out);
     else if (o->preset)
@@ -246,6 +248,7 @@ static void print_mdoc(FILE *out)
 {
     static const char *const TITLES[SECTION_COUNT] = {
         [SECTION_GLOBAL] = "Options outside the blocks",
+        [SECTION_BACKEND] = "Options of a backend block",
         [SECTION_LISTEN] = "Options of a listen block",
         [SECTION_LOCATION] = "Options of a location block",
     };

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "config/conf_backend.h"
 #include "config/conf_check.h"
+#include "config/conf_proxy.h"
 #include "config/conf_source.h"
 #include "config/conf_tree.h"
 #include "config/conf_value.h"
@@ -23,18 +25,59 @@ struct build {
     const struct conf_source *source;
     const struct conf_tree *tree;
     struct diag *diag;
-    void **target; /* [block]: the struct conf, conf_listener or conf_location that it fills */
+    void **target; /* [block]: the struct conf, conf_backend, conf_listener or conf_location that it fills */
     bool *faulty;  /* [block] */
 };
+
+/* Where the blocks of a section stand in struct conf. Each begins with its title and its place. */
+static const struct kind {
+    size_t array, n, size;
+} KINDS[SECTION_COUNT] = {
+    [SECTION_BACKEND] = {offsetof(struct conf, backend), offsetof(struct conf, n_backends),
+                         sizeof(struct conf_backend)},
+    [SECTION_LISTEN] = {offsetof(struct conf, listener), offsetof(struct conf, n_listeners),
+                        sizeof(struct conf_listener)},
+    [SECTION_LOCATION] = {offsetof(struct conf, location), offsetof(struct conf, n_locations),
+                          sizeof(struct conf_location)},
+};
+
+struct titled {
+    char *title;
+    struct src src;
+};
+_Static_assert(offsetof(struct conf_backend, src) == offsetof(struct titled, src), "");
+_Static_assert(offsetof(struct conf_listener, src) == offsetof(struct titled, src), "");
+_Static_assert(offsetof(struct conf_location, src) == offsetof(struct titled, src), "");
+
+static size_t *count_of(struct conf *conf, enum option_section section)
+{
+    return (size_t *)(void *)((char *)conf + KINDS[section].n);
+}
+
+static void **array_of(struct conf *conf, enum option_section section)
+{
+    return (void **)(void *)((char *)conf + KINDS[section].array);
+}
+
+static void *block_at(struct conf *conf, enum option_section section, size_t i)
+{
+    return (char *)*array_of(conf, section) + i * KINDS[section].size;
+}
+
+static size_t index_of(struct conf *conf, enum option_section section, const void *target)
+{
+    return (size_t)((const char *)target - (char *)*array_of(conf, section)) / KINDS[section].size;
+}
 
 static void *field(const struct option *option, void *target)
 {
     return (char *)target + option->offset;
 }
 
+/* Kept in a struct conf_list. */
 static bool is_list(const struct option *option)
 {
-    return option->type == OPTION_PATHS || option->type == OPTION_TEXTS;
+    return option_is_list(option) && option->type != OPTION_WORDS;
 }
 
 static bool is_text(const struct option *option)
@@ -58,24 +101,30 @@ static void free_fields(enum option_section section, void *target)
     }
 }
 
+/* Frees all that a block has, not itself. */
+static void free_block(enum option_section section, void *target)
+{
+    free_fields(section, target);
+    free(((struct titled *)target)->title);
+    if (section == SECTION_BACKEND)
+        conf_backend_done(target);
+    else if (section == SECTION_LOCATION)
+        conf_proxy_done(target);
+}
+
 void conf_free(struct conf *conf)
 {
     if (!conf)
         return;
-    for (size_t i = 0; i < conf->n_listeners; i++) {
-        free_fields(SECTION_LISTEN, &conf->listener[i]);
-        free(conf->listener[i].name);
-    }
-    for (size_t i = 0; i < conf->n_locations; i++) {
-        free_fields(SECTION_LOCATION, &conf->location[i]);
-        free(conf->location[i].prefix);
+    for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++) {
+        for (size_t i = 0; i < *count_of(conf, s); i++)
+            free_block(s, block_at(conf, s, i));
+        free(*array_of(conf, s));
     }
     free_fields(SECTION_GLOBAL, conf);
     for (size_t i = 0; i < conf->n_names; i++)
         free(conf->names[i].text);
     free(conf->names);
-    free(conf->listener);
-    free(conf->location);
     free(conf->file);
     free(conf->dir);
     free(conf);
@@ -148,17 +197,17 @@ static int assign(struct build *b, const struct option *option, void *target, co
         *(bool *)at = number != 0;
     else if (option->type == OPTION_WORD)
         *(int *)at = (int)number;
+    else if (option->type == OPTION_WORDS)
+        *(unsigned *)at |= (unsigned)number;
     else
         *(long long *)at = number;
     return 0;
 }
 
 /* What one option says about others: fields that are derived, forms that a type does not tell. */
-static int derive(struct conf_listener *l, const struct option *option, const char *value, struct src src,
-                  struct err *err)
+static int derive_listener(struct conf_listener *l, const struct option *option, const char *value,
+                           struct src src, struct err *err)
 {
-    if (option->section != SECTION_LISTEN)
-        return 0;
     if (option->offset == offsetof(struct conf_listener, client_auth)) {
         l->client_auth_src = src;
     } else if (option->offset == offsetof(struct conf_listener, crl_stale)) {
@@ -170,11 +219,35 @@ static int derive(struct conf_listener *l, const struct option *option, const ch
     return 0;
 }
 
+static int derive_location(struct conf_location *l, const struct option *option, const char *value,
+                           struct src src, struct err *err)
+{
+    if (option->offset == offsetof(struct conf_location, set_header))
+        return conf_proxy_field(l, value, src, err);
+    if (option->offset == offsetof(struct conf_location, redirect))
+        return conf_proxy_redirect(l, value, err);
+    if (option->offset == offsetof(struct conf_location, upgrade))
+        return conf_proxy_upgrade(value, err);
+    return 0;
+}
+
+static int derive(const struct build *b, void *target, const struct option *option, const char *value,
+                  struct src src, struct err *err)
+{
+    if (option->section == SECTION_LISTEN)
+        return derive_listener(target, option, value, src, err);
+    if (option->section == SECTION_LOCATION)
+        return derive_location(target, option, value, src, err);
+    if (option->section == SECTION_BACKEND && option->offset == offsetof(struct conf_backend, server))
+        return conf_backend_add(target, value, b->conf->dir, src, err);
+    return 0;
+}
+
 static int set(struct build *b, const struct option *option, void *target, const char *value, struct src src,
                struct err *err)
 {
     int rc = assign(b, option, target, value, src, err);
-    return rc == 0 ? derive(target, option, value, src, err) : rc;
+    return rc == 0 ? derive(b, target, option, value, src, err) : rc;
 }
 
 static void build_done(struct build *b)
@@ -190,47 +263,43 @@ static bool is_cut(const struct build *b, size_t i)
     return b->tree->stopped || (i > 0 && (i > b->source->n_blocks || b->source->block[i - 1].faulty));
 }
 
+static int check_title(enum option_section section, const char *title, struct err *err)
+{
+    return section == SECTION_LOCATION ? conf_value_prefix(title, err)
+                                       : conf_value_name(option_section_name(section), title, err);
+}
+
 /* Makes the structs that the blocks fill, with their titles. */
 static int make_blocks(struct build *b)
 {
-    struct conf *conf = b->conf;
     const struct conf_tree *tree = b->tree;
+    size_t n[SECTION_COUNT] = {0};
     struct err err;
-    size_t listeners = 0, locations = 0;
-    for (size_t i = 0; i < tree->n_blocks; i++) {
-        listeners += tree->block[i].section == SECTION_LISTEN;
-        locations += tree->block[i].section == SECTION_LOCATION;
-    }
-    conf->listener = calloc(listeners + 1, sizeof *conf->listener);
-    conf->location = calloc(locations + 1, sizeof *conf->location);
+    for (size_t i = 0; i < tree->n_blocks; i++)
+        n[tree->block[i].section]++;
     b->target = calloc(tree->n_blocks + 1, sizeof *b->target);
     b->faulty = calloc(tree->n_blocks + 1, sizeof *b->faulty);
-    if (!conf->listener || !conf->location || !b->target || !b->faulty)
+    if (!b->target || !b->faulty)
         return ERR_NOMEM;
-    b->target[0] = conf;
+    for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++) {
+        if (!(*array_of(b->conf, s) = calloc(n[s] + 1, KINDS[s].size)))
+            return ERR_NOMEM;
+    }
+    b->target[0] = b->conf;
     for (size_t i = 1; i < tree->n_blocks; i++) {
         const struct conf_block *block = &tree->block[i];
-        const struct src src = conf_source_at(b->source, block->line);
-        char *title = strdup(block->title);
-        if (!title)
+        struct titled *target = block_at(b->conf, block->section, *count_of(b->conf, block->section));
+        target->src = conf_source_at(b->source, block->line);
+        target->title = strdup(block->title);
+        if (!target->title)
             return ERR_NOMEM;
-        int rc;
-        if (block->section == SECTION_LISTEN) {
-            struct conf_listener *l = &conf->listener[conf->n_listeners++];
-            l->name = title;
-            l->src = l->client_auth_src = src;
-            b->target[i] = l;
-            rc = conf_value_name(title, &err);
-        } else {
-            struct conf_location *l = &conf->location[conf->n_locations++];
-            l->prefix = title;
-            l->src = src;
-            b->target[i] = l;
-            rc = conf_value_prefix(title, &err);
-        }
-        if (rc != 0) {
+        ++*count_of(b->conf, block->section);
+        b->target[i] = target;
+        if (block->section == SECTION_LISTEN)
+            ((struct conf_listener *)(void *)target)->client_auth_src = target->src;
+        if (check_title(block->section, target->title, &err) != 0) {
             b->faulty[i] = true;
-            diag_error(b->diag, src, "%s", err.text);
+            diag_error(b->diag, target->src, "%s", err.text);
         }
         b->faulty[i] = b->faulty[i] || is_cut(b, i);
     }
@@ -257,14 +326,15 @@ static int apply_settings(struct build *b)
             const struct src older = conf_source_at(b->source, (*first)->line);
             diag_error(b->diag, src, "%s is set twice, first on line %u of %s: leave one of them out%s",
                        s->option->name, older.line, older.file,
-                       is_list(s->option) ? ", or write += to add to the list" : "");
+                       option_is_list(s->option) ? ", or write += to add to the list" : "");
         }
         if (s->value && b->diag->errors == errors) {
             rc = set(b, s->option, b->target[s->block], s->value, src, &err);
             if (rc != 0 && rc != ERR_NOMEM) {
                 diag_error(b->diag, src, "%s", err.text);
-                *first =
-                    s->option->preset && !is_list(s->option) ? NULL : s; /* the preset stands in for it */
+                *first = s->option->preset && !option_is_list(s->option)
+                             ? NULL
+                             : s; /* the preset stands in for it */
                 rc = 0;
             }
         }
@@ -308,60 +378,60 @@ static bool report_faults(struct build *b)
     return b->source->n_faults > 0 || tree->stopped;
 }
 
-/* Whoever goes on after errors shall have no listener from which a file may have been left out, and no
- * location of which nobody knows what it covers, or that covers what another does. */
+/* Whoever goes on after errors shall have no listener from which a file may have been left out, no location
+ * of which nobody knows what it covers, or that covers what another does, and no half of a backend. */
+static bool is_left_out(const struct build *b, size_t i, const bool *twice_location)
+{
+    struct titled *target = b->target[i];
+    if (b->tree->block[i].section == SECTION_LISTEN)
+        return is_cut(b, i);
+    if (b->tree->block[i].section == SECTION_BACKEND)
+        return is_cut(b, i) || b->faulty[i];
+    return twice_location[index_of(b->conf, SECTION_LOCATION, target)] ||
+           conf_value_prefix(target->title, NULL) != 0;
+}
+
 static void leave_out(struct build *b, const bool *twice_location)
 {
-    struct conf *conf = b->conf;
-    size_t listeners = 0, locations = 0;
+    size_t n[SECTION_COUNT] = {0};
     for (size_t i = 1; i < b->tree->n_blocks; i++) {
-        const void *target = b->target[i];
-        if (!target) /* never, which clang's analyzer does not see */
+        const enum option_section section = b->tree->block[i].section;
+        if (!b->target[i]) /* never, which clang's analyzer does not see */
             continue;
-        if (b->tree->block[i].section == SECTION_LISTEN) {
-            struct conf_listener moved = *(const struct conf_listener *)target;
-            if (!is_cut(b, i)) {
-                conf->listener[listeners++] = moved;
-                continue;
-            }
-            free_fields(SECTION_LISTEN, &moved);
-            free(moved.name);
-        } else {
-            struct conf_location moved = *(const struct conf_location *)target;
-            const bool twice = twice_location[(const struct conf_location *)target - conf->location];
-            if (!twice && conf_value_prefix(moved.prefix, NULL) == 0) {
-                conf->location[locations++] = moved;
-                continue;
-            }
-            free_fields(SECTION_LOCATION, &moved);
-            free(moved.prefix);
-        }
+        if (is_left_out(b, i, twice_location))
+            free_block(section, b->target[i]);
+        else
+            memmove(block_at(b->conf, section, n[section]++), b->target[i], KINDS[section].size);
     }
-    conf->n_listeners = listeners;
-    conf->n_locations = locations;
+    for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++)
+        *count_of(b->conf, s) = n[s];
+    conf_proxy_resolve(b->conf);
 }
 
 static int check(struct build *b, bool whole)
 {
     struct conf *conf = b->conf;
-    bool *listener = calloc(conf->n_listeners + 1, sizeof *listener);
-    bool *location = calloc(conf->n_locations + 1, sizeof *location);
-    bool *twice = calloc(conf->n_locations + 1, sizeof *twice);
+    struct conf_faults faults = {.backend = calloc(conf->n_backends + 1, sizeof(bool)),
+                                 .listener = calloc(conf->n_listeners + 1, sizeof(bool)),
+                                 .location = calloc(conf->n_locations + 1, sizeof(bool)),
+                                 .twice = calloc(conf->n_locations + 1, sizeof(bool))};
+    bool *const of[SECTION_COUNT] = {[SECTION_BACKEND] = faults.backend,
+                                     [SECTION_LISTEN] = faults.listener,
+                                     [SECTION_LOCATION] = faults.location};
     int rc = ERR_NOMEM;
-    if (listener && location && twice) {
+    if (faults.backend && faults.listener && faults.location && faults.twice) {
         for (size_t i = 1; i < b->tree->n_blocks; i++) {
-            if (b->tree->block[i].section == SECTION_LISTEN)
-                listener[(struct conf_listener *)b->target[i] - conf->listener] = b->faulty[i];
-            else
-                location[(struct conf_location *)b->target[i] - conf->location] = b->faulty[i];
+            const enum option_section section = b->tree->block[i].section;
+            of[section][index_of(conf, section, b->target[i])] = b->faulty[i];
         }
-        rc = conf_check(conf, listener, location, whole, twice, b->diag);
+        rc = conf_check(conf, &faults, whole, b->diag);
         if (rc == 0)
-            leave_out(b, twice);
+            leave_out(b, faults.twice);
     }
-    free(listener);
-    free(location);
-    free(twice);
+    free(faults.backend);
+    free(faults.listener);
+    free(faults.location);
+    free(faults.twice);
     return rc;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/diag.h"
 #include "base/err.h"
+#include "config/variable.h"
 
 /* The values are those of tls/proxy_header.h. */
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2, PROXY_PROTOCOL_BOTH };
@@ -31,6 +32,57 @@ struct conf_text {
 struct conf_list {
     struct conf_text *item;
     size_t n;
+};
+
+enum conf_scheme { CONF_SCHEME_HTTP, CONF_SCHEME_HTTPS };
+enum balance {
+    BALANCE_ROUND_ROBIN,
+    BALANCE_LEAST_CONNECTIONS,
+    BALANCE_CLIENT_ADDRESS,
+    BALANCE_CLIENT_CERTIFICATE
+};
+enum send_proxy { SEND_PROXY_OFF, SEND_PROXY_V1, SEND_PROXY_V2 };
+/* Bits: in which fields a backend is told of the client. */
+enum identity_format {
+    IDENTITY_CLIENT_CERT = 1,
+    IDENTITY_CLIENT_CERT_CHAIN = 2,
+    IDENTITY_XFCC = 4,
+    IDENTITY_X_SSL = 8
+};
+enum forwarded { FORWARDED_NONE = 0, FORWARDED_X = 1, FORWARDED_RFC7239 = 2, FORWARDED_BOTH = 3 };
+
+/* One server of a backend, taken apart: "http://127.0.0.1:9000 weight=3", "unix:/run/app.sock". */
+struct conf_server {
+    char *name; /* its URL as written, for logs and metrics; unique in its backend */
+    struct src src;
+    enum conf_scheme scheme;
+    char *host; /* a name, or an address without brackets; "localhost" where there is a path */
+    bool ipv6;  /* it was written in brackets */
+    unsigned short port;
+    char *path; /* a UNIX socket's, joined to the configuration's folder; NULL: host and port */
+    unsigned weight;
+};
+
+/* backend "NAME" { ... } */
+struct conf_backend {
+    char *name;
+    struct src src;
+    struct conf_list server;     /* as written */
+    struct conf_server *servers; /* the same, taken apart */
+    size_t n_servers;
+    enum balance balance;
+    struct conf_text check; /* the path that is asked for; NULL: none */
+    long long check_interval;
+    long long max_fails; /* 0: a server is never taken out */
+    long long fail_timeout, connect_timeout, response_timeout;
+    long long keepalive; /* idle connections, of each worker */
+    long long keepalive_timeout;
+    long long max_connections; /* to each server, of all workers; 0: any number */
+    long long queue_timeout;
+    struct conf_list ca;          /* https: none: those of the system */
+    struct conf_text server_name; /* SNI, and the name that is verified; NULL: the server's host */
+    struct conf_list certificate; /* mtlsd's own towards it, with its key */
+    enum send_proxy send_proxy;
 };
 
 /* listen "NAME" { ... } */
@@ -64,13 +116,32 @@ struct conf_listener {
     struct conf_list trusted_proxies; /* addresses and ranges, as written: see base/cidr.h */
 };
 
+/* One of set_header. */
+struct conf_field {
+    char *name;
+    struct template value;
+    struct src src;
+};
+
 /* location "/PREFIX/" { ... } */
 struct conf_location {
     char *prefix;
     struct src src;
     enum client_cert client_cert;
-    struct conf_list client_ca;   /* where the path must end; none: anywhere that the listener trusts */
-    struct conf_list allow, deny; /* rules in the words of policy.h, which checks their form */
+    struct conf_list client_ca;    /* where the path must end; none: anywhere that the listener trusts */
+    struct conf_list allow, deny;  /* rules in the words of policy.h, which checks their form */
+    struct conf_text backend;      /* the name of one */
+    const struct conf_backend *to; /* that one; NULL: files and routes of our own */
+    struct conf_text redirect;     /* where to, instead */
+    struct template redirect_to;   /* the same, taken apart */
+    bool strip_prefix;             /* the backend's path begins behind the location's */
+    unsigned identity;             /* enum identity_format, several */
+    struct conf_list set_header;   /* "NAME: VALUE" */
+    struct conf_field *field;      /* the same, taken apart */
+    size_t n_fields;
+    enum forwarded forwarded;
+    struct conf_list upgrade; /* protocols, in small letters */
+    long long max_body;       /* bytes, of a request to the backend */
 };
 
 /* Each has threads of its own, one for each worker. */
@@ -106,6 +177,8 @@ struct conf {
     long long expires_soon; /* seconds: warn when a client certificate ends within */
     long long rejections;   /* how many refusals /api/rejections remembers */
     bool handshake_record;  /* keep each connection's handshake for /api/handshake */
+    struct conf_backend *backend;
+    size_t n_backends;
     struct conf_listener *listener;
     size_t n_listeners;
     struct conf_location *location;

@@ -6,6 +6,8 @@
 
 #include "base/cidr.h"
 #include "base/text.h"
+#include "config/conf_backend.h"
+#include "config/conf_proxy.h"
 #include "config/conf_value.h"
 
 /* A client certificate can be verified against nothing without a CA: not by `require`, which would refuse
@@ -181,7 +183,7 @@ static void check_duplicates(const struct conf *conf, size_t i, const bool *faul
     const struct conf_listener *l = &conf->listener[i];
     for (size_t j = 0; j < i; j++) {
         const struct conf_listener *older = &conf->listener[j];
-        if (strcmp(older->name, l->name) == 0 && conf_value_name(l->name, NULL) == 0) {
+        if (strcmp(older->name, l->name) == 0 && conf_value_name("listen", l->name, NULL) == 0) {
             diag_error(diag, l->src,
                        "listen \"%s\" stands twice, first on line %u of %s: give one of them another name",
                        l->name, older->src.line, older->src.file);
@@ -229,33 +231,36 @@ static bool anybody_asked(const struct conf *conf, const bool *faulty)
     return conf->n_listeners == 0;
 }
 
-int conf_check(const struct conf *conf, const bool *faulty_listener, const bool *faulty_location, bool whole,
-               bool *twice_location, struct diag *diag)
+int conf_check(const struct conf *conf, struct conf_faults *faults, bool whole, struct diag *diag)
 {
-    const bool asks = !whole || anybody_asked(conf, faulty_listener);
+    const bool asks = !whole || anybody_asked(conf, faults->listener);
     const struct conf_location **older = calloc(conf->n_locations + 1, sizeof *older);
     if (!older || find_same_locations(conf, older) != 0) {
         free(older);
         return ERR_NOMEM;
     }
-    check_listeners(conf, faulty_listener, whole, diag);
+    conf_backend_check(conf, faults->backend, diag);
+    check_listeners(conf, faults->listener, whole, diag);
     for (size_t i = 0; i < conf->n_locations; i++) {
         const struct conf_location *l = &conf->location[i];
-        twice_location[i] = older[i] && conf_value_prefix(l->prefix, NULL) == 0;
-        if (twice_location[i])
+        faults->twice[i] = older[i] && conf_value_prefix(l->prefix, NULL) == 0;
+        if (faults->twice[i])
             diag_error(
                 diag, l->src,
                 "location \"%s\" covers the same paths as \"%s\" on line %u of %s: join the two blocks",
                 l->prefix, older[i]->prefix, older[i]->src.line, older[i]->src.file);
-        if (faulty_location[i])
+        if (faults->location[i])
             continue;
         check_location(l, diag);
+        conf_proxy_check(conf, l, diag);
         if (!asks && l->client_cert != CLIENT_CERT_NONE)
             diag_warning(
                 diag, l->src,
                 "nobody can pass: a client certificate is needed here, but no listener asks for one; write "
-                "client_auth = request, optional or require in a listen block");
+                "client_auth = request, optional or require in a listen block, or client_cert = none here");
     }
+    if (whole)
+        conf_proxy_check_unused(conf, faults->backend, diag);
     free(older);
     return 0;
 }

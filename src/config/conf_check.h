@@ -4,11 +4,15 @@
 
 #include "config/conf.h"
 
-/* Reports each rule that `conf` breaks. `faulty_listener[i]` and `faulty_location[i]` mark blocks with errors
- * of their own, which are not judged further: what was written there is not what stands in `conf`. `whole`
- * is false when something was left out that may have been anything. twice_location[i] becomes true where
- * another covers the same paths. 0 or ERR_NOMEM. */
-MUST_CHECK int conf_check(const struct conf *conf, const bool *faulty_listener, const bool *faulty_location,
-                          bool whole, bool *twice_location, struct diag *diag);
+/* Blocks with errors of their own, which are not judged further: what was written there is not what stands in
+ * `conf`. */
+struct conf_faults {
+    bool *backend, *listener, *location;
+    bool *twice; /* of locations, written by conf_check: another covers the same paths */
+};
+
+/* Reports each rule that `conf` breaks. `whole` is false when something was left out that may have been
+ * anything. 0 or ERR_NOMEM. */
+MUST_CHECK int conf_check(const struct conf *conf, struct conf_faults *faults, bool whole, struct diag *diag);
 
 #endif

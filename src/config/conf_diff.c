@@ -24,6 +24,8 @@ static bool same_value(const struct option *option, const void *a, const void *b
         return *(const bool *)a == *(const bool *)b;
     case OPTION_WORD:
         return *(const int *)a == *(const int *)b;
+    case OPTION_WORDS:
+        return *(const unsigned *)a == *(const unsigned *)b;
     case OPTION_NUMBER:
     case OPTION_SIZE:
     case OPTION_DURATION:

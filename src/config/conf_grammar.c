@@ -96,7 +96,7 @@ static enum option_section block_of(struct token token)
 {
     char name[CONF_TOKEN_TEXT];
     conf_token_text(token, name);
-    for (enum option_section s = SECTION_LISTEN; s < SECTION_COUNT; s++) {
+    for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++) {
         if (strcmp(name, option_section_name(s)) == 0)
             return s;
     }
@@ -259,11 +259,6 @@ static bool list(struct grammar *g, struct token name)
     }
 }
 
-static bool is_list(const struct option *option)
-{
-    return option->type == OPTION_PATHS || option->type == OPTION_TEXTS;
-}
-
 /* What stands behind `=`. False when it was faulty: told of and passed. `option` is NULL for a name that is
  * none. */
 static bool value(struct grammar *g, struct token name, const struct option *option)
@@ -271,7 +266,7 @@ static bool value(struct grammar *g, struct token name, const struct option *opt
     struct token token = peek(g);
     char text[CONF_TOKEN_TEXT];
     if (token.kind == KIND_OPEN) {
-        if (!option || is_list(option))
+        if (!option || option_is_list(option))
             return list(g, name);
         unexpected(g, token);
         skip_braces(g);
@@ -416,9 +411,11 @@ static void tell_stray(struct grammar *g, enum option_section section, struct to
     } else if (option_find(known, text) && section == known) {
         fault(g, name.line, "a '=' is missing after '%s': write %s = VALUE", text, text);
     } else if (next.kind == KIND_OPEN && section == known && !conf_words_foreign(text)) {
-        fault(g, name.line,
-              "'%s' begins no block: there are listen \"NAME\" { ... } and location \"/PATH/\" { ... }",
-              text);
+        fault(
+            g, name.line,
+            "'%s' begins no block: there are backend \"NAME\" { ... }, listen \"NAME\" { ... } and location "
+            "\"/PATH/\" { ... }",
+            text);
     } else if (section == known || conf_words_foreign(text)) {
         conf_words_unknown(known, text, message);
         fault(g, name.line, "%s", message);
@@ -466,7 +463,7 @@ static void setting(struct grammar *g, enum option_section section, struct token
         if (!option) {
             conf_words_unknown(section, text, message);
             fault(g, name.line, "%s", message);
-        } else if (*sign.at == '+' && !is_list(option)) {
+        } else if (*sign.at == '+' && !option_is_list(option)) {
             fault(g, name.line, "'%s' takes one value: write = instead of +=", text);
             sound = false;
         }
@@ -476,13 +473,21 @@ static void setting(struct grammar *g, enum option_section section, struct token
         conf_token_blank(name.at, g->place.p);
 }
 
+/* `backend` begins a block outside of them, and in a location it is an option. */
+static bool is_setting(enum option_section section, struct token name)
+{
+    char text[CONF_TOKEN_TEXT];
+    return block_of(name) == SECTION_GLOBAL ||
+           (section < SECTION_COUNT && option_find(section, conf_token_text(name, text)));
+}
+
 static void statement(struct grammar *g, enum option_section section)
 {
     struct token name = peek(g);
     if (begins_block(g, name)) {
         const enum option_section of = block_of(name);
         const bool kept = section == SECTION_GLOBAL && g->dropped == 0;
-        if (section == SECTION_LISTEN || section == SECTION_LOCATION)
+        if (section != SECTION_GLOBAL && section != SECTION_FOREIGN)
             fault(g, name.line, "a %s block cannot stand inside a block: write it outside, behind the '}'",
                   option_section_name(of));
         take(g);
@@ -500,7 +505,7 @@ static void statement(struct grammar *g, enum option_section section)
         return;
     }
     const struct token next = peek(g);
-    if (name.kind == KIND_WORD && next.kind == KIND_ASSIGN && block_of(name) == SECTION_GLOBAL) {
+    if (name.kind == KIND_WORD && next.kind == KIND_ASSIGN && is_setting(section, name)) {
         setting(g, section, name);
     } else if (name.kind == KIND_WORD) {
         stray(g, section, name);

@@ -41,6 +41,8 @@ int conf_paths(const struct conf *conf, conf_path_fn *fn, void *cls)
         rc = fn(cls, NULL, &conf->names[i]);
     if (rc == 0)
         rc = walk_section(SECTION_GLOBAL, conf, fn, cls);
+    for (size_t i = 0; rc == 0 && i < conf->n_backends; i++)
+        rc = walk_section(SECTION_BACKEND, &conf->backend[i], fn, cls);
     for (size_t i = 0; rc == 0 && i < conf->n_listeners; i++)
         rc = walk_section(SECTION_LISTEN, &conf->listener[i], fn, cls);
     for (size_t i = 0; rc == 0 && i < conf->n_locations; i++)
@@ -62,6 +64,10 @@ bool conf_uses_tokens(const struct conf *conf)
     for (size_t i = 0; i < conf->n_listeners; i++) {
         const struct conf_listener *l = &conf->listener[i];
         if (has_token(&l->certificate) || has_token(&l->client_ca) || has_token(&l->trusted_ca))
+            return true;
+    }
+    for (size_t i = 0; i < conf->n_backends; i++) {
+        if (has_token(&conf->backend[i].certificate) || has_token(&conf->backend[i].ca))
             return true;
     }
     for (size_t i = 0; i < conf->n_locations; i++) {

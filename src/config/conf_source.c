@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "config/conf_grammar.h"
+#include "config/variable.h"
 
 enum { INCLUDE_DEPTH_MOST = 8, VARIABLE_MOST = 128 };
 
@@ -116,7 +117,7 @@ static int comment(struct scan *scan)
 }
 
 /* "${NAME}" or "${NAME:-TEXT}", which libConfuse replaces: NAME has to be set, or nothing would stand there.
- */
+ * Unless it is a variable of requests (variable.h), which keeps its place. */
 static int variable(struct scan *scan, char quote)
 {
     const char *close = scan->p + 2;
@@ -125,6 +126,14 @@ static int variable(struct scan *scan, char quote)
     if (close == scan->end || *close != '}')
         return fault(scan, scan->line, "'${' needs a '}': write ${NAME}, or \\${ for these two characters");
     const char *name = scan->p + 2, *colon = memchr(name, ':', (size_t)(close - name));
+    /* One of a request: libConfuse is to leave it alone. */
+    if (variable_find(name, (size_t)(close - name)) != VARIABLE_COUNT) {
+        if (quote == '\0')
+            return fault(scan, scan->line, "a text with a variable stands in quotes: write \"${%.*s}\"",
+                         (int)(close - name), name);
+        buf_putc(&scan->source->text, '\\');
+        return take_n(scan, (size_t)(close + 1 - scan->p), false);
+    }
     if (!colon || colon[1] != '-') {
         char text[VARIABLE_MOST];
         if (close == name || close - name >= VARIABLE_MOST)
@@ -134,11 +143,15 @@ static int variable(struct scan *scan, char quote)
         snprintf(text, sizeof text, "%.*s", (int)(close - name), name);
         if (!getenv(text)) {
             char *shown = text_escaped(text, strlen(text));
-            int rc = fault(
-                scan, scan->line,
-                "the environment variable '%s' is not set: set it, or write ${NAME:-TEXT} with the text "
-                "to take in its place",
-                shown ? shown : "");
+            const char *near = variable_near(text);
+            int rc = near ? fault(scan, scan->line,
+                                  "there is no variable '%s', in requests nor in the environment: did you "
+                                  "mean '%s'? `mtlsd variables` lists all",
+                                  shown ? shown : "", near)
+                          : fault(scan, scan->line,
+                                  "the environment variable '%s' is not set: set it, or write ${NAME:-TEXT} "
+                                  "with the text to take in its place",
+                                  shown ? shown : "");
             free(shown);
             return rc;
         }

@@ -25,7 +25,7 @@ static struct parse *active;
 static enum option_section section_of(const cfg_t *cfg)
 {
     enum option_section section = SECTION_GLOBAL;
-    for (enum option_section s = SECTION_LISTEN; s < SECTION_COUNT; s++) {
+    for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++) {
         if (cfg->title && strcmp(cfg->name, option_section_name(s)) == 0)
             section = s;
     }
@@ -172,10 +172,9 @@ static size_t declare(enum option_section section, cfg_opt_t *out)
         const struct option *row = &OPTIONS[i];
         if (row->section != section)
             continue;
-        bool list = row->type == OPTION_PATHS || row->type == OPTION_TEXTS;
         out[n++] = (cfg_opt_t){.name = row->name,
                                .type = CFGT_STR,
-                               .flags = CFGF_NODEFAULT | (list ? CFGF_LIST : CFGF_NONE),
+                               .flags = CFGF_NODEFAULT | (option_is_list(row) ? CFGF_LIST : CFGF_NONE),
                                .validcb = on_value};
     }
     return n;
@@ -207,7 +206,7 @@ static int pass(struct parse *parse)
     if (!opts || add_block(parse, SECTION_GLOBAL, NULL, 1) != 0)
         goto out;
     size_t n = declare(SECTION_GLOBAL, opts);
-    for (enum option_section s = SECTION_LISTEN; s < SECTION_COUNT; s++) {
+    for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++) {
         cfg_opt_t *sub = opts + most * s;
         declare(s, sub);
         opts[n++] = (cfg_opt_t){.name = option_section_name(s),

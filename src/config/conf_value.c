@@ -16,29 +16,31 @@ struct unit {
     long long size;
 };
 
-/* A value as a message shows it: escaped, and cut when it is long. */
-static const char *shown(const char *text, char out[static 4 * SHOWN_MOST])
+_Static_assert(CONF_VALUE_SHOWN == 4 * SHOWN_MOST, "a byte is three characters when it is escaped");
+
+const char *conf_value_shown(const char *text, char out[static CONF_VALUE_SHOWN])
 {
     size_t n = strnlen(text, SHOWN_MOST + 1);
     char *escaped = text_escaped(text, n > SHOWN_MOST ? SHOWN_MOST : n);
-    snprintf(out, 4 * SHOWN_MOST, "%s%s", escaped ? escaped : "?", n > SHOWN_MOST ? "..." : "");
+    snprintf(out, CONF_VALUE_SHOWN, "%s%s", escaped ? escaped : "?", n > SHOWN_MOST ? "..." : "");
     free(escaped);
     return out;
 }
 
 static int wrong(const struct option *option, const char *text, const char *what, struct err *err)
 {
-    char given[4 * SHOWN_MOST], range[OPTION_KIND_TEXT];
+    char given[CONF_VALUE_SHOWN], range[OPTION_KIND_TEXT];
     return err_set(err, ERR_SYNTAX, "%s = '%s' is not %s: write %s, as in %s = %s", option->name,
-                   shown(text, given), what, option_range(option, range), option->name, option->preset);
+                   conf_value_shown(text, given), what, option_range(option, range), option->name,
+                   option->preset);
 }
 
 static int out_of_range(const struct option *option, const char *text, bool less, struct err *err)
 {
-    char given[4 * SHOWN_MOST], range[OPTION_KIND_TEXT];
+    char given[CONF_VALUE_SHOWN], range[OPTION_KIND_TEXT];
     return err_set(err, ERR_RANGE, "%s = %s is too %s: write %s, as in %s = %s", option->name,
-                   shown(text, given), less ? "little" : "much", option_range(option, range), option->name,
-                   option->preset);
+                   conf_value_shown(text, given), less ? "little" : "much", option_range(option, range),
+                   option->name, option->preset);
 }
 
 /* Digits and at most one unit out of `units` (ended by letter 0). `unit_needed`: without one it is wrong, but
@@ -64,8 +66,8 @@ static int quantity(const struct option *option, const char *text, const struct 
             return wrong(option, text, what, err);
         size = units->size;
     } else if (unit_needed && (value != 0 || overflow)) {
-        char given[4 * SHOWN_MOST];
-        shown(text, given);
+        char given[CONF_VALUE_SHOWN];
+        conf_value_shown(text, given);
         return err_set(err, ERR_SYNTAX,
                        "%s = %s has no unit: write %ss for seconds, or m, h or d for minutes, hours or days",
                        option->name, given, given);
@@ -95,9 +97,9 @@ static int boolean(const struct option *option, const char *text, long long *out
             return 0;
         }
     }
-    char given[4 * SHOWN_MOST];
+    char given[CONF_VALUE_SHOWN];
     return err_set(err, ERR_SYNTAX, "%s = '%s' is neither on nor off: write one of the two", option->name,
-                   shown(text, given));
+                   conf_value_shown(text, given));
 }
 
 static int word(const struct option *option, const char *text, long long *out, struct err *err)
@@ -111,11 +113,11 @@ static int word(const struct option *option, const char *text, long long *out, s
         }
         words[n++] = w->word;
     }
-    char kind[OPTION_KIND_TEXT], given[4 * SHOWN_MOST];
+    char kind[OPTION_KIND_TEXT], given[CONF_VALUE_SHOWN];
     const char *near = text_nearest(text, words, n);
-    return err_set(err, ERR_SYNTAX, "%s = '%s' is none of %s%s%s%s", option->name, shown(text, given),
-                   option_kind(option, kind), near ? ": did you mean '" : "", near ? near : "",
-                   near ? "'?" : "");
+    return err_set(err, ERR_SYNTAX, "%s = '%s' is none of %s%s%s%s", option->name,
+                   conf_value_shown(text, given), option_kind(option, kind), near ? ": did you mean '" : "",
+                   near ? near : "", near ? "'?" : "");
 }
 
 int conf_value(const struct option *option, const char *text, long long *out, struct err *err)
@@ -124,6 +126,7 @@ int conf_value(const struct option *option, const char *text, long long *out, st
     case OPTION_BOOL:
         return boolean(option, text, out, err);
     case OPTION_WORD:
+    case OPTION_WORDS:
         return word(option, text, out, err);
     case OPTION_SIZE:
         return quantity(option, text, SIZES, false, "a size", out, err);
@@ -180,21 +183,21 @@ int conf_value_stale(const struct option *option, const char *text, enum crl_sta
         *grace = seconds;
         return 0;
     }
-    char given[4 * SHOWN_MOST];
+    char given[CONF_VALUE_SHOWN];
     return err_set(err, ERR_SYNTAX, "crl_stale = '%s' is none of %s: write for example crl_stale = %s",
-                   shown(text, given), option->also, option->example);
+                   conf_value_shown(text, given), option->also, option->example);
 }
 
-int conf_value_name(const char *name, struct err *err)
+int conf_value_name(const char *block, const char *name, struct err *err)
 {
     static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     size_t n = strlen(name);
     if (n > 0 && n <= CONF_NAME_MOST && strspn(name, ALLOWED) == n)
         return 0;
-    char given[4 * SHOWN_MOST];
-    return err_set(err, ERR_SYNTAX,
-                   "listen \"%s\": a listener's name is 1 to %d letters, digits, '.', '_' and '-'",
-                   shown(name, given), CONF_NAME_MOST);
+    char given[CONF_VALUE_SHOWN];
+    return err_set(err, ERR_SYNTAX, "%s \"%s\": a %s's name is 1 to %d letters, digits, '.', '_' and '-'",
+                   block, conf_value_shown(name, given), strcmp(block, "listen") == 0 ? "listener" : block,
+                   CONF_NAME_MOST);
 }
 
 static bool dot_segment(const char *p)
@@ -215,7 +218,7 @@ static bool valid_utf8(const char *s, size_t n)
 
 int conf_value_prefix(const char *prefix, struct err *err)
 {
-    char given[4 * SHOWN_MOST];
+    char given[CONF_VALUE_SHOWN];
     const char *what = NULL;
     size_t n = strnlen(prefix, CONF_VALUE_MOST + 1);
     if (prefix[0] != '/') {
@@ -242,7 +245,7 @@ int conf_value_prefix(const char *prefix, struct err *err)
         else if (*p == '/' && dot_segment(p + 1))
             what = "paths are compared without the segments '.' and '..': write the path that they lead to";
     }
-    return what ? err_set(err, ERR_SYNTAX, "location \"%s\": %s", shown(prefix, given), what) : 0;
+    return what ? err_set(err, ERR_SYNTAX, "location \"%s\": %s", conf_value_shown(prefix, given), what) : 0;
 }
 
 static bool ipv6_ok(const char *host)
@@ -280,12 +283,17 @@ static bool host_ok(const char *host)
     return true;
 }
 
+bool conf_value_host(const char *host, bool ipv6)
+{
+    return *host && (ipv6 ? ipv6_ok(host) : host_ok(host));
+}
+
 int conf_address(const char *text, struct conf_address *out, struct err *err)
 {
-    char given[4 * SHOWN_MOST], part[4 * SHOWN_MOST];
+    char given[CONF_VALUE_SHOWN], part[CONF_VALUE_SHOWN];
     struct conf_address address = {.ipv6 = text[0] == '['};
     const char *host = text + address.ipv6, *end, *port;
-    shown(text, given);
+    conf_value_shown(text, given);
 
     if (address.ipv6) {
         end = strchr(text, ']');
@@ -314,7 +322,7 @@ int conf_address(const char *text, struct conf_address *out, struct err *err)
         return err_set(err, ERR_SYNTAX,
                        "address = '%s': '%s' is neither an address nor a host's name: write HOST:PORT, as in "
                        "\"127.0.0.1:8443\" or \"[::]:8443\"",
-                       given, shown(address.host, part));
+                       given, conf_value_shown(address.host, part));
 
     port++;
     unsigned long value = 0;

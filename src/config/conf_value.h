@@ -20,9 +20,17 @@ MUST_CHECK int conf_value_text(const struct option *option, const char *text, st
 MUST_CHECK int conf_value_stale(const struct option *option, const char *text, enum crl_stale *mode,
                                 long long *grace, struct err *err);
 
-/* The NAME of a listen block, which stands in logs, metrics and file names; the PREFIX of a location.
- * ERR_SYNTAX. */
-MUST_CHECK int conf_value_name(const char *name, struct err *err);
+/* A value as a message shows it: escaped, and cut when it is long. Returns out. */
+enum { CONF_VALUE_SHOWN = 240 };
+const char *conf_value_shown(const char *text, char out[static CONF_VALUE_SHOWN]);
+
+/* Whether it is an IPv6 address (`ipv6`: it stood in brackets), else an IPv4 address or the name of a host.
+ */
+bool conf_value_host(const char *host, bool ipv6);
+
+/* The NAME of a listen or backend block (`block`), which stands in logs, metrics and file names; the PREFIX
+ * of a location. ERR_SYNTAX. */
+MUST_CHECK int conf_value_name(const char *block, const char *name, struct err *err);
 MUST_CHECK int conf_value_prefix(const char *prefix, struct err *err);
 
 #endif

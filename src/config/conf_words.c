@@ -21,8 +21,13 @@ static const char CERTIFICATE[] =
                   NO_CHOICE[] = "leave it out: there is no option for it, TLS 1.2 and 1.3 are spoken with "
                                 "what is sound in them",
                   NO_NAMES[] = "leave it out: the certificate is chosen by the names that stand in it",
-                  NO_PROXY[] =
-                      "leave it out: this server answers from files and /api, it passes nothing to another",
+                  PROXY[] =
+                      "write backend = \"NAME\" in a location, and outside the blocks backend \"NAME\" { "
+                      "server = { \"http://127.0.0.1:9000\" } }",
+                  SET_HEADER[] = "write set_header = { \"NAME: VALUE\" } in a location that has a backend",
+                  REDIRECT[] = "write redirect = \"https://HOST${uri}\" in a location",
+                  NO_FASTCGI[] = "leave it out: HTTP is spoken to backends; put a server that speaks it "
+                                 "before the application",
                   NO_HTTP[] = "leave it out: listen and location stand outside of any block",
                   NEEDLESS[] = "leave it out: there is nothing like it here";
 
@@ -68,16 +73,22 @@ static const struct {
     {"client_max_body_size", "write max_body = SIZE outside the blocks"},
     {"large_client_header_buffers", "write max_header = SIZE outside the blocks"},
     {"set_real_ip_from", "write trusted_proxies = { \"ADDRESS\" } in the listen block"},
-    {"proxy_pass", NO_PROXY},
-    {"proxy_set_header", NO_PROXY},
-    {"fastcgi_pass", NO_PROXY},
-    {"upstream", NO_PROXY},
+    {"proxy_pass", PROXY},
+    {"proxy_set_header", SET_HEADER},
+    {"proxy_connect_timeout", "write connect_timeout = DURATION in the backend block"},
+    {"proxy_read_timeout", "write response_timeout = DURATION in the backend block"},
+    {"proxy_send_timeout", "write response_timeout = DURATION in the backend block"},
+    {"proxy_buffering", "leave it out: every piece is passed on at once"},
+    {"proxy_http_version", "leave it out: HTTP/1.1 is spoken to backends"},
+    {"proxy_redirect", NEEDLESS},
+    {"fastcgi_pass", NO_FASTCGI},
+    {"upstream", PROXY},
     {"gzip", NEEDLESS},
     {"sendfile", NEEDLESS},
     {"tcp_nopush", NEEDLESS},
     {"pid", NEEDLESS},
     {"try_files", NEEDLESS},
-    {"return", NEEDLESS},
+    {"return", REDIRECT},
     {"rewrite", NEEDLESS},
     {"add_header", NEEDLESS},
     {"error_page", NEEDLESS},
@@ -97,21 +108,20 @@ static const struct {
     {"SSLCARevocationFile", CRL},
     {"SSLVerifyClient", CLIENT_AUTH},
     {"SSLVerifyDepth", DEPTH},
-    {"ProxyPass", NO_PROXY},
+    {"ProxyPass", PROXY},
     /* Caddy */
     {"tls", CERTIFICATE},
     {"trusted_ca_cert_file", CLIENT_CA},
     {"trust_pool", CLIENT_CA},
     {"mode", CLIENT_AUTH},
     {"file_server", ROOT},
-    {"reverse_proxy", NO_PROXY},
+    {"reverse_proxy", PROXY},
     {"handle", LOCATION},
     {"handle_path", LOCATION},
     {"encode", NEEDLESS},
     {"log", "write access_log = \"FILE\" outside the blocks"},
     /* HAProxy */
     {"frontend", LISTEN},
-    {"backend", NO_PROXY},
     {"bind", ADDRESS},
     {"crt", CERTIFICATE},
     {"ca-file", CLIENT_CA},
@@ -135,14 +145,14 @@ static bool misplaced(enum option_section section, const char *name, char out[st
         const char *block = option_section_name(other);
         if (*block && strcmp(name, block) == 0) {
             snprintf(out, CONF_WORDS_TEXT, "'%s' begins a block: write %s \"%s\" { ... }", block, block,
-                     other == SECTION_LISTEN ? "NAME" : "/PATH/");
+                     other == SECTION_LOCATION ? "/PATH/" : "NAME");
             return true;
         }
         if (other == section || !option_find(other, name))
             continue;
         if (*block)
-            snprintf(out, CONF_WORDS_TEXT, "'%s' belongs inside a block: write it in %s \"NAME\" { ... }",
-                     name, block);
+            snprintf(out, CONF_WORDS_TEXT, "'%s' belongs inside a block: write it in %s \"%s\" { ... }", name,
+                     block, other == SECTION_LOCATION ? "/PATH/" : "NAME");
         else
             snprintf(out, CONF_WORDS_TEXT, "'%s' belongs outside the blocks: write it before the first one",
                      name);
@@ -159,17 +169,17 @@ void conf_words_unknown(enum option_section section, const char *name, char out[
         if (OPTIONS[i].section == section)
             words[n++] = OPTIONS[i].name;
     }
-    for (enum option_section s = SECTION_LISTEN; section == SECTION_GLOBAL && s < SECTION_COUNT; s++)
+    for (enum option_section s = SECTION_GLOBAL + 1; section == SECTION_GLOBAL && s < SECTION_COUNT; s++)
         words[n++] = option_section_name(s);
 
     /* "listen|address" is libConfuse's way into a block. */
     const char *bar = strrchr(name, '|'), *own = bar ? bar + 1 : name;
-    if (misplaced(section, own, out))
-        return;
-    const char *in = section == SECTION_LISTEN     ? " in listen"
-                     : section == SECTION_LOCATION ? " in location"
-                                                   : "";
+    /* nginx's `server` and `server_name` are other things than a backend's. */
     const char *foreign = conf_words_foreign(name), *near = text_nearest(name, words, n);
+    if (!foreign && misplaced(section, own, out))
+        return;
+    char in[24];
+    snprintf(in, sizeof in, "%s%s", section == SECTION_GLOBAL ? "" : " in ", option_section_name(section));
     char *shown = text_escaped(name, strnlen(name, CONF_NAME_MOST));
     if (strcmp(name, "include") == 0)
         snprintf(out, CONF_WORDS_TEXT, "include is written with parentheses: include(\"FILE\")");

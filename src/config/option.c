@@ -20,6 +20,7 @@ enum { KIB = 1024, MIB = 1024 * KIB, MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 *
         }                                                                                                    \
     }
 #define GLOBAL(field)   SECTION_GLOBAL, #field, .offset = offsetof(struct conf, field)
+#define BACKEND(field)  SECTION_BACKEND, #field, .offset = offsetof(struct conf_backend, field)
 #define LISTEN(field)   SECTION_LISTEN, #field, .offset = offsetof(struct conf_listener, field)
 #define LOCATION(field) SECTION_LOCATION, #field, .offset = offsetof(struct conf_location, field)
 
@@ -140,6 +141,60 @@ const struct option OPTIONS[] = {
      .help =
          "Keeps the messages of each connection's TLS handshake for /api/handshake: 1 to 18 KiB of memory."},
 
+    {BACKEND(server), .type = OPTION_TEXTS,
+     .example =
+         "{ \"http://127.0.0.1:9000 weight=3\", \"https://app.internal:8443\", \"unix:/run/app.sock\" }",
+     .flags = OPTION_REQUIRED | OPTION_SAMPLE,
+     .help = "Servers: http://HOST:PORT, https://HOST:PORT or unix:PATH, each with weight=NUMBER (1 to 100) "
+             "behind a blank, when it is to get more than the others. A name's addresses are all used."},
+    {BACKEND(balance), .type = OPTION_WORD, .preset = "round-robin", .example = "least-connections",
+     .words = WORDS({"round-robin", BALANCE_ROUND_ROBIN}, {"least-connections", BALANCE_LEAST_CONNECTIONS},
+                    {"client-address", BALANCE_CLIENT_ADDRESS},
+                    {"client-certificate", BALANCE_CLIENT_CERTIFICATE}),
+     .help = "Which server gets a request: each in its turn, the one with the fewest under way, or always "
+             "the same one for an address or a client certificate; all by weight."},
+    {BACKEND(check), .type = OPTION_TEXT, .example = "\"/healthz\"",
+     .help = "Path that every server is asked for; an answer of 2xx means that it is well. Without it only "
+             "clients' requests tell."},
+    {BACKEND(check_interval), .type = OPTION_DURATION, .preset = "5s", .example = "10s", .min = 1,
+     .max = HOUR, .help = "Time between two such checks of a server."},
+    {BACKEND(max_fails), .type = OPTION_NUMBER, .preset = "3", .example = "1", .min = 0, .max = 1000,
+     .help = "So many failures within fail_timeout take a server out, unless it is the last; 0: none do."},
+    {BACKEND(fail_timeout), .type = OPTION_DURATION, .preset = "10s", .example = "30s", .min = 1, .max = HOUR,
+     .help = "How long a server stays out before one request tries it; back again, it gets its share "
+             "little by little."},
+    {BACKEND(connect_timeout), .type = OPTION_DURATION, .preset = "5s", .example = "2s", .min = 1,
+     .max = 10 * MINUTE,
+     .help = "A connection that is not made by then, with TLS where it is https, goes to the next server; "
+             "when there is none, the answer is 504."},
+    {BACKEND(response_timeout), .type = OPTION_DURATION, .preset = "60s", .example = "5m", .min = 1,
+     .max = DAY,
+     .help = "A response that has not begun by then is answered 504; one of which nothing comes for so long "
+             "is cut."},
+    {BACKEND(keepalive), .type = OPTION_NUMBER, .preset = "1024", .example = "64", .min = 0, .max = 65536,
+     .help = "Most idle connections that each worker keeps; 0: each request makes its own."},
+    {BACKEND(keepalive_timeout), .type = OPTION_DURATION, .preset = "4s", .example = "30s", .min = 1,
+     .max = HOUR,
+     .help = "An idle connection is closed after it: before the server closes it, which commonly is after "
+             "five seconds."},
+    {BACKEND(max_connections), .type = OPTION_NUMBER, .preset = "0", .example = "100", .min = 0,
+     .max = 1000000,
+     .help = "Most requests under way at each server; more wait for queue_timeout. 0: any number."},
+    {BACKEND(queue_timeout), .type = OPTION_DURATION, .preset = "1s", .example = "5s", .min = 1,
+     .max = 10 * MINUTE, .help = "A request that waited so long for a server is answered 503."},
+    {BACKEND(ca), .type = OPTION_PATHS, .example = "{ \"backend-ca.crt\" }",
+     .help = "CAs that the certificates of https servers are verified against; without any, those of the "
+             "system."},
+    {BACKEND(server_name), .type = OPTION_TEXT, .example = "\"app.internal\"",
+     .help = "Name that https servers are asked for (SNI) and that their certificate must be for; without "
+             "it, the host in the URL."},
+    {BACKEND(certificate), .type = OPTION_PATHS, .example = "{ \"mtlsd.crt\", \"mtlsd.key\" }",
+     .flags = OPTION_SECRET, .help = "This server's own certificate and key, for https servers that ask."},
+    {BACKEND(send_proxy), .type = OPTION_WORD, .preset = "off", .example = "v2",
+     .words = WORDS({"off", SEND_PROXY_OFF}, {"v1", SEND_PROXY_V1}, {"v2", SEND_PROXY_V2}),
+     .help = "Whether a connection to a server begins with a PROXY protocol header about the client. No "
+             "other client's requests go over it then."},
+
     {LISTEN(address), .type = OPTION_TEXT, .example = "\"[::]:8443\"",
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,
      .help = "HOST:PORT; an IPv6 address stands in brackets, [::] is every address, port 0 any free one."},
@@ -224,6 +279,34 @@ const struct option OPTIONS[] = {
          "Rules FIELD:PATTERN of which a verified certificate must match one; without any, each is allowed."},
     {LOCATION(deny), .type = OPTION_TEXTS, .example = "{ \"serial:0a1b2c\" }",
      .help = "Rules FIELD:PATTERN that refuse a certificate, whatever allow says."},
+    {LOCATION(backend), .type = OPTION_TEXT, .example = "\"app\"",
+     .help = "Backend that gets the requests of those who may; without it, files and /api answer."},
+    {LOCATION(redirect), .type = OPTION_TEXT, .example = "\"https://new.example.org${uri}\"",
+     .help = "Where clients are sent instead (308); ${uri} is the path and query of the request, and the "
+             "other variables (`mtlsd variables`) stand here as well."},
+    {LOCATION(strip_prefix), .type = OPTION_BOOL, .preset = "off", .example = "on",
+     .help = "Leaves the location's path out of that which the backend gets: /app/x becomes /x."},
+    {LOCATION(identity), .type = OPTION_WORDS, .example = "{ \"client-cert\" }",
+     .words = WORDS({"client-cert", IDENTITY_CLIENT_CERT}, {"client-cert-chain", IDENTITY_CLIENT_CERT_CHAIN},
+                    {"xfcc", IDENTITY_XFCC}, {"x-ssl", IDENTITY_X_SSL}),
+     .help = "Fields that tell the backend who the client is: Client-Cert and Client-Cert-Chain (RFC 9440), "
+             "X-Forwarded-Client-Cert (Envoy), X-SSL-Client-Verify, -S-DN and so on. What clients send "
+             "under any of these names never passes."},
+    {LOCATION(set_header), .type = OPTION_TEXTS,
+     .example = "{ \"X-User: ${subject.cn}\", \"X-Tenant: ${san.uri}\" }",
+     .help = "Fields of the request to the backend, in place of the client's own of that name; `mtlsd "
+             "variables` lists what may stand in ${}. A field that comes out empty is left out."},
+    {LOCATION(forwarded), .type = OPTION_WORD, .preset = "x-forwarded", .example = "both",
+     .words = WORDS({"none", FORWARDED_NONE}, {"x-forwarded", FORWARDED_X}, {"rfc7239", FORWARDED_RFC7239},
+                    {"both", FORWARDED_BOTH}),
+     .help = "How the backend learns the client's address, scheme and host: X-Forwarded-For, -Proto, -Host "
+             "and -Port, or Forwarded (RFC 7239)."},
+    {LOCATION(upgrade), .type = OPTION_TEXTS, .example = "{ \"websocket\" }",
+     .help = "Protocols that a connection may change to; the backend decides. Without any, an Upgrade is "
+             "left out of the request."},
+    {LOCATION(max_body), .type = OPTION_SIZE, .preset = "64m", .example = "2g", .min = 0,
+     .max = 1024LL * 1024 * MIB,
+     .help = "Most bytes of a request's body to the backend; more is answered 413."},
 };
 
 const size_t OPTION_COUNT = ARRAY_LEN(OPTIONS);
@@ -232,8 +315,17 @@ _Static_assert(ARRAY_LEN(OPTIONS) <= OPTION_MOST, "raise OPTION_MOST");
 const char *option_section_name(enum option_section section)
 {
     static const char *const NAMES[SECTION_COUNT] = {
-        [SECTION_GLOBAL] = "", [SECTION_LISTEN] = "listen", [SECTION_LOCATION] = "location"};
+        [SECTION_GLOBAL] = "",
+        [SECTION_BACKEND] = "backend",
+        [SECTION_LISTEN] = "listen",
+        [SECTION_LOCATION] = "location",
+    };
     return NAMES[section];
+}
+
+bool option_is_list(const struct option *option)
+{
+    return option->type == OPTION_PATHS || option->type == OPTION_TEXTS || option->type == OPTION_WORDS;
 }
 
 const struct option *option_find(enum option_section section, const char *name)
@@ -275,15 +367,16 @@ static void append(char out[static OPTION_KIND_TEXT], const char *text)
 
 const char *option_kind(const struct option *option, char out[static OPTION_KIND_TEXT])
 {
-    static const char *const KINDS[] = {
-        [OPTION_BOOL] = "on | off",     [OPTION_NUMBER] = "number", [OPTION_SIZE] = "size",
-        [OPTION_DURATION] = "duration", [OPTION_WORD] = "",         [OPTION_TEXT] = "text",
-        [OPTION_PATH] = "file",         [OPTION_PATHS] = "files",   [OPTION_TEXTS] = "texts"};
+    static const char *const KINDS[] = {[OPTION_BOOL] = "on | off", [OPTION_NUMBER] = "number",
+                                        [OPTION_SIZE] = "size",     [OPTION_DURATION] = "duration",
+                                        [OPTION_WORD] = "",         [OPTION_TEXT] = "text",
+                                        [OPTION_PATH] = "file",     [OPTION_PATHS] = "files",
+                                        [OPTION_TEXTS] = "texts",   [OPTION_WORDS] = ""};
     out[0] = '\0';
     if (option->also) {
         append(out, option->also);
         append(out, option->type == OPTION_PATH ? " | file" : "");
-    } else if (option->type == OPTION_WORD) {
+    } else if (option->words) {
         for (const struct option_word *w = option->words; w->word; w++) {
             if (option_word(option, w->value) != w->word)
                 continue;

@@ -6,7 +6,7 @@
 
 #include "base/base.h"
 
-enum option_section { SECTION_GLOBAL, SECTION_LISTEN, SECTION_LOCATION, SECTION_COUNT };
+enum option_section { SECTION_GLOBAL, SECTION_BACKEND, SECTION_LISTEN, SECTION_LOCATION, SECTION_COUNT };
 enum option_type {
     OPTION_BOOL,     /* bool: on | off (yes, no, true, false) */
     OPTION_NUMBER,   /* long long in [min, max] */
@@ -17,6 +17,7 @@ enum option_type {
     OPTION_PATH,     /* struct conf_text, joined to the configuration's folder */
     OPTION_PATHS,    /* struct conf_list of such */
     OPTION_TEXTS,    /* struct conf_list, as written */
+    OPTION_WORDS,    /* unsigned: a list of `words`, whose values are bits */
 };
 enum option_flag {
     OPTION_RESTART = 1,  /* a reload does not apply it (default: a reload does) */
@@ -36,10 +37,10 @@ struct option {
     enum option_section section;
     const char *name;
     enum option_type type;
-    size_t offset;                   /* in struct conf, conf_listener or conf_location */
+    size_t offset;                   /* in struct conf, conf_backend, conf_listener or conf_location */
     const char *preset;              /* default as one would write it, NULL: none */
     long long min, max;              /* NUMBER, SIZE, DURATION */
-    const struct option_word *words; /* WORD: ended by {NULL, 0} */
+    const struct option_word *words; /* WORD, WORDS: ended by {NULL, 0} */
     const char
         *also; /* PATH, TEXT: words besides a path, for people: "off | stdout | stderr | syslog", or NULL */
     unsigned flags;
@@ -59,7 +60,8 @@ const char *option_kind(const struct option *option, char out[static OPTION_KIND
 const char *option_range(const struct option *option, char out[static OPTION_KIND_TEXT]);
 /* A number of this option's type as one would write it: "4", "16k", "5m". Returns out. */
 const char *option_number(const struct option *option, long long value, char out[static OPTION_KIND_TEXT]);
-const char *option_section_name(enum option_section section); /* "", "listen", "location" */
+const char *option_section_name(enum option_section section); /* "", "backend", "listen", "location" */
+bool option_is_list(const struct option *option);
 
 /* The row of that name, or NULL. */
 const struct option *option_find(enum option_section section, const char *name);

@@ -59,7 +59,8 @@ START_TEST(defaults)
             ck_assert_msg(o->preset, "%s", o->name);
             ck_assert_msg(conf_value(o, o->preset, &value, &err) == 0, "%s", err.text);
         }
-        ck_assert_msg((o->type == OPTION_WORD) == (o->words != NULL), "%s", o->name);
+        ck_assert_msg((o->type == OPTION_WORD || o->type == OPTION_WORDS) == (o->words != NULL), "%s",
+                      o->name);
         ck_assert_msg(!o->preset || !o->also || option_also(o, o->preset), "%s", o->name);
         bool ranged = o->type == OPTION_NUMBER || o->type == OPTION_SIZE || o->type == OPTION_DURATION;
         ck_assert_msg(!ranged || o->min < o->max, "%s", o->name);
@@ -73,19 +74,31 @@ static void complain(void *cls, enum diag_severity severity, struct src src, con
     buf_printf(cls, "%s\n", text);
 }
 
+static bool is_option(const struct option *option, enum option_section section, const char *name)
+{
+    return option->section == section && strcmp(option->name, name) == 0;
+}
+
 /* One section: what its block needs, or another option there to have an effect; and the option. */
 static void put_section(struct buf *text, enum option_section section, const struct option *option)
 {
     static const char *const NEEDED[] = {"address",   "certificate", "client_auth",
                                          "client_ca", "crl",         "trusted_proxies"};
+    static const char *const TITLES[SECTION_COUNT] = {NULL, "app", "x", "/x"};
+    if (section == SECTION_LOCATION && is_option(option, section, "redirect"))
+        buf_puts(text, "location \"/y\" { backend = app }\n");
     if (section != SECTION_GLOBAL)
-        buf_printf(text, "%s \"%s\" {\n", option_section_name(section),
-                   section == SECTION_LISTEN ? "x" : "/x");
+        buf_printf(text, "%s \"%s\" {\n", option_section_name(section), TITLES[section]);
     for (size_t i = 0; section == SECTION_LISTEN && i < ARRAY_LEN(NEEDED); i++) {
         const struct option *needed = option_find(section, NEEDED[i]);
         if (needed != option)
             buf_printf(text, "%s = %s\n", needed->name, needed->example);
     }
+    if (section == SECTION_BACKEND && !is_option(option, section, "server"))
+        buf_puts(text, "server = { \"https://127.0.0.1\" }\n");
+    if (section == SECTION_LOCATION && !is_option(option, section, "backend") &&
+        !is_option(option, section, "redirect"))
+        buf_puts(text, "backend = app\n");
     if (option->section == section)
         buf_printf(text, "%s = %s\n", option->name, option->example);
     buf_puts(text, section == SECTION_GLOBAL ? "" : "}\n");
@@ -203,10 +216,11 @@ START_TEST(fields)
     fclose(file);
     text[n] = '\0';
     covered(text, SECTION_GLOBAL, "struct conf {",
-            " file dir listener n_listeners location n_locations names n_names ");
+            " file dir backend n_backends listener n_listeners location n_locations names n_names ");
+    covered(text, SECTION_BACKEND, "struct conf_backend {", " name src servers n_servers ");
     covered(text, SECTION_LISTEN, "struct conf_listener {",
             " name src client_auth_src crl_stale_mode crl_grace ");
-    covered(text, SECTION_LOCATION, "struct conf_location {", " prefix src ");
+    covered(text, SECTION_LOCATION, "struct conf_location {", " prefix src to redirect_to field n_fields ");
 }
 END_TEST
 

@@ -1,0 +1,22 @@
+/* Backends: their servers' URLs taken apart, and the rules that bind their options. Private to src/config. */
+#ifndef MTLSD_CONFIG_CONF_BACKEND_H
+#define MTLSD_CONFIG_CONF_BACKEND_H
+
+#include "config/conf.h"
+
+enum { CONF_SERVERS_MOST = 256, CONF_WEIGHT_MOST = 100 };
+
+/* Appends what "http://HOST:PORT weight=2" says to the backend's servers, a socket's path joined to `dir`. 0,
+ * ERR_SYNTAX, ERR_RANGE or ERR_EXISTS with what to write, ERR_NOMEM. */
+MUST_CHECK int conf_backend_add(struct conf_backend *backend, const char *text, const char *dir,
+                                struct src src, struct err *err);
+/* Frees the servers. */
+void conf_backend_done(struct conf_backend *backend);
+
+/* The one of that name, or NULL. */
+const struct conf_backend *conf_backend_find(const struct conf *conf, const char *name);
+
+/* Options of one backend against each other; names that two have. `faulty[i]`: not judged further. */
+void conf_backend_check(const struct conf *conf, const bool *faulty, struct diag *diag);
+
+#endif

@@ -1,0 +1,242 @@
+#include "config/conf_proxy.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "config/conf_backend.h"
+#include "config/conf_value.h"
+#include "config/option.h"
+
+static const char TOKEN[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/* Fields that say how a message is framed, or that are made anew for each connection (RFC 9110
+ * section 7.6.1): none of them is a location's to say. */
+static const struct {
+    const char *name, *remedy;
+} NOT_SET[] = {
+    {"Connection", "it is made for each connection; leave it out"},
+    {"Content-Length", "it says how long the body is; leave it out"},
+    {"Transfer-Encoding", "it says how the body is sent; leave it out"},
+    {"TE", "it is made for each connection; leave it out"},
+    {"Trailer", "trailers of requests are not passed on; leave it out"},
+    {"Keep-Alive", "see keepalive in the backend block"},
+    {"Proxy-Connection", "it is made for each connection; leave it out"},
+    {"Upgrade", "write upgrade = { \"websocket\" }"},
+    {"HTTP2-Settings", "HTTP/1.1 is spoken to backends; leave it out"},
+    {"Expect", "it is the client's to ask; leave it out"},
+    {"Via", "it is made for each request; leave it out"},
+};
+
+static int check_name(const char *name, const struct conf_location *location, struct err *err)
+{
+    if (!*name || strspn(name, TOKEN) != strlen(name))
+        return err_set(err, ERR_SYNTAX,
+                       "set_header: '%.100s' is no name of a field: write \"NAME: VALUE\", as in \"X-User: "
+                       "${subject.cn}\"",
+                       name);
+    for (size_t i = 0; i < ARRAY_LEN(NOT_SET); i++) {
+        if (strcasecmp(name, NOT_SET[i].name) == 0)
+            return err_set(err, ERR_SYNTAX, "set_header cannot set %s: %s", NOT_SET[i].name,
+                           NOT_SET[i].remedy);
+    }
+    for (size_t i = 0; i < location->n_fields; i++) {
+        if (strcasecmp(name, location->field[i].name) == 0)
+            return err_set(err, ERR_EXISTS, "set_header sets %.100s twice: leave one of them out", name);
+    }
+    return 0;
+}
+
+int conf_proxy_field(struct conf_location *location, const char *text, struct src src, struct err *err)
+{
+    const char *colon = strchr(text, ':');
+    char given[CONF_VALUE_SHOWN];
+    if (!colon)
+        return err_set(err, ERR_SYNTAX, "set_header = '%s' has no colon: write \"NAME: VALUE\"",
+                       conf_value_shown(text, given));
+    struct conf_field field = {.name = strndup(text, (size_t)(colon - text)), .src = src};
+    const char *value = colon + 1 + strspn(colon + 1, " ");
+    size_t len = strlen(value);
+    while (len > 0 && value[len - 1] == ' ')
+        len--;
+    char *trimmed = strndup(value, len);
+    struct err why = {0};
+    int rc = field.name && trimmed ? check_name(field.name, location, err) : err_nomem(err);
+    if (rc == 0 && (rc = template_init(&field.value, trimmed, &why)) != 0)
+        rc = err_set(err, rc, "set_header, %.100s: %s", field.name, why.text);
+    struct conf_field *larger =
+        rc == 0 ? realloc(location->field, (location->n_fields + 1) * sizeof *larger) : NULL;
+    if (rc == 0 && !larger)
+        rc = err_nomem(err);
+    free(trimmed);
+    if (rc != 0) {
+        free(field.name);
+        template_done(&field.value);
+        return rc;
+    }
+    location->field = larger;
+    location->field[location->n_fields++] = field;
+    return 0;
+}
+
+int conf_proxy_redirect(struct conf_location *location, const char *text, struct err *err)
+{
+    char given[CONF_VALUE_SHOWN];
+    conf_value_shown(text, given);
+    const bool url = strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0;
+    if (!url && (text[0] != '/' || text[1] == '/'))
+        return err_set(err, ERR_SYNTAX,
+                       "redirect = '%s' is neither a URL nor a path: write redirect = \"https://HOST${uri}\"",
+                       given);
+    if (strpbrk(text, " \"<>\\^`|"))
+        return err_set(err, ERR_SYNTAX,
+                       "redirect = '%s' holds a character that no URL has: write %%XX in its place", given);
+    struct template made = {0};
+    struct err why = {0};
+    int rc = template_init(&made, text, &why);
+    if (rc != 0)
+        return err_set(err, rc, "redirect: %s", why.text);
+    /* "https://${uri}" would have clients choose where it leads. */
+    const char *host = url ? strstr(made.text, "://") + 3 : "x";
+    const bool chosen = url && made.part[0].len == (size_t)(host - made.text) && made.n > 1;
+    if (chosen ? made.part[1].variable != VARIABLE_HOST : !*host || strchr("/?#", *host) != NULL) {
+        template_done(&made);
+        return err_set(err, ERR_SYNTAX,
+                       "redirect = '%s' has no host: write redirect = \"https://HOST${uri}\"", given);
+    }
+    template_done(&location->redirect_to);
+    location->redirect_to = made;
+    return 0;
+}
+
+int conf_proxy_upgrade(const char *text, struct err *err)
+{
+    const char *slash = strchr(text, '/'), *rest = slash ? slash + 1 : "x";
+    char given[CONF_VALUE_SHOWN];
+    if (strspn(text, TOKEN) != (slash ? (size_t)(slash - text) : strlen(text)) || *text == '/' || !*rest ||
+        strspn(rest, TOKEN) != strlen(rest))
+        return err_set(err, ERR_SYNTAX,
+                       "upgrade = '%s' is no protocol's name: write upgrade = { \"websocket\" }",
+                       conf_value_shown(text, given));
+    static const char *const NEVER[] = {"h2c", "HTTP", "TLS"};
+    for (size_t i = 0; i < ARRAY_LEN(NEVER); i++) {
+        size_t n = strlen(NEVER[i]);
+        if (strncasecmp(text, NEVER[i], n) == 0 && (!text[n] || text[n] == '/'))
+            return err_set(err, ERR_SYNTAX,
+                           "upgrade cannot be %s: what is asked for behind it would pass the rules; leave it "
+                           "out",
+                           NEVER[i]);
+    }
+    return 0;
+}
+
+void conf_proxy_done(struct conf_location *location)
+{
+    for (size_t i = 0; i < location->n_fields; i++) {
+        free(location->field[i].name);
+        template_done(&location->field[i].value);
+    }
+    free(location->field);
+    template_done(&location->redirect_to);
+}
+
+void conf_proxy_resolve(struct conf *conf)
+{
+    for (size_t i = 0; i < conf->n_locations; i++) {
+        struct conf_location *l = &conf->location[i];
+        l->to = l->backend.text ? conf_backend_find(conf, l->backend.text) : NULL;
+    }
+}
+
+static void check_backend(const struct conf *conf, const struct conf_location *l, struct diag *diag)
+{
+    if (!l->backend.text || conf_backend_find(conf, l->backend.text))
+        return;
+    const char *names[64], *near;
+    size_t n = 0;
+    for (; n < conf->n_backends && n < ARRAY_LEN(names); n++)
+        names[n] = conf->backend[n].name;
+    near = text_nearest(l->backend.text, names, n);
+    char given[CONF_VALUE_SHOWN];
+    conf_value_shown(l->backend.text, given);
+    if (near)
+        diag_error(diag, l->backend.src, "there is no backend \"%s\": did you mean \"%s\"?", given, near);
+    else
+        diag_error(
+            diag, l->backend.src,
+            "there is no backend \"%s\": write backend \"%s\" { server = { \"http://127.0.0.1:9000\" } "
+            "} outside the blocks",
+            given, conf_value_name("backend", l->backend.text, NULL) == 0 ? given : "app");
+}
+
+/* The options that say something about requests to a backend, when one was given: nothing else shows of a
+ * number or a word whether it was. */
+static bool is_given(const struct option *option, const struct conf_location *l)
+{
+    const char *at = (const char *)l + option->offset;
+    long long preset = 0;
+    if (option->preset && conf_value(option, option->preset, &preset, NULL) != 0)
+        return false;
+    switch (option->type) {
+    case OPTION_BOOL:
+        return *(const bool *)at != (preset != 0);
+    case OPTION_WORD:
+        return *(const int *)at != (int)preset;
+    case OPTION_WORDS:
+        return *(const unsigned *)at != 0;
+    case OPTION_TEXT:
+    case OPTION_PATH:
+        return ((const struct conf_text *)at)->text != NULL;
+    case OPTION_TEXTS:
+    case OPTION_PATHS:
+        return ((const struct conf_list *)at)->n > 0;
+    case OPTION_NUMBER:
+    case OPTION_SIZE:
+    case OPTION_DURATION:
+        break;
+    }
+    return *(const long long *)at != preset;
+}
+
+static void check_without(const struct conf_location *l, struct diag *diag)
+{
+    static const char *const NEED_BACKEND[] = {"strip_prefix", "identity", "set_header",
+                                               "forwarded",    "upgrade",  "max_body"};
+    for (size_t i = 0; i < ARRAY_LEN(NEED_BACKEND); i++) {
+        const struct option *option = option_find(SECTION_LOCATION, NEED_BACKEND[i]);
+        if (option && is_given(option, l))
+            diag_warning(
+                diag, l->src,
+                "%s has no effect in location \"%s\", which has no backend: write backend = \"NAME\"",
+                option->name, l->prefix);
+    }
+}
+
+void conf_proxy_check(const struct conf *conf, const struct conf_location *l, struct diag *diag)
+{
+    check_backend(conf, l, diag);
+    if (l->backend.text && l->redirect.text)
+        diag_error(diag, l->redirect.src,
+                   "a location has a backend or a redirect, not both: leave one of them out");
+    if (!l->backend.text)
+        check_without(l, diag);
+    if ((l->identity & IDENTITY_CLIENT_CERT_CHAIN) && !(l->identity & IDENTITY_CLIENT_CERT))
+        diag_error(diag, l->src,
+                   "identity = client-cert-chain needs client-cert: the chain comes without the client's own "
+                   "certificate (RFC 9440); write identity = { \"client-cert\", \"client-cert-chain\" }");
+}
+
+void conf_proxy_check_unused(const struct conf *conf, const bool *faulty, struct diag *diag)
+{
+    for (size_t i = 0; i < conf->n_backends; i++) {
+        bool used = faulty[i];
+        for (size_t j = 0; j < conf->n_locations && !used; j++)
+            used = conf->location[j].backend.text &&
+                   strcmp(conf->location[j].backend.text, conf->backend[i].name) == 0;
+        if (!used)
+            diag_warning(diag, conf->backend[i].src,
+                         "nobody uses backend \"%s\": write backend = \"%s\" in a location",
+                         conf->backend[i].name, conf->backend[i].name);
+    }
+}
