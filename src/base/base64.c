@@ -53,3 +53,17 @@ ssize_t base64_decode(const char *text, size_t len, unsigned char *out)
     }
     return have == 0 && pads <= 2 ? (ssize_t)(n - pads) : -1;
 }
+
+void base64_encode(struct buf *out, const void *data, size_t len)
+{
+    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *p = data;
+    for (; len > 0; p += 3) {
+        const size_t n = len < 3 ? len : 3;
+        const unsigned bits = (unsigned)p[0] << 16 | (n > 1 ? (unsigned)p[1] << 8 : 0) | (n > 2 ? p[2] : 0);
+        const char group[4] = {DIGITS[bits >> 18], DIGITS[bits >> 12 & 63],
+                               n > 1 ? DIGITS[bits >> 6 & 63] : '=', n > 2 ? DIGITS[bits & 63] : '='};
+        buf_put(out, group, sizeof group);
+        len -= n;
+    }
+}

@@ -5,9 +5,13 @@
 #include <sys/types.h>
 
 #include "base/base.h"
+#include "base/buf.h"
 
 /* Decodes `len` characters into `out`, which may be where they stand, and must have room for three quarters
  * as many octets. -1 when they are not base64 or the padding is missing; `out` is then overwritten too. */
 MUST_CHECK ssize_t base64_decode(const char *text, size_t len, unsigned char *out);
+
+/* Appends it with padding and without line ends. */
+void base64_encode(struct buf *out, const void *data, size_t len);
 
 #endif

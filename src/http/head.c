@@ -4,11 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-struct http1_field {
-    const char *name, *value; /* in the head's bytes, or joined */
-    size_t name_len;
-};
-
 static const struct {
     const char *name;
     size_t len;

@@ -9,7 +9,10 @@
 #include "base/base.h"
 #include "base/err.h"
 
-struct http1_field;
+struct http1_field {
+    const char *name, *value; /* the value without the white space around it; the name without an end */
+    size_t name_len;
+};
 
 /* Fields that are lists: several of a name are one (RFC 9110 section 5.3), and are given joined. */
 enum { HTTP1_LISTS = 5 };
@@ -17,7 +20,8 @@ enum { HTTP1_LISTS = 5 };
 struct http1_head {
     char *bytes; /* owned */
     size_t len, room;
-    struct http1_field *field; /* owned */
+    struct http1_field
+        *field; /* owned; in their order, a list once, with all its values, where it came first */
     size_t n_fields, field_room;
     char *joined[HTTP1_LISTS];             /* owned */
     const char *method, *target, *version; /* "" where the line ended before them */

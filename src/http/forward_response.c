@@ -1,0 +1,107 @@
+/* The fields of a response on its way to the client. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "http/forward.h"
+#include "http/forward_fields.h"
+
+struct line {
+    const char *name, *value;
+    size_t name_len, len;
+};
+
+/* The field in the line at `p`; *p is the next. False: the empty line, or the end. */
+static bool next_line(const char **p, const char *end, struct line *out)
+{
+    const char *eol = memchr(*p, '\n', (size_t)(end - *p));
+    const char *colon = eol ? memchr(*p, ':', (size_t)(eol - *p)) : NULL;
+    if (!colon)
+        return false;
+    const char *from = colon + 1, *to = eol;
+    while (from < to && (*from == ' ' || *from == '\t'))
+        from++;
+    while (to > from && strchr(" \t\r", to[-1]))
+        to--;
+    *out = (struct line){*p, from, (size_t)(colon - *p), (size_t)(to - from)};
+    *p = eol + 1;
+    return true;
+}
+
+static bool is(const struct line *line, const char *name)
+{
+    return strlen(name) == line->name_len && strncasecmp(line->name, name, line->name_len) == 0;
+}
+
+/* What Connection says, as one list. */
+static void read_connection(const char *p, const char *end, struct buf *out)
+{
+    struct line line;
+    while (next_line(&p, end, &line)) {
+        if (is(&line, "Connection")) {
+            buf_put(out, line.value, line.len);
+            buf_putc(out, ',');
+        }
+    }
+}
+
+/* RFC 9440 section 2.4: a cache knows no field that never goes over its wire. */
+static bool varies_by_identity(const struct line *line)
+{
+    for (size_t i = 0; i < line->len;) {
+        const size_t from = i;
+        while (i < line->len && !strchr(" \t,", line->value[i]))
+            i++;
+        if (i > from && identity_owns(line->value + from, i - from))
+            return true;
+        i += i == from;
+    }
+    return false;
+}
+
+void forward_response(const struct forward_answer *answer, const char *head, size_t len, struct buf *out)
+{
+    const char *end = head + len, *p = memchr(head, '\n', len);
+    struct buf connection;
+    struct line line;
+    bool hsts = false;
+    if (!p)
+        return;
+    buf_init(&connection, 0);
+    read_connection(++p, end, &connection);
+    while (next_line(&p, end, &line)) {
+        hsts = hsts || is(&line, "Strict-Transport-Security");
+        const bool upgrade = answer->upgrade && is(&line, "Upgrade");
+        if (!upgrade &&
+            (identity_owns(line.name, line.name_len) || forward_is_hop(line.name, line.name_len) ||
+             forward_is_named(connection.data, line.name, line.name_len)))
+            continue;
+        buf_put(out, line.name, line.name_len);
+        buf_puts(out, ": ");
+        if (is(&line, "Vary") && varies_by_identity(&line))
+            buf_putc(out, '*');
+        else
+            buf_put(out, line.value, line.len);
+        buf_puts(out, "\r\n");
+    }
+    if (answer->upgrade)
+        buf_puts(out, "Connection: Upgrade\r\n");
+    buf_puts(out, "Via: 1.1 mtlsd\r\n");
+    if (answer->conf->hsts && !hsts && !answer->upgrade)
+        buf_puts(out, "Strict-Transport-Security: max-age=31536000\r\n");
+    buf_done(&connection);
+}
+
+bool forward_is_trailer(const char *name, size_t len)
+{
+    static const char *const NOT[] = {"host",        "authorization", "www-authenticate", "set-cookie",
+                                      "cookie",      "cache-control", "expires",          "age",
+                                      "date",        "location",      "retry-after",      "vary",
+                                      "warning",     "content-type",  "content-encoding", "content-range",
+                                      "max-forwards"};
+    for (size_t i = 0; i < ARRAY_LEN(NOT); i++) {
+        if (identity_same_name(name, len, NOT[i], strlen(NOT[i])))
+            return false;
+    }
+    return !forward_is_hop(name, len) && !identity_owns(name, len) && !forward_is_claim(name, len);
+}
