@@ -16,7 +16,13 @@
 #define SYS_landlock_restrict_self  446
 #endif
 
-enum { CREATE_RULESET_VERSION = 1, RULE_PATH_BENEATH = 1, SCOPE_ABSTRACT = 1 };
+enum {
+    CREATE_RULESET_VERSION = 1,
+    RULE_PATH_BENEATH = 1,
+    RULE_NET_PORT = 2,
+    NET_CONNECT = 1 << 1,
+    SCOPE_ABSTRACT = 1
+};
 
 enum {
     FS_EXECUTE = 1 << 0,
@@ -50,8 +56,13 @@ struct rule {
     int32_t parent;
 } __attribute__((packed));
 
+struct port_rule {
+    uint64_t access, port;
+};
+
 struct fence {
     int fd;
+    bool network;
     uint64_t handled;
 };
 
@@ -87,6 +98,7 @@ int fence_new(int version, enum fence_around around, struct fence **out, struct 
     /* An older kernel takes the longer struct as long as what it does not know is zero. */
     fence->fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, sizeof ruleset, 0);
     fence->handled = ruleset.fs;
+    fence->network = ruleset.net != 0;
     if (fence->fd < 0) {
         int rc = err_set(err, ERR_IO, "Landlock: %s", strerror(errno));
         fence_free(fence);
@@ -119,6 +131,16 @@ int fence_open(struct fence *fence, const char *path, enum fence_use use, struct
         rc = err_set(err, ERR_IO, "Landlock: %s: %s", path, strerror(errno));
     close(fd);
     return rc;
+}
+
+int fence_connect(struct fence *fence, unsigned short port, struct err *err)
+{
+    const struct port_rule rule = {NET_CONNECT, port};
+    if (!fence->network)
+        return err_set(err, ERR_NOTFOUND, "Landlock: this kernel knows no ports");
+    if (syscall(SYS_landlock_add_rule, fence->fd, RULE_NET_PORT, &rule, 0) != 0)
+        return err_set(err, ERR_IO, "Landlock: port %u: %s", port, strerror(errno));
+    return 0;
 }
 
 int fence_close(const struct fence *fence, struct err *err)

@@ -30,6 +30,8 @@ bool fence_has_network(int version);
 MUST_CHECK int fence_new(int version, enum fence_around around, struct fence **out, struct err *err);
 /* Lets `path` through, and everything below it. What is not there is passed over: it cannot be let in. */
 MUST_CHECK int fence_open(struct fence *fence, const char *path, enum fence_use use, struct err *err);
+/* Lets connections to this TCP port through. ERR_NOTFOUND: this version cannot tell. */
+MUST_CHECK int fence_connect(struct fence *fence, unsigned short port, struct err *err);
 /* Closes it around this thread and those that it will start. NO_NEW_PRIVS is set before. */
 MUST_CHECK int fence_close(const struct fence *fence, struct err *err);
 void fence_free(struct fence *fence);

@@ -11,9 +11,9 @@ bool filter_built(void)
     return false;
 }
 
-int filter_load(bool only_log, bool tokens, struct err *err)
+int filter_load(bool only_log, unsigned others, struct err *err)
 {
-    (void)only_log, (void)tokens;
+    (void)only_log, (void)others;
     return err_set(err, ERR_NOTFOUND, "built without libseccomp");
 }
 
@@ -155,8 +155,8 @@ static const char *const ALLOWED[] = {
     "pipe2",
 };
 
-/* When a checked call is allowed. Backends will be a third bit here, of the calls that reach them. */
-enum { WITHOUT_TOKENS = 1, WITH_TOKENS = 2, ALWAYS = WITHOUT_TOKENS | WITH_TOKENS };
+/* When a checked call is allowed. */
+enum { WITHOUT_TOKENS = 1, WITH_TOKENS = 2, WITH_BACKENDS = 4, ALWAYS = WITHOUT_TOKENS | WITH_TOKENS };
 
 /* Where it is one of these that matters, the kernel looks at 32 bits of the argument. */
 #define INT(argument, value)      BITS(argument, UINT32_MAX, value)
@@ -189,9 +189,9 @@ enum { SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE, SOCKET_TYPE = 0xf };
 /* Calls that are allowed with some arguments only: several rows of one call are alternatives.
  *
  * A connection that came in is a TCP socket, which nothing but connect and MSG_FASTOPEN, or an option that
- * has a later write do it, turns into one that goes out: so `connect` is missing altogether (the system's log
- * is reached by address, base/syslog.h), and flags and options are those that this program and libmicrohttpd
- * use. PKCS#11 modules do need it; there Landlock's rules for TCP remain. */
+ * has a later write do it, turns into one that goes out: so `connect` is missing (the system's log is reached
+ * by address, base/syslog.h), and flags and options are those that this program and libmicrohttpd use.
+ * PKCS#11 modules and backends do need it; there Landlock's rules for TCP remain. */
 static const struct checked {
     const char *call;
     unsigned when;
@@ -242,7 +242,17 @@ static const struct checked {
     {"socket", WITHOUT_TOKENS, BOTH(INT(0, AF_UNIX), BITS(1, SOCKET_TYPE, SOCK_DGRAM))},
     {"socket", WITH_TOKENS, ONE(INT(0, AF_UNIX))},
     {"socketpair", WITH_TOKENS, ONE(INT(0, AF_UNIX))},
-    {"connect", WITH_TOKENS, ANYHOW},
+    /* Backends, over TCP and UNIX sockets; to which ports the fence says, where the kernel can tell. */
+    {"connect", WITH_TOKENS | WITH_BACKENDS, ANYHOW},
+    {"socket", WITH_BACKENDS, BOTH(INT(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_STREAM))},
+    {"socket", WITH_BACKENDS, BOTH(INT(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_STREAM))},
+    {"socket", WITH_BACKENDS, BOTH(INT(0, AF_UNIX), BITS(1, SOCKET_TYPE, SOCK_STREAM))},
+    /* Their names, as the C library asks for them. */
+    {"socket", WITH_BACKENDS, BOTH(INT(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_DGRAM))},
+    {"socket", WITH_BACKENDS, BOTH(INT(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_DGRAM))},
+    {"setsockopt", WITH_BACKENDS, BOTH(INT(1, IPPROTO_IP), INT(2, IP_RECVERR))},
+    {"setsockopt", WITH_BACKENDS, BOTH(INT(1, IPPROTO_IPV6), INT(2, IPV6_RECVERR))},
+    {"sendmmsg", WITH_BACKENDS, ANYHOW},
 };
 
 /* C libraries try these and take something older when the answer is "not known". A new thread can then only
@@ -308,11 +318,13 @@ static void allow_checked(struct rules *rules, const char *name, const struct ch
         rules->rc = seccomp_rule_add_array(rules->context, SCMP_ACT_ALLOW, call, checked->n, checked->is);
 }
 
-static void allow_all_checked(struct rules *rules, bool tokens)
+static void allow_all_checked(struct rules *rules, unsigned others)
 {
+    unsigned now = (others & FILTER_TOKENS ? WITH_TOKENS : WITHOUT_TOKENS) |
+                   (others & FILTER_BACKENDS ? WITH_BACKENDS : 0);
     for (size_t i = 0; i < ARRAY_LEN(CHECKED); i++) {
         const struct checked *checked = &CHECKED[i];
-        if (!(checked->when & (tokens ? WITH_TOKENS : WITHOUT_TOKENS)))
+        if (!(checked->when & now))
             continue;
         allow_checked(rules, checked->call, checked);
         if (strcmp(checked->call, "fcntl") == 0)
@@ -328,7 +340,7 @@ bool filter_built(void)
     return true;
 }
 
-int filter_load(bool only_log, bool tokens, struct err *err)
+int filter_load(bool only_log, unsigned others, struct err *err)
 {
     struct rules rules = {.context = seccomp_init(only_log ? SCMP_ACT_LOG : SCMP_ACT_ERRNO(EPERM))};
     if (!rules.context)
@@ -337,7 +349,7 @@ int filter_load(bool only_log, bool tokens, struct err *err)
      * map. */
     (void)seccomp_attr_set(rules.context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     add(&rules, SCMP_ACT_ALLOW, ALLOWED, ARRAY_LEN(ALLOWED));
-    allow_all_checked(&rules, tokens);
+    allow_all_checked(&rules, others);
     if (!only_log) {
         add(&rules, SCMP_ACT_ERRNO(ENOSYS), UNKNOWN, ARRAY_LEN(UNKNOWN));
         add(&rules, SCMP_ACT_KILL_PROCESS, DEADLY, ARRAY_LEN(DEADLY));

@@ -7,9 +7,15 @@
 /* False when the program was built without libseccomp. */
 bool filter_built(void);
 
-/* Leaves this thread and those that it will start the system calls that serving needs. `only_log`: the others
- * are allowed, and logged by the kernel. `tokens`: PKCS#11 modules are in use, which talk to daemons and make
- * code at run time. NO_NEW_PRIVS is set before. ERR_NOTFOUND: the kernel has no seccomp. */
-MUST_CHECK int filter_load(bool only_log, bool tokens, struct err *err);
+/* Who else needs some. */
+enum {
+    FILTER_TOKENS = 1,   /* PKCS#11 modules, which talk to daemons and make code at run time */
+    FILTER_BACKENDS = 2, /* connections that go out, and names that are resolved */
+};
+
+/* Leaves this thread and those that it will start the system calls that serving needs, and those of `others`.
+ * `only_log`: the rest is allowed, and logged by the kernel. NO_NEW_PRIVS is set before. ERR_NOTFOUND: the
+ * kernel has no seccomp. */
+MUST_CHECK int filter_load(bool only_log, unsigned others, struct err *err);
 
 #endif

@@ -219,11 +219,25 @@ static int collect(void *cls, const struct option *option, const struct conf_tex
     return rc;
 }
 
+/* What the C library reads to resolve the names of backends, and the certificates of the system's CAs. */
+static int let_backends_in(const struct collecting *c)
+{
+    static const char *const READ[] = {"/etc/resolv.conf", "/etc/hosts",       "/etc/nsswitch.conf",
+                                       "/etc/host.conf",   "/etc/gai.conf",    "/etc/services",
+                                       "/etc/ssl/certs",   "/etc/ssl/cert.pem"};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && c->conf->n_backends > 0 && i < ARRAY_LEN(READ); i++)
+        rc = let_in(c, READ[i], FENCE_READ);
+    return rc;
+}
+
 int openings_collect(const struct conf *conf, struct openings *out, struct err *err)
 {
     struct collecting c = {conf, out, err};
     /* Whoever is out of descriptors keeps one in reserve that way (server/loop.c). */
     int rc = let_in(&c, "/dev/null", FENCE_ALL);
+    if (rc == 0)
+        rc = let_backends_in(&c);
     return rc == 0 ? conf_paths(conf, collect, &c) : rc;
 }
 

@@ -17,8 +17,43 @@
 
 struct sandbox {
     bool fenced;
+    bool filtered, ported; /* system calls are filtered; outgoing connections go to `port` only */
+    bool backends;         /* there are any */
+    unsigned short *port;  /* of backends; owned */
+    size_t n_ports;
     struct openings openings;
 };
+
+/* Those of backends, and that of the names' servers. */
+static int collect_ports(struct sandbox *sandbox, const struct conf *conf, struct err *err)
+{
+    enum { DNS = 53 };
+    size_t most = 1;
+    for (size_t i = 0; i < conf->n_backends; i++)
+        most += conf->backend[i].n_servers;
+    sandbox->backends = conf->n_backends > 0;
+    sandbox->port = calloc(most, sizeof *sandbox->port);
+    if (!sandbox->port)
+        return err_nomem(err);
+    for (size_t i = 0; i < conf->n_backends; i++) {
+        for (size_t j = 0; j < conf->backend[i].n_servers; j++) {
+            if (!conf->backend[i].servers[j].path)
+                sandbox->port[sandbox->n_ports++] = conf->backend[i].servers[j].port;
+        }
+    }
+    if (sandbox->n_ports > 0)
+        sandbox->port[sandbox->n_ports++] = DNS;
+    return 0;
+}
+
+static int let_ports_through(struct sandbox *sandbox, struct fence *fence, struct err *err)
+{
+    sandbox->ported = fence_has_network(fence_version());
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && sandbox->ported && i < sandbox->n_ports; i++)
+        rc = fence_connect(fence, sandbox->port[i], err);
+    return rc;
+}
 
 static int put_fence(struct sandbox *sandbox, enum fence_around around, struct err *err)
 {
@@ -26,6 +61,8 @@ static int put_fence(struct sandbox *sandbox, enum fence_around around, struct e
     int rc = fence_new(fence_version(), around, &fence, err);
     for (size_t i = 0; rc == 0 && around == FENCE_EVERYTHING && i < sandbox->openings.n; i++)
         rc = fence_open(fence, sandbox->openings.item[i].path, sandbox->openings.item[i].use, err);
+    if (rc == 0)
+        rc = let_ports_through(sandbox, fence, err);
     if (rc == 0)
         rc = fence_close(fence, err);
     sandbox->fenced = rc == 0 && around == FENCE_EVERYTHING;
@@ -52,14 +89,17 @@ static int put_fences(struct sandbox *sandbox, const struct conf *conf, struct e
     return put_fence(sandbox, files ? FENCE_EVERYTHING : FENCE_NETWORK, err);
 }
 
-static int put_filter(const struct conf *conf, struct err *err)
+static int put_filter(struct sandbox *sandbox, const struct conf *conf, struct err *err)
 {
     bool only_log = conf->sandbox == SANDBOX_LOG;
     if (!filter_built()) {
         log_warning("sandbox: built without libseccomp; system calls are not filtered");
         return 0;
     }
-    int rc = filter_load(only_log, conf_uses_tokens(conf), err);
+    unsigned others =
+        (conf_uses_tokens(conf) ? FILTER_TOKENS : 0) | (sandbox->backends ? FILTER_BACKENDS : 0);
+    int rc = filter_load(only_log, others, err);
+    sandbox->filtered = rc == 0 && !only_log;
     if (rc != ERR_NOTFOUND)
         return rc;
     log_warning("sandbox: %s; system calls are not filtered", err->text);
@@ -76,7 +116,7 @@ static int enter(struct sandbox *sandbox, const struct conf *conf, struct err *e
         log_notice("sandbox = log: nothing is forbidden; the kernel logs system calls that would be");
     else
         rc = put_fences(sandbox, conf, err);
-    return rc == 0 ? put_filter(conf, err) : rc;
+    return rc == 0 ? put_filter(sandbox, conf, err) : rc;
 }
 
 int sandbox_enter(const struct conf *conf, struct sandbox **out, struct err *err)
@@ -85,6 +125,8 @@ int sandbox_enter(const struct conf *conf, struct sandbox **out, struct err *err
     if (!sandbox)
         return err_nomem(err);
     int rc = openings_collect(conf, &sandbox->openings, err);
+    if (rc == 0)
+        rc = collect_ports(sandbox, conf, err);
 #ifdef MTLSD_INSTRUMENTED
     /* Sanitizers trace their own threads, read /proc and run a symbolizer; coverage is written at the end. */
     const bool possible = false;
@@ -107,6 +149,7 @@ void sandbox_free(struct sandbox *sandbox)
     if (!sandbox)
         return;
     openings_done(&sandbox->openings);
+    free(sandbox->port);
     free(sandbox);
 }
 
@@ -160,12 +203,45 @@ static int admit(void *cls, const struct option *option, const struct conf_text 
     return served ? explain(cls, option, path) : 0;
 }
 
+static bool has_port(const struct sandbox *sandbox, unsigned short port)
+{
+    for (size_t i = 0; i < sandbox->n_ports; i++) {
+        if (sandbox->port[i] == port)
+            return true;
+    }
+    return false;
+}
+
+/* Connections can go where they could from the start. */
+static void admit_backend(const struct sandbox *sandbox, const struct conf_backend *backend,
+                          struct diag *diag)
+{
+    if (sandbox->filtered && !sandbox->backends) {
+        diag_error(
+            diag, backend->src,
+            "backend \"%s\": the sandbox was entered without any backend and lets no connection go out: "
+            "restart",
+            backend->name);
+        return;
+    }
+    for (size_t i = 0; sandbox->ported && i < backend->n_servers; i++) {
+        const struct conf_server *server = &backend->servers[i];
+        if (!server->path && !has_port(sandbox, server->port))
+            diag_error(diag, server->src,
+                       "backend \"%s\": server %s: the sandbox lets connections go to the ports that it was "
+                       "entered with, and %u is none of them: restart",
+                       backend->name, server->name, server->port);
+    }
+}
+
 int sandbox_admit(const struct sandbox *sandbox, const struct conf *conf, struct diag *diag)
 {
     struct explaining to = {sandbox, diag};
     unsigned before = diag->errors;
     if (sandbox->fenced)
         (void)conf_paths(conf, admit, &to);
+    for (size_t i = 0; i < conf->n_backends; i++)
+        admit_backend(sandbox, &conf->backend[i], diag);
     return diag->errors == before ? 0 : ERR_DENIED;
 }
 

@@ -378,7 +378,7 @@ static int enter(const struct conf *conf, bool *fenced, struct err *err)
     if (rc == 0)
         rc = privileges_harden(err);
     if (rc == 0)
-        rc = unfenced ? filter_load(false, false, err) : sandbox_enter(conf, &sandbox, err);
+        rc = unfenced ? filter_load(false, 0, err) : sandbox_enter(conf, &sandbox, err);
     *fenced = sandbox && sandbox_is_fenced(sandbox);
     return rc;
 }
