@@ -83,7 +83,8 @@ static double score(const struct balance_server *server, uint32_t client)
 }
 
 /* True when `a` should be preferred to `b`. */
-static bool is_better(const struct balance *b, unsigned one, unsigned other, uint32_t client, uint64_t now_ms)
+static bool is_better(const struct balancer *b, unsigned one, unsigned other, uint32_t client,
+                      uint64_t now_ms)
 {
     const struct balance_server *x = &b->server[one], *y = &b->server[other];
     switch (b->rules.kind) {
@@ -101,7 +102,7 @@ static bool is_better(const struct balance *b, unsigned one, unsigned other, uin
     return x->current > y->current;
 }
 
-static bool has_room(const struct balance *b, const struct balance_server *server)
+static bool has_room(const struct balancer *b, const struct balance_server *server)
 {
     return b->rules.max_connections == 0 || active(server) < b->rules.max_connections;
 }
@@ -112,7 +113,7 @@ static bool in(uint64_t set, unsigned i)
 }
 
 /* nginx's smooth weighted round-robin: each has its share added, the largest goes, and pays what all got. */
-static int pick(struct balance *b, uint64_t candidates, uint32_t client, uint64_t now_ms)
+static int pick(struct balancer *b, uint64_t candidates, uint32_t client, uint64_t now_ms)
 {
     int best = BALANCE_NONE;
     int64_t total = 0;
@@ -132,7 +133,7 @@ static int pick(struct balance *b, uint64_t candidates, uint32_t client, uint64_
     return best;
 }
 
-int balance_choose(struct balance *b, uint32_t client, uint64_t tried, uint64_t now_ms)
+int balance_choose(struct balancer *b, uint32_t client, uint64_t tried, uint64_t now_ms)
 {
     uint64_t all = 0, up = 0, room = 0;
     for (unsigned i = 0; i < b->n; i++) {

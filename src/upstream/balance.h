@@ -9,15 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "base/base.h"
-
-/* As enum backend_balance of the configuration. */
-enum balance_kind {
-    BALANCE_ROUND_ROBIN,
-    BALANCE_LEAST_CONNECTIONS,
-    BALANCE_CLIENT_ADDRESS,
-    BALANCE_CLIENT_CERTIFICATE,
-};
+#include "config/conf.h"
 
 enum {
     BALANCE_MOST_SERVERS = 64,     /* bits of a set */
@@ -36,7 +28,7 @@ struct server_state {
 
 /* What the configuration says. */
 struct balance_rules {
-    enum balance_kind kind;
+    enum balance kind;
     unsigned max_fails; /* 0: never out */
     uint64_t fail_timeout_ms;
     unsigned max_connections; /* of each server, 0: as many as come */
@@ -49,7 +41,7 @@ struct balance_server {
     uint32_t name; /* a hash of what it is called: who is sent to it by a key stays when others come and go */
 };
 
-struct balance {
+struct balancer {
     struct balance_rules rules;
     struct balance_server *server;
     unsigned n;
@@ -61,7 +53,7 @@ enum { BALANCE_NONE = -1, BALANCE_FULL = -2 };
  * active there; balance_done takes it back. BALANCE_NONE: all were tried; BALANCE_FULL: those that may be
  * asked have max_connections each. Where none is up, those that are out are asked: the last is never taken
  * out. */
-int balance_choose(struct balance *balance, uint32_t client, uint64_t tried, uint64_t now_ms);
+int balance_choose(struct balancer *balancer, uint32_t client, uint64_t tried, uint64_t now_ms);
 /* The request is over, or was never sent. */
 void balance_done(struct balance_server *server);
 /* What came of it: the server failed, in a way that is its own fault; or it answered. */

@@ -1,0 +1,386 @@
+#include "upstream/link.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tls/library.h"
+
+static const char *of_tls(int error)
+{
+    return gnutls_strerror(error);
+}
+
+/* --- life ----------------------------------------------------------------------------------------------- */
+
+void links_init(struct links *links, int epoll, struct wheel *wheel)
+{
+    *links = (struct links){.epoll = epoll, .wheel = wheel};
+}
+
+void links_settle(struct links *links)
+{
+    while (links->dead) {
+        struct link *link = links->dead;
+        links->dead = link->next;
+        free(link);
+    }
+}
+
+static void unshelve(struct link *link)
+{
+    struct link_shelf *shelf = link->shelf;
+    *(link->prev ? &link->prev->next : &shelf->first) = link->next;
+    *(link->next ? &link->next->prev : &shelf->last) = link->prev;
+    link->next = link->prev = NULL;
+    shelf->n--;
+    link->links->n_idle--;
+}
+
+static bool is_shelved(const struct link *link)
+{
+    return link->shelf->first == link || link->prev;
+}
+
+/* What the next connection may resume. Tickets of TLS 1.3 come behind the handshake, so this is asked late.
+ */
+static void keep_session(struct link *link)
+{
+    gnutls_datum_t data;
+    if (!link->session || !link->up || link->resumed ||
+        !(gnutls_session_get_flags(link->session) & GNUTLS_SFLAGS_SESSION_TICKET) ||
+        gnutls_session_get_data2(link->session, &data) < 0)
+        return;
+    gnutls_free(link->shelf->session.data);
+    link->shelf->session = data;
+    link->resumed = true; /* asked once */
+}
+
+void link_close(struct link *link)
+{
+    if (!link || link->fd < 0)
+        return;
+    keep_session(link);
+    if (is_shelved(link))
+        unshelve(link);
+    link->shelf->n_all--;
+    wheel_stop(&link->timer);
+    if (link->session) {
+        if (link->up)
+            (void)tls_library()->bye(link->session, GNUTLS_SHUT_WR);
+        gnutls_deinit(link->session);
+        link->session = NULL;
+    }
+    close(link->fd);
+    link->fd = -1;
+    link->user = NULL;
+    backend_unref(link->backend);
+    link->backend = NULL;
+    link->next = link->links->dead;
+    link->links->dead = link;
+}
+
+void link_shelf_done(struct link_shelf *shelf)
+{
+    while (shelf->first)
+        link_close(shelf->first);
+    if (shelf->n_all == 0) {
+        gnutls_free(shelf->session.data);
+        shelf->session = (gnutls_datum_t){0};
+    }
+}
+
+/* --- becoming one --------------------------------------------------------------------------------------- */
+
+static void fail(struct link *link, const char *why)
+{
+    struct link_user *user = link->user;
+    snprintf(link->why, sizeof link->why, "%s", why);
+    if (user)
+        user->event(user, LINK_FAILED); /* which closes it */
+    else
+        link_close(link);
+}
+
+static void come_up(struct link *link)
+{
+    link->up = true;
+    link->up_us = clock_mono_us();
+    wheel_set(link->links->wheel, &link->timer, 0);
+    link->user->event(link->user, LINK_UP);
+}
+
+static void why_untrusted(struct link *link, char why[static LINK_WHY])
+{
+    unsigned status = gnutls_session_get_verify_cert_status(link->session);
+    gnutls_datum_t text = {0};
+    if (status != 0 && gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) == 0)
+        snprintf(why, LINK_WHY, "its certificate is not accepted for %s: %s",
+                 link->backend->server[link->server].sni, (const char *)text.data);
+    gnutls_free(text.data);
+}
+
+static void shake(struct link *link)
+{
+    int rc;
+    do
+        rc = tls_library()->handshake(link->session);
+    while (rc < 0 && rc != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(rc));
+    if (rc == GNUTLS_E_AGAIN)
+        return;
+    if (rc == GNUTLS_E_SUCCESS) {
+        link->resumed = gnutls_session_is_resumed(link->session);
+        come_up(link);
+        return;
+    }
+    char why[LINK_WHY];
+    snprintf(why, sizeof why, "TLS: %s", of_tls(rc));
+    if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
+        snprintf(why, sizeof why, "TLS: it refused: alert %s",
+                 gnutls_alert_get_name(gnutls_alert_get(link->session)));
+    else if (rc == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
+        why_untrusted(link, why);
+    (void)gnutls_alert_send_appropriate(link->session, rc);
+    fail(link, why);
+}
+
+static int begin_tls(struct link *link)
+{
+    static const gnutls_datum_t HTTP = {(unsigned char *)(uintptr_t) "http/1.1", 8};
+    const struct backend *backend = link->backend;
+    const struct backend_server *server = &backend->server[link->server];
+    int rc = tls_library()->init(&link->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+    if (rc >= 0)
+        rc = gnutls_priority_set(link->session, backend->priorities);
+    if (rc >= 0)
+        rc = gnutls_credentials_set(link->session, GNUTLS_CRD_CERTIFICATE, backend->credentials);
+    if (rc >= 0 && !server->sni_is_address)
+        rc = gnutls_server_name_set(link->session, GNUTLS_NAME_DNS, server->sni, strlen(server->sni));
+    if (rc >= 0)
+        rc = gnutls_alpn_set_protocols(link->session, &HTTP, 1, 0);
+    if (rc < 0)
+        return rc;
+    gnutls_session_set_verify_cert(link->session, server->sni, 0);
+    if (link->shelf->session.data)
+        (void)gnutls_session_set_data(link->session, link->shelf->session.data, link->shelf->session.size);
+    gnutls_transport_set_int(link->session, link->fd);
+    return 0;
+}
+
+static void connected(struct link *link)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        error = errno;
+    if (error != 0) {
+        fail(link, strerror(error));
+        return;
+    }
+    if (link->backend->server[link->server].conf->scheme != CONF_SCHEME_HTTPS) {
+        come_up(link);
+        return;
+    }
+    int rc = begin_tls(link);
+    if (rc < 0)
+        fail(link, of_tls(rc));
+    else
+        shake(link);
+}
+
+static void on_ready(struct event_source *source, uint32_t events)
+{
+    struct link *link = (struct link *)(void *)source;
+    if (link->fd < 0)
+        return;
+    link->readable = link->readable || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+    link->writable = link->writable || (events & (EPOLLOUT | EPOLLHUP | EPOLLERR));
+    link->ended = link->ended || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+    if (!link->user) {
+        /* Session tickets of TLS may come late; anything else is nobody's. */
+        char byte;
+        if (link->readable && link_read(link, &byte, 1) != -EAGAIN)
+            link_close(link);
+    } else if (link->up) {
+        link->user->event(link->user, LINK_READY);
+    } else if (link->session) {
+        shake(link);
+    } else if (link->writable) {
+        connected(link);
+    }
+}
+
+static void on_time(struct wheel_timer *timer)
+{
+    struct link *link = (struct link *)(void *)((char *)timer - offsetof(struct link, timer));
+    if (link->user) {
+        link->timed_out = true;
+        fail(link, link->session ? "its TLS handshake took longer than connect_timeout"
+                                 : "it did not answer within connect_timeout");
+    } else {
+        link_close(link);
+    }
+}
+
+/* A socket that is connecting, or -1. */
+static int dial(const struct origin_address *address)
+{
+    int fd = socket(address->to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    int one = 1;
+    if (address->to.any.sa_family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, &address->to.any, address->len) != 0 && errno != EINPROGRESS) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+struct link *link_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
+                       unsigned server, struct link_user *user, char why[static LINK_WHY])
+{
+    struct origin_address address;
+    if (!origin_address(backend->server[server].origin, &address)) {
+        snprintf(why, LINK_WHY, "its name could not be resolved");
+        return NULL;
+    }
+    struct link *link = calloc(1, sizeof *link);
+    int fd = link ? dial(&address) : -1;
+    if (fd < 0) {
+        snprintf(why, LINK_WHY, "%s", link ? strerror(errno) : "out of memory");
+        free(link);
+        return NULL;
+    }
+    link->source.ready = on_ready;
+    link->timer.fire = on_time;
+    link->links = links;
+    link->shelf = shelf;
+    link->user = user;
+    link->backend = backend_ref(backend);
+    link->server = server;
+    link->fd = fd;
+    link->born_us = clock_mono_us();
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                .data.ptr = event_mark(&link->source)};
+    shelf->n_all++;
+    if (epoll_ctl(links->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+        snprintf(why, LINK_WHY, "%s", strerror(errno));
+        link_close(link);
+        return NULL;
+    }
+    wheel_set(links->wheel, &link->timer, clock_mono_ms() + (uint64_t)backend->conf->connect_timeout * 1000);
+    return link;
+}
+
+/* --- between requests ----------------------------------------------------------------------------------- */
+
+struct link *link_take(struct link_shelf *shelf, struct link_user *user)
+{
+    struct link *link = shelf->first;
+    if (!link)
+        return NULL;
+    unshelve(link);
+    wheel_set(link->links->wheel, &link->timer, 0);
+    link->user = user;
+    return link;
+}
+
+void link_release(struct link *link, unsigned most, uint64_t keep_ms)
+{
+    struct link_shelf *shelf = link->shelf;
+    if (link->ended || most == 0 || keep_ms == 0) {
+        link_close(link);
+        return;
+    }
+    keep_session(link);
+    if (shelf->n >= most)
+        link_close(shelf->last);
+    link->user = NULL;
+    link->prev = NULL;
+    link->next = shelf->first;
+    *(shelf->first ? &shelf->first->prev : &shelf->last) = link;
+    shelf->first = link;
+    shelf->n++;
+    link->links->n_idle++;
+    wheel_set(link->links->wheel, &link->timer, clock_mono_ms() + keep_ms);
+}
+
+/* --- bytes ---------------------------------------------------------------------------------------------- */
+
+static ssize_t tls_result(struct link *link, ssize_t n)
+{
+    if (n >= 0)
+        return n;
+    if (n == GNUTLS_E_AGAIN)
+        return -EAGAIN;
+    if (n == GNUTLS_E_PREMATURE_TERMINATION || n == GNUTLS_E_PULL_ERROR || n == GNUTLS_E_PUSH_ERROR)
+        return -ECONNRESET;
+    snprintf(link->why, sizeof link->why, "TLS: %s", of_tls((int)n));
+    return -EPROTO;
+}
+
+ssize_t link_read(struct link *link, void *data, size_t size)
+{
+    ssize_t n;
+    if (link->session) {
+        do
+            n = tls_library()->record_recv(link->session, data, size);
+        while (n == GNUTLS_E_INTERRUPTED);
+        n = tls_result(link, n);
+    } else {
+        if (!link->readable)
+            return -EAGAIN;
+        do
+            n = recv(link->fd, data, size, 0);
+        while (n < 0 && errno == EINTR);
+        n = n < 0 ? -errno : n;
+        if (n == -EWOULDBLOCK)
+            n = -EAGAIN;
+        /* A short read has emptied it, and the next bytes, or the end, raise an edge of their own. */
+        if (n > 0 && (size_t)n < size && !link->ended)
+            link->readable = false;
+    }
+    if (n == -EAGAIN)
+        link->readable = false;
+    if (n == 0)
+        link->ended = true;
+    return n;
+}
+
+ssize_t link_write(struct link *link, const void *data, size_t size)
+{
+    ssize_t n;
+    if (link->session) {
+        do
+            n = tls_library()->record_send(link->session, data, size);
+        while (n == GNUTLS_E_INTERRUPTED);
+        n = tls_result(link, n);
+    } else {
+        do
+            n = send(link->fd, data, size, MSG_NOSIGNAL);
+        while (n < 0 && errno == EINTR);
+        n = n < 0 ? -errno : n;
+    }
+    if (n == -EWOULDBLOCK)
+        n = -EAGAIN;
+    link->writable = n != -EAGAIN;
+    return n;
+}
+
+void link_end(struct link *link)
+{
+    if (link->session)
+        (void)tls_library()->bye(link->session, GNUTLS_SHUT_WR);
+    else
+        (void)shutdown(link->fd, SHUT_WR);
+}

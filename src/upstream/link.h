@@ -1,0 +1,89 @@
+/* One connection to a server of a backend, over TCP, a UNIX socket, or TLS. It never waits: whoever has it is
+ * told when it is up, when it is not to be, and when bytes may be read or written. An idle one has nobody,
+ * and closes by itself when its time is over, when bytes come that nobody asked for, or the server closes.
+ *
+ * A link belongs to a worker's struct links; only that worker's thread touches it. */
+#ifndef MTLSD_UPSTREAM_LINK_H
+#define MTLSD_UPSTREAM_LINK_H
+
+#include <gnutls/gnutls.h>
+#include <sys/uio.h>
+
+#include "base/event.h"
+#include "base/wheel.h"
+#include "upstream/backend.h"
+
+struct link;
+
+enum link_event {
+    LINK_UP,     /* it may be read and written */
+    LINK_FAILED, /* it could not be made: `why`; it is gone */
+    LINK_READY,  /* something may be read, or written again */
+};
+
+struct link_user {
+    void (*event)(struct link_user *user, enum link_event event);
+};
+
+enum { LINK_WHY = 200 };
+
+/* What the links of a worker share. Embedded there; `epoll` and `wheel` are the worker's. */
+struct links {
+    int epoll;
+    struct wheel *wheel;
+    struct link *dead; /* whose memory goes at the end of the turn: an event of it may be on its way */
+    unsigned n_idle;
+};
+
+/* Where a link waits while it is idle, the one that was used last first. {0} is empty. */
+struct link_shelf {
+    struct link *first, *last;
+    unsigned n, n_all;      /* of all links that were made for it, idle or not */
+    gnutls_datum_t session; /* to resume, of TLS; owned */
+};
+
+struct link {
+    struct event_source source;
+    struct links *links;
+    struct link_shelf *shelf;
+    struct link *next, *prev; /* on the shelf, or dead */
+    struct wheel_timer timer;
+    struct link_user *user;   /* NULL: it is idle, or dead */
+    struct backend *backend;  /* a reference */
+    unsigned server;          /* its number there */
+    int fd;                   /* -1: dead */
+    gnutls_session_t session; /* NULL: no TLS */
+    bool up, resumed;
+    bool readable, writable,
+        ended; /* as the last event said: may be read, may be written, the server closed */
+    bool timed_out;
+    uint64_t born_us, up_us;
+    uint64_t n_requests;
+    char why[LINK_WHY];
+};
+
+void links_init(struct links *links, int epoll, struct wheel *wheel);
+/* Ends what was closed in this turn; the owner's last act in each. */
+void links_settle(struct links *links);
+
+/* A connection to that server of the backend; `user` will be told. NULL, with `why` filled: it failed at
+ * once.
+ */
+struct link *link_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
+                       unsigned server, struct link_user *user, char why[static LINK_WHY]);
+/* The idle one that was used last, NULL: there is none. */
+struct link *link_take(struct link_shelf *shelf, struct link_user *user);
+/* It has nothing more to say: keeps it for `keep_ms`, when there is room for `most` of them. */
+void link_release(struct link *link, unsigned most, uint64_t keep_ms);
+void link_close(struct link *link);
+/* Closes all idle ones. */
+void link_shelf_done(struct link_shelf *shelf);
+
+/* As recv and send: bytes; 0: the server closed its side; -EAGAIN: LINK_READY will come; or another errno,
+ * -EPROTO for one of TLS. */
+ssize_t link_read(struct link *link, void *data, size_t size);
+ssize_t link_write(struct link *link, const void *data, size_t size);
+/* Nothing more will be written: the server is told, as far as the protocol can. */
+void link_end(struct link *link);
+
+#endif

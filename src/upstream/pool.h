@@ -1,0 +1,36 @@
+/* A worker's side of the backends: for each one whose turn it is, and the connections that wait for the next
+ * request. Only the worker's thread. */
+#ifndef MTLSD_UPSTREAM_POOL_H
+#define MTLSD_UPSTREAM_POOL_H
+
+#include "upstream/link.h"
+
+struct pool;
+
+/* Embedded in the worker. */
+struct upstreams {
+    struct links links;
+    struct pool *first;
+    struct retry_budget retries;
+    uint64_t swept; /* the generation of the configuration when pools of others were last looked for */
+};
+
+/* Of one backend. */
+struct pool {
+    struct pool *next;
+    struct backend *backend; /* a reference */
+    struct balancer balancer;
+    struct link_shelf *shelf; /* one for each server */
+    unsigned users;           /* exchanges that use it */
+};
+
+void upstreams_init(struct upstreams *upstreams, int epoll, struct wheel *wheel);
+/* Closes all idle connections, which are all there are by then. */
+void upstreams_done(struct upstreams *upstreams);
+
+/* The one of that backend, for an exchange; NULL when memory is short. pool_leave gives it back. `generation`
+ * is the live configuration's: when it has moved, pools that nobody uses any more are ended. */
+struct pool *pool_enter(struct upstreams *upstreams, struct backend *backend, uint64_t generation);
+void pool_leave(struct pool *pool);
+
+#endif
