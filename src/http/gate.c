@@ -129,3 +129,8 @@ bool http1_gate_expects(const struct http1_gate *gate)
     return (gate->state == AT_BODY || gate->state == AT_CHUNK_SIZE) && (gate->flags & EXPECTS) &&
            !(gate->flags & OLD);
 }
+
+uint64_t http1_gate_content(const struct http1_gate *gate)
+{
+    return gate->state == AT_BODY || gate->state == AT_CHUNK_DATA ? gate->length : 0;
+}

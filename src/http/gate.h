@@ -52,6 +52,9 @@ size_t http1_gate_feed(struct http1_gate *gate, const struct http1_limits *limit
 bool http1_gate_idle(const struct http1_gate *gate);
 /* True while a request's line or fields are arriving; false between requests and while its body does. */
 bool http1_gate_in_head(const struct http1_gate *gate);
+/* Bytes of content that come next: of a body with a length what is left of it, of a chunked one what is left
+ * of the chunk. 0: what comes next frames, or there is no body. */
+uint64_t http1_gate_content(const struct http1_gate *gate);
 /* True after a head whose client waits for a 100 Continue, or a final answer, before it sends its body. */
 bool http1_gate_expects(const struct http1_gate *gate);
 

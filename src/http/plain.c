@@ -9,7 +9,7 @@
 
 enum { MOST_URL = 512 };
 
-void plain_reply(const struct reply *reply, time_t now, bool headers_only, struct buf *out)
+void plain_reply(const struct reply *reply, time_t now, bool headers_only, bool last, struct buf *out)
 {
     char date[CLOCK_TEXT];
     buf_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", reply->status, status_phrase(reply->status),
@@ -18,7 +18,7 @@ void plain_reply(const struct reply *reply, time_t now, bool headers_only, struc
         buf_printf(out, "Content-Type: %s\r\n", reply->content_type);
     for (size_t i = 0; i < reply->n_headers; i++)
         buf_printf(out, "%s: %s\r\n", reply->header[i].name, reply->header[i].value);
-    buf_printf(out, "Content-Length: %zu\r\nConnection: close\r\n\r\n", reply->body.len);
+    buf_printf(out, "Content-Length: %zu\r\n%s\r\n", reply->body.len, last ? "Connection: close\r\n" : "");
     if (!headers_only)
         buf_put(out, reply->body.data, reply->body.len);
 }
@@ -90,6 +90,6 @@ void plain_http_answer(const char *head, size_t head_len, time_t now, struct buf
                    (int)target_len, target);
     else
         buf_puts(&reply.body, "400 Bad Request: this port speaks HTTPS, and plain HTTP came. Use https://\n");
-    plain_reply(&reply, now, head_len > 5 && memcmp(head, "HEAD ", 5) == 0, out);
+    plain_reply(&reply, now, head_len > 5 && memcmp(head, "HEAD ", 5) == 0, true, out);
     reply_done(&reply);
 }

@@ -5,8 +5,9 @@
 
 #include "http/message.h"
 
-/* The reply, whose body is in memory, as the last of its connection. `headers_only`: it answers a HEAD. */
-void plain_reply(const struct reply *reply, time_t now, bool headers_only, struct buf *out);
+/* The reply, whose body is in memory. `headers_only`: it answers a HEAD; `last`: the connection ends with it.
+ */
+void plain_reply(const struct reply *reply, time_t now, bool headers_only, bool last, struct buf *out);
 
 /* The answer to a plain HTTP request on the HTTPS port: 308 to the https URL for a GET or HEAD with a usable
  * Host, else a 400 that says what happened. `head` need not be whole. */

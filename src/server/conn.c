@@ -469,6 +469,7 @@ void conn_free(struct conn *conn)
     snapshot_unref(conn->snapshot);
     record_unref(conn->record);
     http1_head_done(&conn->request.head);
+    identity_made_done(&conn->identity);
     free(conn->came);
     conn_forget_sent(conn);
     proof_done(&conn->trail);

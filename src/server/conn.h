@@ -8,6 +8,7 @@
 
 #include "http/gate.h"
 #include "http/head.h"
+#include "http/identity.h"
 #include "pki/verdict.h"
 #include "server/account.h"
 #include "server/kept.h"
@@ -21,6 +22,8 @@
 
 struct request;
 struct route;
+struct proxied;
+struct MHD_Connection;
 
 enum { CONN_REMOTE = LIMITS_REMOTE };
 
@@ -32,6 +35,7 @@ enum conn_phase {
     CONN_HEAD,
     CONN_BODY,
     CONN_ANSWER,
+    CONN_RELAY, /* a backend answers */
     CONN_PHASES
 };
 /* So long a client that has just connected, or has just had an answer, is waited for when the server drains:
@@ -51,6 +55,7 @@ struct conn_request {
     uint64_t reply_bytes;      /* of its body */
     bool under_way;            /* its head came, its answer is not complete */
     uint64_t began_us;
+    struct account_upstream upstream; /* while its line in the log is written; {0}: no backend had it */
 };
 
 /* How its plaintext comes and goes while libmicrohttpd answers (http1.c). */
@@ -59,6 +64,12 @@ struct conn_http1 {
     bool cut;      /* the rest of a request's body is not read */
     char *waiting; /* plaintext behind the request that it is busy with; owned */
     size_t waiting_at, waiting_len;
+    struct MHD_Connection *connection;
+    bool unread;        /* the socket may hold bytes that nobody was told of again */
+    const char *behind; /* while a proxied request begins: plaintext behind its head */
+    size_t behind_len;
+    bool kicked; /* it is on the list of those that are to read */
+    struct conn *next_kick;
     void *pool;               /* where its memory for this connection begins; NULL: not known yet */
     size_t emptiable;         /* bytes of it with nothing in them between two requests */
     struct wheel_timer empty; /* it has waited for long enough to give them back */
@@ -104,6 +115,9 @@ struct conn {
     uint64_t n_requests;
     struct conn_request request;
     struct conn_http1 http1;
+    struct identity_made identity; /* for backends */
+    unsigned port;                 /* that the client came to, 0: nobody has asked yet */
+    struct proxied *proxied;       /* a backend has its request, see proxy.h; NULL: none */
 
     /* The finished reply of a route with KEEP_CONNECTION, which holds for a second, as its Date does; a
      * reference. */
@@ -144,6 +158,10 @@ void conn_idle(struct conn *conn);
 void conn_arriving(struct conn *conn);
 /* It is whole; the answer to it is made, and then sent. */
 void conn_answering(struct conn *conn);
+/* A backend answers it. `stalled`: the client does not take what there is. */
+void conn_relaying(struct conn *conn, bool stalled);
+/* The rest of its body is on its way to a backend; its time begins anew. */
+void conn_awaits_body(struct conn *conn);
 /* The client took some of the answer. */
 void conn_moved(struct conn *conn);
 /* Its deadline passed. */
@@ -158,11 +176,20 @@ void conn_reconsider(struct conn *conn);
 /* What becomes of plaintext that came. */
 struct conn_word {
     size_t used;       /* bytes that were taken; the others come again, for the next request */
+    bool head;         /* its head is, and may be a backend's: nothing behind it was looked at */
     bool whole;        /* the request is: it is to be answered */
     bool cut;          /* and the rest of it will not be read: its response ends the connection */
     struct buf answer; /* not empty: it is sent, and the connection ends; the caller's to free */
 };
 struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len);
+/* The body of the request may have so many bytes. 0, or ERR_RANGE and the word's answer: it has more. */
+MUST_CHECK int conn_limit_body(struct conn *conn, uint64_t most, struct conn_word *word);
+/* The problem `status` instead of an answer: the last of the connection, or (conn_problem) not. The bytes of
+ * its body. */
+void conn_refuse(struct conn *conn, unsigned status, struct buf *answer);
+uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer);
+/* The answer to this request is to be the last. */
+bool conn_is_last(const struct conn *conn);
 /* The wait was ended while the connection was open: fills the answer (408), nothing when it was idle. */
 void conn_timed_out(struct conn *conn, struct buf *answer);
 /* The `header` of a struct request whose header_cls is a struct http1_head. */

@@ -17,6 +17,8 @@ static const struct phase {
     [CONN_BODY] = {offsetof(struct conf, body_timeout), false, true},
     /* counted from the request's first byte; and idle_timeout since the client last took some of it */
     [CONN_ANSWER] = {offsetof(struct conf, request_timeout), false, false},
+    /* only while the client does not take what there is: how long the backend may need is its own to say */
+    [CONN_RELAY] = {offsetof(struct conf, idle_timeout), false, false},
 };
 
 static uint64_t milliseconds(const struct conn *conn, enum conn_phase phase)
@@ -67,6 +69,18 @@ void conn_answering(struct conn *conn)
     conn_moved(conn);
 }
 
+void conn_relaying(struct conn *conn, bool stalled)
+{
+    enter(conn, CONN_RELAY);
+    if (!stalled)
+        transport_deadline(&conn->transport, 0);
+}
+
+void conn_awaits_body(struct conn *conn)
+{
+    enter(conn, CONN_BODY);
+}
+
 void conn_moved(struct conn *conn)
 {
     if (conn->phase != CONN_ANSWER)
@@ -78,7 +92,7 @@ void conn_moved(struct conn *conn)
 /* The client does not take its answer: what the kernel still holds for it goes too. */
 static void cut_off(struct conn *conn)
 {
-    if (conn->worker->now_ms >= answered_by(conn))
+    if (conn->phase == CONN_ANSWER && conn->worker->now_ms >= answered_by(conn))
         limits_hit(conn->place.limits, LIMIT_request_time, conn->remote, conn->listener_name);
     struct linger none = {.l_onoff = 1, .l_linger = 0};
     setsockopt(conn->transport.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);

@@ -27,6 +27,7 @@ void conn_answered(struct conn *conn)
     struct account_client client = conn_client(conn);
     struct account_request what = {
         .head = &request->head,
+        .upstream = &request->upstream,
         .route = request->route,
         .status = request->status,
         .reply_bytes = request->reply_bytes,
@@ -58,7 +59,7 @@ const char *conn_header(const struct request *request, const char *name)
 }
 
 /* The answer in place of a handler's: what came so far says in which form. */
-static void refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer)
+static uint64_t problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer)
 {
     struct http1_head *head = &conn->request.head;
     if (!head->whole && http1_head_finish(head) != 0)
@@ -74,11 +75,40 @@ static void refuse(struct conn *conn, unsigned status, const char *detail, struc
     if (status == 405 && reply_header(&reply, "Allow", "GET, HEAD, OPTIONS") != 0)
         log_debug("%s: no room for Allow", conn->remote);
     problem_reply(&request, status, detail, &reply);
-    plain_reply(&reply, clock_now(), strcmp(head->method, "HEAD") == 0, answer);
-    struct account_client client = conn_client(conn);
-    account_refused(&client, status, reply.body.len);
+    if (status == 503 && reply_header(&reply, "Retry-After", "1") != 0)
+        log_debug("%s: no room for Retry-After", conn->remote);
+    bool headers_only = strcmp(head->method, "HEAD") == 0;
+    plain_reply(&reply, clock_now(), headers_only, last, answer);
+    uint64_t bytes = headers_only ? 0 : reply.body.len;
     reply_done(&reply);
-    http1_head_done(head);
+    return bytes;
+}
+
+uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer)
+{
+    return problem(conn, status, detail, last, answer);
+}
+
+static void refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer)
+{
+    uint64_t bytes = problem(conn, status, detail, true, answer);
+    struct account_client client = conn_client(conn);
+    account_refused(&client, status, bytes);
+    http1_head_done(&conn->request.head);
+}
+
+void conn_refuse(struct conn *conn, unsigned status, struct buf *answer)
+{
+    refuse(conn, status, NULL, answer);
+}
+
+bool conn_is_last(const struct conn *conn)
+{
+    const struct http1_head *head = &conn->request.head;
+    bool close = http1_head_has(head, "Connection", "close") ||
+                 (http1_head_is_old(head) && !http1_head_has(head, "Connection", "keep-alive"));
+    return close || conn->orphan || live_draining(conn->worker->live) ||
+           conn->n_requests >= (uint64_t)conn->snapshot->conf->keepalive_requests;
 }
 
 static void refused_by_gate(struct conn *conn, struct buf *answer)
@@ -110,6 +140,26 @@ static void refused_by_gate(struct conn *conn, struct buf *answer)
     refuse(conn, status, detail, answer);
 }
 
+int conn_limit_body(struct conn *conn, uint64_t most, struct conn_word *word)
+{
+    struct http1_gate *gate = &conn->request.gate;
+    conn->request.limits.max_body = most;
+    if (http1_gate_content(gate) <= most)
+        return 0;
+    gate->status = 413;
+    gate->why = "the body is too large";
+    refused_by_gate(conn, &word->answer);
+    return ERR_RANGE;
+}
+
+/* How large a body may be is known when its head came, where a location may say so. */
+static void begin_limits(struct conn *conn)
+{
+    const struct conf *conf = conn->snapshot->conf;
+    if (http1_gate_idle(&conn->request.gate))
+        conn->request.limits.max_body = conf->n_backends > 0 ? UINT64_MAX : (uint64_t)conf->max_body;
+}
+
 /* The request is whole, or shall be answered as if it were. */
 static void pass(struct conn *conn, bool cut, struct conn_word *word)
 {
@@ -127,6 +177,7 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
     struct http1_gate *gate = &conn->request.gate;
     struct conn_word word = {0};
     unsigned seen = 0, events = 0;
+    begin_limits(conn);
     while (word.used < len) {
         events = 0;
         bool head = http1_gate_idle(gate) || http1_gate_in_head(gate);
@@ -144,10 +195,13 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
             refused_by_gate(conn, &word.answer);
             return word;
         }
-        if (events & HTTP1_REQUEST_DONE) {
+        word.head = (events & HTTP1_HEAD_DONE) && conn->snapshot->conf->n_backends > 0;
+        if (events & HTTP1_REQUEST_DONE)
             pass(conn, false, &word);
+        else if (word.head && http1_head_finish(&conn->request.head) != 0)
+            pass(conn, true, &word); /* which says that memory is short */
+        if (word.head || (events & HTTP1_REQUEST_DONE))
             return word;
-        }
     }
     /* RFC 9110 section 10.1.1: the final answer instead of 100. No body is ever needed, so it is known. A
      * client that did not wait gets it behind its body. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 #include "base/log.h"
 #include "http/path.h"
 #include "server/exchange.h"
+#include "server/http1_wait.h"
+#include "server/proxy.h"
 #include "tls/library.h"
 #include "tls/priorities.h"
 #include "tls/releases.h"
@@ -54,24 +57,26 @@ static const char *words(const struct http1_head *head, bool cut)
     return REQUESTS[strcmp(head->method, "HEAD") == 0][kind];
 }
 
-/* Keeps what the next read shall see first. 0, or -1 when memory is short. */
-static int keep_waiting(struct conn_http1 *http1, const char *bytes, size_t len)
+/* Its head is whole, and locations have backends: one of them may have it. False: it is answered here. */
+static bool is_proxied(struct conn *conn, const char *bytes, size_t len, struct conn_word *word)
 {
-    if (http1->waiting && len > 0) {
-        http1->waiting_at = http1->waiting_len - len;
-        return 0;
+    struct conn_http1 *http1 = &conn->http1;
+    switch (proxy_claim(conn, word->whole, word)) {
+    case PROXY_STARTED:
+        http1->behind = bytes + word->used;
+        http1->behind_len = len - word->used;
+        return true;
+    case PROXY_REFUSED:
+        return false;
+    case PROXY_LOCAL:
+        break;
     }
-    free(http1->waiting);
-    http1->waiting = NULL;
-    if (len == 0)
-        return 0;
-    http1->waiting = malloc(len);
-    if (!http1->waiting)
-        return -1;
-    memcpy(http1->waiting, bytes, len);
-    http1->waiting_at = 0;
-    http1->waiting_len = len;
-    return 0;
+    if (word->whole || conn_limit_body(conn, (uint64_t)conn->snapshot->conf->max_body, word) != 0)
+        return false;
+    struct conn_word rest = conn_plaintext(conn, bytes + word->used, len - word->used);
+    rest.used += word->used;
+    *word = rest;
+    return false;
 }
 
 /* Plaintext, up to the end of a request. 0: it is not there yet; else what libmicrohttpd shall be told, with
@@ -80,6 +85,8 @@ static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data
 {
     struct conn_http1 *http1 = &conn->http1;
     struct conn_word word = conn_plaintext(conn, bytes, len);
+    if (word.head && word.answer.len == 0 && is_proxied(conn, bytes, len, &word))
+        return GNUTLS_E_AGAIN;
     if (word.answer.len > 0) {
         transport_last_word(&conn->transport, word.answer.data, word.answer.len);
         buf_done(&word.answer);
@@ -88,7 +95,7 @@ static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data
     const char *request = word.whole ? words(&conn->request.head, word.cut) : "";
     size_t request_len = strlen(request);
     /* It begins each request with an empty buffer: this one fits. */
-    if (request_len > size || keep_waiting(http1, bytes + word.used, len - word.used) != 0)
+    if (request_len > size || http1_hold(conn, bytes + word.used, len - word.used) != 0)
         return GNUTLS_E_MEMORY_ERROR;
     http1->cut = word.cut;
     http1->asked = word.whole;
@@ -165,6 +172,9 @@ ssize_t http1_recv(struct conn *conn, void *data, size_t size)
     if (!http1->pool)
         http1->pool = data;
     wheel_set(&conn->worker->wheel, &http1->empty, 0);
+    http1_heard(conn);
+    if (conn->proxied)
+        return proxy_client_ready(conn);
     transport_enter(transport);
     /* It reads in the middle of an answer when the connection breaks. What a pipelining client has sent is
      * the next request, and that of now is still in use. */
@@ -175,6 +185,8 @@ ssize_t http1_recv(struct conn *conn, void *data, size_t size)
     /* What GnuTLS said by itself, such as session tickets, goes with the response that is about to be given;
      * or now, when the peer is waited for. */
     int rc = transport_leave(transport, n > 0);
+    if (conn->proxied && rc == 0)
+        proxy_begin(conn, http1->behind, http1->behind_len);
     return rc != 0 && (n > 0 || n == GNUTLS_E_AGAIN) ? rc : n;
 }
 
@@ -219,6 +231,7 @@ static void on_started(struct worker *worker, struct MHD_Connection *connection,
         return;
     }
     conn->http1.empty.fire = empty;
+    conn->http1.connection = connection;
     *socket_context = conn;
 }
 
@@ -228,7 +241,12 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         on_started(cls, connection, socket_context);
     } else {
-        conn_free(*socket_context);
+        struct conn *conn = *socket_context;
+        if (conn) {
+            proxy_left(conn);
+            http1_heard(conn);
+        }
+        conn_free(conn);
         *socket_context = NULL;
     }
 }
@@ -313,6 +331,11 @@ int http1_start(struct worker *worker, const struct conf *conf, struct err *err)
     if (!worker->http1)
         return err_set(err, ERR_IO, "libmicrohttpd could not start: %s",
                        errno ? strerror(errno) : "no reason given");
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(worker->http1, MHD_DAEMON_INFO_EPOLL_FD);
+    worker->http1_epoll = info ? info->epoll_fd : -1;
+    worker->kick = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->kick < 0)
+        return err_set(err, ERR_IO, "cannot start a worker: %s", strerror(errno));
     worker->http1_pool = release_is_tried(MHD_get_version(), KNOWN_POOL) ? pool : 0;
     return 0;
 }
@@ -322,12 +345,9 @@ void http1_stop(struct worker *worker)
     if (worker->http1)
         MHD_stop_daemon(worker->http1);
     worker->http1 = NULL;
-}
-
-int http1_epoll(const struct worker *worker)
-{
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(worker->http1, MHD_DAEMON_INFO_EPOLL_FD);
-    return info ? info->epoll_fd : -1;
+    if (worker->kick >= 0)
+        close(worker->kick);
+    worker->kick = -1;
 }
 
 int http1_timeout(const struct worker *worker)

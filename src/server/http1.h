@@ -18,8 +18,6 @@ MUST_CHECK int http1_start(struct worker *worker, const struct conf *conf, struc
 /* Ends all of its connections. */
 void http1_stop(struct worker *worker);
 
-/* What becomes readable when it has something to do. */
-int http1_epoll(const struct worker *worker);
 /* Milliseconds until it wants to run though that is not readable: 0, or -1: not at all. */
 int http1_timeout(const struct worker *worker);
 /* Each turn of the loop. */

@@ -14,9 +14,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/event.h"
 #include "server/conn.h"
 #include "server/http1.h"
 #include "server/listener.h"
+#include "server/proxy.h"
 #include "tls/library.h"
 
 enum {
@@ -155,7 +157,10 @@ static void sweep(struct worker *worker)
     for (unsigned i = 0; worker->sweep && i < MOST_SWEPT; i++) {
         struct conn *conn = worker->sweep;
         worker->sweep = conn->next;
-        conn_reconsider(conn);
+        if (conn->proxied)
+            proxy_reconsider(conn);
+        else
+            conn_reconsider(conn);
     }
 }
 
@@ -179,7 +184,7 @@ static bool listen_to(struct worker *worker)
 
 static int timeout_of(const struct worker *worker)
 {
-    if (worker->sweep)
+    if (worker->sweep || proxy_waits_for_turn(worker))
         return 0;
     int timeout = http1_timeout(worker);
     uint64_t due_ms = wheel_next(&worker->wheel);
@@ -197,13 +202,17 @@ static bool turn(struct worker *worker)
     worker->now_ms = clock_mono_ms();
     for (int i = 0; i < n; i++) {
         void *what = events[i].data.ptr;
-        if (what == worker)
+        struct event_source *source = event_of(what);
+        if (source)
+            source->ready(source, events[i].events);
+        else if (what == worker)
             goes_on = listen_to(worker);
         else if (what != worker->http1)
             accept_some(worker, what);
     }
     sweep(worker);
     (void)wheel_turn(&worker->wheel, worker->now_ms, MOST_TIMERS);
+    proxy_turn(worker);
     /* Always: connections with bytes left wait in a list of its own, and get no event. */
     http1_run(worker);
     atomic_fetch_add_explicit(&worker->turns, 1, memory_order_release);
@@ -251,7 +260,7 @@ struct worker *loop_new(struct workers *workers, unsigned number, struct live *l
     worker->number = number;
     worker->all = workers;
     worker->live = live;
-    worker->spare = worker->epoll = worker->wake = -1;
+    worker->spare = worker->epoll = worker->wake = worker->kick = -1;
     worker->handshakes.wake = wake_for_displaced;
     pthread_mutex_init(&worker->lock, NULL);
     wheel_init(&worker->wheel, clock_mono_ms());
@@ -270,9 +279,13 @@ struct worker *loop_new(struct workers *workers, unsigned number, struct live *l
         err_set(err, ERR_IO, "cannot start a worker: %s", strerror(errno));
         goto failed;
     }
+    if (proxy_start(worker) != 0) {
+        err_nomem(err);
+        goto failed;
+    }
     if (http1_start(worker, conf, err) != 0)
         goto failed;
-    if (watch(worker, http1_epoll(worker), worker->http1) != 0) {
+    if (watch(worker, worker->http1_epoll, worker->http1) != 0) {
         err_set(err, ERR_IO, "cannot start a worker: %s", strerror(errno));
         goto failed;
     }
@@ -292,6 +305,7 @@ void loop_free(struct worker *worker)
         close(arrival.fd);
     }
     http1_stop(worker);
+    proxy_stop(worker);
     kept_free(worker->kept);
     tls_share_done(&worker->share);
     pools_done(&worker->pools);

@@ -19,6 +19,7 @@
 #include "server/workers.h"
 #include "tls/blocks.h"
 #include "tls/linger.h"
+#include "upstream/resolver.h"
 
 enum { KEEP_MS = 1000, LOOK_MS = 50, SETTLE_MS = 50, LINGER_MS = 1000 };
 
@@ -196,7 +197,9 @@ int server_start(struct server *server, struct diag *diag)
     int rc = start_keeper(server, diag);
     if (rc != 0)
         return rc;
-    rc = workers_start(&server->workers, &server->live, conf, &err);
+    rc = resolver_start(&err);
+    if (rc == 0)
+        rc = workers_start(&server->workers, &server->live, conf, &err);
     if (rc != 0) {
         diag_error(diag, (struct src){.file = conf->file}, "%s", err.text);
         return rc;
@@ -264,6 +267,9 @@ int server_reload(struct server *server, server_admit_fn *admit, void *cls, stru
         diag_error(&inner, (struct src){.file = server->conf_file}, "out of memory");
     if (rc == 0) {
         live_publish(live, snapshot);
+        struct err err = {0};
+        if (resolver_start(&err) != 0)
+            log_error("%s", err.text);
         listeners_admit(&server->listeners, snapshot->conf);
         if (!listeners_retire(&server->listeners, snapshot->conf))
             live_forget_before(live);

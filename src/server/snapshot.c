@@ -107,6 +107,20 @@ static time_t ticket_key_made(const struct conf_listener *listener, const struct
     return stat(listener->ticket_key_file.text, &st) == 0 ? st.st_mtime : 0;
 }
 
+static int load_backends(struct snapshot *snapshot, struct diag *diag)
+{
+    const struct conf *conf = snapshot->conf;
+    int rc = 0;
+    snapshot->backend = calloc(conf->n_backends + 1, sizeof *snapshot->backend);
+    if (!snapshot->backend)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < conf->n_backends; i++) {
+        int one = backend_new(&conf->backend[i], diag, &snapshot->backend[i]);
+        rc = rc != 0 ? rc : one;
+    }
+    return rc;
+}
+
 /* With `partial`, *out is set after errors, too, with what could be loaded. */
 static int build(const char *conf_file, const struct ticket_master *master,
                  gnutls_certificate_retrieve_function3 *choose, bool partial, struct diag *diag,
@@ -156,6 +170,8 @@ static int build(const char *conf_file, const struct ticket_master *master,
             snapshot->health[i].note = trust_notes(listener->trust, &snapshot->health[i].n_notes);
         }
     }
+    int backends = load_backends(snapshot, diag);
+    rc = rc != 0 ? rc : backends;
     rc = conf_rc != 0 ? conf_rc : rc;
 out:
     crl_shelf_free(shelf);
@@ -299,6 +315,9 @@ void snapshot_unref(struct snapshot *snapshot)
         creds_unref(listener->creds);
         trust_unref(listener->trust);
     }
+    for (size_t i = 0; snapshot->backend && i < snapshot->conf->n_backends; i++)
+        backend_retire(snapshot->backend[i]);
+    free(snapshot->backend);
     free(snapshot->listener);
     free(snapshot->health);
     policy_free(snapshot->policy);

@@ -15,6 +15,7 @@
 #include "pki/trust.h"
 #include "policy/policy.h"
 #include "server/tickets.h"
+#include "upstream/backend.h"
 
 struct snapshot_listener {
     const struct conf_listener *conf;
@@ -35,6 +36,7 @@ struct snapshot {
     int document_root; /* O_PATH descriptor, -1: none */
     struct snapshot_listener *listener;
     size_t n_listeners;
+    struct backend **backend;       /* as many as `conf` has, in its order */
     struct health_listener *health; /* n_listeners of them */
 };
 

@@ -20,6 +20,7 @@
 #include "tls/share.h"
 
 struct MHD_Daemon;
+struct relays;
 struct conn;
 struct worker;
 
@@ -66,7 +67,11 @@ struct worker {
     struct access_lines lines;
     struct handshake_owner handshakes;
 
-    struct MHD_Daemon *http1;       /* see http1.h */
+    struct relays *relays;    /* see proxy.h; owned */
+    struct MHD_Daemon *http1; /* see http1.h */
+    int http1_epoll;          /* becomes readable when it has something to do */
+    int kick;                 /* always readable: whose turn it is to read is told by it (http1.c) */
+    struct conn *kicked, *last_kicked;
     const struct arrival *arriving; /* while it is handed to http1 */
     size_t http1_pool;              /* bytes of its memory for a connection; 0: its use of it is not known */
 

@@ -468,6 +468,23 @@ int transport_close(struct transport *t, gnutls_close_request_t how, bool unread
     return rc;
 }
 
+void transport_cut(struct transport *t)
+{
+    if (t->state == TRANSPORT_OPEN)
+        t->state = TRANSPORT_LINGER; /* so that nobody says goodbye */
+    shutdown(t->fd, SHUT_RDWR);
+}
+
+void transport_end(struct transport *t)
+{
+    if (t->state != TRANSPORT_OPEN)
+        return;
+    transport_enter(t);
+    (void)tls_library()->bye(t->session, GNUTLS_SHUT_WR);
+    (void)transport_leave(t, false);
+    shutdown(t->fd, SHUT_WR);
+}
+
 void transport_linger(struct transport *t)
 {
     linger_close(&t->share->linger, t->fd);

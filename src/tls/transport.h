@@ -164,6 +164,12 @@ void transport_last_word(struct transport *transport, const char *text, size_t l
 /* In a turn: close_notify (gnutls_bye). `unread`: the peer sends what nobody will read. */
 int transport_close(struct transport *transport, gnutls_close_request_t how, bool unread);
 
+/* Outside of a turn: ends the connection so that its peer sees that something is missing, without a goodbye.
+ */
+void transport_cut(struct transport *transport);
+/* Outside of a turn: nothing more will be written; reading goes on. */
+void transport_end(struct transport *transport);
+
 /* Instead of lingering by itself, of which the caller's end of the connection would be the end: the worker's
  * lingerers do so. */
 void transport_linger(struct transport *transport);

@@ -8,14 +8,14 @@ enum { MOST = 8 };
 
 static struct server_state state[MOST];
 static struct balance_server server[MOST];
-static struct balance backend;
+static struct balancer backend;
 
 /* `weights` ends with 0. */
-static void set_up(enum balance_kind kind, const unsigned *weights)
+static void set_up(enum balance kind, const unsigned *weights)
 {
     memset(state, 0, sizeof state);
     memset(server, 0, sizeof server);
-    backend = (struct balance){
+    backend = (struct balancer){
         .rules = {.kind = kind, .max_fails = 3, .fail_timeout_ms = 10000},
         .server = server,
     };

@@ -73,7 +73,7 @@ START_TEST(whole_reply)
     buf_puts(&reply.body, "too much");
     for (int headers_only = 0; headers_only < 2; headers_only++) {
         struct buf out = {0};
-        plain_reply(&reply, NOW, headers_only, &out);
+        plain_reply(&reply, NOW, headers_only, true, &out);
         ck_assert_int_eq(
             strncmp(out.data,
                     "HTTP/1.1 431 Request Header Fields Too Large\r\n"

@@ -1,0 +1,85 @@
+#include "server/http1_wait.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/log.h"
+
+int http1_hold(struct conn *conn, const char *bytes, size_t len)
+{
+    struct conn_http1 *http1 = &conn->http1;
+    if (http1->waiting && len > 0 && bytes >= http1->waiting && bytes < http1->waiting + http1->waiting_len) {
+        http1->waiting_at = http1->waiting_len - len;
+        return 0;
+    }
+    char *copy = len > 0 ? malloc(len) : NULL;
+    if (len > 0 && !copy)
+        return -1;
+    if (len > 0)
+        memcpy(copy, bytes, len);
+    free(http1->waiting);
+    http1->waiting = copy;
+    http1->waiting_at = 0;
+    http1->waiting_len = len;
+    return 0;
+}
+
+/* It reads a connection when the epoll set says that the socket may be read, once for each edge; it knows
+ * nothing of bytes that lie elsewhere. An event of its set is a pointer to its connection, whatever
+ * descriptor it is of: one that may always be read stands in for the socket. One connection after the other.
+ */
+static void tell(struct worker *worker)
+{
+    struct conn *conn = worker->kicked;
+    if (!conn)
+        return;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = conn->http1.connection};
+    if (epoll_ctl(worker->http1_epoll, EPOLL_CTL_ADD, worker->kick, &event) != 0)
+        log_error("%s: a pipelined request cannot be read now", conn->remote);
+}
+
+static void kick(struct conn *conn)
+{
+    struct worker *worker = conn->worker;
+    if (conn->http1.kicked)
+        return;
+    conn->http1.kicked = true;
+    conn->http1.next_kick = NULL;
+    bool first = !worker->kicked;
+    *(first ? &worker->kicked : &worker->last_kicked->http1.next_kick) = conn;
+    worker->last_kicked = conn;
+    if (first)
+        tell(worker);
+}
+
+void http1_heard(struct conn *conn)
+{
+    struct worker *worker = conn->worker;
+    if (!conn->http1.kicked)
+        return;
+    conn->http1.kicked = false;
+    if (worker->kicked == conn) {
+        (void)epoll_ctl(worker->http1_epoll, EPOLL_CTL_DEL, worker->kick, NULL);
+        worker->kicked = conn->http1.next_kick;
+        tell(worker);
+        return;
+    }
+    struct conn *before = worker->kicked;
+    while (before->http1.next_kick != conn)
+        before = before->http1.next_kick;
+    before->http1.next_kick = conn->http1.next_kick;
+    if (worker->last_kicked == conn)
+        worker->last_kicked = before;
+}
+
+void http1_next(struct conn *conn)
+{
+    struct conn_http1 *http1 = &conn->http1;
+    if (http1->waiting)
+        conn_arriving(conn);
+    else
+        conn_idle(conn);
+    if (http1->waiting || http1->unread)
+        kick(conn);
+}

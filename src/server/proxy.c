@@ -1,0 +1,610 @@
+#include "server/proxy.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/forward.h"
+#include "http/path.h"
+#include "http/route.h"
+#include "server/http1_wait.h"
+#include "server/proxy_impl.h"
+
+struct relays *relays_of(const struct proxied *p)
+{
+    return p->conn->worker->relays;
+}
+
+static struct proxied *of_user(struct link_user *user)
+{
+    return (struct proxied *)(void *)((char *)user - offsetof(struct proxied, user));
+}
+
+static struct backend_server *server_of(const struct proxied *p)
+{
+    return &p->backend->server[p->server];
+}
+
+static const char *server_name(const struct proxied *p)
+{
+    return server_of(p)->origin->name;
+}
+
+/* --- whose the request is ------------------------------------------------------------------------------- */
+
+static bool has_method(const struct conn *conn, const char *method)
+{
+    return strcmp(conn->request.head.method, method) == 0;
+}
+
+/* The location whose backend has it; NULL: it is answered here, with a refusal where it is one. */
+static const struct conf_location *location_of(struct conn *conn)
+{
+    char path[PATH_MOST + 1];
+    const char *query;
+    if (conn_refresh(conn) != 0 || conn->stray || conn_refused(conn) ||
+        path_normalise(conn->request.head.target, path, &query) != 0)
+        return NULL;
+    const struct policy *policy = conn->snapshot->policy;
+    const struct conf_location *location = policy_location(policy, path);
+    if (!location || !location->to || route_match(path)->exempt)
+        return NULL;
+    if (policy_decide_in(policy, location, conn->peer).outcome != POLICY_ALLOW)
+        return NULL;
+    if (conn->snapshot->conf->request_rate > 0 && limits_request(&conn->place, conn->remote) > 0)
+        return NULL;
+    return location;
+}
+
+static struct backend *backend_of(const struct snapshot *snapshot, const struct conf_location *location)
+{
+    return snapshot->backend[location->to - snapshot->conf->backend];
+}
+
+/* --- its life ------------------------------------------------------------------------------------------- */
+
+static void on_link(struct link_user *user, enum link_event event);
+static void on_time(struct wheel_timer *timer);
+
+static void on_client_room(struct event_source *source, uint32_t events)
+{
+    (void)events;
+    struct proxied *p = (struct proxied *)(void *)((char *)source - offsetof(struct proxied, client));
+    if (p->conn)
+        proxy_run(p);
+}
+
+static struct proxied *proxied_new(struct conn *conn, const struct conf_location *location)
+{
+    struct relays *relays = conn->worker->relays;
+    struct proxied *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->user.event = on_link;
+    p->client.ready = on_client_room;
+    p->timer.fire = on_time;
+    p->conn = conn;
+    p->snapshot = snapshot_ref(conn->snapshot);
+    p->location = location;
+    p->backend = backend_of(conn->snapshot, location);
+    p->pool = pool_enter(&relays->upstreams, p->backend, conn->snapshot->generation);
+    buf_init(&p->up, 4 * RELAY_BYTES);
+    buf_init(&p->head, RESPONSE_MOST_HEAD + 1);
+    buf_init(&p->down, 4 * RELAY_BYTES);
+    if (!p->pool) {
+        snapshot_unref(p->snapshot);
+        free(p);
+        return NULL;
+    }
+    return p;
+}
+
+static void leave_server(struct proxied *p)
+{
+    if (p->link)
+        link_close(p->link);
+    p->link = NULL;
+    if (p->counted)
+        balance_done(&p->pool->balancer.server[p->server]);
+    p->counted = false;
+}
+
+static void leave_again(struct proxied *p)
+{
+    struct relays *relays = relays_of(p);
+    struct proxied *before = NULL;
+    if (!p->again)
+        return;
+    while ((before ? before->next_again : relays->again) != p)
+        before = before ? before->next_again : relays->again;
+    *(before ? &before->next_again : &relays->again) = p->next_again;
+    if (relays->last == p)
+        relays->last = before;
+    p->again = false;
+}
+
+void proxy_over(struct proxied *p)
+{
+    struct conn *conn = p->conn;
+    struct relays *relays = relays_of(p);
+    leave_server(p);
+    leave_again(p);
+    wheel_stop(&p->timer);
+    if (p->watched)
+        (void)epoll_ctl(conn->worker->epoll, EPOLL_CTL_DEL, conn->transport.fd, NULL);
+    pool_leave(p->pool);
+    snapshot_unref(p->snapshot);
+    buf_done(&p->up);
+    buf_done(&p->head);
+    buf_done(&p->down);
+    conn->proxied = NULL;
+    p->conn = NULL;
+    p->next_again = relays->dead; /* an event of it may be on its way */
+    relays->dead = p;
+}
+
+void proxy_again(struct proxied *p)
+{
+    struct relays *relays = relays_of(p);
+    if (p->again)
+        return;
+    p->again = true;
+    p->next_again = NULL;
+    *(relays->again ? &relays->last->next_again : &relays->again) = p;
+    relays->last = p;
+}
+
+/* --- its end -------------------------------------------------------------------------------------------- */
+
+/* The log's and the metrics' share; what is asked for later is copied. */
+static void account(struct proxied *p)
+{
+    struct conn *conn = p->conn;
+    conn->request.upstream = (struct account_upstream){
+        .name = server_name(p),
+        .status = response_has_head(&p->response) ? p->response.status : 0,
+        .connect_us = p->connect_us,
+        .first_byte_us = p->first_byte_us,
+        .retries = p->retries,
+    };
+    conn_answered(conn);
+    conn->request.upstream = (struct account_upstream){0};
+    conn->request.under_way = false;
+    http1_head_clear(&conn->request.head);
+}
+
+/* Nothing of the answer, or not all of it, reaches the client, who is not to take it for whole. */
+static void cut(struct proxied *p)
+{
+    struct conn *conn = p->conn;
+    account(p);
+    proxy_over(p);
+    transport_cut(&conn->transport);
+}
+
+static void answer_problem(struct proxied *p, unsigned status, const char *detail)
+{
+    struct conn *conn = p->conn;
+    bool last = !p->request_done || conn_is_last(conn);
+    struct buf answer = {0};
+    conn->request.status = status;
+    conn->request.reply_bytes = conn_problem(conn, status, detail, last, &answer);
+    account(p);
+    bool waits = p->down.len > 0; /* of an interim response: the stream makes no sense without it */
+    proxy_over(p);
+    struct transport *transport = &conn->transport;
+    if (waits || buf_failed(&answer)) {
+        transport_cut(transport);
+    } else if (last) {
+        transport_enter(transport);
+        transport_last_word(transport, answer.data, answer.len);
+        (void)transport_leave(transport, false);
+    } else {
+        transport_enter(transport);
+        ssize_t n = transport_write(transport, answer.data, answer.len);
+        (void)transport_leave(transport, false);
+        if (n == (ssize_t)answer.len)
+            http1_next(conn);
+        else
+            transport_cut(transport); /* who takes no answer of this size has stopped reading */
+    }
+    buf_done(&answer);
+}
+
+static const char *words_for(unsigned status)
+{
+    switch (status) {
+    case 413:
+        return "The body is larger than max_body of this location.";
+    case 408:
+        return "The body of the request did not arrive in time (body_timeout).";
+    case 502:
+        return "The application behind this server gave no answer that can be passed on.";
+    case 503:
+        return "The application behind this server cannot be reached.";
+    case 504:
+        return "The application behind this server did not answer in time.";
+    default:
+        return NULL;
+    }
+}
+
+void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, const char *why)
+{
+    struct conn *conn = p->conn;
+    struct balancer *balancer = &p->pool->balancer;
+    if (result == ORIGIN_SILENT || result == ORIGIN_BROKEN) {
+        log_warning("%s: listener %s: backend \"%s\", %s: %s", conn->remote, conn->listener_name,
+                    p->backend->conf->name, server_name(p), why);
+        balance_failed(&balancer->rules, &balancer->server[p->server], conn->worker->now_ms);
+    }
+    if (!p->head_sent)
+        origin_count(server_of(p)->origin, result);
+    if (status == 0 || p->head_sent) {
+        if (!p->head_sent)
+            conn->request.status = 0;
+        cut(p);
+    } else {
+        answer_problem(p, status, words_for(status));
+    }
+}
+
+/* May the link serve another request? */
+static bool link_stays(const struct proxied *p)
+{
+    return response_keeps(&p->response) && p->request_done && p->up_at == p->up.len && !p->up_broken &&
+           !p->link->ended && !p->bound;
+}
+
+void proxy_done(struct proxied *p)
+{
+    struct conn *conn = p->conn;
+    const struct conf_backend *conf = p->backend->conf;
+    if (p->link && link_stays(p)) {
+        link_release(p->link, (unsigned)conf->keepalive, (uint64_t)conf->keepalive_timeout * 1000);
+        p->link = NULL;
+    }
+    bool last = p->close || p->tunnel;
+    account(p);
+    proxy_over(p);
+    if (last) {
+        transport_enter(&conn->transport);
+        transport_last_word(&conn->transport, "", 0);
+        (void)transport_leave(&conn->transport, false);
+    } else {
+        http1_next(conn);
+    }
+}
+
+/* --- a server ------------------------------------------------------------------------------------------- */
+
+static uint32_t key_of(const struct proxied *p)
+{
+    const struct conn *conn = p->conn;
+    const struct peer *peer = conn->peer;
+    if (p->backend->rules.kind == BALANCE_CLIENT_CERTIFICATE && peer && peer->n_chain > 0)
+        return balance_hash(peer->chain[0]->fingerprint_sha256, strlen(peer->chain[0]->fingerprint_sha256));
+    const char *port = strrchr(conn->remote, ':');
+    return balance_hash(conn->remote, port ? (size_t)(port - conn->remote) : strlen(conn->remote));
+}
+
+/* Nobody can be asked. */
+static void unreachable(struct proxied *p)
+{
+    unsigned status = p->timed_out ? 504 : p->untrusted ? 502 : 503;
+    proxy_fail(p, status, ORIGIN_UNREACHABLE, NULL);
+}
+
+/* The server of this request could not be reached: it is not asked again. */
+static void strike(struct proxied *p, const char *why)
+{
+    struct balancer *balancer = &p->pool->balancer;
+    log_warning("%s: listener %s: backend \"%s\", %s: no connection: %s", p->conn->remote,
+                p->conn->listener_name, p->backend->conf->name, server_name(p), why);
+    origin_count(server_of(p)->origin, ORIGIN_UNREACHABLE);
+    balance_failed(&balancer->rules, &balancer->server[p->server], p->conn->worker->now_ms);
+    p->tried |= 1ull << p->server;
+    leave_server(p);
+}
+
+/* A link to a server; it may not be up yet. False: `p` is gone. */
+static bool find_link(struct proxied *p)
+{
+    struct relays *relays = relays_of(p);
+    for (bool first = p->tried == 0;; first = false) {
+        if (!first && !retry_spend(&relays->upstreams.retries)) {
+            unreachable(p);
+            return false;
+        }
+        int chosen = balance_choose(&p->pool->balancer, key_of(p), p->tried, p->conn->worker->now_ms);
+        if (chosen < 0) {
+            unreachable(p);
+            return false;
+        }
+        p->server = (unsigned)chosen;
+        p->counted = true;
+        struct link_shelf *shelf = &p->pool->shelf[chosen];
+        p->link = p->wants_fresh ? NULL : link_take(shelf, &p->user);
+        p->fresh = !p->link;
+        if (p->link)
+            return true;
+        char why[LINK_WHY];
+        p->link = link_open(&relays->upstreams.links, shelf, p->backend, p->server, &p->user, why);
+        if (p->link)
+            return true;
+        p->retries += p->pool->balancer.n > 1;
+        strike(p, why);
+    }
+}
+
+bool proxy_retry(struct proxied *p, enum origin_result result, const char *why)
+{
+    static const char *const AGAIN[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
+    bool may = false;
+    for (size_t i = 0; i < ARRAY_LEN(AGAIN); i++)
+        may = may || has_method(p->conn, AGAIN[i]);
+    if (p->fresh || !may || p->bodied || p->up_dropped || !retry_spend(&relays_of(p)->upstreams.retries)) {
+        proxy_fail(p, 502, result, why);
+        return false;
+    }
+    leave_server(p);
+    p->retries++;
+    atomic_fetch_add_explicit(&server_of(p)->origin->retries, 1, memory_order_relaxed);
+    p->wants_fresh = true;
+    p->up_at = 0;
+    p->up_broken = false;
+    response_init(&p->response, p->response.to_head, p->response.upgrades);
+    proxy_again(p);
+    return true;
+}
+
+static void link_is_up(struct proxied *p)
+{
+    struct origin *server = server_of(p)->origin;
+    p->connect_us = p->link->up_us - p->link->born_us;
+    atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&server->connect_us, p->connect_us, memory_order_relaxed);
+    proxy_expect(p);
+    proxy_run(p);
+}
+
+static void on_link(struct link_user *user, enum link_event event)
+{
+    struct proxied *p = of_user(user);
+    switch (event) {
+    case LINK_UP:
+        link_is_up(p);
+        break;
+    case LINK_READY:
+        proxy_run(p);
+        break;
+    case LINK_FAILED:
+        p->timed_out = p->link->timed_out;
+        p->untrusted = p->link->session != NULL;
+        p->retries += p->pool->balancer.n > 1;
+        strike(p, p->link->why);
+        if (find_link(p))
+            proxy_again(p);
+        break;
+    }
+}
+
+/* --- time ----------------------------------------------------------------------------------------------- */
+
+void proxy_expect(struct proxied *p)
+{
+    struct worker *worker = p->conn->worker;
+    uint64_t after = 0;
+    bool up = p->link && p->link->up;
+    if (p->tunnel)
+        after = TUNNEL_IDLE_MS;
+    else if (up && p->waits_for_100 && p->up_at == p->up.len)
+        after = CONTINUE_MS;
+    else if (up && p->down.len == 0 && (p->request_done || p->head_sent || p->up_at < p->up.len))
+        after = (uint64_t)p->backend->conf->response_timeout * 1000;
+    wheel_set(&worker->wheel, &p->timer, after ? worker->now_ms + after : 0);
+}
+
+static void on_time(struct wheel_timer *timer)
+{
+    static const char CONTINUE[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct proxied *p = (struct proxied *)(void *)((char *)timer - offsetof(struct proxied, timer));
+    if (p->tunnel) {
+        cut(p);
+    } else if (p->waits_for_100) {
+        p->waits_for_100 = false;
+        if (!proxy_write(p, CONTINUE, sizeof CONTINUE - 1))
+            proxy_fail(p, 0, ORIGIN_LEFT, NULL);
+        else
+            proxy_run(p);
+    } else {
+        proxy_fail(p, 504, ORIGIN_SILENT, "it said nothing for response_timeout");
+    }
+}
+
+/* --- the run -------------------------------------------------------------------------------------------- */
+
+/* RFC-wise a request may go up with its head alone; a slow client would then hold a connection that others
+ * could use. */
+static bool is_worth_a_link(const struct proxied *p)
+{
+    return p->request_done || p->waits_for_100 || p->up.len > p->head_len;
+}
+
+void proxy_run(struct proxied *p)
+{
+    size_t budget = RELAY_TURN;
+    if (!proxy_up(p, &budget))
+        return;
+    if (!p->link && is_worth_a_link(p)) {
+        if (!find_link(p))
+            return;
+        proxy_expect(p);
+        if (p->link->up && !proxy_up(p, &budget))
+            return;
+    }
+    if (!proxy_down(p, &budget))
+        return;
+    if (p->tunnel && p->server_ended && p->client_ended)
+        proxy_done(p);
+    else if (budget == 0)
+        proxy_again(p);
+}
+
+void proxy_turn(struct worker *worker)
+{
+    struct relays *relays = worker->relays;
+    struct proxied *last = relays->last, *p = NULL;
+    while (relays->again && p != last) {
+        p = relays->again;
+        leave_again(p);
+        proxy_run(p);
+    }
+    while (relays->dead) {
+        p = relays->dead;
+        relays->dead = p->next_again;
+        free(p);
+    }
+    links_settle(&relays->upstreams.links);
+}
+
+bool proxy_waits_for_turn(const struct worker *worker)
+{
+    return worker->relays->again != NULL;
+}
+
+/* --- the client's side ---------------------------------------------------------------------------------- */
+
+/* A login by these binds the connection to it: nobody else may have it. */
+static bool binds(const struct http1_head *head)
+{
+    const char *value = http1_head_value(head, "Authorization");
+    return value && (strncasecmp(value, "NTLM", 4) == 0 || strncasecmp(value, "Negotiate", 9) == 0);
+}
+
+enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *word)
+{
+    const struct conf_location *location = location_of(conn);
+    if (!location)
+        return PROXY_LOCAL;
+    struct http1_gate *gate = &conn->request.gate;
+    unsigned status = forward_status(&conn->request.head, conn->worker->live->run);
+    if (status == 508) {
+        log_warning("%s: listener %s: a request has come round: backend \"%s\" leads back here", conn->remote,
+                    conn->listener_name, location->to->name);
+        conn_refuse(conn, status, &word->answer);
+        return PROXY_REFUSED;
+    }
+    if (status != 0)
+        return PROXY_LOCAL;
+    if (conn_limit_body(conn, (uint64_t)location->max_body, word) != 0)
+        return PROXY_REFUSED;
+    struct proxied *p = proxied_new(conn, location);
+    if (!p) {
+        conn_refuse(conn, 503, &word->answer);
+        return PROXY_REFUSED;
+    }
+    conn->proxied = p;
+    p->request_done = whole;
+    p->bodied = !whole;
+    p->up_chunked = !whole && http1_gate_content(gate) == 0;
+    p->waits_for_100 = http1_gate_expects(gate);
+    p->bound = binds(&conn->request.head);
+    retry_earn(&relays_of(p)->upstreams.retries);
+    if (proxy_request_head(p, &p->up) != 0) {
+        proxy_over(p);
+        conn_refuse(conn, 503, &word->answer);
+        return PROXY_REFUSED;
+    }
+    response_init(&p->response, has_method(conn, "HEAD"), p->upgrades);
+    p->head_len = p->up.len;
+    conn->n_requests++;
+    conn->request.under_way = true;
+    conn->request.status = 0;
+    conn->request.reply_bytes = 0;
+    conn->request.route = NULL;
+    conn->transport.long_body = false;
+    conn_relaying(conn, false);
+    return PROXY_STARTED;
+}
+
+void proxy_begin(struct conn *conn, const char *bytes, size_t len)
+{
+    struct proxied *p = conn->proxied;
+    conn->http1.unread = true; /* nobody has read until there was no more */
+    ssize_t used = p->request_done ? 0 : proxy_take(p, bytes, len);
+    if (used < 0)
+        return;
+    if (http1_hold(conn, bytes + used, len - (size_t)used) != 0) {
+        proxy_fail(p, 0, ORIGIN_LEFT, NULL);
+        return;
+    }
+    proxy_run(p);
+}
+
+ssize_t proxy_client_ready(struct conn *conn)
+{
+    struct proxied *p = conn->proxied;
+    p->conn->http1.unread = true;
+    proxy_run(p);
+    return GNUTLS_E_AGAIN;
+}
+
+void proxy_left(struct conn *conn)
+{
+    struct proxied *p = conn->proxied;
+    if (!p)
+        return;
+    if (!p->head_sent) {
+        conn->request.status = 0;
+        origin_count(server_of(p)->origin, ORIGIN_LEFT);
+    }
+    account(p);
+    proxy_over(p);
+}
+
+/* Where the rules for its client have changed, or its certificate was revoked, a tunnel does not go on. */
+void proxy_reconsider(struct conn *conn)
+{
+    struct proxied *p = conn->proxied;
+    if (!p || !p->tunnel)
+        return;
+    char path[PATH_MOST + 1];
+    const char *query;
+    bool good = conn_refresh(conn) == 0 && !conn->stray && !conn_refused(conn) &&
+                path_normalise(conn->request.head.target, path, &query) == 0 &&
+                policy_decide(conn->snapshot->policy, path, conn->peer).outcome == POLICY_ALLOW;
+    if (good)
+        return;
+    log_info("%s: listener %s: its tunnel to backend \"%s\" ends: the client is not let in any more",
+             conn->remote, conn->listener_name, p->backend->conf->name);
+    cut(p);
+}
+
+int proxy_start(struct worker *worker)
+{
+    worker->relays = calloc(1, sizeof *worker->relays);
+    if (!worker->relays)
+        return ERR_NOMEM;
+    upstreams_init(&worker->relays->upstreams, worker->epoll, &worker->wheel);
+    buf_init(&worker->relays->out, 8 * RELAY_BYTES);
+    return 0;
+}
+
+void proxy_stop(struct worker *worker)
+{
+    if (!worker->relays)
+        return;
+    proxy_turn(worker);
+    upstreams_done(&worker->relays->upstreams);
+    buf_done(&worker->relays->out);
+    free(worker->relays);
+    worker->relays = NULL;
+}

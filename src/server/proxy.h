@@ -1,0 +1,40 @@
+/* Proxied HTTP/1.1 as a speaker: requests whose location has a backend go there, and what it answers comes
+ * back, piece by piece, while libmicrohttpd is told that nothing comes (http1.c). Both sides are driven from
+ * here: the client's plaintext is read and written through its transport, the backend's link by its events.
+ * Of each direction no more is held than a few pieces: who does not read stops who sends.
+ *
+ * Only the worker's thread. */
+#ifndef MTLSD_SERVER_PROXY_H
+#define MTLSD_SERVER_PROXY_H
+
+#include "server/conn.h"
+
+enum proxy_claim {
+    PROXY_LOCAL,   /* it is answered here, also where it is refused */
+    PROXY_STARTED, /* it goes to a backend; conn->proxied */
+    PROXY_REFUSED, /* the word's answer says why, and is the last of the connection */
+};
+
+/* The head of a request is whole: whose is it? `whole`: it has no body. Of the bytes behind the head nothing
+ * was taken. */
+enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *word);
+
+/* Outside of a turn of the transport. Directly after PROXY_STARTED, with the plaintext behind the head. */
+void proxy_begin(struct conn *conn, const char *bytes, size_t len);
+
+/* Outside of a turn: the client's socket may have bytes, or has ended. What libmicrohttpd is told:
+ * GNUTLS_E_AGAIN, or 0 when the connection is over. */
+ssize_t proxy_client_ready(struct conn *conn);
+/* The connection is about to be freed. */
+void proxy_left(struct conn *conn);
+/* Something has changed: may it go on? */
+void proxy_reconsider(struct conn *conn);
+
+/* Each turn of the loop: those that have more to do. */
+void proxy_turn(struct worker *worker);
+bool proxy_waits_for_turn(const struct worker *worker);
+/* The worker begins and ends. */
+MUST_CHECK int proxy_start(struct worker *worker);
+void proxy_stop(struct worker *worker);
+
+#endif

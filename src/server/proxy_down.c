@@ -1,0 +1,276 @@
+/* From the backend to the client: the response's head and its body, framed anew; then, in a tunnel, bytes. */
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/head.h"
+#include "server/http1_wait.h"
+#include "server/proxy_impl.h"
+
+/* --- towards the client --------------------------------------------------------------------------------- */
+
+static void watch_client(struct proxied *p)
+{
+    struct epoll_event event = {.events = EPOLLOUT | EPOLLET, .data.ptr = event_mark(&p->client)};
+    if (!p->watched)
+        p->watched = epoll_ctl(p->conn->worker->epoll, EPOLL_CTL_ADD, p->conn->transport.fd, &event) == 0;
+}
+
+/* How much of it the socket took; -1: the connection is over. */
+static ssize_t put_out(struct proxied *p, const char *bytes, size_t len)
+{
+    struct transport *transport = &p->conn->transport;
+    size_t sent = 0;
+    transport_enter(transport);
+    ssize_t n = 1;
+    while (sent < len && n > 0) {
+        n = transport_write(transport, bytes + sent, len - sent);
+        sent += n > 0 ? (size_t)n : 0;
+    }
+    int rc = transport_leave(transport, false);
+    if (rc != 0 || (n < 0 && n != GNUTLS_E_AGAIN && n != GNUTLS_E_INTERRUPTED))
+        return -1;
+    return (ssize_t)sent;
+}
+
+bool proxy_write(struct proxied *p, const char *bytes, size_t len)
+{
+    ssize_t sent = 0;
+    if (p->down.len == 0) {
+        sent = put_out(p, bytes, len);
+        if (sent < 0)
+            return false;
+        if ((size_t)sent == len)
+            return true;
+        watch_client(p);
+        conn_relaying(p->conn, true);
+    }
+    buf_put(&p->down, bytes + sent, len - (size_t)sent);
+    return !buf_failed(&p->down);
+}
+
+/* 1: nothing waits; 0: the socket has no room; -1: the connection is over. */
+static int flush(struct proxied *p)
+{
+    while (p->down_at < p->down.len) {
+        ssize_t n = put_out(p, p->down.data + p->down_at, p->down.len - p->down_at);
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            return 0;
+        p->down_at += (size_t)n;
+        conn_relaying(p->conn, true);
+    }
+    if (p->down.len > 0) {
+        buf_done(&p->down);
+        buf_init(&p->down, 4 * RELAY_BYTES);
+        p->down_at = 0;
+        conn_relaying(p->conn, false);
+    }
+    return 1;
+}
+
+/* --- what the backend says ------------------------------------------------------------------------------ */
+
+static bool is_old(const struct proxied *p)
+{
+    return http1_head_is_old(&p->conn->request.head);
+}
+
+/* What the client has sent behind its request was for the protocol that begins now. */
+static void begin_tunnel(struct proxied *p)
+{
+    struct conn_http1 *http1 = &p->conn->http1;
+    if (http1->waiting)
+        buf_put(&p->up, http1->waiting + http1->waiting_at, http1->waiting_len - http1->waiting_at);
+    if (http1_hold(p->conn, NULL, 0) != 0)
+        p->up.failed = true;
+    http1->unread = true;
+    proxy_again(p);
+}
+
+/* A final head came: decides how its body is framed for the client, and whether the connection stays. */
+static bool begin_response(struct proxied *p, struct buf *out)
+{
+    struct conn *conn = p->conn;
+    const struct response *response = &p->response;
+    bool endless = response->framing == RESPONSE_CHUNKED || response->framing == RESPONSE_CLOSE;
+    p->tunnel = response->framing == RESPONSE_TUNNEL;
+    p->down_chunked = endless && !is_old(p);
+    if (!p->tunnel && (!p->request_done || (endless && is_old(p)) || conn_is_last(conn)))
+        p->close = true;
+    conn->request.status = response->status;
+    if (proxy_response_head(p, p->head.data, p->head.len, out) != 0) {
+        proxy_fail(p, 502, ORIGIN_BROKEN, "the head of its response is more than can be held");
+        return false;
+    }
+    buf_done(&p->head);
+    p->head_sent = true;
+    p->waits_for_100 = false;
+    if (p->tunnel)
+        begin_tunnel(p);
+    struct origin *server = p->backend->server[p->server].origin;
+    origin_count(server, (enum origin_result)(response->status / 100 - 1));
+    balance_answered(&p->pool->balancer.server[p->server], conn->worker->now_ms);
+    return true;
+}
+
+static bool interim(struct proxied *p, struct buf *out)
+{
+    if (p->response.status == 100)
+        p->waits_for_100 = false;
+    /* RFC 9110 section 15.2: not to clients that know of none. */
+    if (!is_old(p) && proxy_response_head(p, p->head.data, p->head.len, out) != 0) {
+        proxy_fail(p, 502, ORIGIN_BROKEN, "the head of its response is more than can be held");
+        return false;
+    }
+    buf_done(&p->head);
+    buf_init(&p->head, RESPONSE_MOST_HEAD + 1);
+    return true;
+}
+
+static void put_content(struct proxied *p, const char *bytes, size_t len, struct buf *out)
+{
+    if (len == 0)
+        return;
+    p->conn->request.reply_bytes += len;
+    if (p->down_chunked)
+        buf_printf(out, "%zx\r\n", len);
+    buf_put(out, bytes, len);
+    if (p->down_chunked)
+        buf_puts(out, "\r\n");
+}
+
+static void end_content(struct proxied *p, struct buf *out)
+{
+    p->response_done = true;
+    if (!p->down_chunked)
+        return;
+    buf_puts(out, "0\r\n");
+    if (p->head.len > 0)
+        proxy_trailers(p, p->head.data, p->head.len, out);
+    buf_puts(out, "\r\n");
+}
+
+/* Bytes of the response. False: `p` is gone. */
+static bool take(struct proxied *p, const char *bytes, size_t len, struct buf *out)
+{
+    const bool was_sent = p->head_sent;
+    size_t at = 0;
+    while (at < len && !p->response_done && !p->tunnel) {
+        bool had = response_has_head(&p->response);
+        struct response_piece piece = response_feed(&p->response, bytes + at, len - at);
+        if (p->response.why) {
+            p->head_sent = was_sent; /* what is in `out` has not gone */
+            proxy_fail(p, 502, ORIGIN_BROKEN, p->response.why);
+            return false;
+        }
+        if (!had)
+            buf_put(&p->head, bytes + at, piece.used);
+        at += piece.used;
+        if ((piece.events & RESPONSE_INTERIM) && !interim(p, out))
+            return false;
+        if ((piece.events & RESPONSE_HEAD) && !begin_response(p, out))
+            return false;
+        put_content(p, piece.body, piece.body_len, out);
+        buf_put(&p->head, piece.trailer, piece.trailer_len);
+        if (piece.events & RESPONSE_END)
+            end_content(p, out);
+    }
+    if (p->tunnel) {
+        p->conn->request.reply_bytes += len - at;
+        buf_put(out, bytes + at, len - at);
+    } else if (at < len) {
+        p->link->ended = true; /* bytes behind the response: nobody else gets this connection */
+    }
+    return true;
+}
+
+/* The server closed, or the connection broke. False: `p` is gone. */
+static bool server_gone(struct proxied *p, ssize_t n, struct buf *out)
+{
+    if (p->tunnel && n == 0) {
+        p->server_ended = true;
+        return true;
+    }
+    if (n == 0 && response_has_head(&p->response) && response_eof(&p->response)) {
+        end_content(p, out);
+        return true;
+    }
+    const char *why = n == 0                            ? "it closed the connection"
+                      : p->link->why[0] && n == -EPROTO ? p->link->why
+                                                        : strerror((int)-n);
+    char text[LINK_WHY + 40];
+    if (response_is_fresh(&p->response)) {
+        snprintf(text, sizeof text, "%s without an answer", why);
+        (void)proxy_retry(p, ORIGIN_BROKEN, text);
+    } else {
+        snprintf(text, sizeof text, "%s in the middle of its answer", why);
+        proxy_fail(p, 502, ORIGIN_BROKEN, text);
+    }
+    return false;
+}
+
+/* Everything went to the client, and no more comes. */
+static bool finish(struct proxied *p)
+{
+    if (p->response_done) {
+        proxy_done(p);
+        return false;
+    }
+    if (p->tunnel && p->server_ended) {
+        proxy_done(p);
+        return false;
+    }
+    return true;
+}
+
+static bool may_read(const struct proxied *p)
+{
+    return p->link && p->link->up && !p->response_done && !p->server_ended &&
+           (p->link->session || p->link->readable);
+}
+
+bool proxy_down(struct proxied *p, size_t *budget)
+{
+    struct relays *relays = relays_of(p);
+    for (;;) {
+        int rc = flush(p);
+        if (rc < 0) {
+            proxy_fail(p, 0, ORIGIN_LEFT, NULL);
+            return false;
+        }
+        if (rc == 0)
+            return true;
+        if (!finish(p))
+            return false;
+        if (*budget == 0 || !may_read(p))
+            return true;
+        ssize_t n = link_read(p->link, relays->bytes, sizeof relays->bytes);
+        if (n == -EAGAIN)
+            return true;
+        struct buf *out = &relays->out;
+        out->len = 0;
+        out->failed = false;
+        if (n > 0) {
+            if (p->first_byte_us == 0)
+                p->first_byte_us = clock_mono_us() - p->conn->request.began_us;
+            *budget -= (size_t)n < *budget ? (size_t)n : *budget;
+            proxy_expect(p);
+            if (!take(p, relays->bytes, (size_t)n, out))
+                return false;
+        } else if (!server_gone(p, n, out)) {
+            return false;
+        }
+        if (buf_failed(out) || buf_failed(&p->head) ||
+            (out->len > 0 && !proxy_write(p, out->data, out->len))) {
+            proxy_fail(p, 0, ORIGIN_LEFT, NULL);
+            return false;
+        }
+    }
+}

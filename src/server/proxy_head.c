@@ -1,0 +1,144 @@
+/* The heads of a proxied exchange: what http/forward.h has to know of the connection, and how the body that
+ * follows is framed. */
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "http/forward.h"
+#include "http/path.h"
+#include "server/proxy_impl.h"
+
+/* --- towards the backend -------------------------------------------------------------------------------- */
+
+/* The port that the client came to. */
+static unsigned own_port(struct conn *conn)
+{
+    if (conn->port == 0) {
+        union {
+            struct sockaddr any;
+            struct sockaddr_in in;
+            struct sockaddr_in6 in6;
+        } own = {.any.sa_family = AF_UNSPEC};
+        socklen_t len = sizeof own;
+        if (getsockname(conn->transport.fd, &own.any, &len) == 0)
+            conn->port = ntohs(own.any.sa_family == AF_INET6 ? own.in6.sin6_port : own.in.sin_port);
+    }
+    return conn->port;
+}
+
+/* A proxy in front that says in fields for whom it asks. One that says so by a PROXY header has stepped
+ * aside: its client is the peer then. */
+static bool is_trusted(const struct conn *conn)
+{
+    const struct conf_listener *conf = conn->listener->conf;
+    struct sockaddr_storage from = {0};
+    socklen_t len = sizeof from;
+    if (conf->proxy_protocol != PROXY_PROTOCOL_OFF || conf->trusted_proxies.n == 0 ||
+        getpeername(conn->transport.fd, (struct sockaddr *)&from, &len) != 0)
+        return false;
+    for (size_t i = 0; i < conf->trusted_proxies.n; i++) {
+        if (cidr_has(&conn->listener->proxies[i], (const struct sockaddr *)&from))
+            return true;
+    }
+    return false;
+}
+
+/* False: the session has a chain that is not its client's. */
+static bool look_at_client(struct conn *conn, struct client_view *out)
+{
+    *out = (struct client_view){
+        .peer = conn->peer,
+        .tls = &conn->facts,
+        .remote = conn->remote,
+        .listener = conn->listener_name,
+        .connection = conn->id,
+    };
+    return !conn->asked || proof_chain(&conn->trail, conn->transport.session, &out->chain, &out->n_chain);
+}
+
+int proxy_request_head(struct proxied *p, struct buf *out)
+{
+    struct conn *conn = p->conn;
+    const struct http1_head *head = &conn->request.head;
+    char path[PATH_MOST + 1], host[FORWARD_HOST];
+    const char *query = NULL;
+    if (path_normalise(head->target, path, &query) != 0)
+        return ERR_SYNTAX; /* it was looked at when its location was found */
+    struct client_view client;
+    struct request_view request = {.number = conn->n_requests, .now = clock_now()};
+    struct buf encoded = {0};
+    if (!look_at_client(conn, &client))
+        return ERR_DENIED;
+    forward_view(&request, head, path, query, conn->facts.server_name, &encoded, host);
+    struct forward forward = {
+        .location = p->location,
+        .head = head,
+        .path = path,
+        .client = &client,
+        .request = &request,
+        .identity = identity_of(&conn->identity, p->location->identity, &client),
+        .trusted = is_trusted(conn),
+        .port = own_port(conn),
+        .instance = conn->worker->live->run,
+        .body = !p->bodied      ? FORWARD_NO_BODY
+                : p->up_chunked ? FORWARD_CHUNKED
+                                : FORWARD_LENGTH,
+        .length = http1_gate_content(&conn->request.gate),
+    };
+    struct forward_made made = {0};
+    int rc = forward.identity ? forward_request(&forward, out, &made) : ERR_NOMEM;
+    p->upgrades = made.upgrades;
+    p->forged = made.forged;
+    buf_done(&encoded);
+    return rc;
+}
+
+/* --- towards the client --------------------------------------------------------------------------------- */
+
+static void put_framing(const struct proxied *p, struct buf *out)
+{
+    const struct response *response = &p->response;
+    bool may_have = response->status >= 200 && response->status != 204;
+    if (p->down_chunked)
+        buf_puts(out, "Transfer-Encoding: chunked\r\n");
+    else if (may_have && response_has_length(response))
+        buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)response->declared);
+    if (p->tunnel || response->status < 200)
+        return;
+    if (p->close)
+        buf_puts(out, "Connection: close\r\n");
+    else if (http1_head_is_old(&p->conn->request.head))
+        buf_puts(out, "Connection: keep-alive\r\n");
+}
+
+int proxy_response_head(struct proxied *p, const char *bytes, size_t len, struct buf *out)
+{
+    enum { VERSION = 8 }; /* "HTTP/1.0", which is the backend's */
+    const char *end = memchr(bytes, '\n', len);
+    if (!end)
+        return ERR_SYNTAX;
+    buf_puts(out, "HTTP/1.1");
+    buf_put(out, bytes + VERSION, (size_t)(end + 1 - bytes) - VERSION);
+    struct forward_answer answer = {.conf = p->snapshot->conf, .upgrade = p->tunnel};
+    forward_response(&answer, bytes, len, out);
+    put_framing(p, out);
+    buf_puts(out, "\r\n");
+    return buf_failed(out) ? ERR_NOMEM : 0;
+}
+
+void proxy_trailers(struct proxied *p, const char *bytes, size_t len, struct buf *out)
+{
+    if (!http1_head_has(&p->conn->request.head, "TE", "trailers"))
+        return;
+    for (const char *line = bytes, *end = bytes + len, *next; line < end; line = next) {
+        next = memchr(line, '\n', (size_t)(end - line));
+        if (!next)
+            return;
+        next++;
+        const char *colon = memchr(line, ':', (size_t)(next - line));
+        if (colon && forward_is_trailer(line, (size_t)(colon - line)))
+            buf_put(out, line, (size_t)(next - line));
+    }
+}

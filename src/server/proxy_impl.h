@@ -1,0 +1,110 @@
+/* The parts of the proxied speaker among themselves. */
+#ifndef MTLSD_SERVER_PROXY_IMPL_H
+#define MTLSD_SERVER_PROXY_IMPL_H
+
+#include "base/event.h"
+#include "server/proxy.h"
+#include "upstream/pool.h"
+#include "upstream/response.h"
+
+enum {
+    /* What one read takes, and most of what is held of a direction. */
+    RELAY_BYTES = 64 * 1024,
+    /* So much of one exchange is done before another has its turn. */
+    RELAY_TURN = 512 * 1024,
+    /* A tunnel on which nothing moves ends after an hour. */
+    TUNNEL_IDLE_MS = 3600 * 1000,
+    /* RFC 9110 section 10.1.1: a client that waits for 100 is not left waiting by a backend that says
+     * nothing.
+     */
+    CONTINUE_MS = 1000,
+};
+
+/* What the exchanges of a worker share. */
+struct relays {
+    struct upstreams upstreams;
+    struct proxied *again, *last; /* they have more to do in the next turn */
+    struct proxied *dead;         /* whose memory goes at the end of the turn */
+    struct buf out;               /* towards a client, put together */
+    char bytes[RELAY_BYTES];
+};
+
+struct proxied {
+    struct link_user user;      /* told by the link */
+    struct event_source client; /* the client's socket takes bytes again */
+    struct wheel_timer timer;   /* the backend's next word is due */
+    struct conn *conn;
+    struct proxied *next_again;
+    struct snapshot *snapshot; /* that it began with: owns what follows; a reference */
+    const struct conf_location *location;
+    struct backend *backend;
+    struct pool *pool;
+    struct link *link; /* NULL: none now */
+    unsigned server;   /* whose it is, or was */
+    bool counted;      /* at that server, as active */
+    uint64_t tried;    /* a bit for each server that could not be reached */
+    struct response response;
+
+    struct buf up; /* the head, then the body as it is framed; the first `up_at` bytes have gone */
+    size_t up_at, head_len;
+    struct buf head; /* of the response, until it is whole */
+    struct buf down; /* plaintext that the client's socket did not take; the first `down_at` bytes it did */
+    size_t down_at;
+
+    bool again;   /* it is on the list */
+    bool watched; /* the client's socket is watched for room */
+    bool bodied;  /* the request has a body */
+    bool up_chunked, down_chunked;
+    bool up_dropped;   /* parts of the request were sent, and are not held any more */
+    bool up_broken;    /* the server takes no more of it */
+    bool request_done; /* all of it came */
+    bool response_done;
+    bool fresh;         /* the link was made for this request */
+    bool head_sent;     /* the final head is on its way to the client */
+    bool waits_for_100; /* the client does, for its body */
+    bool tunnel, client_ended, server_ended, ended_told;
+    bool close;                /* the connection ends with the response */
+    bool wants_fresh;          /* a kept link has failed it */
+    bool timed_out, untrusted; /* why the last server could not be reached */
+    bool upgrades;             /* it asks for another protocol, which the location lets pass */
+    bool bound;                /* the link is not for others: see binds */
+    unsigned retries;
+    unsigned forged; /* fields in our name that the client had sent */
+    uint64_t connect_us, first_byte_us;
+};
+
+struct relays *relays_of(const struct proxied *p);
+
+/* proxy.c */
+void proxy_run(struct proxied *p);
+/* Later in this turn, or in the next. */
+void proxy_again(struct proxied *p);
+/* The exchange failed: the client gets this status, or its connection is cut where an answer has begun. */
+void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, const char *why);
+/* The exchange is over. */
+void proxy_over(struct proxied *p);
+/* The response is complete, and the client has all of it. */
+void proxy_done(struct proxied *p);
+/* The server did not answer on this link: another may. False: nobody is asked any more, `p` is gone. */
+bool proxy_retry(struct proxied *p, enum origin_result result, const char *why);
+/* Sets the deadline of the backend's next word. */
+void proxy_expect(struct proxied *p);
+
+/* proxy_up.c: from the client to the backend. False: `p` is gone. */
+bool proxy_up(struct proxied *p, size_t *budget);
+/* Takes plaintext that came; how much of it belongs to this request. -1: `p` is gone. */
+ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len);
+
+/* proxy_down.c: from the backend to the client. False: `p` is gone. */
+bool proxy_down(struct proxied *p, size_t *budget);
+/* Writes plaintext, behind what waits. False: the connection is over. */
+bool proxy_write(struct proxied *p, const char *bytes, size_t len);
+
+/* proxy_head.c */
+MUST_CHECK int proxy_request_head(struct proxied *p, struct buf *out);
+/* `bytes`: the response's head, whole. */
+MUST_CHECK int proxy_response_head(struct proxied *p, const char *bytes, size_t len, struct buf *out);
+/* Those that the client has asked for; `bytes` are lines. */
+void proxy_trailers(struct proxied *p, const char *bytes, size_t len, struct buf *out);
+
+#endif

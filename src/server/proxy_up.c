@@ -1,0 +1,184 @@
+/* From the client to the backend: the request's head and its body, framed anew; then, in a tunnel, bytes. */
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "server/http1_wait.h"
+#include "server/proxy_impl.h"
+
+/* --- what the client sends ------------------------------------------------------------------------------ */
+
+static void put_content(struct proxied *p, const char *bytes, size_t len)
+{
+    if (p->up_chunked)
+        buf_printf(&p->up, "%zx\r\n", len);
+    buf_put(&p->up, bytes, len);
+    if (p->up_chunked)
+        buf_puts(&p->up, "\r\n");
+}
+
+ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len)
+{
+    struct conn_request *request = &p->conn->request;
+    size_t used = 0;
+    while (used < len && !p->request_done) {
+        uint64_t content = http1_gate_content(&request->gate);
+        unsigned events = 0;
+        /* What frames is walked byte by byte, up to the next content. */
+        size_t n = content == 0 ? 1 : content < len - used ? (size_t)content : len - used;
+        size_t good = http1_gate_feed(&request->gate, &request->limits, bytes + used, n, &events);
+        if (request->gate.status != 0) {
+            proxy_fail(p, request->gate.status, ORIGIN_LEFT, request->gate.why);
+            return -1;
+        }
+        if (content > 0)
+            put_content(p, bytes + used, good);
+        used += good;
+        p->request_done = events & HTTP1_REQUEST_DONE;
+    }
+    if (p->request_done && p->up_chunked)
+        buf_puts(&p->up, "0\r\n\r\n");
+    return (ssize_t)used;
+}
+
+/* The client's connection ended, or its wait did. Always false. */
+static bool client_gone(struct proxied *p, ssize_t n)
+{
+    if (n == GNUTLS_E_TIMEDOUT && !p->request_done && !p->head_sent)
+        proxy_fail(p, 408, ORIGIN_LEFT, "the body of the request did not arrive in time (body_timeout)");
+    else
+        proxy_fail(p, 0, ORIGIN_LEFT, NULL);
+    return false;
+}
+
+/* What comes behind the request waits for its turn. */
+static bool hold(struct proxied *p, const char *bytes, size_t len)
+{
+    if (len == 0 || http1_hold(p->conn, bytes, len) == 0)
+        return true;
+    proxy_fail(p, 0, ORIGIN_LEFT, NULL);
+    return false;
+}
+
+static bool take_plaintext(struct proxied *p, const char *bytes, size_t len)
+{
+    if (p->tunnel) {
+        buf_put(&p->up, bytes, len);
+        return true;
+    }
+    ssize_t used = proxy_take(p, bytes, len);
+    return used >= 0 && hold(p, bytes + used, len - (size_t)used);
+}
+
+static bool wants_plaintext(const struct proxied *p)
+{
+    if (!p->conn->http1.unread || p->client_ended || p->up_broken)
+        return false;
+    if (p->tunnel || !p->request_done)
+        return p->up.len - p->up_at < RELAY_BYTES;
+    /* Only so that its end is seen: of what comes behind the request a piece is held. */
+    return !p->conn->http1.waiting;
+}
+
+/* 1: some came; 0: none now; -1: `p` is gone. */
+static int read_client(struct proxied *p)
+{
+    struct transport *transport = &p->conn->transport;
+    char *bytes = relays_of(p)->bytes;
+    transport_enter(transport);
+    ssize_t n = transport_read(transport, bytes, RELAY_BYTES);
+    int rc = transport_leave(transport, false);
+    if (n == GNUTLS_E_AGAIN && rc == 0) {
+        p->conn->http1.unread = false;
+        return 0;
+    }
+    if (n == GNUTLS_E_INTERRUPTED && rc == 0) {
+        proxy_again(p);
+        return 0;
+    }
+    if (n == 0 && p->tunnel && !p->server_ended) {
+        p->client_ended = true;
+        return 1;
+    }
+    if (n <= 0 || rc != 0) {
+        (void)client_gone(p, n);
+        return -1;
+    }
+    return take_plaintext(p, bytes, (size_t)n) ? 1 : -1;
+}
+
+/* --- what the backend gets ------------------------------------------------------------------------------ */
+
+/* Parts of the request that have gone are not kept, but for a head alone: that may have to be sent again. */
+static void drop_sent(struct proxied *p)
+{
+    if (p->up_at < p->up.len || (!p->bodied && !p->tunnel) || p->up.len == 0)
+        return;
+    p->up.len = 0;
+    p->up_at = 0;
+    p->up_dropped = true;
+}
+
+/* 1: all has gone; 0: the socket has no room; -1: the server takes no more. */
+static int write_server(struct proxied *p, size_t *budget)
+{
+    while (p->up_at < p->up.len) {
+        ssize_t n = link_write(p->link, p->up.data + p->up_at, p->up.len - p->up_at);
+        if (n == -EAGAIN)
+            return 0;
+        if (n < 0)
+            return -1;
+        p->up_at += (size_t)n;
+        *budget -= (size_t)n < *budget ? (size_t)n : *budget;
+        proxy_expect(p);
+    }
+    return 1;
+}
+
+/* The server may have said why before it closed: that is read first. */
+static void break_up(struct proxied *p)
+{
+    p->up_broken = true;
+    p->link->readable = true;
+}
+
+static void await_client(struct proxied *p)
+{
+    struct conn *conn = p->conn;
+    if (!p->tunnel && !p->request_done && !p->up_broken && conn->phase != CONN_BODY)
+        conn_awaits_body(conn);
+}
+
+bool proxy_up(struct proxied *p, size_t *budget)
+{
+    for (;;) {
+        if (buf_failed(&p->up)) {
+            proxy_fail(p, 503, ORIGIN_LEFT, "memory is short");
+            return false;
+        }
+        if (p->link && p->link->up && !p->up_broken) {
+            int rc = write_server(p, budget);
+            if (rc < 0)
+                break_up(p);
+            if (rc > 0)
+                drop_sent(p);
+            if (rc > 0 && p->client_ended && !p->ended_told) {
+                link_end(p->link);
+                p->ended_told = true;
+            }
+        }
+        if (*budget == 0 || !wants_plaintext(p))
+            break;
+        int rc = read_client(p);
+        if (rc < 0)
+            return false;
+        if (rc == 0)
+            break;
+        if (!p->request_done && !p->tunnel)
+            conn_awaits_body(p->conn); /* its time begins anew with each piece */
+    }
+    await_client(p);
+    return true;
+}

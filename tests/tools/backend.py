@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+"""A scripted HTTP/1.1 backend for tests: what it answers, the request's path and query say.
+
+Usage: backend.py READY-FILE [--tls CERT KEY [--ca FILE]] [--unix PATH] [--name NAME]
+
+Writes its port to READY-FILE (nothing for a UNIX socket but "unix"), and answers until it is killed. Each connection
+has a thread. In the query, separated by "&", are steps, done in their order after the request's head (and, unless
+"early" comes first, its body) was read:
+
+    status=N length=N body=TEXT chunked=N,N,...  the parts of an ordinary answer (all optional: 200, "ok")
+    field=NAME:VALUE                             a field of it
+    raw=TEXT       bytes as they stand (escapes \\r \\n \\t \\xHH), instead of an answer; several are sent in order
+    hang           says nothing more, and waits for the end of the connection
+    wait=NAME      waits until somebody has asked for .../go?NAME
+    reset          resets the connection;  close  closes it
+    early          does not read the body, until  read
+    keepopen       does not close where HTTP would have it
+    echo           the body is the request's body;  head  the body is JSON: what came, line by line
+    once=TEXT      if this connection has had a request before: the raw bytes TEXT (empty: close), else what follows
+    ws             switches protocols (101) and echoes bytes until the end
+
+Paths of its own: those that end with /go?NAME; /count: JSON of how many requests came for each path, and connections in all.
+"""
+import json
+import os
+import socket
+import ssl
+import struct
+import sys
+import threading
+from urllib.parse import unquote
+
+counts, connections, gates = {}, [0], {}
+lock = threading.Lock()
+
+
+def gate(name):
+    with lock:
+        return gates.setdefault(name, threading.Event())
+
+
+def unescape(text):
+    table = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
+    out, i = b"", 0
+    while i < len(text):
+        if text[i] == "\\" and text[i + 1] == "x":
+            out += bytes([int(text[i + 2 : i + 4], 16)])
+            i += 4
+        elif text[i] == "\\":
+            out += table[text[i + 1]]
+            i += 2
+        else:
+            out += text[i].encode("latin-1")
+            i += 1
+    return out
+
+
+class Gone(Exception):
+    pass
+
+
+class Connection:
+    def __init__(self, sock, name):
+        self.sock, self.name, self.held, self.served = sock, name, b"", 0
+
+    def read(self):
+        data = self.sock.recv(65536)
+        if not data:
+            raise Gone
+        self.held += data
+
+    def until(self, mark):
+        while mark not in self.held:
+            self.read()
+        head, _, self.held = self.held.partition(mark)
+        return head
+
+    def exactly(self, n):
+        while len(self.held) < n:
+            self.read()
+        data, self.held = self.held[:n], self.held[n:]
+        return data
+
+    def request(self):
+        lines = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        fields = [line.split(":", 1) for line in lines[1:]]
+        return lines[0].split(" "), [[name, value.strip()] for name, value in fields], lines
+
+    def body(self, fields):
+        known = {name.lower(): value for name, value in fields}
+        if known.get("transfer-encoding") == "chunked":
+            body = b""
+            while True:
+                n = int(self.until(b"\r\n"), 16)
+                if n == 0:
+                    self.until(b"\r\n")
+                    return body
+                body += self.exactly(n)
+                self.exactly(2)
+        return self.exactly(int(known.get("content-length", 0)))
+
+    def drain(self):
+        while True:
+            self.held = b""
+            self.read()
+
+    def answer(self, method, steps, body, lines):
+        status, fields, content, chunks, length = "200", [], b"ok", None, None
+        for key, value in steps:
+            if key == "status":
+                status = value
+            elif key == "field":
+                fields.append(value.replace(":", ": ", 1))
+            elif key == "body":
+                content = unescape(value)
+            elif key == "length":
+                content = b"x" * int(value)
+            elif key == "says":
+                length = value
+            elif key == "chunked":
+                chunks = [int(n) for n in value.split(",") if n]
+            elif key == "echo":
+                content = body
+            elif key == "head":
+                fields.append("Content-Type: application/json")
+                content = json.dumps({"lines": lines, "body": len(body), "server": self.name, "served": self.served}).encode()
+        head = [f"HTTP/1.1 {status} Reason", *fields]
+        if chunks is None and not any(f.lower().startswith("content-length") for f in fields) and status not in ("204", "304"):
+            head.append(f"Content-Length: {length or len(content)}")
+        elif chunks is not None:
+            head.append("Transfer-Encoding: chunked")
+        self.sock.sendall(("\r\n".join(head) + "\r\n\r\n").encode("latin-1"))
+        if method == "HEAD" or status in ("204", "304"):
+            return
+        if chunks is None:
+            self.sock.sendall(content)
+        else:
+            for n in chunks:
+                self.sock.sendall(b"%x\r\n%s\r\n" % (n, b"x" * n))
+            self.sock.sendall(b"0\r\n\r\n")
+
+    def steps(self, query):
+        out = []
+        for part in query.split("&") if query else []:
+            key, _, value = part.partition("=")
+            out.append((key, unquote(value, "latin-1")))
+        return out
+
+    def one(self):
+        (method, target, _), fields, lines = self.request()
+        self.served += 1
+        path, _, query = target.partition("?")
+        with lock:
+            counts[path] = counts.get(path, 0) + 1
+        if path.endswith("/go"):
+            gate(query).set()
+            query = ""
+        steps = self.steps(query)
+        if path == "/count":
+            with lock:
+                steps = [("body", json.dumps({**counts, "connections": connections[0]}).replace("\\", "\\\\"))]
+        early = steps and steps[0][0] == "early"
+        body = b"" if early else self.body(fields)
+        done = False
+        for key, value in steps:
+            if key == "raw":
+                self.sock.sendall(unescape(value))
+                done = True
+            elif key == "read":
+                body, early, done = self.body(fields), False, False
+            elif key == "hang":
+                self.drain()
+            elif key == "wait":
+                gate(value).wait(30)
+                gate(value).clear()
+            elif key == "reset":
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                raise Gone
+            elif key == "close":
+                raise Gone
+            elif key == "once" and self.served > 1:
+                if value:
+                    self.sock.sendall(unescape(value))
+                raise Gone
+            elif key == "ws":
+                self.sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                while True:
+                    if self.held:
+                        self.sock.sendall(self.held)
+                        self.held = b""
+                    self.read()
+        if not done:
+            self.answer(method, steps, body, lines)
+        if early:
+            self.drain()
+
+    def run(self):
+        try:
+            while True:
+                self.one()
+        except (Gone, OSError, ValueError, IndexError):
+            pass
+        finally:
+            try:
+                if isinstance(self.sock, ssl.SSLSocket):
+                    self.sock = self.sock.unwrap()
+            except (OSError, ValueError):
+                pass
+            self.sock.close()
+
+
+def serve(sock, name, context):
+    try:
+        if context:
+            sock = context.wrap_socket(sock, server_side=True)
+    except OSError:
+        sock.close()
+        return
+    if sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with lock:
+        connections[0] += 1
+    Connection(sock, name).run()
+
+
+def main(argv):
+    ready, argv = argv[0], argv[1:]
+    options = {}
+    while argv:
+        key = argv.pop(0)
+        options[key] = [argv.pop(0), argv.pop(0)] if key == "--tls" else argv.pop(0)
+    context = None
+    if "--tls" in options:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*options["--tls"])
+        if "--ca" in options:
+            context.load_verify_locations(options["--ca"])
+            context.verify_mode = ssl.CERT_REQUIRED
+    if "--unix" in options:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(options["--unix"])
+        listener.listen(512)
+        port = "unix"
+    else:
+        listener = socket.create_server(("127.0.0.1", int(options.get("--port", 0))), backlog=512)
+        port = str(listener.getsockname()[1])
+    with open(ready + ".tmp", "w", encoding="ascii") as file:
+        file.write(port + "\n")
+    os.rename(ready + ".tmp", ready)
+    while True:
+        sock, _ = listener.accept()
+        threading.Thread(target=serve, args=(sock, options.get("--name", port), context), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
