@@ -25,6 +25,7 @@ static const struct command {
     {"probe", cmd_probe, "check a server's certificate and health, for scripts and containers"},
     {"lab", cmd_lab, "make a practice PKI with a ready configuration"},
     {"routes", cmd_routes, "print the routes"},
+    {"variables", cmd_variables, "print what may stand in set_header and redirect"},
     {"options", cmd_options, "print the options of the configuration file"},
 };
 

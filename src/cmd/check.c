@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "http/route.h"
 #include "os/places.h"
 #include "os/privileges.h"
 #include "os/sandbox.h"
@@ -103,6 +104,17 @@ static void check_new_listeners(const struct conf *conf, struct diag *diag)
     }
 }
 
+/* What was decided for the operator: no finding, and no reason for concern. */
+static void print_notes(const struct conf *conf)
+{
+    char text[512];
+    for (size_t i = 0; conf && i < conf->n_listeners; i++) {
+        const struct conf_listener *listener = &conf->listener[i];
+        if (route_note(conf, listener, text, sizeof text))
+            printf("%s:%u: note: %s\n", listener->src.file, listener->src.line, text);
+    }
+}
+
 /* After errors with what could be loaded all the same, so that everything is found in one run. */
 static int check(const char *conf_file)
 {
@@ -119,9 +131,10 @@ static int check(const char *conf_file)
         sandbox_lint(snapshot->conf, &order.diag);
     }
     diag_order_flush(&order);
-    snapshot_unref(snapshot);
+    print_notes(snapshot ? snapshot->conf : NULL);
     if (diag.errors == 0 && diag.warnings == 0)
         printf("%s: good\n", conf_file);
+    snapshot_unref(snapshot);
     return diag.errors > 0 || !whole ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -22,6 +22,7 @@ int cmd_verify(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_lab(int argc, char **argv);
 int cmd_routes(int argc, char **argv);
+int cmd_variables(int argc, char **argv);
 int cmd_options(int argc, char **argv);
 
 #endif

@@ -79,11 +79,11 @@ static void print_table(FILE *out)
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &OPTIONS[i];
         print_name(out, o, NAME);
-        fprintf(out, "%-*s%-*s%s\n%s", PRESET,
+        fprintf(out, "%-*s%-*s %s\n%s", PRESET,
                 o->flags & OPTION_REQUIRED ? "(needed)"
                 : *preset(o)               ? preset(o)
                                            : "-",
-                VALUES, values(o, kind), applies(o), indent);
+                VALUES - 1, values(o, kind), applies(o), indent);
         wrap(out, o->help, indent, NAME, LINE_MOST);
         fprintf(out, "%sExample: %s = %s\n", indent, o->name, o->example);
     }

@@ -1,5 +1,6 @@
 #include "config/conf.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -293,6 +294,8 @@ static int make_blocks(struct build *b)
         target->title = strdup(block->title);
         if (!target->title)
             return ERR_NOMEM;
+        for (char *p = target->title; block->section == SECTION_LOCATION && *p && *p != '/'; p++)
+            *p = (char)tolower((unsigned char)*p); /* hosts are compared so */
         ++*count_of(b->conf, block->section);
         b->target[i] = target;
         if (block->section == SECTION_LISTEN)
@@ -554,6 +557,16 @@ int conf_load(const char *file, struct diag *diag, struct conf **out)
 int conf_load_partial(const char *file, struct diag *diag, struct conf **out)
 {
     return load(file, true, diag, out);
+}
+
+const char *conf_location_path(const struct conf_location *location)
+{
+    return location->prefix + conf_location_host(location);
+}
+
+size_t conf_location_host(const struct conf_location *location)
+{
+    return strcspn(location->prefix, "/");
 }
 
 const char *conf_client_auth_word(enum client_auth v)

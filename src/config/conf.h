@@ -41,6 +41,8 @@ enum balance {
     BALANCE_CLIENT_ADDRESS,
     BALANCE_CLIENT_CERTIFICATE
 };
+/* Which of our own routes a listener has; AUTO: those whose location has neither backend nor redirect. */
+enum routes { ROUTES_AUTO, ROUTES_OFF, ROUTES_HEALTH, ROUTES_ALL };
 enum send_proxy { SEND_PROXY_OFF, SEND_PROXY_V1, SEND_PROXY_V2 };
 /* Bits: in which fields a backend is told of the client. */
 enum identity_format {
@@ -114,6 +116,7 @@ struct conf_listener {
     long long max_connections;      /* 0: only the limits of all listeners hold */
     enum proxy_protocol proxy_protocol;
     struct conf_list trusted_proxies; /* addresses and ranges, as written: see base/cidr.h */
+    enum routes routes;
 };
 
 /* One of set_header. */
@@ -123,9 +126,9 @@ struct conf_field {
     struct src src;
 };
 
-/* location "/PREFIX/" { ... } */
+/* location "/PATH/" { ... }, location "HOST/PATH/" { ... } */
 struct conf_location {
-    char *prefix;
+    char *prefix; /* as written, the host in small letters */
     struct src src;
     enum client_cert client_cert;
     struct conf_list client_ca;    /* where the path must end; none: anywhere that the listener trusts */
@@ -143,6 +146,11 @@ struct conf_location {
     struct conf_list upgrade; /* protocols, in small letters */
     long long max_body;       /* bytes, of a request to the backend */
 };
+
+/* Behind the host, if there is one. */
+const char *conf_location_path(const struct conf_location *location);
+/* How many bytes before it are the host's: 0, it is a location of every host. */
+size_t conf_location_host(const struct conf_location *location);
 
 /* Each has threads of its own, one for each worker. */
 enum { CONF_LISTENERS_MOST = 1024 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 
@@ -216,38 +217,6 @@ static bool valid_utf8(const char *s, size_t n)
     return true;
 }
 
-int conf_value_prefix(const char *prefix, struct err *err)
-{
-    char given[CONF_VALUE_SHOWN];
-    const char *what = NULL;
-    size_t n = strnlen(prefix, CONF_VALUE_MOST + 1);
-    if (prefix[0] != '/') {
-        what = "the path of a location begins with '/'";
-    } else if (n > CONF_VALUE_MOST) {
-        what = "the path is too long";
-    } else if (strstr(prefix, "//")) {
-        what = "paths are compared without empty segments: write '/' once";
-    } else if (strpbrk(prefix, "?#")) {
-        what = "a query or fragment is no part of the path: leave it out";
-    } else if (strchr(prefix, '*')) {
-        what = "a location has no wildcards, it covers its path and all below: write \"/secure/\" in place "
-               "of \"/secure/*\"";
-    } else if (strchr(prefix, '\\')) {
-        what = "no path holds a backslash, and nothing would be covered: write '/'";
-    } else if (!valid_utf8(prefix, n)) {
-        what = "paths are UTF-8, and nothing would be covered: save the file in UTF-8";
-    }
-    for (const char *p = prefix; !what && *p; p++) {
-        if (iscntrl((unsigned char)*p))
-            what = "the path holds a control character";
-        else if (*p == '%' && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2]))
-            what = "paths are compared decoded: write the character in place of its %XX";
-        else if (*p == '/' && dot_segment(p + 1))
-            what = "paths are compared without the segments '.' and '..': write the path that they lead to";
-    }
-    return what ? err_set(err, ERR_SYNTAX, "location \"%s\": %s", conf_value_shown(prefix, given), what) : 0;
-}
-
 static bool ipv6_ok(const char *host)
 {
     struct in6_addr address;
@@ -286,6 +255,78 @@ static bool host_ok(const char *host)
 bool conf_value_host(const char *host, bool ipv6)
 {
     return *host && (ipv6 ? ipv6_ok(host) : host_ok(host));
+}
+
+/* "api.example.org", "*.example.org", "[::1]", the first `n` bytes of a location's text. NULL: it is one;
+ * else what is wrong. */
+static const char *wrong_host(const char *text, size_t n)
+{
+    char host[256];
+    if (n >= sizeof host)
+        return "the host is too long";
+    memcpy(host, text, n);
+    host[n] = '\0';
+    const bool all = strncmp(host, "*.", 2) == 0;
+    const char *bare = host + (all ? 2 : 0);
+    const size_t len = strlen(bare);
+    if (*host == '[')
+        return n > 2 && host[n - 1] == ']' && (host[n - 1] = '\0', ipv6_ok(host + 1))
+                   ? NULL
+                   : "between '[' and ']' stands an IPv6 address";
+    if ((text[n - 1] == ':' && text[n] == '/' && text[n + 1] == '/') || strchr(host, '@'))
+        return "write HOST/PATH/, without a scheme or user before the host";
+    if (strchr(host, ':'))
+        return "a host has its rules at every port: write it without";
+    if (strchr(bare, '*'))
+        return "a wildcard stands for the labels before a name: write \"*.example.org/\"";
+    if (len > 0 && bare[len - 1] == '.')
+        return "hosts are compared without the final dot: leave it out";
+    if (!conf_value_host(bare, false) || strchr(bare, '%'))
+        return "the path of a location begins with '/', and what stands before it is a host: write "
+               "\"/PATH/\" or \"HOST/PATH/\"";
+    if (!strchr(bare, '.') && strcasecmp(bare, "localhost") != 0)
+        return "the path of a location begins with '/', and a host has a dot in its name: write \"/PATH/\" "
+               "or \"HOST/PATH/\"";
+    return NULL;
+}
+
+int conf_value_prefix(const char *text, struct err *err)
+{
+    char given[CONF_VALUE_SHOWN];
+    const char *what = NULL;
+    const size_t host = strcspn(text, "/");
+    const char *prefix = text + host;
+    size_t n = strnlen(text, CONF_VALUE_MOST + 1);
+    if (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t' || *text == ' ' || *text == '\t')) {
+        what = "a blank stands at its beginning or end: leave it out";
+    } else if (host > 0 && (what = wrong_host(text, host)) != NULL) {
+        ;
+    } else if (!*prefix) {
+        what = host > 0 ? "behind the host stands a path: write \"HOST/\" for all of it"
+                        : "the path of a location begins with '/'";
+    } else if (n > CONF_VALUE_MOST) {
+        what = "the path is too long";
+    } else if (strstr(prefix, "//")) {
+        what = "paths are compared without empty segments: write '/' once";
+    } else if (strpbrk(prefix, "?#")) {
+        what = "a query or fragment is no part of the path: leave it out";
+    } else if (strchr(prefix, '*')) {
+        what = "a location has no wildcards, it covers its path and all below: write \"/secure/\" in place "
+               "of \"/secure/*\"";
+    } else if (strchr(prefix, '\\')) {
+        what = "no path holds a backslash, and nothing would be covered: write '/'";
+    } else if (!valid_utf8(prefix, n - host)) {
+        what = "paths are UTF-8, and nothing would be covered: save the file in UTF-8";
+    }
+    for (const char *p = prefix; !what && *p; p++) {
+        if (iscntrl((unsigned char)*p))
+            what = "the path holds a control character";
+        else if (*p == '%' && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2]))
+            what = "paths are compared decoded: write the character in place of its %XX";
+        else if (*p == '/' && dot_segment(p + 1))
+            what = "paths are compared without the segments '.' and '..': write the path that they lead to";
+    }
+    return what ? err_set(err, ERR_SYNTAX, "location \"%s\": %s", conf_value_shown(text, given), what) : 0;
 }
 
 int conf_address(const char *text, struct conf_address *out, struct err *err)

@@ -28,8 +28,8 @@ const char *conf_value_shown(const char *text, char out[static CONF_VALUE_SHOWN]
  */
 bool conf_value_host(const char *host, bool ipv6);
 
-/* The NAME of a listen or backend block (`block`), which stands in logs, metrics and file names; the PREFIX
- * of a location. ERR_SYNTAX. */
+/* The NAME of a listen or backend block (`block`), which stands in logs, metrics and file names; the
+ * PATH or HOST/PATH of a location. ERR_SYNTAX. */
 MUST_CHECK int conf_value_name(const char *block, const char *name, struct err *err);
 MUST_CHECK int conf_value_prefix(const char *prefix, struct err *err);
 

@@ -142,8 +142,7 @@ const struct option OPTIONS[] = {
          "Keeps the messages of each connection's TLS handshake for /api/handshake: 1 to 18 KiB of memory."},
 
     {BACKEND(server), .type = OPTION_TEXTS,
-     .example =
-         "{ \"http://127.0.0.1:9000 weight=3\", \"https://app.internal:8443\", \"unix:/run/app.sock\" }",
+     .example = "{ \"http://127.0.0.1:9000 weight=3\", \"https://app.internal:8443\" }",
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,
      .help = "Servers: http://HOST:PORT, https://HOST:PORT or unix:PATH, each with weight=NUMBER (1 to 100) "
              "behind a blank, when it is to get more than the others. A name's addresses are all used."},
@@ -265,6 +264,12 @@ const struct option OPTIONS[] = {
              "closed."},
     {LISTEN(trusted_proxies), .type = OPTION_TEXTS, .example = "{ \"127.0.0.1\", \"10.0.0.0/8\", \"::1\" }",
      .help = "Addresses and ranges of the proxies that are believed."},
+    {LISTEN(routes), .type = OPTION_WORD, .preset = "auto", .example = "health",
+     .words =
+         WORDS({"auto", ROUTES_AUTO}, {"off", ROUTES_OFF}, {"health", ROUTES_HEALTH}, {"all", ROUTES_ALL}),
+     .help = "Which of the routes (`mtlsd routes`) answer here, before any location's backend or redirect: "
+             "none, /health, /livez and /readyz, or all. auto: these three, and the others where their own "
+             "location has no backend and no redirect."},
 
     {LOCATION(client_cert), .type = OPTION_WORD, .preset = "verified", .example = "verified",
      .flags = OPTION_SAMPLE,

@@ -28,38 +28,18 @@ void forward_put_path(struct buf *out, const char *path)
     }
 }
 
-/* The authority of "http://HOST:PORT/...". */
-static const char *authority(const char *target, size_t *len)
-{
-    const char *colon = *target == '/' || *target == '*' ? NULL : strstr(target, "://");
-    if (!colon)
-        return NULL;
-    *len = strcspn(colon + 3, "/?#");
-    return colon + 3;
-}
-
 void forward_view(struct request_view *out, const struct http1_head *head, const char *normalised,
-                  const char *query, const char *server_name, struct buf *path,
-                  char host[static FORWARD_HOST])
+                  const char *query, const char *authority, struct buf *path)
 {
-    size_t len = 0;
-    const char *from = authority(head->target, &len);
-    if (!from) {
-        from = http1_head_value(head, "Host");
-        from = from && *from ? from : server_name;
-        len = from ? strlen(from) : 0;
-    }
-    snprintf(host, FORWARD_HOST, "%.*s", (int)(len < FORWARD_HOST ? len : FORWARD_HOST - 1),
-             from ? from : "");
     forward_put_path(path, normalised);
     *out = (struct request_view){
-        .method = head->method, .host = host, .path = path->data ? path->data : "/", .query = query};
+        .method = head->method, .host = authority, .path = path->data ? path->data : "/", .query = query};
 }
 
 /* The location's own path taken away, which the path begins with. */
 static const char *stripped(const struct conf_location *location, const char *path)
 {
-    const char *prefix = strchr(location->prefix, '/');
+    const char *prefix = conf_location_path(location);
     size_t n = strlen(prefix);
     n -= prefix[n - 1] == '/';
     if (!location->strip_prefix || strncmp(path, prefix, n) != 0)

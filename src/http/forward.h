@@ -33,12 +33,10 @@ struct forward_made {
     unsigned forged; /* fields in our name that were taken out */
 };
 
-enum { FORWARD_HOST = 280 };
-/* Fills *out from the head: `path` gets the encoded form of the normalised one, `host` the authority of an
- * absolute target, the Host field, or of an HTTP/1.0 request without one the name that TLS was asked for. */
+/* Fills *out from the head: `path` gets the encoded form of the normalised one; `authority` is
+ * http1_authority's. Number and time are the caller's. */
 void forward_view(struct request_view *out, const struct http1_head *head, const char *normalised,
-                  const char *query, const char *server_name, struct buf *path,
-                  char host[static FORWARD_HOST]);
+                  const char *query, const char *authority, struct buf *path);
 
 /* Appends a decoded path as a backend gets it: encoded where it has to be, and ';', behind which some see
  * parameters that no rule has seen. */

@@ -1,6 +1,7 @@
 #include "http/guard.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "http/files_open.h"
@@ -14,8 +15,8 @@ static bool asks(const struct conf_location *location)
 
 void guard_init(struct guard *guard, const struct policy *policy, const struct request *request)
 {
-    *guard =
-        (struct guard){.policy = policy, .decision = policy_decide(policy, request->path, request->peer)};
+    *guard = (struct guard){.policy = policy,
+                            .decision = policy_decide(policy, request->host, request->path, request->peer)};
     guard->ruled = asks(guard->decision.location);
 }
 
@@ -34,7 +35,7 @@ static bool ask(struct guard *guard, const struct conf_location *location, const
 bool guard_also(const struct request *request, const char *name)
 {
     struct guard *guard = request->guard;
-    return !guard || ask(guard, policy_location(guard->policy, name), request->peer);
+    return !guard || ask(guard, policy_location(guard->policy, request->host, name), request->peer);
 }
 
 /* Removes the last suffix of a coding; false when there is none. */
@@ -49,10 +50,10 @@ static bool strip_coding(char *name)
 }
 
 /* A link may be turned at any time: where the location's path leads is looked up anew. */
-static bool leads_to(int root, const char *prefix, const char *at)
+static bool leads_to(int root, const char *path, const char *at)
 {
     char where[FILES_ROOM];
-    if (files_where(root, prefix + 1, where) != 0)
+    if (files_where(root, path + 1, where) != 0)
         return false;
     size_t n = strlen(where);
     n -= where[n - 1] == '/';
@@ -72,7 +73,8 @@ bool guard_file(const struct request *request, const char *at)
     } while (strip_coding(name));
     const struct conf_location *location;
     for (size_t i = 0; (location = policy_linked(guard->policy, i)) != NULL; i++) {
-        if (location != guard->decision.location && leads_to(request->document_root, location->prefix, at) &&
+        if (location != guard->decision.location && policy_is_of_host(location, request->host) &&
+            leads_to(request->document_root, conf_location_path(location), at) &&
             !ask(guard, location, request->peer))
             return false;
     }
@@ -113,16 +115,19 @@ void guard_find_links(struct policy *policy, const struct conf *conf, int root, 
     char where[FILES_ROOM];
     for (size_t i = 0; i < conf->n_locations; i++) {
         const struct conf_location *location = &conf->location[i];
-        size_t len = strlen(location->prefix);
-        len -= location->prefix[len - 1] == '/';
-        if (files_where(root, location->prefix + 1, where) != 0)
+        const char *path = conf_location_path(location);
+        char host[FILES_ROOM];
+        size_t len = strlen(path);
+        len -= path[len - 1] == '/';
+        snprintf(host, sizeof host, "%.*s", (int)conf_location_host(location), location->prefix);
+        if (location->to || location->redirect.text || files_where(root, path + 1, where) != 0)
             continue;
         if (asks(location))
             check_twins(location, root, where, diag);
-        if (strlen(where) - (where[1] == '\0') == len && memcmp(where, location->prefix, len) == 0)
+        if (strlen(where) - (where[1] == '\0') == len && memcmp(where, path, len) == 0)
             continue;
         policy_set_linked(policy, location);
-        const struct conf_location *there = policy_location(policy, where);
+        const struct conf_location *there = policy_location(policy, host, where);
         if (there != location && (asks(there) || asks(location)))
             diag_warning(
                 diag, location->src,

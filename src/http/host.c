@@ -1,8 +1,11 @@
 #include "http/host.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "http/chars.h"
+#include "http/head.h"
 
 enum { HOST_BEGIN, HOST_NAME, HOST_DOT, HOST_LITERAL, HOST_LITERAL_END, HOST_PORT };
 
@@ -179,4 +182,33 @@ const unsigned char *http1_host_run(struct http1_host *host, const unsigned char
         }
     }
     return p;
+}
+
+const char *http1_authority(const struct http1_head *head, const char *server_name,
+                            char out[static HTTP1_AUTHORITY])
+{
+    const char *target = head->target, *from = NULL;
+    size_t len = 0;
+    if (*target != '/' && *target != '*' && (from = strstr(target, "://")) != NULL) {
+        from += 3;
+        len = strcspn(from, "/?#");
+    } else {
+        from = http1_head_value(head, "Host");
+        from = from && *from ? from : server_name;
+        len = strlen(from);
+    }
+    snprintf(out, HTTP1_AUTHORITY, "%.*s", (int)(len < HTTP1_AUTHORITY ? len : HTTP1_AUTHORITY - 1), from);
+    return out;
+}
+
+const char *http1_host_name(const char *authority, char out[static HTTP1_AUTHORITY])
+{
+    size_t n = *authority == '[' ? strcspn(authority, "]") : strcspn(authority, ":");
+    n += authority[n] == ']';
+    n -= n > 0 && authority[n - 1] == '.';
+    n = n < HTTP1_AUTHORITY ? n : HTTP1_AUTHORITY - 1;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)tolower((unsigned char)authority[i]);
+    out[n] = '\0';
+    return out;
 }

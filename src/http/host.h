@@ -31,4 +31,15 @@ bool http1_host_whole(const struct http1_host *host);
 /* True while nothing was taken. */
 bool http1_host_empty(const struct http1_host *host);
 
+struct http1_head;
+
+/* What a request is for: the authority of an absolute target, else the Host field, else, of an HTTP/1.0
+ * request, the name that TLS was asked for (which may be ""). Cut where it is longer than any. */
+enum { HTTP1_AUTHORITY = 280 };
+const char *http1_authority(const struct http1_head *head, const char *server_name,
+                            char out[static HTTP1_AUTHORITY]);
+
+/* The host of it as names are compared: without port and final dot, in small letters. */
+const char *http1_host_name(const char *authority, char out[static HTTP1_AUTHORITY]);
+
 #endif

@@ -1,8 +1,10 @@
 #include "http/route.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "http/files.h"
+#include "http/forward.h"
 #include "http/guard.h"
 #include "http/handlers.h"
 #include "http/problem.h"
@@ -101,6 +103,31 @@ const struct route *route_match(const char *path)
     return FILES_ROUTE;
 }
 
+static bool is_proxied(const struct conf_location *location)
+{
+    return location && (location->backend.text || location->redirect.text);
+}
+
+const struct route *route_for(const char *path, enum routes routes, const struct conf_location *location)
+{
+    const struct route *route = route_match(path);
+    bool ours = true;
+    switch (routes) {
+    case ROUTES_OFF:
+        ours = false;
+        break;
+    case ROUTES_HEALTH:
+        ours = route->exempt;
+        break;
+    case ROUTES_ALL:
+        break;
+    case ROUTES_AUTO:
+        ours = route->exempt || !is_proxied(location);
+        break;
+    }
+    return ours ? route : FILES_ROUTE;
+}
+
 /* A CORS preflight: browsers send it without the certificate, whatever the page asked for. */
 static bool is_preflight(const struct request *request)
 {
@@ -133,6 +160,56 @@ static bool has_rules(const struct conf_location *location)
     return location && (location->client_cert == CLIENT_CERT_VERIFIED || location->allow.n > 0);
 }
 
+/* Asked for without a certificate, whatever the location says. */
+static bool is_open(const struct request *request)
+{
+    /* "*" is the server as a whole: no location holds it. */
+    return request->method == METHOD_OPTIONS &&
+           (strcmp(request->path, "*") == 0 || (request->conf->preflight && is_preflight(request)));
+}
+
+const struct conf_location *route_upstream(const struct route *route, const struct policy *policy,
+                                           const struct request *request)
+{
+    if (route != FILES_ROUTE || request->refused || strcmp(request->path, "*") == 0)
+        return NULL;
+    const struct conf_location *location = policy_location(policy, request->host, request->path);
+    if (!location || !location->to)
+        return NULL;
+    if (is_open(request))
+        return location;
+    return policy_decide_in(policy, location, request->peer).outcome == POLICY_ALLOW ? location : NULL;
+}
+
+/* 308 keeps the method (RFC 9110 section 15.4.9). */
+static void redirect_reply(const struct request *request, const struct conf_location *location,
+                           struct reply *reply)
+{
+    struct buf path, to;
+    const struct client_view client = {.peer = request->peer,
+                                       .tls = request->tls,
+                                       .remote = request->remote,
+                                       .listener = request->listener,
+                                       .connection = request->connection_id};
+    buf_init(&path, 0);
+    buf_init(&to, 0);
+    forward_put_path(&path, request->path);
+    const struct request_view view = {.method = request->method == METHOD_HEAD ? "HEAD" : "GET",
+                                      .host = request->authority,
+                                      .path = path.data ? path.data : "/",
+                                      .query = request->query,
+                                      .number = request->number,
+                                      .now = request->now};
+    template_put(&to, &location->redirect_to, &client, &view);
+    reply->status = 308;
+    if (buf_failed(&to) || buf_failed(&path) || reply_header(reply, "Location", "%s", to.data) != 0)
+        problem_reply(request, 500, NULL, reply);
+    else
+        (void)reply_header(reply, "Cache-Control", "%s", guard_cache_control(request));
+    buf_done(&path);
+    buf_done(&to);
+}
+
 /* True when the path names nothing: below /api/ there are no files, and some routes exist only behind rules.
  */
 static bool is_missing(const struct route *route, const char *path, const struct conf_location *location)
@@ -146,11 +223,12 @@ void route_lint(const struct conf *conf, struct diag *diag)
 {
     for (size_t i = 0; i < conf->n_locations; i++) {
         const struct conf_location *l = &conf->location[i];
-        size_t n = strlen(l->prefix);
-        n -= l->prefix[n - 1] == '/';
+        const char *prefix = conf_location_path(l);
+        size_t n = strlen(prefix);
+        n -= prefix[n - 1] == '/';
         for (size_t j = 0; j < ROUTE_COUNT; j++) {
             const char *path = ROUTES[j].path;
-            if (!ROUTES[j].exempt || strncmp(path, l->prefix, n) != 0 || path[n] != '\0')
+            if (!ROUTES[j].exempt || strncmp(path, prefix, n) != 0 || path[n] != '\0')
                 continue;
             diag_warning(
                 diag, l->src,
@@ -160,6 +238,24 @@ void route_lint(const struct conf *conf, struct diag *diag)
                 l->prefix, path, path);
         }
     }
+}
+
+bool route_note(const struct conf *conf, const struct conf_listener *listener, char *out, size_t size)
+{
+    const struct conf_location *root = NULL;
+    for (size_t i = 0; i < conf->n_locations && !root; i++) {
+        if (is_proxied(&conf->location[i]) && strcmp(conf->location[i].prefix, "/") == 0)
+            root = &conf->location[i];
+    }
+    if (!root || listener->routes != ROUTES_AUTO)
+        return false;
+    snprintf(
+        out, size,
+        "listen \"%s\": /health, /livez and /readyz answer here, and the other routes only where they have "
+        "a location of their own, because location \"/\" has a %s; write routes = off, health or all to "
+        "say otherwise",
+        listener->name, root->backend.text ? "backend" : "redirect");
+    return true;
 }
 
 /* Nothing is given away by it: that the route is one of this server's, and closed, is in the manual. */
@@ -216,9 +312,7 @@ static void answer(const struct route *route, const struct policy *policy, struc
             refuse(request, &decision, reply);
             return;
         }
-        /* "*" is the server as a whole: no location holds it. */
-        bool open = strcmp(request->path, "*") == 0 || (request->conf->preflight && is_preflight(request));
-        if (open && request->method == METHOD_OPTIONS) {
+        if (is_open(request)) {
             options_reply(reply);
             return;
         }
@@ -231,6 +325,14 @@ static void answer(const struct route *route, const struct policy *policy, struc
             refuse(request, &guard->decision, reply);
             return;
         }
+    }
+    if (route == FILES_ROUTE && is_proxied(location)) {
+        /* Only what nobody handed on comes here with a backend. */
+        if (location->redirect.text)
+            redirect_reply(request, location, reply);
+        else
+            problem_reply(request, 502, NULL, reply);
+        return;
     }
     if (is_missing(route, request->path, location)) {
         problem_reply(request, 404, missing_words(route), reply);

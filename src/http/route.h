@@ -32,6 +32,17 @@ extern const size_t ROUTE_COUNT;
 /* The row for a normalised path; never NULL: the last row is the files under the document root. */
 const struct route *route_match(const char *path);
 
+/* The row for a request: as route_match, but where `routes` or a location's backend or redirect takes the
+ * path from a route of ours, the last row. A backend shall not lose /api to us without a word, and its health
+ * checker shall find /health, which no application behind a proxy is asked for from outside. */
+const struct route *route_for(const char *path, enum routes routes, const struct conf_location *location);
+/* What `check` says of the routes of a listener where a backend takes some of them; false: all are there. */
+bool route_note(const struct conf *conf, const struct conf_listener *listener, char *out, size_t size);
+
+/* The location whose backend gets the request. NULL: route_dispatch answers it, with a refusal, say. */
+const struct conf_location *route_upstream(const struct route *route, const struct policy *policy,
+                                           const struct request *request);
+
 /* True when what is asked for does not depend on conditions or ranges, and its reply may be given again as
  * the route says. */
 bool route_keeps(const struct route *route, const struct request *request);

@@ -15,14 +15,17 @@ struct rules {
 /* One location block. */
 struct place {
     const struct conf_location *conf;
-    size_t len; /* of the prefix without its final slash */
+    const char *path; /* in its prefix */
+    size_t host;      /* bytes of the prefix before the path */
+    size_t len;       /* of the path without its final slash */
     struct rules allow, deny;
     struct anchor_set *client_ca; /* owned; NULL: none were given */
     bool linked;
 };
 
 struct policy {
-    struct place *place; /* longest prefix first */
+    struct place *place; /* exact hosts first, then wildcards by length, then none; within each the longest
+                            path first */
     size_t n;
 };
 
@@ -70,13 +73,24 @@ static int rules_init(struct rules *rules, const struct conf_list *list, const c
     return failed;
 }
 
-/* Longest first, then by text, then as written, so that the second of two equal ones follows the first. */
+/* What is asked first is larger. */
+static size_t host_rank(const struct place *place)
+{
+    const bool all = place->host > 0 && place->conf->prefix[0] == '*';
+    return place->host == 0 ? 0 : all ? place->host : SIZE_MAX;
+}
+
+/* Then by text, then as written, so that the second of two equal ones follows the first. */
 static int compare_places(const void *a, const void *b)
 {
     const struct place *x = a, *y = b;
+    if (host_rank(x) != host_rank(y))
+        return host_rank(x) < host_rank(y) ? 1 : -1;
     if (x->len != y->len)
         return x->len < y->len ? 1 : -1;
-    int order = memcmp(x->conf->prefix, y->conf->prefix, x->len);
+    int order = memcmp(x->path, y->path, x->len);
+    if (order == 0)
+        order = strncmp(x->conf->prefix, y->conf->prefix, x->host < y->host ? y->host : x->host);
     return order ? order : (x->conf > y->conf) - (x->conf < y->conf);
 }
 
@@ -85,7 +99,8 @@ static int check_twice(const struct policy *policy, struct diag *diag)
     int rc = 0;
     for (size_t i = 1; i < policy->n; i++) {
         const struct place *first = &policy->place[i - 1], *second = &policy->place[i];
-        if (first->len == second->len && memcmp(first->conf->prefix, second->conf->prefix, first->len) == 0) {
+        if (first->host == second->host && first->len == second->len &&
+            memcmp(first->conf->prefix, second->conf->prefix, first->host + first->len) == 0) {
             diag_error(diag, second->conf->src,
                        "location \"%s\" covers the same paths as \"%s\" in line %u: make them one",
                        second->conf->prefix, first->conf->prefix, first->conf->src.line);
@@ -108,8 +123,10 @@ int policy_new(const struct conf_location *location, size_t n, struct diag *diag
     for (size_t i = 0; i < n; i++) {
         struct place *place = &policy->place[i];
         place->conf = &location[i];
-        place->len = strlen(location[i].prefix);
-        if (place->len > 0 && location[i].prefix[place->len - 1] == '/')
+        place->path = conf_location_path(&location[i]);
+        place->host = conf_location_host(&location[i]);
+        place->len = strlen(place->path);
+        if (place->len > 0 && place->path[place->len - 1] == '/')
             place->len--;
         int rcs[] = {rules_init(&place->allow, &location[i].allow, location[i].prefix, diag),
                      rules_init(&place->deny, &location[i].deny, location[i].prefix, diag)};
@@ -141,12 +158,21 @@ void policy_free(struct policy *policy)
     free(policy);
 }
 
-static const struct place *find_place(const struct policy *policy, const char *path)
+bool policy_is_of_host(const struct conf_location *location, const char *host)
+{
+    const size_t n = conf_location_host(location), len = strlen(host);
+    if (n > 0 && location->prefix[0] == '*') /* "*.a.org": all that ends on ".a.org" */
+        return len > n - 1 && memcmp(host + len - (n - 1), location->prefix + 1, n - 1) == 0;
+    return n == 0 || (n == len && memcmp(host, location->prefix, n) == 0);
+}
+
+static const struct place *find_place(const struct policy *policy, const char *host, const char *path)
 {
     for (size_t i = 0; i < policy->n; i++) {
         const struct place *place = &policy->place[i];
-        if (place->len == 0 || (strncmp(path, place->conf->prefix, place->len) == 0 &&
-                                (path[place->len] == '\0' || path[place->len] == '/')))
+        if ((place->len == 0 || (strncmp(path, place->path, place->len) == 0 &&
+                                 (path[place->len] == '\0' || path[place->len] == '/'))) &&
+            policy_is_of_host(place->conf, host))
             return place;
     }
     return NULL;
@@ -161,9 +187,9 @@ static size_t first_match(const struct rules *rules, const struct peer *peer, en
     return i;
 }
 
-const struct conf_location *policy_location(const struct policy *policy, const char *path)
+const struct conf_location *policy_location(const struct policy *policy, const char *host, const char *path)
 {
-    const struct place *place = find_place(policy, path);
+    const struct place *place = find_place(policy, host, path);
     return place ? place->conf : NULL;
 }
 
@@ -281,9 +307,10 @@ static struct policy_decision decide(const struct place *place, const struct pee
     return decision;
 }
 
-struct policy_decision policy_decide(const struct policy *policy, const char *path, const struct peer *peer)
+struct policy_decision policy_decide(const struct policy *policy, const char *host, const char *path,
+                                     const struct peer *peer)
 {
-    return decide(find_place(policy, path), peer);
+    return decide(find_place(policy, host, path), peer);
 }
 
 struct policy_decision policy_decide_in(const struct policy *policy, const struct conf_location *location,

@@ -2,9 +2,11 @@
  * Compiled once from the configuration, immutable, decided by a pure function that allocates nothing.
  *
  * LOCATIONS. "/secure" and "/secure/" are the same location: it covers "/secure", "/secure/" and all
- * below, not "/secured". "/" covers everything, also the target "*". The longest prefix rules alone;
- * nothing is inherited from a shorter one. What can be had under several names is decided on by each of them
- * (http/guard.h).
+ * below, not "/secured". "/" covers everything, also the target "*". "HOST/secure" covers these paths of
+ * requests for that host, "*.HOST/secure" of those for hosts below it, at any depth. The most exact host
+ * comes first: of its locations the longest path that covers the request, then of those of wildcards, the
+ * longest first, then of those of every host. The one that is found rules alone; nothing is inherited from
+ * another. What can be had under several names is decided on by each of them (http/guard.h).
  *
  * DECISION. client_cert comes first: any and verified want a certificate, verified wants one that
  * verifies. Then client_ca: the path of the certificate must end at one of these CAs, which are told by name
@@ -126,14 +128,18 @@ struct policy_decision {
     const struct anchor_set *client_ca; /* the location's, NULL: it has none. Borrowed from the policy */
 };
 
-/* `path` is the decoded, normalised path that also chooses the handler. `peer` may be NULL (client_auth =
- * off): no certificate was presented. Thread-safe. The routes that are exempt by construction (/health and
- * its like) are not asked about here: the route table says so. */
-struct policy_decision policy_decide(const struct policy *policy, const char *path, const struct peer *peer);
+/* `host` is what the request is for, as http1_host_name makes it; "": nothing. `path` is the decoded,
+ * normalised path that also chooses the handler. `peer` may be NULL (client_auth = off): no certificate was
+ * presented. Thread-safe. The routes that are exempt by construction (/health and its like) are not asked
+ * about here: the route table says so. */
+struct policy_decision policy_decide(const struct policy *policy, const char *host, const char *path,
+                                     const struct peer *peer);
 
 /* Its two steps: the location that rules a path, NULL when none does, and what a location (NULL: none) says.
  */
-const struct conf_location *policy_location(const struct policy *policy, const char *path);
+const struct conf_location *policy_location(const struct policy *policy, const char *host, const char *path);
+/* Whether a location covers any path of that host. */
+bool policy_is_of_host(const struct conf_location *location, const char *host);
 struct policy_decision policy_decide_in(const struct policy *policy, const struct conf_location *location,
                                         const struct peer *peer);
 

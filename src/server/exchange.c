@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mapping.h"
 #include "base/text.h"
+#include "http/host.h"
 #include "http/path.h"
 #include "http/problem.h"
 #include "http/route.h"
@@ -406,7 +407,7 @@ static void refuse_path(const struct request *request, int why, struct reply *re
 }
 
 static void answer(struct conn *conn, struct request *request, char path[static PATH_MOST + 1],
-                   struct reply *reply)
+                   char names[static 2][HTTP1_AUTHORITY], struct reply *reply)
 {
     path[0] = '\0';
     request->path = path;
@@ -434,7 +435,10 @@ static void answer(struct conn *conn, struct request *request, char path[static 
         refuse_path(request, rc, reply);
         return;
     }
-    const struct route *route = route_match(request->path);
+    request->authority = http1_authority(&conn->request.head, conn->facts.server_name, names[0]);
+    request->host = http1_host_name(request->authority, names[1]);
+    const struct route *route = route_for(request->path, conn->listener->conf->routes,
+                                          policy_location(snapshot->policy, request->host, request->path));
     conn->request.route = route;
     bool exempt = route->exempt;
     unsigned wait =
@@ -476,6 +480,8 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     struct request request = {
         .method = route_method(conn->request.head.method),
         .target = conn->request.head.target,
+        .host = "",
+        .authority = "",
         .header = conn_header,
         .header_cls = &conn->request.head,
         .connection_id = conn->id,
@@ -500,10 +506,10 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
         request.kept = from_shelf;
         request.kept_cls = &shelf;
     }
-    char path[PATH_MOST + 1];
+    char path[PATH_MOST + 1], names[2][HTTP1_AUTHORITY];
     struct reply reply;
     reply_init(&reply);
-    answer(conn, &request, path, &reply);
+    answer(conn, &request, path, names, &reply);
     if (enough)
         limits_hit(conn->place.limits, LIMIT_keepalive_requests, conn->remote, conn->listener_name);
     reply.close = reply.close || close || conn->orphan;

@@ -38,7 +38,7 @@ static bool holds(const char *rule, bool allow, struct certinfo *info)
     *(allow ? &location.allow : &location.deny) = list;
     int rc = policy_new(&location, 1, &diag, &policy);
     REQUIRE(rc == 0 && policy && diag.errors == 0);
-    struct policy_decision decision = policy_decide(policy, "/", &peer);
+    struct policy_decision decision = policy_decide(policy, "", "/", &peer);
     policy_free(policy);
     REQUIRE(decision.outcome == POLICY_ALLOW || decision.outcome == POLICY_DENIED);
     return (decision.outcome == POLICY_ALLOW) == allow;

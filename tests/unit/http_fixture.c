@@ -94,6 +94,8 @@ void fixture_init(struct fixture *f)
         .now = FIXTURE_NOW, .uptime = 42, .generation = 1, .listener = f->listener, .n_listeners = 2};
     f->request = (struct request){
         .method = METHOD_GET,
+        .host = "localhost",
+        .authority = "localhost:8443",
         .header = header,
         .header_cls = f,
         .now = FIXTURE_NOW,

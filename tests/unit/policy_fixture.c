@@ -2,6 +2,7 @@
 
 #include <check.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,7 +77,11 @@ struct policy_decision decide(const struct places *places, const char *path, con
         if (places->location[i].client_ca.n > 0 && strcmp(places->ca[i][0], "-") != 0)
             give_client_ca(policy, &places->location[i], places->ca[i]);
     }
-    struct policy_decision decision = policy_decide(policy, path, peer);
+    /* "HOST/path" or "/path" */
+    char host[256];
+    const size_t n = strcspn(path, "/");
+    snprintf(host, sizeof host, "%.*s", path[n] ? (int)n : 0, path);
+    struct policy_decision decision = policy_decide(policy, host, path[n] ? path + n : path, peer);
     policy_free(policy);
     decision.client_ca = NULL;
     return decision;

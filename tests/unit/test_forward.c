@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/host.h"
 #include "http/path.h"
 #include "http_fixture.h"
 #include "suites.h"
@@ -76,7 +77,7 @@ static void make(const char *prefix, const char *options, const char *who, const
     struct conf *conf = conf_with(prefix, options);
     struct http1_head head = {0};
     struct buf raw = {0}, path;
-    char host[FORWARD_HOST], normal[PATH_MOST + 1];
+    char host[HTTP1_AUTHORITY], normal[PATH_MOST + 1];
     const char *query;
     table_unescape(&raw, text);
     const char *fields = strchr(raw.data, '\n') + 1;
@@ -99,7 +100,7 @@ static void make(const char *prefix, const char *options, const char *who, const
                                  .connection = 7};
     struct request_view view;
     buf_init(&path, 0);
-    forward_view(&view, &head, normal, query, "sni.example", &path, host);
+    forward_view(&view, &head, normal, query, http1_authority(&head, "sni.example", host), &path);
     view.number = 3;
     view.now = FIXTURE_NOW;
     struct identity_made identity = {0};

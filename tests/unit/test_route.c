@@ -402,6 +402,118 @@ START_TEST(test_route_table)
 }
 END_TEST
 
+/* Which of a path's possible owners has it. */
+START_TEST(test_route_for)
+{
+    struct conf_location files = {.prefix = (char *)(uintptr_t) "/"};
+    struct conf_location proxied = {.prefix = files.prefix, .backend = {.text = files.prefix}};
+    struct conf_location redirected = {.prefix = files.prefix, .redirect = {.text = files.prefix}};
+    static const char *const PATHS[] = {"/health",   "/livez",   "/readyz", "/api",
+                                        "/api/peer", "/metrics", "/x"};
+    static const struct {
+        enum routes routes;
+        int location; /* files, proxied, redirected, none */
+        unsigned ours;
+    } ROWS[] = {
+        {ROUTES_AUTO, 0, 6},   {ROUTES_AUTO, 1, 3}, {ROUTES_AUTO, 2, 3},   {ROUTES_AUTO, 3, 6},
+        {ROUTES_OFF, 0, 0},    {ROUTES_OFF, 1, 0},  {ROUTES_HEALTH, 0, 3}, {ROUTES_HEALTH, 1, 3},
+        {ROUTES_HEALTH, 3, 3}, {ROUTES_ALL, 1, 6},  {ROUTES_ALL, 2, 6},    {ROUTES_ALL, 3, 6},
+    };
+    const struct conf_location *const locations[] = {&files, &proxied, &redirected, NULL};
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        for (size_t j = 0; j < ARRAY_LEN(PATHS); j++) {
+            const struct route *route = route_for(PATHS[j], ROWS[i].routes, locations[ROWS[i].location]);
+            ck_assert_msg((route != &ROUTES[ROUTE_COUNT - 1]) == (j < ROWS[i].ours), "row %zu: %s", i,
+                          PATHS[j]);
+        }
+    }
+}
+END_TEST
+
+static struct conf *proxied_conf(struct diag *diag)
+{
+    struct conf *conf = NULL;
+    ck_assert_int_eq(
+        conf_parse("listen a { address = \"[::]:1\" certificate = c client_auth = request client_ca = r }\n"
+                   "backend app { server = { \"http://127.0.0.1:9000\" } }\n"
+                   "location \"/\" { client_cert = none backend = app }\n"
+                   "location \"/in/\" { client_cert = verified backend = app }\n"
+                   "location \"/files/\" { client_cert = none }\n"
+                   "location \"/old/\" { client_cert = none redirect = \"https://new.example${uri}\" }\n"
+                   "location \"/who/\" { client_cert = verified redirect = \"/by/${subject.cn}\" }\n"
+                   "location \"a.example/files/\" { client_cert = none backend = app }\n",
+                   "t.conf", "/etc", diag, &conf),
+        0);
+    return conf;
+}
+
+/* What goes to a backend, and what becomes here of what does not. */
+START_TEST(test_upstream)
+{
+    static const struct {
+        const char *method, *host, *path, *query;
+        int peer;
+        bool refused, preflight;
+        const char *to; /* the location whose backend gets it, NULL: it stays here */
+        unsigned status;
+        const char *location; /* of a redirect */
+    } ROWS[] = {
+        {"GET", "", "/", NULL, NONE, false, false, "/", 0, NULL},
+        {"GET", "", "/api", NULL, NONE, false, false, "/", 0, NULL},
+        {"DELETE", "", "/x", NULL, NONE, false, false, "/", 0, NULL},
+        {"BREW", "", "/x", NULL, NONE, false, false, "/", 0, NULL},
+        {"GET", "", "/health", NULL, NONE, false, false, NULL, 200, NULL},
+        {"GET", "", "/", NULL, NONE, true, false, NULL, 403, NULL},
+        {"GET", "", "/in/x", NULL, GOOD, false, false, "/in/", 0, NULL},
+        {"GET", "", "/in/x", NULL, NONE, false, false, NULL, 403, NULL},
+        {"POST", "", "/in/x", NULL, NONE, false, false, NULL, 403, NULL},
+        {"OPTIONS", "", "/in/x", NULL, NONE, false, false, NULL, 403, NULL},
+        {"OPTIONS", "", "/in/x", NULL, NONE, false, true, "/in/", 0, NULL},
+        {"GET", "", "/in/x", NULL, NONE, false, true, NULL, 403, NULL},
+        {"OPTIONS", "", "*", NULL, NONE, false, false, NULL, 204, NULL},
+        {"GET", "", "/files/x", NULL, NONE, false, false, NULL, 404, NULL},
+        {"GET", "a.example", "/files/x", NULL, NONE, false, false, "a.example/files/", 0, NULL},
+        {"GET", "b.example", "/files/x", NULL, NONE, false, false, NULL, 404, NULL},
+        {"GET", "", "/old/a b;c", "d=e", NONE, false, false, NULL, 308,
+         "https://new.example/old/a%20b%3Bc?d=e"},
+        {"POST", "", "/old", NULL, NONE, false, false, NULL, 308, "https://new.example/old"},
+        {"GET", "", "/who/", NULL, NONE, false, false, NULL, 403, NULL},
+        {"GET", "", "/who/", NULL, GOOD, false, false, NULL, 308, "/by/"},
+    };
+    struct diag diag = {0};
+    struct conf *conf = proxied_conf(&diag);
+    struct policy *policy = NULL;
+    ck_assert_int_eq(policy_new(conf->location, conf->n_locations, &diag, &policy), 0);
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct fixture f;
+        set_up(&f, ROWS[i].method, ROWS[i].path, ROWS[i].peer);
+        f.request.host = f.request.authority = ROWS[i].host;
+        f.request.query = ROWS[i].query;
+        f.request.refused = ROWS[i].refused;
+        f.conf.preflight = ROWS[i].preflight;
+        if (ROWS[i].preflight) {
+            fixture_header(&f, "Origin", "https://o.example");
+            fixture_header(&f, "Access-Control-Request-Method", "POST");
+        }
+        const struct route *route =
+            route_for(ROWS[i].path, ROUTES_AUTO, policy_location(policy, ROWS[i].host, ROWS[i].path));
+        const struct conf_location *to = route_upstream(route, policy, &f.request);
+        ck_assert_msg(!to == !ROWS[i].to && (!to || strcmp(to->prefix, ROWS[i].to) == 0), "row %zu: %s", i,
+                      to ? to->prefix : "here");
+        route_dispatch(route, policy, &f.request, &f.reply);
+        if (!to) /* what nobody takes is 502 */
+            ck_assert_msg(f.reply.status == ROWS[i].status, "row %zu: %u", i, f.reply.status);
+        const char *location = fixture_reply_header(&f, "Location");
+        ck_assert_msg(!location == !ROWS[i].location &&
+                          (!location || strcmp(location, ROWS[i].location) == 0),
+                      "row %zu: %s", i, location ? location : "none");
+        fixture_done(&f);
+    }
+    policy_free(policy);
+    conf_free(conf);
+}
+END_TEST
+
 Suite *suite_route(void)
 {
     Suite *suite = suite_create("route");
@@ -413,6 +525,8 @@ Suite *suite_route(void)
     tcase_add_test(tcase, test_asked_after_the_policy);
     tcase_add_test(tcase, test_health_routes);
     tcase_add_test(tcase, test_route_table);
+    tcase_add_test(tcase, test_route_for);
+    tcase_add_test(tcase, test_upstream);
     suite_add_tcase(suite, tcase);
     return suite;
 }

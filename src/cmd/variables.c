@@ -1,0 +1,54 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "config/variable.h"
+
+static const char USAGE[] = "Usage: mtlsd variables [--mdoc]\n"
+                            "Prints what may stand in ${} in set_header and redirect, and what it becomes.\n"
+                            "\n"
+                            "  --mdoc  as the list of the manual\n"
+                            "  --help  this text\n";
+
+static const char *remark(const struct variable_row *row)
+{
+    return row->identity ? " (empty unless the certificate was verified)" : "";
+}
+
+static void print_table(void)
+{
+    int width = 0;
+    for (size_t i = 0; i < VARIABLE_COUNT; i++) {
+        const int n = (int)strlen(VARIABLES[i].name);
+        width = n > width ? n : width;
+    }
+    for (size_t i = 0; i < VARIABLE_COUNT; i++)
+        printf("%-*s  %s%s\n", width, VARIABLES[i].name, VARIABLES[i].help, remark(&VARIABLES[i]));
+}
+
+static void print_mdoc(void)
+{
+    puts(".\\\" Made by `mtlsd variables --mdoc`.\n.Bl -tag -width Ds");
+    for (size_t i = 0; i < VARIABLE_COUNT; i++)
+        printf(".It Li %s\n%s%s.\n", VARIABLES[i].name, VARIABLES[i].help, remark(&VARIABLES[i]));
+    puts(".El");
+}
+
+int cmd_variables(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(USAGE, stdout);
+    } else if (argc == 2 && strcmp(argv[1], "--mdoc") == 0) {
+        print_mdoc();
+    } else if (argc > 1) {
+        fprintf(stderr, "mtlsd variables: unknown argument '%s'\n%s", argv[1], USAGE);
+        return CMD_USAGE;
+    } else {
+        print_table();
+    }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "mtlsd variables: cannot write\n");
+        return 1;
+    }
+    return 0;
+}
