@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/forward.h"
+#include "http/host.h"
 #include "http/path.h"
 #include "http/route.h"
 #include "server/http1_wait.h"
@@ -47,16 +48,27 @@ static bool has_method(const struct conn *conn, const char *method)
 /* The location whose backend has it; NULL: it is answered here, with a refusal where it is one. */
 static const struct conf_location *location_of(struct conn *conn)
 {
-    char path[PATH_MOST + 1];
+    const struct http1_head *head = &conn->request.head;
+    char path[PATH_MOST + 1], authority[HTTP1_AUTHORITY], host[HTTP1_AUTHORITY];
     const char *query;
-    if (conn_refresh(conn) != 0 || conn->stray || conn_refused(conn) ||
-        path_normalise(conn->request.head.target, path, &query) != 0)
+    if (conn_refresh(conn) != 0 || conn->stray || path_normalise(head->target, path, &query) != 0)
         return NULL;
     const struct policy *policy = conn->snapshot->policy;
-    const struct conf_location *location = policy_location(policy, path);
-    if (!location || !location->to || route_match(path)->exempt)
-        return NULL;
-    if (policy_decide_in(policy, location, conn->peer).outcome != POLICY_ALLOW)
+    http1_host_name(http1_authority(head, conn->facts.server_name, authority), host);
+    const struct request request = {
+        .method = route_method(head->method),
+        .path = path,
+        .host = host,
+        .header = conn_header,
+        .header_cls = head,
+        .conf = conn->snapshot->conf,
+        .peer = conn->peer,
+        .refused = conn_refused(conn),
+    };
+    const struct route *route =
+        route_for(path, conn->listener->conf->routes, policy_location(policy, host, path));
+    const struct conf_location *location = route_upstream(route, policy, &request);
+    if (!location)
         return NULL;
     if (conn->snapshot->conf->request_rate > 0 && limits_request(&conn->place, conn->remote) > 0)
         return NULL;
@@ -576,11 +588,12 @@ void proxy_reconsider(struct conn *conn)
     struct proxied *p = conn->proxied;
     if (!p || !p->tunnel)
         return;
-    char path[PATH_MOST + 1];
+    char path[PATH_MOST + 1], authority[HTTP1_AUTHORITY], host[HTTP1_AUTHORITY];
     const char *query;
+    http1_host_name(http1_authority(&conn->request.head, conn->facts.server_name, authority), host);
     bool good = conn_refresh(conn) == 0 && !conn->stray && !conn_refused(conn) &&
                 path_normalise(conn->request.head.target, path, &query) == 0 &&
-                policy_decide(conn->snapshot->policy, path, conn->peer).outcome == POLICY_ALLOW;
+                policy_decide(conn->snapshot->policy, host, path, conn->peer).outcome == POLICY_ALLOW;
     if (good)
         return;
     log_info("%s: listener %s: its tunnel to backend \"%s\" ends: the client is not let in any more",

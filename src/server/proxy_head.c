@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "http/forward.h"
+#include "http/host.h"
 #include "http/path.h"
 #include "server/proxy_impl.h"
 
@@ -62,16 +63,19 @@ int proxy_request_head(struct proxied *p, struct buf *out)
 {
     struct conn *conn = p->conn;
     const struct http1_head *head = &conn->request.head;
-    char path[PATH_MOST + 1], host[FORWARD_HOST];
+    char path[PATH_MOST + 1], authority[HTTP1_AUTHORITY];
     const char *query = NULL;
     if (path_normalise(head->target, path, &query) != 0)
         return ERR_SYNTAX; /* it was looked at when its location was found */
     struct client_view client;
-    struct request_view request = {.number = conn->n_requests, .now = clock_now()};
+    struct request_view request;
     struct buf encoded = {0};
     if (!look_at_client(conn, &client))
         return ERR_DENIED;
-    forward_view(&request, head, path, query, conn->facts.server_name, &encoded, host);
+    http1_authority(head, conn->facts.server_name, authority);
+    forward_view(&request, head, path, query, authority, &encoded);
+    request.number = conn->n_requests;
+    request.now = clock_now();
     struct forward forward = {
         .location = p->location,
         .head = head,
