@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 
 #include <getopt.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -104,6 +105,28 @@ static void check_new_listeners(const struct conf *conf, struct diag *diag)
     }
 }
 
+/* A name that nobody knows now may be known later: the server asks again. */
+static void check_names(const struct conf *conf, struct diag *diag)
+{
+    for (size_t i = 0; i < conf->n_backends; i++) {
+        const struct conf_backend *backend = &conf->backend[i];
+        for (size_t j = 0; j < backend->n_servers; j++) {
+            const struct conf_server *server = &backend->servers[j];
+            const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+            struct addrinfo *found = NULL;
+            int rc = server->path ? 0 : getaddrinfo(server->host, NULL, &hints, &found);
+            if (rc != 0)
+                diag_warning(
+                    diag, server->src,
+                    "backend \"%s\": the name %s has no address now: %s; its requests are answered 503 "
+                    "until it has",
+                    backend->name, server->host, gai_strerror(rc));
+            if (found)
+                freeaddrinfo(found);
+        }
+    }
+}
+
 /* What was decided for the operator: no finding, and no reason for concern. */
 static void print_notes(const struct conf *conf)
 {
@@ -128,6 +151,7 @@ static int check(const char *conf_file)
         check_places(snapshot->conf, whole, &order.diag);
         if (whole)
             check_new_listeners(snapshot->conf, &order.diag);
+        check_names(snapshot->conf, &order.diag);
         sandbox_lint(snapshot->conf, &order.diag);
     }
     diag_order_flush(&order);

@@ -213,6 +213,41 @@ static void check_without(const struct conf_location *l, struct diag *diag)
     }
 }
 
+static bool tells_who(const struct conf_location *l)
+{
+    bool tells = l->identity != 0;
+    for (size_t i = 0; i < l->n_fields; i++) {
+        for (size_t j = 0; j < l->field[i].value.n; j++) {
+            const enum variable variable = l->field[i].value.part[j].variable;
+            tells = tells || (variable != VARIABLE_COUNT && VARIABLES[variable].identity);
+        }
+    }
+    return tells;
+}
+
+static bool is_here(const struct conf_server *server)
+{
+    return server->path || strncmp(server->host, "127.", 4) == 0 || strcmp(server->host, "::1") == 0 ||
+           text_equal_nocase(server->host, "localhost");
+}
+
+/* An identity is worth what the way to the backend is worth. */
+static void check_way(const struct conf *conf, const struct conf_location *l, struct diag *diag)
+{
+    const struct conf_backend *b = l->backend.text ? conf_backend_find(conf, l->backend.text) : NULL;
+    for (size_t i = 0; b && i < b->n_servers && tells_who(l); i++) {
+        const struct conf_server *server = &b->servers[i];
+        if (server->scheme == CONF_SCHEME_HTTPS || is_here(server))
+            continue;
+        diag_warning(
+            diag, l->src,
+            "location \"%s\" tells %s who the client is over plain http: whoever is on the way there "
+            "can read it, and be anybody; write https:// in backend \"%s\"",
+            l->prefix, server->name, b->name);
+        return;
+    }
+}
+
 void conf_proxy_check(const struct conf *conf, const struct conf_location *l, struct diag *diag)
 {
     check_backend(conf, l, diag);
@@ -221,6 +256,7 @@ void conf_proxy_check(const struct conf *conf, const struct conf_location *l, st
                    "a location has a backend or a redirect, not both: leave one of them out");
     if (!l->backend.text)
         check_without(l, diag);
+    check_way(conf, l, diag);
     if ((l->identity & IDENTITY_CLIENT_CERT_CHAIN) && !(l->identity & IDENTITY_CLIENT_CERT))
         diag_error(diag, l->src,
                    "identity = client-cert-chain needs client-cert: the chain comes without the client's own "

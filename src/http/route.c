@@ -210,6 +210,20 @@ static void redirect_reply(const struct request *request, const struct conf_loca
     buf_done(&to);
 }
 
+/* What a backend has and nobody handed on, by forward_status: TRACE, CONNECT, OPTIONS that goes no further.
+ */
+static void not_forwarded_reply(const struct request *request, struct reply *reply)
+{
+    static const char PASSED_ON[] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+    const bool options = request->method == METHOD_OPTIONS;
+    if (options || request->method == METHOD_OTHER)
+        (void)reply_header(reply, "Allow", "%s", PASSED_ON);
+    if (options)
+        reply->status = 204;
+    else
+        problem_reply(request, request->method == METHOD_OTHER ? 405 : 502, NULL, reply);
+}
+
 /* True when the path names nothing: below /api/ there are no files, and some routes exist only behind rules.
  */
 static bool is_missing(const struct route *route, const char *path, const struct conf_location *location)
@@ -327,11 +341,10 @@ static void answer(const struct route *route, const struct policy *policy, struc
         }
     }
     if (route == FILES_ROUTE && is_proxied(location)) {
-        /* Only what nobody handed on comes here with a backend. */
         if (location->redirect.text)
             redirect_reply(request, location, reply);
         else
-            problem_reply(request, 502, NULL, reply);
+            not_forwarded_reply(request, reply);
         return;
     }
     if (is_missing(route, request->path, location)) {

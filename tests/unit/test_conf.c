@@ -124,7 +124,7 @@ START_TEST(backends)
         bool ipv6;
     } SERVERS[] = {
         {"http://127.0.0.1:9000", "127.0.0.1", NULL, CONF_SCHEME_HTTP, 9000, 3, false},
-        {"http://app:9001/", "app", NULL, CONF_SCHEME_HTTP, 9001, 1, false},
+        {"http://localhost:9001/", "localhost", NULL, CONF_SCHEME_HTTP, 9001, 1, false},
         {"unix:run/app.sock", "localhost", "/conf.good/run/app.sock", CONF_SCHEME_HTTP, 0, 100, false},
         {"https://[::1]", "::1", NULL, CONF_SCHEME_HTTPS, 443, 1, true},
         {"https://app.internal:8443", "app.internal", NULL, CONF_SCHEME_HTTPS, 8443, 1, false},
