@@ -149,6 +149,13 @@ static char *json_text(const struct access_record *r, size_t most)
     json_object_set_new(line, "client_subject", string(r->client_subject, most));
     json_object_set_new(line, "client_serial", string(r->client_serial, most));
     json_object_set_new(line, "client_fingerprint_sha256", string(r->client_fingerprint_sha256, most));
+    if (r->upstream) {
+        json_object_set_new(line, "upstream", string(r->upstream, most));
+        json_object_set_new(line, "upstream_status", json_integer((json_int_t)r->upstream_status));
+        json_object_set_new(line, "upstream_connect_us", json_integer((json_int_t)r->upstream_connect_us));
+        json_object_set_new(line, "upstream_first_byte_us", json_integer((json_int_t)r->upstream_first_byte_us));
+        json_object_set_new(line, "retries", json_integer((json_int_t)r->retries));
+    }
     json_object_set_new(line, "request_id", string(id, most));
     char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
     json_decref(line);

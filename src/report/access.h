@@ -26,6 +26,11 @@ struct access_record {
     bool resumed;
     const char *client_verify; /* "NONE", "SUCCESS", "FAILED" */
     const char *client_subject, *client_serial, *client_fingerprint_sha256;
+    /* Of the backend that had the request; NULL: none had it. */
+    const char *upstream;
+    unsigned upstream_status; /* 0: it gave no answer */
+    uint64_t upstream_connect_us, upstream_first_byte_us;
+    unsigned retries;
     uint32_t run;                           /* of the process */
     uint64_t connection_id, request_number; /* with it the request's id; 0: refused so */
 };
