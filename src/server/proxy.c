@@ -28,16 +28,6 @@ static struct proxied *of_user(struct link_user *user)
     return (struct proxied *)(void *)((char *)user - offsetof(struct proxied, user));
 }
 
-static struct backend_server *server_of(const struct proxied *p)
-{
-    return &p->backend->server[p->server];
-}
-
-static const char *server_name(const struct proxied *p)
-{
-    return server_of(p)->origin->name;
-}
-
 /* --- whose the request is ------------------------------------------------------------------------------- */
 
 static bool has_method(const struct conn *conn, const char *method)
@@ -102,6 +92,7 @@ static struct proxied *proxied_new(struct conn *conn, const struct conf_location
     p->user.event = on_link;
     p->client.ready = on_client_room;
     p->timer.fire = on_time;
+    p->waiter.ready = proxy_room;
     p->conn = conn;
     p->snapshot = snapshot_ref(conn->snapshot);
     p->location = location;
@@ -116,16 +107,6 @@ static struct proxied *proxied_new(struct conn *conn, const struct conf_location
         return NULL;
     }
     return p;
-}
-
-static void leave_server(struct proxied *p)
-{
-    if (p->link)
-        link_close(p->link);
-    p->link = NULL;
-    if (p->counted)
-        balance_done(&p->pool->balancer.server[p->server]);
-    p->counted = false;
 }
 
 static void leave_again(struct proxied *p)
@@ -146,7 +127,8 @@ void proxy_over(struct proxied *p)
 {
     struct conn *conn = p->conn;
     struct relays *relays = relays_of(p);
-    leave_server(p);
+    pool_unwait(p->pool, &p->waiter);
+    proxy_leave_server(p);
     leave_again(p);
     wheel_stop(&p->timer);
     if (p->watched)
@@ -180,7 +162,7 @@ static void account(struct proxied *p)
 {
     struct conn *conn = p->conn;
     conn->request.upstream = (struct account_upstream){
-        .name = server_name(p),
+        .name = proxy_server(p)->origin->name,
         .status = response_has_head(&p->response) ? p->response.status : 0,
         .connect_us = p->connect_us,
         .first_byte_us = p->first_byte_us,
@@ -254,11 +236,11 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
     struct balancer *balancer = &p->pool->balancer;
     if (result == ORIGIN_SILENT || result == ORIGIN_BROKEN) {
         log_warning("%s: listener %s: backend \"%s\", %s: %s", conn->remote, conn->listener_name,
-                    p->backend->conf->name, server_name(p), why);
+                    p->backend->conf->name, proxy_server(p)->origin->name, why);
         balance_failed(&balancer->rules, &balancer->server[p->server], conn->worker->now_ms);
     }
     if (!p->head_sent)
-        origin_count(server_of(p)->origin, result);
+        origin_count(proxy_server(p)->origin, result);
     if (status == 0 || p->head_sent) {
         if (!p->head_sent)
             conn->request.status = 0;
@@ -295,91 +277,11 @@ void proxy_done(struct proxied *p)
     }
 }
 
-/* --- a server ------------------------------------------------------------------------------------------- */
-
-static uint32_t key_of(const struct proxied *p)
-{
-    const struct conn *conn = p->conn;
-    const struct peer *peer = conn->peer;
-    if (p->backend->rules.kind == BALANCE_CLIENT_CERTIFICATE && peer && peer->n_chain > 0)
-        return balance_hash(peer->chain[0]->fingerprint_sha256, strlen(peer->chain[0]->fingerprint_sha256));
-    const char *port = strrchr(conn->remote, ':');
-    return balance_hash(conn->remote, port ? (size_t)(port - conn->remote) : strlen(conn->remote));
-}
-
-/* Nobody can be asked. */
-static void unreachable(struct proxied *p)
-{
-    unsigned status = p->timed_out ? 504 : p->untrusted ? 502 : 503;
-    proxy_fail(p, status, ORIGIN_UNREACHABLE, NULL);
-}
-
-/* The server of this request could not be reached: it is not asked again. */
-static void strike(struct proxied *p, const char *why)
-{
-    struct balancer *balancer = &p->pool->balancer;
-    log_warning("%s: listener %s: backend \"%s\", %s: no connection: %s", p->conn->remote,
-                p->conn->listener_name, p->backend->conf->name, server_name(p), why);
-    origin_count(server_of(p)->origin, ORIGIN_UNREACHABLE);
-    balance_failed(&balancer->rules, &balancer->server[p->server], p->conn->worker->now_ms);
-    p->tried |= 1ull << p->server;
-    leave_server(p);
-}
-
-/* A link to a server; it may not be up yet. False: `p` is gone. */
-static bool find_link(struct proxied *p)
-{
-    struct relays *relays = relays_of(p);
-    for (bool first = p->tried == 0;; first = false) {
-        if (!first && !retry_spend(&relays->upstreams.retries)) {
-            unreachable(p);
-            return false;
-        }
-        int chosen = balance_choose(&p->pool->balancer, key_of(p), p->tried, p->conn->worker->now_ms);
-        if (chosen < 0) {
-            unreachable(p);
-            return false;
-        }
-        p->server = (unsigned)chosen;
-        p->counted = true;
-        struct link_shelf *shelf = &p->pool->shelf[chosen];
-        p->link = p->wants_fresh ? NULL : link_take(shelf, &p->user);
-        p->fresh = !p->link;
-        if (p->link)
-            return true;
-        char why[LINK_WHY];
-        p->link = link_open(&relays->upstreams.links, shelf, p->backend, p->server, &p->user, why);
-        if (p->link)
-            return true;
-        p->retries += p->pool->balancer.n > 1;
-        strike(p, why);
-    }
-}
-
-bool proxy_retry(struct proxied *p, enum origin_result result, const char *why)
-{
-    static const char *const AGAIN[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
-    bool may = false;
-    for (size_t i = 0; i < ARRAY_LEN(AGAIN); i++)
-        may = may || has_method(p->conn, AGAIN[i]);
-    if (p->fresh || !may || p->bodied || p->up_dropped || !retry_spend(&relays_of(p)->upstreams.retries)) {
-        proxy_fail(p, 502, result, why);
-        return false;
-    }
-    leave_server(p);
-    p->retries++;
-    atomic_fetch_add_explicit(&server_of(p)->origin->retries, 1, memory_order_relaxed);
-    p->wants_fresh = true;
-    p->up_at = 0;
-    p->up_broken = false;
-    response_init(&p->response, p->response.to_head, p->response.upgrades);
-    proxy_again(p);
-    return true;
-}
+/* --- the link ------------------------------------------------------------------------------------------- */
 
 static void link_is_up(struct proxied *p)
 {
-    struct origin *server = server_of(p)->origin;
+    struct origin *server = proxy_server(p)->origin;
     p->connect_us = p->link->up_us - p->link->born_us;
     atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&server->connect_us, p->connect_us, memory_order_relaxed);
@@ -401,8 +303,8 @@ static void on_link(struct link_user *user, enum link_event event)
         p->timed_out = p->link->timed_out;
         p->untrusted = p->link->session != NULL;
         p->retries += p->pool->balancer.n > 1;
-        strike(p, p->link->why);
-        if (find_link(p))
+        proxy_strike(p, p->link->why);
+        if (proxy_find_link(p))
             proxy_again(p);
         break;
     }
@@ -414,6 +316,8 @@ void proxy_expect(struct proxied *p)
 {
     struct worker *worker = p->conn->worker;
     uint64_t after = 0;
+    if (p->waiter.waits)
+        return; /* queue_timeout runs */
     bool up = p->link && p->link->up;
     if (p->tunnel)
         after = TUNNEL_IDLE_MS;
@@ -428,7 +332,9 @@ static void on_time(struct wheel_timer *timer)
 {
     static const char CONTINUE[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct proxied *p = (struct proxied *)(void *)((char *)timer - offsetof(struct proxied, timer));
-    if (p->tunnel) {
+    if (p->waiter.waits) {
+        proxy_fail(p, 503, ORIGIN_UNREACHABLE, NULL);
+    } else if (p->tunnel) {
         cut(p);
     } else if (p->waits_for_100) {
         p->waits_for_100 = false;
@@ -455,8 +361,8 @@ void proxy_run(struct proxied *p)
     size_t budget = RELAY_TURN;
     if (!proxy_up(p, &budget))
         return;
-    if (!p->link && is_worth_a_link(p)) {
-        if (!find_link(p))
+    if (!p->link && !p->waiter.waits && is_worth_a_link(p)) {
+        if (!proxy_find_link(p) || !p->link)
             return;
         proxy_expect(p);
         if (p->link->up && !proxy_up(p, &budget))
@@ -576,7 +482,7 @@ void proxy_left(struct conn *conn)
         return;
     if (!p->head_sent) {
         conn->request.status = 0;
-        origin_count(server_of(p)->origin, ORIGIN_LEFT);
+        origin_count(proxy_server(p)->origin, ORIGIN_LEFT);
     }
     account(p);
     proxy_over(p);

@@ -32,7 +32,9 @@ struct relays {
 struct proxied {
     struct link_user user;      /* told by the link */
     struct event_source client; /* the client's socket takes bytes again */
-    struct wheel_timer timer;   /* the backend's next word is due */
+    struct wheel_timer timer;   /* the backend's next word is due, or its turn */
+    struct pool_waiter waiter;
+    uint64_t queued_until_ms;
     struct conn *conn;
     struct proxied *next_again;
     struct snapshot *snapshot; /* that it began with: owns what follows; a reference */
@@ -64,6 +66,7 @@ struct proxied {
     bool waits_for_100; /* the client does, for its body */
     bool tunnel, client_ended, server_ended, ended_told;
     bool close;                /* the connection ends with the response */
+    bool waited;               /* for its turn */
     bool wants_fresh;          /* a kept link has failed it */
     bool timed_out, untrusted; /* why the last server could not be reached */
     bool upgrades;             /* it asks for another protocol, which the location lets pass */
@@ -89,6 +92,15 @@ void proxy_done(struct proxied *p);
 bool proxy_retry(struct proxied *p, enum origin_result result, const char *why);
 /* Sets the deadline of the backend's next word. */
 void proxy_expect(struct proxied *p);
+
+/* proxy_server.c */
+struct backend_server *proxy_server(const struct proxied *p);
+/* A link to a server, which may not be up yet; none while it waits for its turn. False: `p` is gone. */
+bool proxy_find_link(struct proxied *p);
+void proxy_leave_server(struct proxied *p);
+/* The server could not be reached: it is not asked again. */
+void proxy_strike(struct proxied *p, const char *why);
+void proxy_room(struct pool_waiter *waiter);
 
 /* proxy_up.c: from the client to the backend. False: `p` is gone. */
 bool proxy_up(struct proxied *p, size_t *budget);

@@ -267,9 +267,14 @@ static int make_credentials(struct backend *backend, struct diag *diag)
         tls = tls || backend->server[i].conf->scheme == CONF_SCHEME_HTTPS;
     if (!tls)
         return 0;
-    if (gnutls_certificate_allocate_credentials(&backend->credentials) < 0 ||
-        gnutls_priority_init2(&backend->priorities, "", NULL, GNUTLS_PRIORITY_INIT_DEF_APPEND) < 0)
-        return ERR_NOMEM;
+    int made = gnutls_certificate_allocate_credentials(&backend->credentials);
+    if (made >= 0)
+        made = gnutls_priority_init(&backend->priorities, NULL, NULL);
+    if (made < 0) {
+        diag_error(diag, backend->conf->src, "backend \"%s\": TLS: %s", backend->conf->name,
+                   gnutls_strerror(made));
+        return ERR_CRYPTO;
+    }
     int rc = trust_ca(backend, diag);
     int own = take_certificate(backend, diag);
     return rc != 0 ? rc : own;

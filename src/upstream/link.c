@@ -126,12 +126,48 @@ static void why_untrusted(struct link *link, char why[static LINK_WHY])
     gnutls_free(text.data);
 }
 
+/* GnuTLS also says "again" where it has read a record that holds nothing for its caller, such as a session
+ * ticket: then the socket may have more, of which epoll does not tell again. */
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
+{
+    struct link *link = ptr;
+    ssize_t n;
+    do
+        n = recv(link->fd, data, size, 0);
+    while (n < 0 && errno == EINTR);
+    link->blocked = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    if (n < 0)
+        gnutls_transport_set_errno(link->session, errno);
+    return n;
+}
+
+static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *vector, int count)
+{
+    struct link *link = ptr;
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)vector, .msg_iovlen = (size_t)count};
+    ssize_t n;
+    do
+        n = sendmsg(link->fd, &message, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    link->blocked = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    if (n < 0)
+        gnutls_transport_set_errno(link->session, errno);
+    return n;
+}
+
+/* The call is to be made once more, at once. */
+static bool goes_on(const struct link *link, ssize_t n)
+{
+    return n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_AGAIN && !link->blocked);
+}
+
 static void shake(struct link *link)
 {
     int rc;
-    do
+    do {
+        link->blocked = false;
         rc = tls_library()->handshake(link->session);
-    while (rc < 0 && rc != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(rc));
+    } while (goes_on(link, rc) || rc == GNUTLS_E_WARNING_ALERT_RECEIVED);
     if (rc == GNUTLS_E_AGAIN)
         return;
     if (rc == GNUTLS_E_SUCCESS) {
@@ -169,7 +205,9 @@ static int begin_tls(struct link *link)
     gnutls_session_set_verify_cert(link->session, server->sni, 0);
     if (link->shelf->session.data)
         (void)gnutls_session_set_data(link->session, link->shelf->session.data, link->shelf->session.size);
-    gnutls_transport_set_int(link->session, link->fd);
+    gnutls_transport_set_ptr(link->session, link);
+    gnutls_transport_set_pull_function(link->session, pull);
+    gnutls_transport_set_vec_push_function(link->session, push);
     return 0;
 }
 
@@ -333,9 +371,10 @@ ssize_t link_read(struct link *link, void *data, size_t size)
 {
     ssize_t n;
     if (link->session) {
-        do
+        do {
+            link->blocked = false;
             n = tls_library()->record_recv(link->session, data, size);
-        while (n == GNUTLS_E_INTERRUPTED);
+        } while (goes_on(link, n));
         n = tls_result(link, n);
     } else {
         if (!link->readable)

@@ -55,7 +55,8 @@ struct link {
     gnutls_session_t session; /* NULL: no TLS */
     bool up, resumed;
     bool readable, writable,
-        ended; /* as the last event said: may be read, may be written, the server closed */
+        ended;    /* as the last event said: may be read, may be written, the server closed */
+    bool blocked; /* the socket had no bytes, or no room, during GnuTLS's last call */
     bool timed_out;
     uint64_t born_us, up_us;
     uint64_t n_requests;

@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
+enum { LOOK_MS = 20 };
+
 void upstreams_init(struct upstreams *upstreams, int epoll, struct wheel *wheel)
 {
     memset(upstreams, 0, sizeof *upstreams);
@@ -15,18 +19,68 @@ static void pool_free(struct pool *pool)
         return;
     for (unsigned i = 0; pool->shelf && i < pool->backend->n; i++)
         link_shelf_done(&pool->shelf[i]);
+    wheel_stop(&pool->look);
     free(pool->shelf);
     free(pool->balancer.server);
     backend_unref(pool->backend);
     free(pool);
 }
 
-static struct pool *pool_new(struct backend *backend)
+/* --- who waits ------------------------------------------------------------------------------------------ */
+
+void pool_wait(struct pool *pool, struct pool_waiter *waiter, bool first)
+{
+    waiter->waits = true;
+    waiter->next = first ? pool->waiting : NULL;
+    if (!pool->waiting)
+        pool->waiting = pool->last_waiting = waiter;
+    else if (first)
+        pool->waiting = waiter;
+    else
+        pool->last_waiting = pool->last_waiting->next = waiter;
+    wheel_set(pool->wheel, &pool->look, clock_mono_ms() + LOOK_MS);
+}
+
+void pool_unwait(struct pool *pool, struct pool_waiter *waiter)
+{
+    struct pool_waiter *before = NULL, *at = pool->waiting;
+    if (!waiter->waits)
+        return;
+    for (; at != waiter; at = at->next)
+        before = at;
+    *(before ? &before->next : &pool->waiting) = waiter->next;
+    if (pool->last_waiting == waiter)
+        pool->last_waiting = before;
+    waiter->waits = false;
+}
+
+void pool_room(struct pool *pool)
+{
+    struct pool_waiter *waiter = pool->waiting;
+    if (!waiter)
+        return;
+    pool_unwait(pool, waiter);
+    waiter->ready(waiter);
+}
+
+static void look(struct wheel_timer *timer)
+{
+    struct pool *pool = (struct pool *)(void *)((char *)timer - offsetof(struct pool, look));
+    pool_room(pool);
+    if (pool->waiting)
+        wheel_set(pool->wheel, &pool->look, clock_mono_ms() + LOOK_MS);
+}
+
+/* --- life ----------------------------------------------------------------------------------------------- */
+
+static struct pool *pool_new(struct backend *backend, struct wheel *wheel)
 {
     struct pool *pool = calloc(1, sizeof *pool);
     if (!pool)
         return NULL;
     pool->backend = backend_ref(backend);
+    pool->wheel = wheel;
+    pool->look.fire = look;
     pool->balancer.rules = backend->rules;
     pool->balancer.n = backend->n;
     pool->balancer.server = calloc(backend->n + 1, sizeof *pool->balancer.server);
@@ -79,7 +133,7 @@ struct pool *pool_enter(struct upstreams *upstreams, struct backend *backend, ui
     struct pool *pool = upstreams->first;
     while (pool && pool->backend != backend)
         pool = pool->next;
-    if (!pool && (pool = pool_new(backend)) != NULL) {
+    if (!pool && (pool = pool_new(backend, upstreams->links.wheel)) != NULL) {
         pool->next = upstreams->first;
         upstreams->first = pool;
     }

@@ -15,6 +15,14 @@ struct upstreams {
     uint64_t swept; /* the generation of the configuration when pools of others were last looked for */
 };
 
+/* An exchange that waits because each server has max_connections: told when it may ask again, first come,
+ * first served. Embedded in it; {0} does not wait. */
+struct pool_waiter {
+    void (*ready)(struct pool_waiter *waiter);
+    struct pool_waiter *next;
+    bool waits;
+};
+
 /* Of one backend. */
 struct pool {
     struct pool *next;
@@ -22,6 +30,9 @@ struct pool {
     struct balancer balancer;
     struct link_shelf *shelf; /* one for each server */
     unsigned users;           /* exchanges that use it */
+    struct pool_waiter *waiting, *last_waiting;
+    struct wheel *wheel;
+    struct wheel_timer look; /* others may have left on another worker */
 };
 
 void upstreams_init(struct upstreams *upstreams, int epoll, struct wheel *wheel);
@@ -32,5 +43,11 @@ void upstreams_done(struct upstreams *upstreams);
  * is the live configuration's: when it has moved, pools that nobody uses any more are ended. */
 struct pool *pool_enter(struct upstreams *upstreams, struct backend *backend, uint64_t generation);
 void pool_leave(struct pool *pool);
+
+/* `first`: it has waited before. */
+void pool_wait(struct pool *pool, struct pool_waiter *waiter, bool first);
+void pool_unwait(struct pool *pool, struct pool_waiter *waiter);
+/* A server has room for one more. */
+void pool_room(struct pool *pool);
 
 #endif

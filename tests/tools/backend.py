@@ -19,7 +19,7 @@ has a thread. In the query, separated by "&", are steps, done in their order aft
     once=TEXT      if this connection has had a request before: the raw bytes TEXT (empty: close), else what follows
     ws             switches protocols (101) and echoes bytes until the end
 
-Paths of its own: those that end with /go?NAME; /count: JSON of how many requests came for each path, and connections in all.
+Paths of its own: those that end with /go?NAME; with /count: JSON of how many requests came for each path, and connections in all.
 """
 import json
 import os
@@ -156,7 +156,7 @@ class Connection:
             gate(query).set()
             query = ""
         steps = self.steps(query)
-        if path == "/count":
+        if path.endswith("/count"):
             with lock:
                 steps = [("body", json.dumps({**counts, "connections": connections[0]}).replace("\\", "\\\\"))]
         early = steps and steps[0][0] == "early"

@@ -1,0 +1,129 @@
+/* Which server has a proxied request, and what becomes of it where one cannot be reached. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "server/proxy_impl.h"
+
+struct backend_server *proxy_server(const struct proxied *p)
+{
+    return &p->backend->server[p->server];
+}
+
+static uint32_t key_of(const struct proxied *p)
+{
+    const struct conn *conn = p->conn;
+    const struct peer *peer = conn->peer;
+    if (p->backend->rules.kind == BALANCE_CLIENT_CERTIFICATE && peer && peer->n_chain > 0)
+        return balance_hash(peer->chain[0]->fingerprint_sha256, strlen(peer->chain[0]->fingerprint_sha256));
+    const char *port = strrchr(conn->remote, ':');
+    return balance_hash(conn->remote, port ? (size_t)(port - conn->remote) : strlen(conn->remote));
+}
+
+/* Nobody can be asked. */
+static void unreachable(struct proxied *p)
+{
+    unsigned status = p->timed_out ? 504 : p->untrusted ? 502 : 503;
+    proxy_fail(p, status, ORIGIN_UNREACHABLE, NULL);
+}
+
+/* The server of this request could not be reached: it is not asked again. */
+void proxy_strike(struct proxied *p, const char *why)
+{
+    struct balancer *balancer = &p->pool->balancer;
+    log_warning("%s: listener %s: backend \"%s\", %s: no connection: %s", p->conn->remote,
+                p->conn->listener_name, p->backend->conf->name, proxy_server(p)->origin->name, why);
+    origin_count(proxy_server(p)->origin, ORIGIN_UNREACHABLE);
+    balance_failed(&balancer->rules, &balancer->server[p->server], p->conn->worker->now_ms);
+    p->tried |= 1ull << p->server;
+    proxy_leave_server(p);
+}
+
+static int choose(struct proxied *p)
+{
+    return balance_choose(&p->pool->balancer, key_of(p), p->tried, p->conn->worker->now_ms);
+}
+
+/* Each server has as many requests as it may have. False: it has waited for long enough. */
+static bool queue(struct proxied *p)
+{
+    struct worker *worker = p->conn->worker;
+    if (!p->waited)
+        p->queued_until_ms = worker->now_ms + (uint64_t)p->backend->conf->queue_timeout * 1000;
+    if (worker->now_ms >= p->queued_until_ms)
+        return false;
+    pool_wait(p->pool, &p->waiter, p->waited);
+    p->waited = true;
+    wheel_set(&worker->wheel, &p->timer, p->queued_until_ms);
+    return true;
+}
+
+void proxy_room(struct pool_waiter *waiter)
+{
+    proxy_again((struct proxied *)(void *)((char *)waiter - offsetof(struct proxied, waiter)));
+}
+
+void proxy_leave_server(struct proxied *p)
+{
+    if (p->link)
+        link_close(p->link);
+    p->link = NULL;
+    if (!p->counted)
+        return;
+    p->counted = false;
+    balance_done(&p->pool->balancer.server[p->server]);
+    pool_room(p->pool);
+}
+
+bool proxy_find_link(struct proxied *p)
+{
+    struct relays *relays = relays_of(p);
+    for (bool first = p->tried == 0;; first = false) {
+        if (!first && !retry_spend(&relays->upstreams.retries)) {
+            unreachable(p);
+            return false;
+        }
+        int chosen = p->pool->waiting && !p->waited ? BALANCE_FULL : choose(p);
+        if (chosen == BALANCE_FULL && p->backend->conf->queue_timeout > 0 && queue(p))
+            return true;
+        if (chosen < 0) {
+            unreachable(p);
+            return false;
+        }
+        p->server = (unsigned)chosen;
+        p->counted = true;
+        struct link_shelf *shelf = &p->pool->shelf[chosen];
+        p->link = p->wants_fresh ? NULL : link_take(shelf, &p->user);
+        p->fresh = !p->link;
+        if (p->link)
+            return true;
+        char why[LINK_WHY];
+        p->link = link_open(&relays->upstreams.links, shelf, p->backend, p->server, &p->user, why);
+        if (p->link)
+            return true;
+        p->retries += p->pool->balancer.n > 1;
+        proxy_strike(p, why);
+    }
+}
+
+bool proxy_retry(struct proxied *p, enum origin_result result, const char *why)
+{
+    static const char *const AGAIN[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
+    bool may = false;
+    for (size_t i = 0; i < ARRAY_LEN(AGAIN); i++)
+        may = may || strcmp(p->conn->request.head.method, AGAIN[i]) == 0;
+    if (p->fresh || !may || p->bodied || p->up_dropped || !retry_spend(&relays_of(p)->upstreams.retries)) {
+        proxy_fail(p, 502, result, why);
+        return false;
+    }
+    proxy_leave_server(p);
+    p->retries++;
+    atomic_fetch_add_explicit(&proxy_server(p)->origin->retries, 1, memory_order_relaxed);
+    p->wants_fresh = true;
+    p->up_at = 0;
+    p->up_broken = false;
+    response_init(&p->response, p->response.to_head, p->response.upgrades);
+    proxy_again(p);
+    return true;
+}
