@@ -153,7 +153,8 @@ static char *json_text(const struct access_record *r, size_t most)
         json_object_set_new(line, "upstream", string(r->upstream, most));
         json_object_set_new(line, "upstream_status", json_integer((json_int_t)r->upstream_status));
         json_object_set_new(line, "upstream_connect_us", json_integer((json_int_t)r->upstream_connect_us));
-        json_object_set_new(line, "upstream_first_byte_us", json_integer((json_int_t)r->upstream_first_byte_us));
+        json_object_set_new(line, "upstream_first_byte_us",
+                            json_integer((json_int_t)r->upstream_first_byte_us));
         json_object_set_new(line, "retries", json_integer((json_int_t)r->retries));
     }
     json_object_set_new(line, "request_id", string(id, most));
