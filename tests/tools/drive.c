@@ -387,6 +387,7 @@ static void do_load(char **word, size_t n)
         }
     }
     shut(&link);
+    gnutls_free(link.ticket.data);
     printf("load %lu %lu\n", requests, errors);
 }
 
@@ -421,6 +422,7 @@ static void do_steady(char **word, size_t n)
             shut(&link);
     }
     shut(&link);
+    gnutls_free(link.ticket.data);
     printf("steady %lu %lu %lu %lu\n", requests, errors, retried, connections);
 }
 
