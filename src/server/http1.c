@@ -36,8 +36,7 @@ enum { NO_THREAD_SAFETY = 1 << 19 };
  * begins. */
 #define KNOWN_POOL "0.9.75, 1.0.1"
 
-/* --- its plaintext --------------------------------------------------------------------------------------
- */
+/* --- its plaintext ------------------------------------------------------------------------------------- */
 
 /* All that libmicrohttpd learns of a request: whether its answer has a body, and whether the connection
  * stays. */
@@ -198,8 +197,7 @@ int http1_bye(struct conn *conn, gnutls_close_request_t how)
     return rc;
 }
 
-/* --- its connections ------------------------------------------------------------------------------------
- */
+/* --- its connections ----------------------------------------------------------------------------------- */
 
 static void on_started(struct worker *worker, struct MHD_Connection *connection, void **socket_context)
 {
@@ -248,8 +246,7 @@ void http1_adopt(struct worker *worker, const struct arrival *arrival)
     worker->arriving = NULL;
 }
 
-/* --- its daemon -----------------------------------------------------------------------------------------
- */
+/* --- its daemon ---------------------------------------------------------------------------------------- */
 
 /* Its own credentials, never used: every session gets the snapshot's. */
 // NOLINTBEGIN(readability-non-const-parameter): the type is GnuTLS's
