@@ -20,6 +20,7 @@ static const struct command {
     const char *help;
 } COMMANDS[] = {
     {"serve", cmd_serve, "run in the foreground (the default command)"},
+    {"setup", cmd_setup, "make the folder of a service, with your certificates or some for practice"},
     {"check", cmd_check, "check the configuration and every file it names"},
     {"verify", cmd_verify, "judge a client certificate as the server would"},
     {"probe", cmd_probe, "check a server's certificate and health, for scripts and containers"},

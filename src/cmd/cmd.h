@@ -19,6 +19,7 @@ enum { CMD_USAGE = 2 };
 int cmd_serve(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_setup(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_lab(int argc, char **argv);
 int cmd_routes(int argc, char **argv);

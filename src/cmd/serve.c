@@ -34,7 +34,7 @@
 #include "tls/x25519.h"
 
 static const char USAGE[] =
-    "Usage: mtlsd serve [-c FILE] [--ready-file FILE]\n"
+    "Usage: mtlsd serve [-c] [FILE] [--ready-file FILE]\n"
     "Serves in the foreground until SIGTERM or SIGINT. SIGHUP reloads, SIGUSR1 reopens the logs.\n"
     "\n"
     "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
@@ -521,7 +521,7 @@ int cmd_serve(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    const char *conf_file = MTLSD_CONF, *ready_file = NULL;
+    const char *conf_file = NULL, *ready_file = NULL;
     for (int c; (c = getopt_long(argc, argv, "c:h", LONG, NULL)) != -1;) {
         switch (c) {
         case 'c':
@@ -538,9 +538,11 @@ int cmd_serve(int argc, char **argv)
             return CMD_USAGE;
         }
     }
+    if (!conf_file && optind < argc)
+        conf_file = argv[optind++];
     if (optind < argc) {
         fprintf(stderr, "mtlsd serve: unexpected argument '%s'\n%s", argv[optind], USAGE);
         return CMD_USAGE;
     }
-    return serve(conf_file, ready_file);
+    return serve(conf_file ? conf_file : MTLSD_CONF, ready_file);
 }
