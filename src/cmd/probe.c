@@ -172,7 +172,7 @@ static int probe(const struct probe_options *o, const char *url_text)
         probe_result_done(&result);
         pause_before(tries - 1);
     }
-    if (!o->quiet && print_report(probe_report(url_text, &result, o->n_crl > 0, tries)) != 0)
+    if (!o->quiet && print_report(probe_report(url_text, &result, tries)) != 0)
         status = complain("the report cannot be written");
 out:
     probe_result_done(&result);

@@ -104,9 +104,10 @@ static int trust_from_options(const struct verify_options *o, struct trust **out
     return VERIFY_GOOD;
 }
 
-static int print_peer(const struct peer *peer, const struct trust *trust)
+static int print_peer(const struct verify_options *o, const struct peer *peer, const struct trust *trust)
 {
-    struct view_peer_input input = {.peer = peer, .requested = true};
+    struct view_peer_input input = {
+        .peer = peer, .requested = true, .purpose = o->purpose, .hostname = o->hostname};
     struct buf text;
     input.advertised = trust_advertised(trust, &input.n_advertised);
     buf_init(&text, 0);
@@ -145,7 +146,7 @@ static int judge(const struct verify_options *o, const struct trust *trust, cons
         complain("", err.text);
         goto out;
     }
-    rc = print_peer(peer, trust);
+    rc = print_peer(o, peer, trust);
     if (rc == VERIFY_GOOD && peer->verify != VERIFY_SUCCESS)
         rc = VERIFY_REFUSED;
 out:
