@@ -160,7 +160,8 @@ struct conn_word {
     size_t used;       /* bytes that were taken; the others come again, for the next request */
     bool whole;        /* the request is: it is to be answered */
     bool cut;          /* and the rest of it will not be read: its response ends the connection */
-    struct buf answer; /* not empty: it is sent, and the connection ends; the caller's to free */
+    bool last;         /* `answer` is sent, which is empty when memory is short, and the connection ends */
+    struct buf answer; /* the caller's to free */
 };
 struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len);
 /* The wait was ended while the connection was open: fills the answer (408), nothing when it was idle. */

@@ -116,6 +116,7 @@ static void pass(struct conn *conn, bool cut, struct conn_word *word)
     if (http1_head_finish(&conn->request.head) != 0) {
         limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
         refuse(conn, 503, NULL, &word->answer);
+        word->last = true;
         return;
     }
     word->whole = true;
@@ -134,6 +135,7 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
         if (head && http1_head_put(&conn->request.head, data + word.used, n) != 0) {
             limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
             refuse(conn, 503, NULL, &word.answer);
+            word.last = true;
             return word;
         }
         word.used += n;
@@ -142,6 +144,7 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
             conn->request.began_us = clock_mono_us();
         if (gate->status != 0) {
             refused_by_gate(conn, &word.answer);
+            word.last = true;
             return word;
         }
         if (events & HTTP1_REQUEST_DONE) {

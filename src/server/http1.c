@@ -79,9 +79,10 @@ static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data
 {
     struct conn_http1 *http1 = &conn->http1;
     struct conn_word word = conn_plaintext(conn, bytes, len);
-    if (word.answer.len > 0) {
+    if (word.last) {
         transport_last_word(&conn->transport, word.answer.data, word.answer.len);
         buf_done(&word.answer);
+        (void)keep_waiting(http1, NULL, 0); /* what came behind it is nobody's, and not refused anew */
         return transport_read(&conn->transport, data, size);
     }
     const char *request = word.whole ? words(&conn->request.head, word.cut) : "";
