@@ -19,6 +19,7 @@
 #include "tls/record.h"
 #include "tls/transport.h"
 
+struct listener;
 struct request;
 struct route;
 
@@ -73,9 +74,9 @@ struct conn {
     enum conn_end ended;
     uint64_t idle_ms; /* clock_mono_ms() when it became idle */
     struct limits_place place;
-    const char *listener_name;  /* lives as long as the listener, which outlives its connections */
-    const atomic_bool *retired; /* that listener's word for it: a reload closed it */
-    bool orphan;                /* so it ends with the next response */
+    const struct listener *came_to; /* where it was accepted; outlives its connections */
+    const char *listener_name;      /* that listener's */
+    bool orphan;                    /* so it ends with the next response */
     uint64_t id;
     char remote[CONN_REMOTE];                 /* "192.0.2.1:54321", "[2001:db8::1]:443" */
     struct snapshot *snapshot;                /* the newest that it was judged by; a reference */
@@ -128,6 +129,10 @@ void conn_free(struct conn *conn);
  * offered. */
 gnutls_certificate_retrieve_function3 conn_certificate;
 
+/* What the snapshot says of it (listener_in), NULL: nothing. */
+const struct snapshot_listener *conn_listener(const struct conn *conn, const struct snapshot *snapshot);
+/* A reload has closed the listener that it came to. */
+bool conn_is_retired(const struct conn *conn);
 /* Before each request: brings the judgement up to the newest snapshot and the clock. One comparison where
  * nothing moved. 0, or negative when it could not be judged (answer 500; never a pass). */
 MUST_CHECK int conn_refresh(struct conn *conn);

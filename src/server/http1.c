@@ -213,7 +213,7 @@ static void on_started(struct worker *worker, struct MHD_Connection *connection,
     if (!conn) {
         /* The session has only the daemon's credentials, which hold no certificate. It sees the end at once.
          */
-        limits_hit(worker->live->limits, LIMIT_memory, NULL, arrival->listener_name);
+        limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
         shutdown(arrival->fd, SHUT_RDWR);
         return;
     }
@@ -240,8 +240,10 @@ void http1_adopt(struct worker *worker, const struct arrival *arrival)
     /* Closes the socket when it fails. */
     enum MHD_Result rc = MHD_add_connection(worker->http1, own.fd, &own.from.any, own.from_len);
     worker->pools.open = false;
+    /* Without a name here and in on_started: the place was given back, and with it the hold on the listener.
+     */
     if (rc != MHD_YES)
-        limits_hit(worker->live->limits, LIMIT_memory, NULL, own.listener_name);
+        limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
     if (worker->arriving) /* it was not told of */
         limits_release(&own.place);
     worker->arriving = NULL;

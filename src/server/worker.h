@@ -21,6 +21,7 @@
 
 struct MHD_Daemon;
 struct conn;
+struct listener;
 struct worker;
 
 /* All of them: fixed while one runs. {0} has none. */
@@ -31,9 +32,8 @@ struct workers {
 
 /* A socket that was accepted and admitted, on its way to the worker that will have it. */
 struct arrival {
-    int fd;                    /* owned */
-    const char *listener_name; /* lives as long as its connections, as the next */
-    const atomic_bool *retired;
+    int fd;                          /* owned */
+    const struct listener *listener; /* lives as long as it has a place there */
     struct limits_place place;
     union {
         struct sockaddr any;
