@@ -155,8 +155,6 @@ START_TEST(its_address_has_the_real_port)
     unsigned number;
     ck_assert_int_eq(sscanf(port->bound, "127.0.0.1:%u", &number), 1);
     ck_assert_uint_gt(number, 0);
-    ck_assert(port_is_at(port, port->bound));
-    ck_assert(!port_is_at(port, "127.0.0.1:0"));
     char url[100];
     snprintf(url, sizeof url, "https://127.0.0.1:%u/", number);
     ck_assert_str_eq(port->url, url);
