@@ -104,9 +104,11 @@ struct command {
     bool only_issue; /* an option was given that only it knows */
 };
 
-static void say_reload(void)
+static void say_reload(const char *dir)
 {
-    printf("  A server that runs takes it at its next reload: send it SIGHUP, or have reload = auto.\n");
+    printf(
+        "  A server that runs takes it at its next reload: mtlsd reload -c %s/mtlsd.conf, or reload = auto.\n",
+        dir);
 }
 
 static void say_issued(const struct command *c, const char *dir)
@@ -146,11 +148,11 @@ static int run(const struct command *c)
         break;
     case REVOKE:
         printf("%s is on %s/%s now.\n", c->revoke, dir, crl);
-        say_reload();
+        say_reload(dir);
         break;
     case RENEW:
         printf("%s/server.crt and the CRLs are new.\n", dir);
-        say_reload();
+        say_reload(dir);
         break;
     }
     free(dir);
@@ -233,7 +235,7 @@ int cmd_lab(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     static const char OWN_PAGE[] = MTLSD_PKGDATADIR "/www";
-    struct command c = {.options = {.now = clock_now()}, .request = {.days = 365}};
+    struct command c = {.options = {.now = clock_now(), .pid_file = true}, .request = {.days = 365}};
     c.request.san = c.sans;
     for (int option; (option = getopt_long(argc, argv, "h", LONG, NULL)) != -1;) {
         if (option == 'h') {

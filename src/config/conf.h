@@ -86,6 +86,7 @@ struct conf {
     struct conf_text error_log;   /* "stderr", "stdout", "syslog" or a file */
     int log_level;                /* enum log_level */
     struct conf_text user, group; /* whom to become, names or numbers */
+    struct conf_text pid_file;    /* written and locked as long as the server runs */
     enum sandbox_mode sandbox;
     struct conf_list sandbox_paths;
     long long handshake_timeout, header_timeout, idle_timeout, drain_timeout; /* seconds */
