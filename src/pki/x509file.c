@@ -203,7 +203,10 @@ static int read_file(const char *path, size_t most, char **data, size_t *len, mo
     if (fstat(fd, &st) != 0)
         rc = file_error(path, errno, err);
     else if (S_ISDIR(st.st_mode))
-        rc = err_set(err, ERR_IO, "%s: is a folder, not a file", path);
+        rc = err_set(err, ERR_IO,
+                     "%s: is a folder, not a file: name each file that is in it, or put them into one (cat "
+                     "%s/*.crt >all.crt)",
+                     path, path);
     else if (S_ISREG(st.st_mode) && (unsigned long long)st.st_size > most)
         rc = too_large(path, most, err);
     else

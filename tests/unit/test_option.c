@@ -76,8 +76,8 @@ static void complain(void *cls, enum diag_severity severity, struct src src, con
 /* One section: what its block needs, or another option there to have an effect; and the option. */
 static void put_section(struct buf *text, enum option_section section, const struct option *option)
 {
-    static const char *const NEEDED[] = {"address",   "certificate", "client_auth",
-                                         "client_ca", "crl",         "trusted_proxies"};
+    static const char *const NEEDED[] = {"address", "certificate",    "client_auth",    "client_ca",
+                                         "crl",     "proxy_protocol", "trusted_proxies"};
     if (section != SECTION_GLOBAL)
         buf_printf(text, "%s \"%s\" {\n", option_section_name(section),
                    section == SECTION_LISTEN ? "x" : "/x");
