@@ -6,6 +6,7 @@
 Each row of FAULTS is what the client does, and the alert by RFC 8446 section 6.2 (RFC 5246 section 7.2.2); of GOOD, what is odd
 and served all the same.
 """
+import select
 import sys
 import time
 
@@ -393,7 +394,13 @@ for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
     def _(connect=connect):
         c = connect(PORTS["off"])
         c.send_record(DATA, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\nExpect: 100-continue\r\n\r\n")
-        return to_the_end(c, b"HTTP/1.1 405 ")
+        answer = to_the_end(c, b"HTTP/1.1 405 ")
+        # It sends the body all the same, and is not reset for that.
+        c.send_record(DATA, b"x" * 900)
+        gone = select.poll()
+        gone.register(c.socket, 0)
+        assert not gone.poll(200), "reset"
+        return answer
 
     @good(version + ": the end of the stream behind the last answer, with another request behind it")
     def _(connect=connect):
