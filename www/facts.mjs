@@ -86,28 +86,14 @@ export function ladder({ chain, errors, verify, accepted_issuers: accepted }) {
   return rungs;
 }
 
-// The codes that fail each of the server's checks. A code in no list is about fitness.
-const CODES = {
-  possession: [],
-  trusted: ['issuer_unknown', 'intermediate_missing', 'self_signed', 'signature_invalid', 'ca_not_a_ca', 'path_length',
-    'name_constraint', 'chain_too_long', 'chain_too_large', 'out_of_bounds', 'path_refused'],
-  expired: ['expired', 'not_yet_valid'],
-  revoked: ['revoked', 'crl_stale', 'crl_missing'],
-};
-const LISTED = Object.values(CODES).flat();
+const SIGNS = { pass: 'good', fail: 'bad', unknown: 'unseen' };
 
-export function serverChecks({ peer, tls }) {
-  const all = peer.errors.map((f) => f.code);
-  const untrusted = all.some((code) => CODES.trusted.includes(code));
-  return [...Object.keys(CODES), 'fit'].map((name) => {
-    const codes = all.filter((code) => CODES[name]?.includes(code) ?? !LISTED.includes(code));
-    const text = (key) => say(`server.${name}_${key}`, { algorithm: tls.client_signature });
-    if (!peer.presented) return { name, sign: 'none' };
-    if (name === 'possession') return { name, sign: 'good', text: text(tls.resumed ? 'resumed' : 'good') };
-    // error_detail = none: something failed, and the client is not to know what.
-    if (peer.verify === 'FAILED' && !all.length) return { name, sign: 'unseen', text: say('server.silent') };
-    if (codes.length) return { name, sign: 'bad', text: text('bad'), codes };
-    return name === 'revoked' && untrusted ? { name, sign: 'unseen', text: text('unseen') } : { name, sign: 'good', text: text('good') };
+// The server's checks, as it tells of them: a pass with what was compared, or why nobody asked.
+export function serverChecks({ peer }) {
+  return Object.entries(peer.checks).map(([name, { status, reasons, why, value, expected }]) => {
+    const values = { value: value ?? '?', expected: expected ?? '?', date: peer.verified_at, from: peer.not_before, to: peer.not_after };
+    const key = why ? `reason.${why}` : `server.${name}_${status}`;
+    return { name, sign: peer.presented ? SIGNS[status] : 'none', text: peer.presented && say(key, values), codes: reasons };
   });
 }
 

@@ -138,7 +138,7 @@ static void revoked(const struct peer *peer, struct answer *a)
     }
     a->pass = asked->crl_next_update >= peer->judged_at;
     a->why = a->pass ? WHY_NONE : WHY_CRL_OVER;
-    a->value = words("serial number %s", peer->chain[0]->serial);
+    a->value = view_text(peer->chain[0]->serial);
     a->expected = words("not on the CRL of %s that was made on %s, its next update due on %s",
                         peer->chain[0]->issuer.text, clock_rfc3339(asked->crl_this_update, made),
                         clock_rfc3339(asked->crl_next_update, next));
