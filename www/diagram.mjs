@@ -149,6 +149,7 @@ function player(connection, page, L) {
     event.preventDefault();
     go(Math.min(Math.max((state.n || (way > 0 ? 0 : 1)) + way, 1), state.of));
   });
+  page.shown = () => state.n && mark(false);
   read(state.of);
   const all = h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => {
     const open = all.getAttribute('aria-pressed') !== 'true';

@@ -71,6 +71,12 @@ export function validity({ not_before: begin, not_after: end }, now) {
   return { state, seconds: ms / 1000, from: at(from), to: at(to), now: at(now) };
 }
 
+// Whether a name of a certificate is that of a host; a star stands for one label (RFC 9525 section 6.3).
+export function bears(name, hostname) {
+  const [one, other] = [name, hostname.replace(/^\[|\]$/g, '')].map((text) => text.toLowerCase());
+  return one === other || (one.startsWith('*.') && other.includes('.') && one.slice(1) === other.slice(other.indexOf('.')));
+}
+
 // The certificates as sent, the leaf first, and on top the issuer that the server should hold itself.
 export function ladder({ chain, errors, verify, accepted_issuers: accepted }) {
   const rungs = chain.map(({ subject, issuer, not_after: end }, depth) => {

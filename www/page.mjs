@@ -1,5 +1,5 @@
 // The page: asks the server, chooses the language, puts each section in its place.
-import { details, reasons, verdictBox } from './certificate.mjs';
+import { details, reasons, shown, verdictBox } from './certificate.mjs';
 import { diagram, offered } from './diagram.mjs';
 import { copyable, fill, h, list } from './dom.mjs';
 import { choose, connectionFacts, sentence } from './facts.mjs';
@@ -61,9 +61,11 @@ function show({ connection, now, health }, L) {
   fill('verdict', verdictBox(connection.peer, L));
   fill('reasons', reasons(connection.peer, L));
   fill('details', details(connection.peer, now, L));
+  fill('shown', shown(connection, location, now, L));
   fill('diagram', diagram(connection, Object.assign(frame, transferred(), { health }), L));
   fill('offer', offered(connection, L));
   showTry(connection, L);
+  frame.shown?.(); // where the link leads
 }
 
 function showFailure(error, L) {

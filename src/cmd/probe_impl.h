@@ -43,13 +43,14 @@ struct probe_result {
     struct tls_facts tls;    /* when `handshake` */
     unsigned status;         /* of the response, 0: none */
     char error[PROBE_ERROR]; /* "" : none */
+    int alert;               /* that the server sent, 0: none */
     unsigned connect_ms, handshake_ms, response_ms;
 };
 
 void probe_try(const struct probe_job *job, struct probe_result *out);
 void probe_result_done(struct probe_result *result);
 
-/* The JSON that is printed. NULL when memory is short. */
-json_t *probe_report(const char *url, const struct probe_result *result, unsigned tries);
+/* The JSON that is printed; `certified`: a client certificate was given. NULL when memory is short. */
+json_t *probe_report(const char *url, const struct probe_result *result, bool certified, unsigned tries);
 
 #endif

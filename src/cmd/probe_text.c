@@ -142,7 +142,33 @@ static json_t *times(const struct probe_result *r)
     return view_finish(object, good);
 }
 
-json_t *probe_report(const char *url, const struct probe_result *r, unsigned tries)
+/* What to do about the server's refusal of a client; NULL: nothing is known. */
+static const char *hint(const struct probe_result *r, bool certified)
+{
+    switch (r->alert) {
+    case GNUTLS_A_CERTIFICATE_REQUIRED:
+        return certified
+                   ? "the server got no certificate: it named other CAs than the one that issued it, or "
+                     "another kind of key; its log says whom it asked for"
+                   : "the server wants a client certificate: give --cert FILE and --key FILE";
+    case GNUTLS_A_BAD_CERTIFICATE:
+    case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
+    case GNUTLS_A_CERTIFICATE_REVOKED:
+    case GNUTLS_A_CERTIFICATE_EXPIRED:
+    case GNUTLS_A_CERTIFICATE_UNKNOWN:
+    case GNUTLS_A_UNKNOWN_CA:
+        return certified
+                   ? "the server did not take the client certificate: mtlsd verify with its CAs and CRLs "
+                     "says why, as its log and /api/rejections do"
+                   : NULL;
+    case GNUTLS_A_HANDSHAKE_FAILURE:
+        return certified ? NULL : "it may want a client certificate: give --cert FILE and --key FILE";
+    default:
+        return NULL;
+    }
+}
+
+json_t *probe_report(const char *url, const struct probe_result *r, bool certified, unsigned tries)
 {
     const struct peer *peer = r->peer;
     const struct certinfo *leaf = peer && peer->n_chain > 0 ? peer->chain[0] : NULL;
@@ -152,6 +178,7 @@ json_t *probe_report(const char *url, const struct probe_result *r, unsigned tri
         view_put(object, "address", view_text(r->address[0] ? r->address : NULL)) &&
         view_put(object, "tries", json_integer(tries)) &&
         view_put(object, "error", view_text(r->error[0] ? r->error : NULL)) &&
+        view_put(object, "hint", view_text(r->error[0] ? hint(r, certified) : NULL)) &&
         view_put(object, "status", r->status ? json_integer(r->status) : json_null()) &&
         view_put(object, "checks", checks(url, peer)) &&
         view_put(object, "verify", view_text(peer ? verify_word(peer->verify) : NULL)) &&

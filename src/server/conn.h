@@ -93,8 +93,11 @@ struct conn {
     unsigned unread;       /* of its chain, see struct verdict_question; 0 but where bad ones are served */
     bool hello_compresses; /* its last ClientHello offers more than no compression */
     char *came;            /* for the log: what its handshake is refused for, escaped; NULL: none */
-    uint8_t kinds[2];      /* of keys that it can use, in TLS 1.2 and 1.3: creds_kinds */
-    uint8_t *sent;         /* the body of the Certificate message, until the handshake is over; NULL: none */
+    unsigned n_shown;
+    const struct certinfo *const
+        *shown;       /* what the server showed, leaf first; of `creds`. NULL: nothing, it resumed */
+    uint8_t kinds[2]; /* of keys that it can use, in TLS 1.2 and 1.3: creds_kinds */
+    uint8_t *sent;    /* the body of the Certificate message, until the handshake is over; NULL: none */
     uint32_t n_sent;
     bool lenient;             /* GnuTLS was told to let a key usage pass */
     unsigned hello_items;     /* what its ClientHellos have listed so far */

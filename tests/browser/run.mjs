@@ -105,6 +105,8 @@ async function walk([listener, client, state, ...codes]) {
     like(await page.locator('#verdict .verdict').getAttribute('class'), new RegExp(`\\b${state}$`), `${what}: the verdict is "${state}"`);
     is(await page.locator('.reason.bad h3 code').allTextContents(), codes, `${what}: the reasons`);
     is(await page.locator('.why').count(), state === 'none' || state === 'off' ? 1 : 0, `${what}: why no picker appeared`);
+    is(await page.locator('#shown .chips .chosen bdi').allTextContents(), ['localhost'], `${what}: the server's name is marked`);
+    like(await page.locator('#shown .copyable code').last().textContent(), /^mtlsd probe .*https:\/\/localhost:\d+\/$/, `${what}: the line that asks the four`);
     await drawn(page, what);
     await fits(page, what);
     await accessible(page, what);
@@ -213,12 +215,14 @@ async function sizes() {
 }
 
 async function problems() {
-  for (const [client, where, status] of [['none', '/secure/', 403], ['revoked', '/secure/', 403], ['good', '/nothing', 404]]) {
-    await visit('request', client, {}, async ({ page, origin }) => {
+  for (const [client, where, status] of [['none', '/secure/', 403], ['revoked', '/secure/', 403], ['good', '/nothing', 404], ['none', '/closed/style.css', 403]]) {
+    await visit('request', client, {}, async ({ page, origin, trouble }) => {
       const what = `${where}, ${client}`;
       is((await page.goto(origin + where)).status(), status, `${what}: ${status}`);
       like(await page.textContent('h1'), new RegExp(`^${status} `), `${what}: a page says so`);
-      is(await page.evaluate(() => document.styleSheets.length), 1, `${what}: in the page's style`);
+      is(await page.evaluate(() => [document.styleSheets.length, getComputedStyle(document.querySelector('main')).maxWidth !== 'none']), [1, true],
+        `${what}: in a style`);
+      is(trouble, status === 404 ? trouble : trouble.filter((text) => /status of 403/.test(text)), `${what}: no violation, nothing else asked`);
       await accessible(page, what);
       await shot(page, `problem-${status}-${client}`);
     });

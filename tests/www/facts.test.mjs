@@ -76,6 +76,13 @@ test('validity: today is within, before or after, and always on the axis', () =>
   assert.equal(facts.validity({ not_before: null, not_after: null }, NOW), null);
 });
 
+test('the name of the host among those of the certificate', () => {
+  for (const [name, host, want] of [['localhost', 'localhost', true], ['*.example.org', 'WWW.example.org', true], ['*.example.org', 'example.org', false],
+    ['*.example.org', 'a.b.example.org', false], ['*', 'localhost', false], ['2001:db8::1', '[2001:db8::1]', true], ['a.example', 'b.example', false]]) {
+    assert.equal(facts.bears(name, host), want, `${name} ${host}`);
+  }
+});
+
 test('the ladder ends at an issuer that the server has or has not', () => {
   const roles = (who) => facts.ladder(who).map((rung) => `${rung.role}${rung.bad ? '!' : ''}`);
   assert.deepEqual(roles(peer()), ['leaf', 'intermediate', 'anchor']);
