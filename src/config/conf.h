@@ -9,6 +9,7 @@
 
 /* The values are those of tls/proxy_header.h. */
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2, PROXY_PROTOCOL_BOTH };
+/* In the order of what they ask. */
 enum client_auth { CLIENT_AUTH_OFF, CLIENT_AUTH_REQUEST, CLIENT_AUTH_OPTIONAL, CLIENT_AUTH_REQUIRE };
 enum client_cert { CLIENT_CERT_NONE, CLIENT_CERT_ANY, CLIENT_CERT_VERIFIED };
 enum advertise_ca { ADVERTISE_CA_LIST, ADVERTISE_CA_NONE };

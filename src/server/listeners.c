@@ -181,6 +181,16 @@ static void reap(struct listeners *set)
     set->n_retired = kept;
 }
 
+/* A worker was busy when the last ones were closed. */
+static bool is_unsettled(const struct listeners *set)
+{
+    for (size_t i = 0; i < set->n_retired; i++) {
+        if (!set->retired[i]->settled)
+            return true;
+    }
+    return false;
+}
+
 bool listeners_retire(struct listeners *set, const struct conf *conf)
 {
     reap(set);
@@ -200,7 +210,7 @@ bool listeners_retire(struct listeners *set, const struct conf *conf)
         listener->port = NULL;
         atomic_store_explicit(&listener->retired, true, memory_order_relaxed);
     }
-    if (first == set->n_retired)
+    if (first == set->n_retired && !is_unsettled(set))
         return false;
     port_last_call(set->closing + first_closing, set->n_closing - first_closing);
     stop_accepting(set, first_closing);
