@@ -42,7 +42,7 @@ function life(peer, now, L) {
     svg('svg', { class: 'life', width: '100%', height: 30, 'aria-hidden': 'true' },
       rect('', 0, 100), rect('span', v.from, v.to), state === 'good' && rect('past', v.from, v.now),
       svg('line', { x1: `${v.now}%`, x2: `${v.now}%`, y1: 4, y2: 28 })),
-    h('p.quiet', L.date(peer.not_before), ' – ', L.date(peer.not_after)));
+    h('p.quiet', L.when(peer.not_before), ' – ', L.when(peer.not_after)));
 }
 
 function chain(rungs, say, L) {
@@ -55,14 +55,14 @@ const names = (all) => all.length > 0 && h('ul', all.map((name) => h('li', h('bd
 function facts(peer, L) {
   const { public_key: key, san } = peer;
   return list(Object.entries({
-    subject: h('bdi', peer.subject),
+    subject: h('bdi', peer.subject || L.t('own.nameless')),
     issuer: h('bdi', peer.issuer),
     san: names([san.dns_names, san.emails, san.ips, san.uris].flat()),
     serial: h('code', peer.serial),
     key: L.t('bits', { name: [key.algorithm, key.curve].filter(Boolean).join(' '), n: key.bits }),
     signature: peer.signature_algorithm,
     usage: [...peer.extended_key_usage, ...peer.key_usage].join(', '),
-    judged: L.date(peer.verified_at),
+    judged: L.when(peer.verified_at),
     fingerprint: copyable(peer.fingerprint_sha256, L.t('cert.fingerprint'), L),
     spki: copyable(peer.spki_sha256, L.t('cert.spki'), L),
   }).map(([name, value]) => [L.t(`cert.${name}`), value]));

@@ -59,7 +59,7 @@ const DATES = ['date', 'from', 'to'];
 function checkList(side, found, L) {
   return h(`ul.checks.${side}`, found.map(({ name, sign: state, text, codes }) => {
     const { left, ...rest } = text?.values ?? {};
-    const values = Object.fromEntries(Object.entries(rest).map(([key, v]) => [key, DATES.includes(key) && v ? L.date(v) : v]));
+    const values = Object.fromEntries(Object.entries(rest).map(([key, v]) => [key, DATES.includes(key) && v ? L.when(v) : v]));
     return h(`li.${state}`, sign(state), h('div', h('b', L.t(`check.${name}`)), h('span.state', ' ', L.t(`state.${state}`)),
       text && h('p.quiet', L.nodes({ key: text.key, values: { ...values, span: left && L.span(left) } })),
       codes && codes.map((code) => h('p', h('code', code)))));
@@ -171,7 +171,7 @@ export function diagram(connection, page, L) {
     h('h3', L.t(empty ? 'h.none_came' : `h.${record.mode}`), ' · ', shortVersion(record.version)),
     h('p', L.t('h.totals', { n, time: L.time(duration), client: L.size(client), server: L.size(server) }), ' ',
       extra > 0 && L.t(empty ? 'h.asking' : 'h.extra', { n: extra, bytes: L.size(extraBytes) })),
-    record.resumed && h('p', L.t('h.resumed'), ' ', record.reverified_at && L.t('h.again', { date: L.date(record.reverified_at) })),
+    record.resumed && h('p', L.t('h.resumed'), ' ', record.reverified_at && L.nodes({ key: 'h.again', values: { date: L.when(record.reverified_at) } })),
     record.truncated && h('p', L.t('h.truncated')),
     player(connection, page, L), h('p.quiet', L.t('h.legend')),
   ];

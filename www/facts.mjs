@@ -15,6 +15,9 @@ export function shortName(name) {
   return rdns.find((rdn) => /^CN=/i.test(rdn)) ?? rdns[0];
 }
 
+// Whom a certificate names: its subject, or, where that is empty, the first of its other names.
+export const called = ({ subject, san }) => (subject ? shortName(subject) : Object.values(san ?? {}).flat()[0]?.toString() ?? '?');
+
 // good, bad, none (asked, and got none), off (not asked)
 export function stateOf(peer) {
   return { SUCCESS: 'good', FAILED: 'bad' }[peer.verify] ?? (peer.requested ? 'none' : 'off');
@@ -25,7 +28,7 @@ export function sentence({ tls, peer }) {
   return {
     state,
     tls: [shortVersion(tls.version), shortCipher(tls.cipher_suite), tls.group?.replace(/^x/, 'X')].filter(Boolean).join(' · '),
-    who: say(`who.${state}`, { subject: shortName(peer.subject) }),
+    who: say(`who.${state}`, { subject: called(peer) }),
   };
 }
 
@@ -49,7 +52,7 @@ export function connectionFacts({ listener, remote, id, requests, tls, peer }) {
 
 export function verdict(peer) {
   const state = stateOf(peer);
-  const values = { subject: shortName(peer.subject), n: peer.errors.length };
+  const values = { subject: called(peer), n: peer.errors.length };
   return { state, title: say(`verdict.${state}`), text: say(`verdict.${state}_text`, values), after: state === 'bad' && say('verdict.request') };
 }
 

@@ -78,7 +78,8 @@ async function start(answer, code) {
   const L = await load(code);
   // Values stand in <bdi>, so that right-to-left names stay in their place.
   L.nodes = ({ key, values }) => L.parts(key, values).map((part) => (
-    part.text ?? (part.code ? h('code', part.code) : h('bdi', String(part.value)))));
+    part.text ?? (part.code ? h('code', part.code) : h('bdi', part.value instanceof Node ? part.value : String(part.value)))));
+  L.when = (text) => h('time', { datetime: text, title: L.local(text) }, L.date(text));
   document.documentElement.lang = code;
   document.title = L.t('title');
   for (const element of document.querySelectorAll('[data-t]')) element.textContent = L.t(element.dataset.t);

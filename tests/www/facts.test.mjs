@@ -25,6 +25,14 @@ test('ciphers and names in short', () => {
   ]) assert.equal(facts.shortName(name), short);
 });
 
+test('an empty subject: the first other name stands for it', () => {
+  const san = { dns_names: [], emails: ['a@example.org', 'b@example.org'], ips: [], uris: [] };
+  assert.equal(facts.called(peer()), 'CN=alice');
+  assert.equal(facts.called(peer({ subject: '', san })), 'a@example.org');
+  assert.equal(facts.called(peer({ subject: '', san: { dns_names: [] } })), '?');
+  assert.equal(facts.called(nobody()), '?');
+});
+
 test('four states, each with its sentence', () => {
   const off = nobody({ client_auth: 'off', requested: false, errors: [], accepted_issuers: [] });
   for (const [who, state] of [[peer(), 'good'], [failed(finding('expired')), 'bad'], [nobody(), 'none'], [off, 'off']]) {
