@@ -167,6 +167,36 @@ START_TEST(no_more_than_so_many)
 }
 END_TEST
 
+/* All workers together hold so many, and each a few in any case. */
+START_TEST(all_workers_together)
+{
+    enum { WORKERS = 2, N = 20, LIMIT = 10 };
+    struct lingerers worker[WORKERS];
+    unsigned before = 0;
+    int pair[N][2];
+    linger_limit(LIMIT);
+    for (unsigned w = 0; w < WORKERS; w++)
+        linger_init(&worker[w], &wheel);
+    for (unsigned w = 0; w < WORKERS; w++) {
+        for (unsigned i = 0; i < N / WORKERS; i++) {
+            int *ends = pair[w * N / WORKERS + i];
+            ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+            linger_close(&worker[w], ends[0]);
+            close(ends[0]);
+        }
+        ck_assert_uint_le(linger_held(), LIMIT + 4 * w);
+        ck_assert_uint_gt(linger_held(), before);
+        before = linger_held();
+    }
+    for (unsigned w = 0; w < WORKERS; w++)
+        linger_done(&worker[w]);
+    for (unsigned i = 0; i < N; i++)
+        close(pair[i][1]);
+    linger_limit(UINT32_MAX);
+    close(server);
+}
+END_TEST
+
 Suite *suite_linger(void)
 {
     Suite *suite = suite_create("linger");
@@ -178,6 +208,7 @@ Suite *suite_linger(void)
     tcase_add_test(tcase, patience_ends);
     tcase_add_test(tcase, when_it_is_needed);
     tcase_add_test(tcase, no_more_than_so_many);
+    tcase_add_test(tcase, all_workers_together);
     suite_add_tcase(suite, tcase);
     return suite;
 }
