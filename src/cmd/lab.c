@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "config/conf.h"
 #include "pki/lab.h"
 
 #ifndef MTLSD_PKGDATADIR
@@ -111,13 +112,27 @@ static void say_reload(const char *dir)
         dir);
 }
 
+/* Of the first listener, which may be another than the lab's own by now. */
+static unsigned port(const char *dir)
+{
+    char file[4096];
+    struct diag silent = {0};
+    struct conf *conf = NULL;
+    struct conf_address at = {.port = 8443};
+    snprintf(file, sizeof file, "%s/mtlsd.conf", dir);
+    if (conf_load(file, &silent, &conf) == 0 && conf_address(conf->listener[0].address.text, &at, NULL) != 0)
+        at.port = 8443;
+    conf_free(conf);
+    return at.port;
+}
+
 static void say_issued(const struct command *c, const char *dir)
 {
     const char *name = c->request.name;
     printf("%s/%s.crt, %s.key and %s.p12 (password: mtlsd) are valid for %u days.\n"
            "  ask:      curl --cacert %s/root.crt --cert %s/%s.crt --key %s/%s.key "
-           "https://localhost:8443/api/peer\n",
-           dir, name, name, name, c->request.days, dir, dir, name, dir, name);
+           "https://localhost:%u/api/peer\n",
+           dir, name, name, name, c->request.days, dir, dir, name, dir, name, port(c->options.dir));
 }
 
 static int run(const struct command *c)

@@ -527,6 +527,8 @@ static int serve(const char *conf_file, const char *ready_file)
     diag_order_flush(&life.early);
     watch_free(life.watch);
     server_free(life.server);
+    if (status == EXIT_SUCCESS)
+        log_notice("ended");
     sandbox_free(life.sandbox);
     pid_file_close(life.pid_fd);
     access_close();
