@@ -93,6 +93,7 @@ static int find_user(struct setup *s)
     if (!s->root)
         return 0;
     const char *name = s->user ? s->user : unit_find(MTLSD_CONF, &unit) ? unit.user.text : "mtlsd";
+    // cppcheck-suppress getpwnamCalled ; the only thread
     const struct passwd *found = getpwnam(name);
     if (!found) {
         fprintf(stderr,
@@ -252,7 +253,7 @@ int cmd_setup(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     static struct setup s;
-    char root[SETUP_PLACE];
+    static char root[SETUP_PLACE];
     for (int option; (option = getopt_long(argc, argv, "h", LONG, NULL)) != -1;) {
         if (option == 'h') {
             fputs(USAGE, stdout);
