@@ -55,7 +55,8 @@ static void keep_most(_Atomic uint64_t *most, uint64_t value)
         ;
 }
 
-int epoll_wait(int set, struct epoll_event *events, int most, int timeout)
+int own_wait(int set, struct epoll_event *events, int most, int timeout) __asm__("epoll_wait");
+int own_wait(int set, struct epoll_event *events, int most, int timeout)
 {
     if (own.set < 0)
         own.set = set;

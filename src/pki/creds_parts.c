@@ -217,13 +217,16 @@ void parts_give_away(struct part *key)
 
 struct part *parts_match(const struct parts *parts, const struct part *key, struct diag *diag)
 {
-    struct part *best = NULL, *const * same;
+    struct part *const *same;
     const size_t n = parts_by_key(parts, key->id, &same);
-    for (size_t i = 0; i < n; i++) {
-        if (!best || part_ends_later(same[i], best))
+    if (n == 0)
+        return NULL;
+    struct part *best = same[0];
+    for (size_t i = 1; i < n; i++) {
+        if (part_ends_later(same[i], best))
             best = same[i];
     }
-    if (!best || best->pair) /* the same key came before */
+    if (best->pair) /* the same key came before */
         return best;
     for (size_t i = 0; i < n; i++) {
         struct part *crt = same[i];
