@@ -12,8 +12,6 @@ def extra_fields(fields):
 
 
 class Peer(Server):
-    kinds = Server.kinds - {"reload"}
-
     def answers_as_files(self):
         """Every path with a fixed answer becomes a file, in a folder of this server's own beside links to the others."""
         root = self.folder / "www"

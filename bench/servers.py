@@ -51,10 +51,16 @@ class NotStarted(Failure):
     pass
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_ports(number):
+    """All of them are held until there are enough: none comes twice."""
+    held = [socket.socket() for _ in range(number)]
+    try:
+        for s in held:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in held]
+    finally:
+        for s in held:
+            s.close()
 
 
 def processor_seconds(pid):
@@ -81,13 +87,19 @@ class Setting:
         self.certs = certs
         self.www = self.scratch / "www"
         self.answers = {}  # path -> (header fields, body) as mtlsd gives them, for the others to copy
+        self.written = 0  # certificates
         self.certificates = []  # (name, PEM file) of more servers by name
+        self.listeners = 1  # one-way ones, among which the certificates are dealt out
+        self.environment = {}  # of the servers that are started from now on
+        self.patience = PATIENCE
+        self.connections = 20000  # at most, of a worker
 
     def write_certificates(self, number):
         """So many certificates with keys, of clients or servers; their folder."""
         folder = self.scratch / "certs"
-        if not folder.exists():
-            folder.mkdir()
+        if number > self.written:
+            folder.mkdir(exist_ok=True)
+            self.written = number
             subprocess.run([self.certs, folder, str(number), self.lab / "intermediate.crt", self.lab / "intermediate.key"], check=True)
         return folder
 
@@ -105,7 +117,7 @@ def prepare(scratch, mtlsd, load, certs):
 class Server:
     name = program = package = None
     root = None  # the folder of the system that it is installed in and runs in, where that is not this one
-    kinds = {"requests", "handshakes", "memory", "beside", "workers", "start", "reload"}  # of rows that it can do
+    kinds = {"requests", "handshakes", "memory", "beside", "workers", "start"}  # of rows that it can do
 
     def __init__(self, setting, workers=1, cpus=None, batch=False):
         self.setting = setting
@@ -162,7 +174,11 @@ class Server:
         self.folder.mkdir()
         self.pem = self.folder / "server.pem"
         self.pem.write_text("".join((self.setting.lab / f"server.{e}").read_text() for e in ("crt", "key")))
-        self.ports = {"oneway": free_port(), "mutual": free_port()}
+        oneway, mutual, *more = free_ports(1 + self.setting.listeners)
+        self.ports = {"oneway": oneway, "mutual": mutual}
+        # Of each one-way listener: its port, and more certificates.
+        dealt = self.setting.certificates
+        self.oneway = [(port, dealt[n :: self.setting.listeners]) for n, port in enumerate([oneway, *more])]
         command = self.write()
         self.output = open(self.folder / "output", "wb")
 
@@ -177,6 +193,7 @@ class Server:
         self.process = subprocess.Popen(
             command,
             cwd=self.folder,
+            env=os.environ | self.setting.environment,
             stdin=subprocess.DEVNULL,
             stdout=self.output,
             stderr=self.output,
@@ -192,7 +209,7 @@ class Server:
             return s.connect_ex(("127.0.0.1", self.ports["oneway"])) == 0
 
     def wait_ready(self):
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.setting.patience
         while not self.accepts():
             if self.process.poll() is not None or time.monotonic() > end:
                 raise NotStarted(f"{self.name} does not start:\n{self.messages()}")
@@ -266,6 +283,7 @@ class Server:
 
 class Mtlsd(Server):
     name = "mtlsd"
+    kinds = Server.kinds | {"reload", "listeners", "pause"}
 
     @classmethod
     def build(cls, setting):
@@ -281,18 +299,21 @@ class Mtlsd(Server):
 
     def write(self):
         lab = self.setting.lab
-        listed = ", ".join(f'"{pem}"' for pem in [self.pem] + [pem for _, pem in self.setting.certificates])
+        listeners = ""
+        for n, (port, more) in enumerate(self.oneway):
+            listed = ", ".join(f'"{pem}"' for pem in [self.pem] + [pem for _, pem in more])
+            listeners += f"""
+listen "oneway{n or ''}" {{
+    address = "127.0.0.1:{port}"
+    certificate = {{ {listed} }}
+    client_auth = off
+}}"""
         (self.folder / "conf").write_text(f"""
 workers = {self.workers}
 document_root = "{self.setting.www}"
 access_log = "{self.folder}/access.log"
 error_log = "{self.folder}/error.log"
-idle_timeout = 10m
-listen "oneway" {{
-    address = "127.0.0.1:{self.ports['oneway']}"
-    certificate = {{ {listed} }}
-    client_auth = off
-}}
+idle_timeout = 10m{listeners}
 listen "mutual" {{
     address = "127.0.0.1:{self.ports['mutual']}"
     certificate = {{ "{self.pem}" }}
@@ -320,6 +341,7 @@ class Before(Mtlsd):
 
 class Nginx(Server):
     name = program = package = "nginx"
+    kinds = Server.kinds | {"reload", "listeners"}
 
     # What mtlsd says of a connection and nginx has a variable for.
     VARIABLES = {
@@ -360,9 +382,11 @@ class Nginx(Server):
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         tls = f"ssl_certificate {self.pem}; ssl_certificate_key {self.pem};"
         more = "".join(
-            f"server {{ listen 127.0.0.1:{self.ports['oneway']} ssl; server_name {name};"
-            f" ssl_certificate {pem}; ssl_certificate_key {pem}; }}\n"
-            for name, pem in self.setting.certificates
+            f"server {{ listen 127.0.0.1:{port} ssl default_server; {tls} {self.locations()} }}\n" for port, _ in self.oneway[1:]
+        ) + "".join(
+            f"server {{ listen 127.0.0.1:{port} ssl; server_name {name}; ssl_certificate {pem}; ssl_certificate_key {pem}; }}\n"
+            for port, certificates in self.oneway
+            for name, pem in certificates
         )
         (here / "conf").write_text(f"""
 {"user root;" if os.geteuid() == 0 else ""}
@@ -371,7 +395,7 @@ pid {here}/pid;
 error_log {here}/error.log;
 worker_processes {self.workers};
 worker_rlimit_nofile {files};
-events {{ worker_connections 20000; }}
+events {{ worker_connections {self.setting.connections}; }}
 http {{
     access_log {here}/access.log;
     client_body_temp_path {here}/t1; proxy_temp_path {here}/t2; fastcgi_temp_path {here}/t3;

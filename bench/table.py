@@ -1,6 +1,6 @@
 """The benchmark's results as a table of text or of Markdown."""
 
-SIGNS = {"ratio": "<=", "within": "<=", "times": ">="}
+SIGNS = {"ratio": "<=", "within": "<=", "times": ">=", "most": "<="}
 
 
 def amount(value):
@@ -13,8 +13,8 @@ def cells(result, names):
         one = result["servers"].get(name)
         own = f" ×{one['own']:.2f}" if one and "own" in one else ""
         row.append(f"{amount(one['median'])} ({amount(one['min'])}-{amount(one['max'])}){own}" if one else "-")
-    row.append(f"{result['ratio']:.2f}" if result["ratio"] is not None else "-")
-    row.append(f"{SIGNS[result['goal_kind']]} {result['goal']:.2f}" if result["goal"] is not None else "-")
+    row.append("-" if result["ratio"] is None or result["goal_kind"] == "most" else f"{result['ratio']:.2f}")
+    row.append(f"{SIGNS[result['goal_kind']]} {amount(result['goal'])}" if result["goal"] is not None else "-")
     row.append({None: "-", True: "yes", False: "NO"}[result["met"]])
     rates = [result["servers"].get(name, {}).get("rate") for name in names]
     row.append(" / ".join(f"{rate:,.0f}" if rate else "-" for rate in rates) if any(rates) else "-")
@@ -48,8 +48,12 @@ def notes(results, about):
         shares = [f"{name} {one['share']:.0%}" for name, one in result["servers"].items() if "share" in one]
         if shares:
             yield f"{result['title']}: of the work the busiest worker did {', '.join(shares)}"
-    if about["idle"] < 10000:
-        yield f"quick: only rows with a goal, beside only {about['idle']:,} idle connections, and one round of what takes long"
+    for result in results:
+        told = [one["told"] for one in result["servers"].values() if "told" in one]
+        if told:
+            yield f"{result['title']}: {told[0]}"
+    if about["quick"]:
+        yield "quick: only rows with a goal, and one round of what takes long"
     if about["resident"] != "proportional":
         yield f"resident memory is {about['resident']}: run it as root for the exact one"
     pinned = about["processors"]

@@ -1,6 +1,7 @@
 // The section "Your certificate": the verdict, every reason, the facts; or why there is none.
 import { copyable, h, list, sign, svg } from './dom.mjs';
-import { findings, ladder, picker, validity, verdict } from './facts.mjs';
+import { bears, findings, ladder, picker, validity, verdict } from './facts.mjs';
+import { probe } from './howto.mjs';
 
 export function verdictBox(peer, L) {
   const { state, title, text, after } = verdict(peer);
@@ -41,12 +42,12 @@ function life(peer, now, L) {
     svg('svg', { class: 'life', width: '100%', height: 30, 'aria-hidden': 'true' },
       rect('', 0, 100), rect('span', v.from, v.to), state === 'good' && rect('past', v.from, v.now),
       svg('line', { x1: `${v.now}%`, x2: `${v.now}%`, y1: 4, y2: 28 })),
-    h('p.quiet', L.date(peer.not_before), ' – ', L.date(peer.not_after)));
+    h('p.quiet', L.when(peer.not_before), ' – ', L.when(peer.not_after)));
 }
 
-function chain(peer, L) {
-  return h('div', h('h3', L.t('chain')), h('ol', ladder(peer).map(({ role, name, end, bad }) => h(`li.rung.${role}${bad ? '.bad' : ''}`,
-    h('p', h('bdi', name)), h('p.quiet', bad && sign('bad'), ' ', L.t(`role.${role}`), end && ` · ${end.slice(0, 10)}`)))));
+function chain(rungs, say, L) {
+  return h('div', h('h3', L.t('chain')), h('ol', rungs.map(({ role, name, end, bad }) => h(`li.rung.${role}${bad ? '.bad' : ''}`,
+    h('p', h('bdi', name)), h('p.quiet', bad && sign('bad'), ' ', say(role), end && ` · ${end.slice(0, 10)}`)))));
 }
 
 const names = (all) => all.length > 0 && h('ul', all.map((name) => h('li', h('bdi', name))));
@@ -54,22 +55,40 @@ const names = (all) => all.length > 0 && h('ul', all.map((name) => h('li', h('bd
 function facts(peer, L) {
   const { public_key: key, san } = peer;
   return list(Object.entries({
-    subject: h('bdi', peer.subject),
+    subject: h('bdi', peer.subject || L.t('own.nameless')),
     issuer: h('bdi', peer.issuer),
     san: names([san.dns_names, san.emails, san.ips, san.uris].flat()),
     serial: h('code', peer.serial),
     key: L.t('bits', { name: [key.algorithm, key.curve].filter(Boolean).join(' '), n: key.bits }),
     signature: peer.signature_algorithm,
     usage: [...peer.extended_key_usage, ...peer.key_usage].join(', '),
-    judged: L.date(peer.verified_at),
+    judged: L.when(peer.verified_at),
     fingerprint: copyable(peer.fingerprint_sha256, L.t('cert.fingerprint'), L),
     spki: copyable(peer.spki_sha256, L.t('cert.spki'), L),
   }).map(([name, value]) => [L.t(`cert.${name}`), value]));
 }
 
 export function details(peer, now, L) {
-  if (peer.presented) return peer.chain.length > 0 && [life(peer, now, L), chain(peer, L), facts(peer, L)];
+  if (peer.presented) return peer.chain.length > 0 && [life(peer, now, L), chain(ladder(peer), (role) => L.t(`role.${role}`), L), facts(peer, L)];
   const { asked, answer, silent, cancelled } = picker(peer);
   return h('div.why', h('h3', L.t('why')), h('p', L.nodes(asked)), h('div.issuers', names(peer.accepted_issuers)),
     answer && [h('p', L.nodes(answer)), h('ul.silent', silent.map((why) => h('li', L.nodes(why)))), h('p', L.nodes(cancelled)), h('p', h('a', { href: '#install' }, L.t('picker.install')))]);
+}
+
+// What the server showed of itself: the browser decides about it.
+export function shown({ server_chain: chainSent, peer }, { hostname, origin }, now, L) {
+  const [leaf] = chainSent, top = chainSent.at(-1);
+  const line = [h('h3', L.t('own.probe')), h('p.quiet', L.nodes({ key: 'own.probe_text' })), copyable(probe(origin, peer.client_auth), L.t('own.probe'), L)];
+  if (!leaf) return [h('p', L.t('own.resumed')), h('div.wide', line)];
+  const rungs = chainSent.map(({ subject, issuer, not_after: end }, depth) => ({ name: subject || L.t('own.nameless'), end,
+    role: subject === issuer ? 'root' : depth ? 'intermediate' : 'leaf' }));
+  if (top.subject !== top.issuer) rungs.push({ role: 'issuer', name: top.issuer });
+  const mine = [leaf.san.dns_names, leaf.san.ips].flat();
+  return [h('p.wide', L.t('own.decides')), life(leaf, now, L), chain(rungs, (role) => L.t(`stands.${role}`), L), list([
+    [L.t('own.names'), h('ul.chips', mine.map((name) => (bears(name, hostname)
+      ? h('li.chosen', h('strong', h('bdi', name)), h('span', ' ', L.t('own.match'))) : h('li', h('bdi', name)))))],
+    [L.t('cert.key'), L.t('bits', { name: [leaf.public_key.algorithm, leaf.public_key.curve].filter(Boolean).join(' '), n: leaf.public_key.bits })],
+    [L.t('cert.signature'), leaf.signature_algorithm],
+    [L.t('own.compare'), copyable(leaf.fingerprint_sha256, L.t('own.compare'), L)],
+  ]), h('div.wide', line)];
 }

@@ -15,6 +15,9 @@ export function shortName(name) {
   return rdns.find((rdn) => /^CN=/i.test(rdn)) ?? rdns[0];
 }
 
+// Whom a certificate names: its subject, or, where that is empty, the first of its other names.
+export const called = ({ subject, san }) => (subject ? shortName(subject) : Object.values(san ?? {}).flat()[0]?.toString() ?? '?');
+
 // good, bad, none (asked, and got none), off (not asked)
 export function stateOf(peer) {
   return { SUCCESS: 'good', FAILED: 'bad' }[peer.verify] ?? (peer.requested ? 'none' : 'off');
@@ -25,7 +28,7 @@ export function sentence({ tls, peer }) {
   return {
     state,
     tls: [shortVersion(tls.version), shortCipher(tls.cipher_suite), tls.group?.replace(/^x/, 'X')].filter(Boolean).join(' · '),
-    who: say(`who.${state}`, { subject: shortName(peer.subject) }),
+    who: say(`who.${state}`, { subject: called(peer) }),
   };
 }
 
@@ -49,7 +52,7 @@ export function connectionFacts({ listener, remote, id, requests, tls, peer }) {
 
 export function verdict(peer) {
   const state = stateOf(peer);
-  const values = { subject: shortName(peer.subject), n: peer.errors.length };
+  const values = { subject: called(peer), n: peer.errors.length };
   return { state, title: say(`verdict.${state}`), text: say(`verdict.${state}_text`, values), after: state === 'bad' && say('verdict.request') };
 }
 
@@ -71,6 +74,12 @@ export function validity({ not_before: begin, not_after: end }, now) {
   return { state, seconds: ms / 1000, from: at(from), to: at(to), now: at(now) };
 }
 
+// Whether a name of a certificate is that of a host; a star stands for one label (RFC 9525 section 6.3).
+export function bears(name, hostname) {
+  const [one, other] = [name, hostname.replace(/^\[|\]$/g, '')].map((text) => text.toLowerCase());
+  return one === other || (one.startsWith('*.') && other.includes('.') && one.slice(1) === other.slice(other.indexOf('.')));
+}
+
 // The certificates as sent, the leaf first, and on top the issuer that the server should hold itself.
 export function ladder({ chain, errors, verify, accepted_issuers: accepted }) {
   const rungs = chain.map(({ subject, issuer, not_after: end }, depth) => {
@@ -86,28 +95,14 @@ export function ladder({ chain, errors, verify, accepted_issuers: accepted }) {
   return rungs;
 }
 
-// The codes that fail each of the server's checks. A code in no list is about fitness.
-const CODES = {
-  possession: [],
-  trusted: ['issuer_unknown', 'intermediate_missing', 'self_signed', 'signature_invalid', 'ca_not_a_ca', 'path_length',
-    'name_constraint', 'chain_too_long', 'chain_too_large', 'out_of_bounds', 'path_refused'],
-  expired: ['expired', 'not_yet_valid'],
-  revoked: ['revoked', 'crl_stale', 'crl_missing'],
-};
-const LISTED = Object.values(CODES).flat();
+const SIGNS = { pass: 'good', fail: 'bad', unknown: 'unseen' };
 
-export function serverChecks({ peer, tls }) {
-  const all = peer.errors.map((f) => f.code);
-  const untrusted = all.some((code) => CODES.trusted.includes(code));
-  return [...Object.keys(CODES), 'fit'].map((name) => {
-    const codes = all.filter((code) => CODES[name]?.includes(code) ?? !LISTED.includes(code));
-    const text = (key) => say(`server.${name}_${key}`, { algorithm: tls.client_signature });
-    if (!peer.presented) return { name, sign: 'none' };
-    if (name === 'possession') return { name, sign: 'good', text: text(tls.resumed ? 'resumed' : 'good') };
-    // error_detail = none: something failed, and the client is not to know what.
-    if (peer.verify === 'FAILED' && !all.length) return { name, sign: 'unseen', text: say('server.silent') };
-    if (codes.length) return { name, sign: 'bad', text: text('bad'), codes };
-    return name === 'revoked' && untrusted ? { name, sign: 'unseen', text: text('unseen') } : { name, sign: 'good', text: text('good') };
+// The server's checks, as it tells of them: a pass with what was compared, or why nobody asked.
+export function serverChecks({ peer }) {
+  return Object.entries(peer.checks).map(([name, { status, reasons, why, value, expected }]) => {
+    const values = { value: value ?? '?', expected: expected ?? '?', date: peer.verified_at, from: peer.not_before, to: peer.not_after };
+    const key = why ? `reason.${why}` : `server.${name}_${status}`;
+    return { name, sign: peer.presented ? SIGNS[status] : 'none', text: peer.presented && say(key, values), codes: reasons };
   });
 }
 

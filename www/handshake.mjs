@@ -10,7 +10,7 @@ export const width = (bytes) => Math.min(1.25 + Math.log2(Math.max(bytes, 32) / 
 // Steps of room before a message, by the microseconds that it was waited for.
 export const gap = (us) => [200, 1000, 5000, 25000].filter((limit) => us >= limit).length;
 
-export function rows({ messages, other_mode: others = [], mode }) {
+export function rows({ messages, other_mode: others = [], mode, asked }) {
   const out = [];
   let covered = false;
   const ghosts = (test) => mode === 'one-way' && out.push(...others.filter(test).map((o) => (
@@ -20,7 +20,7 @@ export function rows({ messages, other_mode: others = [], mode }) {
   messages.forEach((m, i) => {
     out.push({
       ...m,
-      kind: mode === 'mutual' && mutualOnly(m) ? 'mutual' : 'sent',
+      kind: (mode === 'mutual' || asked) && mutualOnly(m) ? 'mutual' : 'sent',
       width: width(m.bytes),
       gap: i ? gap(m.at_us - messages[i - 1].at_us) : 0,
       cover: m.encrypted && !covered,
@@ -32,19 +32,12 @@ export function rows({ messages, other_mode: others = [], mode }) {
   return out;
 }
 
-// What there is to compare with: a mutual handshake shows what one-way TLS lacks, a one-way one what mutual TLS adds.
-export function comparison({ mode, messages, other_mode: others = [] }) {
-  return mode === 'mutual' ? messages.some(mutualOnly) && 'strike' : others.length > 0 && 'add';
-}
+// Asked, and none came: one-way in effect.
+export const none = ({ asked, presented, resumed }) => asked && !presented && !resumed;
 
-// Asked, and the client's list was empty: the messages of mutual TLS, and its effect not.
-export function none({ messages }) {
-  return messages.some((m) => m.message === 'Certificate' && m.from === 'client' && m.detail?.empty);
-}
-
-export function totals({ messages, mode, duration_us: duration }) {
+export function totals({ messages, mode, asked, duration_us: duration }) {
   const bytes = (test) => messages.filter(test).reduce((sum, m) => sum + m.bytes, 0);
-  const extra = (m) => mode === 'mutual' && mutualOnly(m);
+  const extra = (m) => (mode === 'mutual' || asked) && mutualOnly(m);
   return {
     n: messages.length,
     client: bytes((m) => m.from === 'client'),

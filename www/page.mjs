@@ -1,6 +1,6 @@
 // The page: asks the server, chooses the language, puts each section in its place.
-import { details, reasons, verdictBox } from './certificate.mjs';
-import { checks, diagram } from './diagram.mjs';
+import { details, reasons, shown, verdictBox } from './certificate.mjs';
+import { diagram, offered } from './diagram.mjs';
 import { copyable, fill, h, list } from './dom.mjs';
 import { choose, connectionFacts, sentence } from './facts.mjs';
 import { lines, systems } from './howto.mjs';
@@ -11,14 +11,35 @@ async function get(path) {
   return { status: response.status, date: response.headers.get('Date'), body: await response.json() };
 }
 
-// A browser opens up to six connections, and only its first had a whole handshake: as many questions at once find it.
+// A browser opens up to six connections, and only its first had a whole handshake: where the first answer is of another
+// one, as many questions at once find it.
 async function ask() {
-  const [health, ...answers] = await Promise.all(['/health', ...Array(6).fill('/api/connection')].map(get));
+  const [health, first] = await Promise.all(['/health', '/api/connection'].map(get));
+  const more = first.status === 200 && first.body.tls.resumed ? await Promise.all(Array(6).fill('/api/connection').map(get)) : [];
+  const answers = [first, ...more];
   const wrong = answers.find(({ status }) => status !== 200);
   if (wrong) throw new Error(wrong.body.detail ?? wrong.status);
   const connection = choose(answers.map(({ body }) => body));
   return { connection, now: Date.parse(answers[0].date) || Date.now(), health: health.body };
 }
+
+// What came so far, with the heads of the answers: this very page.
+function transferred() {
+  const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+  return { bytes: all.reduce((sum, entry) => sum + entry.transferSize, 0), answers: all.length };
+}
+
+// What the diagram needs of its page. Its state, which step, outlives a change of language.
+const frame = { hostname: location.hostname, hash: () => location.hash, show: (hash) => history.replaceState(null, '', hash),
+  onlink: (follow) => { frame.follow = follow; }, state: {} };
+addEventListener('hashchange', () => frame.follow?.());
+
+let closed = [];
+addEventListener('beforeprint', () => {
+  closed = [...document.querySelectorAll('details:not([open])')];
+  for (const element of closed) element.open = true;
+});
+addEventListener('afterprint', () => closed.forEach((element) => { element.open = false; }));
 
 function showConnection(connection, L) {
   const { tls, state, who } = sentence(connection);
@@ -40,9 +61,11 @@ function show({ connection, now, health }, L) {
   fill('verdict', verdictBox(connection.peer, L));
   fill('reasons', reasons(connection.peer, L));
   fill('details', details(connection.peer, now, L));
-  fill('diagram', diagram(connection, L));
-  fill('checks', checks(connection, location.hostname, health, L));
+  fill('shown', shown(connection, location, now, L));
+  fill('diagram', diagram(connection, Object.assign(frame, transferred(), { health }), L));
+  fill('offer', offered(connection, L));
   showTry(connection, L);
+  frame.shown?.(); // where the link leads
 }
 
 function showFailure(error, L) {
@@ -55,7 +78,8 @@ async function start(answer, code) {
   const L = await load(code);
   // Values stand in <bdi>, so that right-to-left names stay in their place.
   L.nodes = ({ key, values }) => L.parts(key, values).map((part) => (
-    part.text ?? (part.code ? h('code', part.code) : h('bdi', String(part.value)))));
+    part.text ?? (part.code ? h('code', part.code) : h('bdi', part.value instanceof Node ? part.value : String(part.value)))));
+  L.when = (text) => h('time', { datetime: text, title: L.local(text) }, L.date(text));
   document.documentElement.lang = code;
   document.title = L.t('title');
   for (const element of document.querySelectorAll('[data-t]')) element.textContent = L.t(element.dataset.t);

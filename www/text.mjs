@@ -26,7 +26,8 @@ const SPANS = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
 
 export function language(code, texts) {
   const short = new Intl.NumberFormat(code, { maximumSignificantDigits: 3 });
-  const dates = new Intl.DateTimeFormat(code, { dateStyle: 'medium', timeStyle: 'short' });
+  // One form: UTC, as openssl prints it, with its seconds and its zone; the visitor's own beside it.
+  const [dates, local] = ['UTC', undefined].map((timeZone) => new Intl.DateTimeFormat(code, { dateStyle: 'medium', timeStyle: 'long', timeZone }));
   const plural = new Intl.PluralRules(code);
   const L = {
     code,
@@ -34,6 +35,7 @@ export function language(code, texts) {
     parts: (key, values) => split((plural.select(values?.n ?? 2) === 'one' && texts[`${key}_one`]) || texts[key], values),
     t: (key, values) => L.parts(key, values).map((p) => p.code ?? p.value ?? p.text).join(''),
     date: (text) => dates.format(new Date(text)),
+    local: (text) => local.format(new Date(text)),
     size: (bytes) => (bytes < 10000 ? `${bytes} B` : `${short.format(bytes / 1024)} KiB`),
     time: (us) => (us < 1000 ? `${us} µs` : us < 1e6 ? `${short.format(us / 1000)} ms` : `${short.format(us / 1e6)} s`),
     // In the largest unit of which there are two, so that rounding loses little.

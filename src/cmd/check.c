@@ -1,5 +1,5 @@
 /* `mtlsd check`: loads everything that `serve` would load, binds nothing, and says all that it finds. */
-#include "cmd/cmd.h"
+#include "cmd/check.h"
 
 #include <getopt.h>
 #include <netdb.h>
@@ -8,26 +8,50 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cmd/cmd.h"
 #include "http/route.h"
 #include "os/places.h"
 #include "os/privileges.h"
 #include "os/sandbox.h"
+#include "os/unit.h"
 #include "os/writers.h"
 #include "server/snapshot.h"
 
-static const char USAGE[] = "Usage: mtlsd check [-c FILE]\n"
-                            "Checks the configuration and every file that it names. One line per finding,\n"
-                            "`FILE:LINE: error|warning: text`; exit status 1 when there was an error.\n"
-                            "\n"
-                            "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
-                            "  -h, --help           this text\n";
+static const char USAGE[] =
+    "Usage: mtlsd check [-c] [FILE]\n"
+    "Checks the configuration and every file that it names. One line per finding,\n"
+    "`FILE:LINE: error|warning: text`; exit status 1 when there was an error.\n"
+    "\n"
+    "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
+    "      --as-user USER   whether this user could serve it (default, for root: `user` of the configuration, "
+    "or that of\n"
+    "                       mtlsd.service where it starts the server with this file)\n"
+    "  -h, --help           this text\n";
 
-/* The logs, which the user of the server opens. And the start reads the files as root, a reload as that user:
- * what it cannot read is found here, when all files are there (`whole`). */
-static void check_places(const struct conf *conf, bool whole, struct diag *diag)
+/* Who has to be able to read the files: whom the command line names, `user`, or the unit's user. */
+static int find_reader(const struct conf *conf, const char *conf_file, const char *as_user, struct diag *diag,
+                       struct privileges *out)
+{
+    struct unit unit;
+    *out = (struct privileges){0};
+    if (as_user) {
+        char name[UNIT_TEXT];
+        snprintf(name, sizeof name, "%s", as_user);
+        return privileges_named(&(struct conf_text){.text = name}, &(struct conf_text){0}, diag, out);
+    }
+    if (conf->user.text || conf->group.text || geteuid() != 0 || !unit_find(MTLSD_CONF, &unit) ||
+        !unit_serves(&unit, conf_file))
+        return privileges_find(conf, false, diag, out);
+    return privileges_named(&unit.user, &unit.group, diag, out);
+}
+
+/* The logs, which the user of the server opens. And the start, or where it happens as root a reload, reads
+ * the files as that user: what it cannot read is found here, when all files are there (`whole`). */
+static void check_places(const struct conf *conf, const char *conf_file, const char *as_user, bool whole,
+                         struct diag *diag)
 {
     struct privileges privileges;
-    if (privileges_find(conf, false, diag, &privileges) != 0)
+    if (find_reader(conf, conf_file, as_user, diag, &privileges) != 0)
         return;
     places_check_logs(conf, !privileges.change, diag);
     places_lint(conf, diag);
@@ -139,7 +163,7 @@ static void print_notes(const struct conf *conf)
 }
 
 /* After errors with what could be loaded all the same, so that everything is found in one run. */
-static int check(const char *conf_file)
+bool check_configuration(const char *conf_file, const char *as_user, bool news_only)
 {
     struct diag diag = {.emit = diag_print, .cls = stdout};
     struct snapshot *snapshot = NULL;
@@ -148,32 +172,37 @@ static int check(const char *conf_file)
     const bool whole = snapshot_build_partial(conf_file, &order.diag, &snapshot) == 0;
     if (snapshot) {
         snapshot_lint(snapshot, clock_now(), &order.diag);
-        check_places(snapshot->conf, whole, &order.diag);
+        check_places(snapshot->conf, conf_file, as_user, whole, &order.diag);
         if (whole)
             check_new_listeners(snapshot->conf, &order.diag);
         check_names(snapshot->conf, &order.diag);
         sandbox_lint(snapshot->conf, &order.diag);
     }
     diag_order_flush(&order);
-    print_notes(snapshot ? snapshot->conf : NULL);
-    if (diag.errors == 0 && diag.warnings == 0)
+    if (!news_only)
+        print_notes(snapshot ? snapshot->conf : NULL);
+    if (!news_only && diag.errors == 0 && diag.warnings == 0)
         printf("%s: good\n", conf_file);
     snapshot_unref(snapshot);
-    return diag.errors > 0 || !whole ? EXIT_FAILURE : EXIT_SUCCESS;
+    return diag.errors == 0 && whole;
 }
 
 int cmd_check(int argc, char **argv)
 {
     static const struct option LONG[] = {
         {"config", required_argument, NULL, 'c'},
+        {"as-user", required_argument, NULL, 'u'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    const char *conf_file = MTLSD_CONF;
+    const char *conf_file = NULL, *as_user = NULL;
     for (int c; (c = getopt_long(argc, argv, "c:h", LONG, NULL)) != -1;) {
         switch (c) {
         case 'c':
             conf_file = optarg;
+            break;
+        case 'u':
+            as_user = optarg;
             break;
         case 'h':
             fputs(USAGE, stdout);
@@ -183,9 +212,17 @@ int cmd_check(int argc, char **argv)
             return CMD_USAGE;
         }
     }
+    if (!conf_file && optind < argc)
+        conf_file = argv[optind++];
     if (optind < argc) {
         fprintf(stderr, "mtlsd check: unexpected argument '%s'\n%s", argv[optind], USAGE);
         return CMD_USAGE;
     }
-    return check(conf_file);
+    if (as_user && geteuid() != 0) {
+        fputs("mtlsd check: --as-user: only root can see what another user may read: run it as root\n",
+              stderr);
+        return CMD_USAGE;
+    }
+    return check_configuration(conf_file ? conf_file : MTLSD_CONF, as_user, false) ? EXIT_SUCCESS
+                                                                                   : EXIT_FAILURE;
 }

@@ -17,8 +17,10 @@ enum { CMD_USAGE = 2 };
 #endif
 
 int cmd_serve(int argc, char **argv);
+int cmd_reload(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_setup(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_lab(int argc, char **argv);
 int cmd_routes(int argc, char **argv);

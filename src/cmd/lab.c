@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "config/conf.h"
 #include "pki/lab.h"
 
 #ifndef MTLSD_PKGDATADIR
@@ -104,9 +105,25 @@ struct command {
     bool only_issue; /* an option was given that only it knows */
 };
 
-static void say_reload(void)
+static void say_reload(const char *dir)
 {
-    printf("  A server that runs takes it at its next reload: send it SIGHUP, or have reload = auto.\n");
+    printf(
+        "  A server that runs takes it at its next reload: mtlsd reload -c %s/mtlsd.conf, or reload = auto.\n",
+        dir);
+}
+
+/* Of the first listener, which may be another than the lab's own by now. */
+static unsigned port(const char *dir)
+{
+    char file[4096];
+    struct diag silent = {0};
+    struct conf *conf = NULL;
+    struct conf_address at = {.port = 8443};
+    snprintf(file, sizeof file, "%s/mtlsd.conf", dir);
+    if (conf_load(file, &silent, &conf) == 0 && conf_address(conf->listener[0].address.text, &at, NULL) != 0)
+        at.port = 8443;
+    conf_free(conf);
+    return at.port;
 }
 
 static void say_issued(const struct command *c, const char *dir)
@@ -114,8 +131,8 @@ static void say_issued(const struct command *c, const char *dir)
     const char *name = c->request.name;
     printf("%s/%s.crt, %s.key and %s.p12 (password: mtlsd) are valid for %u days.\n"
            "  ask:      curl --cacert %s/root.crt --cert %s/%s.crt --key %s/%s.key "
-           "https://localhost:8443/api/peer\n",
-           dir, name, name, name, c->request.days, dir, dir, name, dir, name);
+           "https://localhost:%u/api/peer\n",
+           dir, name, name, name, c->request.days, dir, dir, name, dir, name, port(c->options.dir));
 }
 
 static int run(const struct command *c)
@@ -146,11 +163,11 @@ static int run(const struct command *c)
         break;
     case REVOKE:
         printf("%s is on %s/%s now.\n", c->revoke, dir, crl);
-        say_reload();
+        say_reload(dir);
         break;
     case RENEW:
         printf("%s/server.crt and the CRLs are new.\n", dir);
-        say_reload();
+        say_reload(dir);
         break;
     }
     free(dir);
@@ -233,7 +250,7 @@ int cmd_lab(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     static const char OWN_PAGE[] = MTLSD_PKGDATADIR "/www";
-    struct command c = {.options = {.now = clock_now()}, .request = {.days = 365}};
+    struct command c = {.options = {.now = clock_now(), .pid_file = true}, .request = {.days = 365}};
     c.request.san = c.sans;
     for (int option; (option = getopt_long(argc, argv, "h", LONG, NULL)) != -1;) {
         if (option == 'h') {

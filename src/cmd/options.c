@@ -9,16 +9,15 @@
 
 static const char USAGE[] =
     "Usage: mtlsd options [--sample | --json | --mdoc]\n"
-    "Prints every option of the configuration file: name, default, values, when a change applies, what it is "
-    "for,\n"
-    "and an example.\n"
+    "Prints every option of the configuration file: name, default, when a change\n"
+    "applies, what it is for, values, and an example.\n"
     "\n"
     "  --sample  the sample configuration file, with every option and its explanation\n"
     "  --json    the table as JSON\n"
     "  --mdoc    the list of the manual mtlsd.conf(5)\n"
     "  --help    this text\n";
 
-enum { LINE_MOST = 110, MDOC_LINE_MOST = 78, VALUES_MOST = 3 * OPTION_KIND_TEXT };
+enum { LINE_MOST = 110, TABLE_MOST = 80, MDOC_LINE_MOST = 78, VALUES_MOST = 3 * OPTION_KIND_TEXT };
 
 /* "listen.address"; outside the blocks the name alone. */
 static void print_name(FILE *out, const struct option *option, int width)
@@ -69,23 +68,25 @@ static void wrap(FILE *out, const char *text, const char *prefix, size_t column,
     fputc('\n', out);
 }
 
+/* For a terminal of 80 columns. */
 static void print_table(FILE *out)
 {
-    enum { NAME = 29, PRESET = 10, VALUES = 55 };
-    char kind[VALUES_MOST], indent[NAME + 1];
-    memset(indent, ' ', sizeof indent - 1);
-    indent[sizeof indent - 1] = '\0';
-    fprintf(out, "%-*s%-*s%-*s%s\n", NAME, "OPTION", PRESET, "DEFAULT", VALUES, "VALUES", "APPLIES AT");
+    enum { NAME = 29, PRESET = 41 };
+    char kind[VALUES_MOST], indent[] = "    ", more[] = "            ";
+    fprintf(out, "%-*s%-*s%s\n", NAME, "OPTION", PRESET, "DEFAULT", "APPLIES AT");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &OPTIONS[i];
         print_name(out, o, NAME);
-        fprintf(out, "%-*s%-*s %s\n%s", PRESET,
+        fprintf(out, "%-*s%s\n%s", PRESET,
                 o->flags & OPTION_REQUIRED ? "(needed)"
                 : *preset(o)               ? preset(o)
                                            : "-",
-                VALUES - 1, values(o, kind), applies(o), indent);
-        wrap(out, o->help, indent, NAME, LINE_MOST);
-        fprintf(out, "%sExample: %s = %s\n", indent, o->name, o->example);
+                applies(o), indent);
+        wrap(out, o->help, indent, sizeof indent - 1, TABLE_MOST);
+        fprintf(out, "%sValues: ", indent);
+        wrap(out, values(o, kind), more, sizeof more - 1, TABLE_MOST);
+        fprintf(out, "%sExample: %s = ", indent, o->name);
+        wrap(out, o->example, more, sizeof more + strlen(o->name) + 3, TABLE_MOST);
     }
 }
 

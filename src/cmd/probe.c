@@ -9,30 +9,34 @@
 #include <time.h>
 
 #include "cmd/probe_impl.h"
+#include "cmd/summary.h"
 #include "cmd/trust_files.h"
 #include "http/view.h"
 #include "pki/x509file.h"
 
 static const char USAGE[] =
     "Usage: mtlsd probe [--cert FILE --key FILE] [--ca FILE...] [--crl FILE...] URL\n"
-    "Connects, checks the server's certificate (expired, revoked, trusted, host name), sends one GET, and "
-    "prints what it\n"
-    "found as JSON. Exit status 0 when the checks and the status (2xx) are good, 1 when not, 2 when there "
-    "was no answer.\n"
+    "Connects, checks the server's certificate (expired, revoked, trusted, host\n"
+    "name), sends one GET, and prints what it found: on a terminal in a few lines,\n"
+    "else as JSON. Exit status 0 when the checks and the status (2xx) are good, 1\n"
+    "when not, 2 when there was no answer.\n"
     "\n"
-    "      --cert FILE           client certificate with its chain; with its key, if --key is not given\n"
+    "      --cert FILE           client certificate with its chain; with its key,\n"
+    "                            if it has no file of its own (--key)\n"
     "      --key FILE            its private key\n"
     "      --password-file FILE  the first line opens them\n"
-    "      --ca FILE             trust the certificates in FILE; may be repeated (default: the system's "
-    "store)\n"
-    "      --crl FILE            use the CRLs in FILE; may be repeated (default: revocation stays "
-    "unknown)\n"
+    "      --ca FILE             trust the certificates in FILE; may be repeated\n"
+    "                            (default: the system's store)\n"
+    "      --crl FILE            use the CRLs in FILE; may be repeated (default:\n"
+    "                            revocation stays unknown)\n"
     "      --certificate-form WORD\n"
-    "                            standard (default) asks what RFC 5280 section 6 asks of a path and warns "
-    "of the rest;\n"
-    "                            strict refuses it too\n"
+    "                            standard (default) asks what RFC 5280 section 6 asks\n"
+    "                            of a path and warns of the rest; strict refuses it\n"
+    "                            too\n"
     "      --timeout TIME        for a try as a whole: 500ms, 5s, 1m (default 5s)\n"
-    "      --retry N             tries again so often when there is no answer, or one of 5xx\n"
+    "      --retry N             tries again so often when there is no answer, or one\n"
+    "                            of 5xx\n"
+    "      --json                JSON on a terminal, too\n"
     "      --quiet               prints nothing\n"
     "  -h, --help                this text\n";
 
@@ -52,7 +56,7 @@ struct probe_options {
     size_t n_ca, n_crl;
     enum certificate_form form;
     unsigned timeout_ms, retry;
-    bool quiet;
+    bool quiet, json;
 };
 
 static int complain(const char *text)
@@ -127,12 +131,16 @@ static void pause_before(unsigned attempt)
     nanosleep(&time, NULL);
 }
 
-static int print_report(json_t *report)
+static int print_report(json_t *report, bool as_json)
 {
     struct buf text;
+    bool colour, people = summary_wanted(stdout, &colour) && !as_json, good = report != NULL;
     buf_init(&text, 0);
-    bool good = report && view_write(report, &text) == 0 &&
-                fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
+    if (good && people)
+        summary_of_probe(report, colour, stdout);
+    else if (good)
+        good = view_write(report, &text) == 0 && fwrite(text.data, 1, text.len, stdout) == text.len;
+    good = good && fflush(stdout) == 0 && !ferror(stdout);
     buf_done(&text);
     json_decref(report);
     return good ? 0 : -1;
@@ -172,7 +180,7 @@ static int probe(const struct probe_options *o, const char *url_text)
         probe_result_done(&result);
         pause_before(tries - 1);
     }
-    if (!o->quiet && print_report(probe_report(url_text, &result, o->n_crl > 0, tries)) != 0)
+    if (!o->quiet && print_report(probe_report(url_text, &result, o->cert != NULL, tries), o->json) != 0)
         status = complain("the report cannot be written");
 out:
     probe_result_done(&result);
@@ -181,7 +189,18 @@ out:
     return status;
 }
 
-enum { OPT_CERT = 256, OPT_KEY, OPT_PASSWORD, OPT_CA, OPT_CRL, OPT_FORM, OPT_TIMEOUT, OPT_RETRY, OPT_QUIET };
+enum {
+    OPT_CERT = 256,
+    OPT_KEY,
+    OPT_PASSWORD,
+    OPT_CA,
+    OPT_CRL,
+    OPT_FORM,
+    OPT_TIMEOUT,
+    OPT_RETRY,
+    OPT_QUIET,
+    OPT_JSON
+};
 
 static const struct option LONG_OPTIONS[] = {
     {"cert", required_argument, NULL, OPT_CERT},
@@ -192,6 +211,7 @@ static const struct option LONG_OPTIONS[] = {
     {"certificate-form", required_argument, NULL, OPT_FORM},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"retry", required_argument, NULL, OPT_RETRY},
+    {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -242,6 +262,9 @@ static bool take_option(struct probe_options *o, int c, const char **what)
     case OPT_RETRY:
         *what = "--retry wants a number from 0 to 1000, not ";
         return parse_retry(optarg, &o->retry);
+    case OPT_JSON:
+        o->json = true;
+        return true;
     default:
         o->quiet = true;
         return true;

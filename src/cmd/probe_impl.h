@@ -28,11 +28,6 @@ int probe_parse_status(const char *head, size_t len);
 /* Milliseconds of "5s", "500ms", "1m". 0, or ERR_SYNTAX. */
 MUST_CHECK int probe_parse_time(const char *text, unsigned *out_ms);
 
-/* The four checks that a client does on a server's certificate. */
-enum probe_check { PROBE_EXPIRED, PROBE_REVOKED, PROBE_TRUSTED, PROBE_NAME, PROBE_CHECKS };
-enum probe_check probe_check_of(enum verdict_code code);
-extern const char *const PROBE_CHECK_NAMES[PROBE_CHECKS];
-
 struct probe_job {
     const struct probe_url *url;
     const struct trust *trust;
@@ -48,13 +43,14 @@ struct probe_result {
     struct tls_facts tls;    /* when `handshake` */
     unsigned status;         /* of the response, 0: none */
     char error[PROBE_ERROR]; /* "" : none */
+    int alert;               /* that the server sent, 0: none */
     unsigned connect_ms, handshake_ms, response_ms;
 };
 
 void probe_try(const struct probe_job *job, struct probe_result *out);
 void probe_result_done(struct probe_result *result);
 
-/* The JSON that is printed; `revocation` tells whether CRLs were given. NULL when memory is short. */
-json_t *probe_report(const char *url, const struct probe_result *result, bool revocation, unsigned tries);
+/* The JSON that is printed; `certified`: a client certificate was given. NULL when memory is short. */
+json_t *probe_report(const char *url, const struct probe_result *result, bool certified, unsigned tries);
 
 #endif

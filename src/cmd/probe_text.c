@@ -8,29 +8,8 @@
 #include "base/clock.h"
 #include "cmd/probe_impl.h"
 #include "http/view.h"
+#include "http/view_checks.h"
 #include "http/view_impl.h"
-
-const char *const PROBE_CHECK_NAMES[PROBE_CHECKS] = {[PROBE_EXPIRED] = "expired",
-                                                     [PROBE_REVOKED] = "revoked",
-                                                     [PROBE_TRUSTED] = "trusted",
-                                                     [PROBE_NAME] = "name"};
-
-enum probe_check probe_check_of(enum verdict_code code)
-{
-    switch (code) {
-    case VERDICT_EXPIRED:
-    case VERDICT_NOT_YET_VALID:
-        return PROBE_EXPIRED;
-    case VERDICT_REVOKED:
-    case VERDICT_CRL_STALE:
-    case VERDICT_CRL_MISSING:
-        return PROBE_REVOKED;
-    case VERDICT_WRONG_HOST:
-        return PROBE_NAME;
-    default:
-        return PROBE_TRUSTED;
-    }
-}
 
 static bool is_port(const char *text)
 {
@@ -131,32 +110,14 @@ int probe_parse_time(const char *text, unsigned *out_ms)
 
 /* --- the report ----------------------------------------------------------------------------------------- */
 
-static json_t *check_value(const struct peer *peer, enum probe_check check, bool revocation)
+static json_t *checks(const char *url, const struct peer *peer)
 {
-    json_t *object = json_object(), *reasons = json_array();
-    bool good = true, failed = false;
-    for (size_t i = 0; good && peer && i < peer->n_errors; i++) {
-        if (probe_check_of(peer->errors[i].code) != check)
-            continue;
-        failed = true;
-        good = view_append(reasons, view_text(VERDICT_ROWS[peer->errors[i].code].code));
-    }
-    bool known = peer && peer->n_chain > 0 && (check != PROBE_REVOKED || revocation);
-    good = view_put(object, "status",
-                    view_text(failed  ? "fail"
-                              : known ? "pass"
-                                      : "unknown")) &&
-           view_put(object, "reasons", view_finish(reasons, good));
-    return view_finish(object, good);
-}
-
-static json_t *checks(const struct peer *peer, bool revocation)
-{
-    json_t *object = json_object();
-    bool good = true;
-    for (int i = 0; good && i < PROBE_CHECKS; i++)
-        good = view_put(object, PROBE_CHECK_NAMES[i], check_value(peer, (enum probe_check)i, revocation));
-    return view_finish(object, good);
+    struct probe_url parts;
+    struct err err;
+    struct view_checks_input in = {.peer = peer, .purpose = PURPOSE_SERVER};
+    if (probe_parse_url(url, &parts, &err) == 0)
+        in.hostname = parts.host;
+    return view_checks(&in);
 }
 
 static json_t *tls(const struct probe_result *r)
@@ -181,7 +142,33 @@ static json_t *times(const struct probe_result *r)
     return view_finish(object, good);
 }
 
-json_t *probe_report(const char *url, const struct probe_result *r, bool revocation, unsigned tries)
+/* What to do about the server's refusal of a client; NULL: nothing is known. */
+static const char *hint(const struct probe_result *r, bool certified)
+{
+    switch (r->alert) {
+    case GNUTLS_A_CERTIFICATE_REQUIRED:
+        return certified
+                   ? "the server got no certificate: it named other CAs than the one that issued it, or "
+                     "another kind of key; its log says whom it asked for"
+                   : "the server wants a client certificate: give --cert FILE and --key FILE";
+    case GNUTLS_A_BAD_CERTIFICATE:
+    case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
+    case GNUTLS_A_CERTIFICATE_REVOKED:
+    case GNUTLS_A_CERTIFICATE_EXPIRED:
+    case GNUTLS_A_CERTIFICATE_UNKNOWN:
+    case GNUTLS_A_UNKNOWN_CA:
+        return certified
+                   ? "the server did not take the client certificate: mtlsd verify with its CAs and CRLs "
+                     "says why, as its log and /api/rejections do"
+                   : NULL;
+    case GNUTLS_A_HANDSHAKE_FAILURE:
+        return certified ? NULL : "it may want a client certificate: give --cert FILE and --key FILE";
+    default:
+        return NULL;
+    }
+}
+
+json_t *probe_report(const char *url, const struct probe_result *r, bool certified, unsigned tries)
 {
     const struct peer *peer = r->peer;
     const struct certinfo *leaf = peer && peer->n_chain > 0 ? peer->chain[0] : NULL;
@@ -191,8 +178,9 @@ json_t *probe_report(const char *url, const struct probe_result *r, bool revocat
         view_put(object, "address", view_text(r->address[0] ? r->address : NULL)) &&
         view_put(object, "tries", json_integer(tries)) &&
         view_put(object, "error", view_text(r->error[0] ? r->error : NULL)) &&
+        view_put(object, "hint", view_text(r->error[0] ? hint(r, certified) : NULL)) &&
         view_put(object, "status", r->status ? json_integer(r->status) : json_null()) &&
-        view_put(object, "checks", checks(peer, revocation)) &&
+        view_put(object, "checks", checks(url, peer)) &&
         view_put(object, "verify", view_text(peer ? verify_word(peer->verify) : NULL)) &&
         view_put(object, "errors",
                  peer ? view_findings(peer->errors, peer->n_errors, ERROR_DETAIL_FULL) : json_array()) &&

@@ -49,9 +49,10 @@ static int fail_tls(struct attempt *a, int rc)
     const char *alert = tls_alert_name((uint8_t)gnutls_alert_get(a->session));
     if (rc == GNUTLS_E_AGAIN || rc == GNUTLS_E_TIMEDOUT)
         snprintf(text, sizeof text, "the time ran out");
-    else if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED)
+    else if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED) {
         snprintf(text, sizeof text, "the server refused: alert %s", alert ? alert : "unknown");
-    else if (rc == GNUTLS_E_CERTIFICATE_ERROR || rc == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
+        a->result->alert = (int)gnutls_alert_get(a->session);
+    } else if (rc == GNUTLS_E_CERTIFICATE_ERROR || rc == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
         snprintf(text, sizeof text, "the server's certificate was refused");
     else
         snprintf(text, sizeof text, "%s", gnutls_strerror(rc));

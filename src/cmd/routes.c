@@ -10,12 +10,6 @@ static const char USAGE[] = "Usage: mtlsd routes [--mdoc]\n"
                             "  --mdoc  as the list of the manual\n"
                             "  --help  this text\n";
 
-static int widest(int most, const char *text)
-{
-    int n = (int)strlen(text);
-    return n > most ? n : most;
-}
-
 static const char *remark(const struct route *route)
 {
     return route->exempt       ? " (never needs a certificate)"
@@ -23,16 +17,31 @@ static const char *remark(const struct route *route)
                                : "";
 }
 
+/* Words up to column 80, each line indented. */
+static void print_words(const char *text)
+{
+    enum { INDENT = 4, WIDTH = 80 };
+    int column = 0;
+    for (const char *p = text; *p; p += strspn(p, " ")) {
+        int n = (int)strcspn(p, " ");
+        if (column > 0 && column + 1 + n > WIDTH) {
+            putchar('\n');
+            column = 0;
+        }
+        column += column > 0 ? printf(" %.*s", n, p) : printf("%*s%.*s", INDENT, "", n, p);
+        p += n;
+    }
+    putchar('\n');
+}
+
 static void print_table(void)
 {
-    int path = 0, type = 0;
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        path = widest(path, ROUTES[i].path);
-        type = widest(type, ROUTES[i].type);
-    }
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         const struct route *route = &ROUTES[i];
-        printf("%-*s  %-*s  %s%s\n", path, route->path, type, route->type, route->help, remark(route));
+        char text[512];
+        printf("%s  %s\n", route->path, route->type);
+        snprintf(text, sizeof text, "%s%s", route->help, remark(route));
+        print_words(text);
     }
 }
 

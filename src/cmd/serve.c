@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "os/activation.h"
 #include "os/notify.h"
+#include "os/pid_file.h"
 #include "os/places.h"
 #include "os/privileges.h"
 #include "os/sandbox.h"
@@ -34,7 +35,7 @@
 #include "tls/x25519.h"
 
 static const char USAGE[] =
-    "Usage: mtlsd serve [-c FILE] [--ready-file FILE]\n"
+    "Usage: mtlsd serve [-c] [FILE] [--ready-file FILE]\n"
     "Serves in the foreground until SIGTERM or SIGINT. SIGHUP reloads, SIGUSR1 reopens the logs.\n"
     "\n"
     "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
@@ -47,6 +48,7 @@ struct life {
     int ready_fd; /* of the ready file until the start has succeeded, or -1 */
     int signal_fd;
     uint64_t overlooked; /* a bit for each signal that was told of */
+    int pid_fd;          /* of the pid_file, or -1 */
     int timer_fd;        /* the service manager's watchdog is to be fed; -1: there is none */
     struct server *server;
     struct sandbox *sandbox;
@@ -389,6 +391,25 @@ static void wait_for_the_end(struct life *life)
     }
 }
 
+/* With the rights of the start. A server that cannot be found by it serves all the same; two of one file are
+ * a mistake. */
+static int write_pid_file(struct life *life, const struct conf *conf, struct diag *diag)
+{
+    struct err err = {0};
+    if (!conf->pid_file.text)
+        return 0;
+    life->pid_fd = pid_file_open(conf->pid_file.text, &err);
+    if (life->pid_fd >= 0)
+        return 0;
+    if (err.code == ERR_EXISTS) {
+        diag_error(diag, conf->pid_file.src, "pid_file: %s", err.text);
+        return err.code;
+    }
+    diag_warning(diag, conf->pid_file.src, "pid_file: %s: `mtlsd reload` will not find this server",
+                 err.text);
+    return 0;
+}
+
 /* Binds; from then on the process is who it stays. Logs are opened after that, so that what could not be
  * opened again, after a rotation, is found now. */
 static int bind_and_drop(struct life *life, const struct conf *conf, struct diag *diag)
@@ -396,6 +417,8 @@ static int bind_and_drop(struct life *life, const struct conf *conf, struct diag
     struct err err = {0};
     int *inherited = calloc(conf->n_listeners, sizeof *inherited);
     int rc = inherited ? privileges_find(conf, true, diag, &life->privileges) : err_nomem(&err);
+    if (rc == 0)
+        rc = write_pid_file(life, conf, diag);
     if (rc == 0)
         rc = activation_match(conf, diag, inherited);
     if (rc == 0)
@@ -480,7 +503,8 @@ out:
 static int serve(const char *conf_file, const char *ready_file)
 {
     server_name_prepare();
-    struct life life = {.conf_file = conf_file, .ready_file = ready_file, .ready_fd = -1, .timer_fd = -1};
+    struct life life = {
+        .conf_file = conf_file, .ready_file = ready_file, .ready_fd = -1, .pid_fd = -1, .timer_fd = -1};
     struct err err = {0};
     life.signal_fd = signals_open(&err);
     if (life.signal_fd < 0) {
@@ -503,7 +527,10 @@ static int serve(const char *conf_file, const char *ready_file)
     diag_order_flush(&life.early);
     watch_free(life.watch);
     server_free(life.server);
+    if (status == EXIT_SUCCESS)
+        log_notice("ended");
     sandbox_free(life.sandbox);
+    pid_file_close(life.pid_fd);
     access_close();
     log_close();
     notify_close();
@@ -521,7 +548,7 @@ int cmd_serve(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    const char *conf_file = MTLSD_CONF, *ready_file = NULL;
+    const char *conf_file = NULL, *ready_file = NULL;
     for (int c; (c = getopt_long(argc, argv, "c:h", LONG, NULL)) != -1;) {
         switch (c) {
         case 'c':
@@ -538,9 +565,11 @@ int cmd_serve(int argc, char **argv)
             return CMD_USAGE;
         }
     }
+    if (!conf_file && optind < argc)
+        conf_file = argv[optind++];
     if (optind < argc) {
         fprintf(stderr, "mtlsd serve: unexpected argument '%s'\n%s", argv[optind], USAGE);
         return CMD_USAGE;
     }
-    return serve(conf_file, ready_file);
+    return serve(conf_file ? conf_file : MTLSD_CONF, ready_file);
 }

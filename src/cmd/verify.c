@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "cmd/cmd.h"
+#include "cmd/summary.h"
 #include "cmd/trust_files.h"
 #include "cmd/verify_batch.h"
 #include "http/view.h"
@@ -18,26 +19,29 @@ static const char USAGE[] =
     "Usage: mtlsd verify [-c FILE] [--listener NAME] CHAIN\n"
     "       mtlsd verify --ca FILE... [--crl FILE...] CHAIN\n"
     "       mtlsd verify --batch [FILE]\n"
-    "Prints, as the JSON of /api/peer, the verdict that the server would give to the client chain in CHAIN "
-    "(leaf\n"
-    "first). Exit status 0 verified, 1 refused, 2 could not judge.\n"
+    "Prints the verdict that the server would give to the client chain in CHAIN\n"
+    "(leaf first): on a terminal in a few lines, else as the JSON of /api/peer.\n"
+    "Exit status 0 verified, 1 refused, 2 could not judge.\n"
     "\n"
-    "  -c, --config FILE     take CAs, CRLs and their options from a listener of this configuration\n"
-    "      --listener NAME   which one (default: the first that asks for certificates)\n"
+    "  -c, --config FILE     take CAs, CRLs and their options from a listener of this\n"
+    "                        configuration\n"
+    "      --listener NAME   which one (default: the first that asks for\n"
+    "                        certificates)\n"
     "      --ca FILE         trust the certificates in FILE; may be repeated\n"
     "      --crl FILE        use the CRLs in FILE; may be repeated\n"
     "      --password-file FILE  the first line opens CHAIN\n"
-    "      --at TIME         judge as if it were TIME (RFC 3339, like 2026-11-23T16:42:00Z)\n"
+    "      --at TIME         judge as if it were TIME (RFC 3339, like\n"
+    "                        2026-11-23T16:42:00Z)\n"
     "      --depth N         most intermediates (default 5)\n"
     "      --certificate-form WORD\n"
-    "                        standard (default) asks what RFC 5280 section 6 asks of a path and warns of "
-    "the rest; strict\n"
-    "                        refuses it too\n"
+    "                        standard (default) asks what RFC 5280 section 6 asks of\n"
+    "                        a path and warns of the rest; strict refuses it too\n"
     "      --purpose WORD    client (default) or server\n"
     "      --hostname NAME   with the purpose server: the name that must match\n"
-    "      --batch           read one JSON object per line from FILE or the standard input: id, chain, ca, "
-    "crl, at,\n"
-    "                        purpose, hostname, depth, certificate_form; write one verdict per line\n"
+    "      --batch           read one JSON object per line from FILE or the standard\n"
+    "                        input: id, chain, ca, crl, at, purpose, hostname, depth,\n"
+    "                        certificate_form; write one verdict per line\n"
+    "      --json            JSON on a terminal, too\n"
     "  -h, --help            this text\n";
 
 enum { DEFAULT_DEPTH = 5, MAX_DEPTH = 16, MAX_FILES = 256 };
@@ -52,7 +56,7 @@ struct verify_options {
     bool form_given;
     enum certificate_form form;
     enum verdict_purpose purpose;
-    bool batch;
+    bool batch, json;
 };
 
 static int complain(const char *what, const char *text)
@@ -104,15 +108,21 @@ static int trust_from_options(const struct verify_options *o, struct trust **out
     return VERIFY_GOOD;
 }
 
-static int print_peer(const struct peer *peer, const struct trust *trust)
+static int print_peer(const struct verify_options *o, const struct peer *peer, const struct trust *trust)
 {
-    struct view_peer_input input = {.peer = peer, .requested = true};
+    struct view_peer_input input = {
+        .peer = peer, .requested = true, .purpose = o->purpose, .hostname = o->hostname};
     struct buf text;
+    bool colour, people = summary_wanted(stdout, &colour) && !o->json;
     input.advertised = trust_advertised(trust, &input.n_advertised);
     buf_init(&text, 0);
     json_t *json = view_peer(&input);
-    int rc = json != NULL && view_write(json, &text) == 0 && !buf_failed(&text) &&
-                     fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0
+    bool written = json != NULL;
+    if (written && people)
+        summary_of_peer(json, colour, stdout);
+    else if (written)
+        written = view_write(json, &text) == 0 && fwrite(text.data, 1, text.len, stdout) == text.len;
+    int rc = written && fflush(stdout) == 0 && !ferror(stdout)
                  ? VERIFY_GOOD
                  : complain("the verdict cannot be written", "");
     json_decref(json);
@@ -145,7 +155,7 @@ static int judge(const struct verify_options *o, const struct trust *trust, cons
         complain("", err.text);
         goto out;
     }
-    rc = print_peer(peer, trust);
+    rc = print_peer(o, peer, trust);
     if (rc == VERIFY_GOOD && peer->verify != VERIFY_SUCCESS)
         rc = VERIFY_REFUSED;
 out:
@@ -232,7 +242,8 @@ enum {
     OPT_FORM,
     OPT_PURPOSE,
     OPT_HOSTNAME,
-    OPT_BATCH
+    OPT_BATCH,
+    OPT_JSON
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -247,6 +258,7 @@ static const struct option LONG_OPTIONS[] = {
     {"purpose", required_argument, NULL, OPT_PURPOSE},
     {"hostname", required_argument, NULL, OPT_HOSTNAME},
     {"batch", no_argument, NULL, OPT_BATCH},
+    {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -287,6 +299,9 @@ static bool take_option(struct verify_options *o, int c, const char **what)
         return o->purpose == PURPOSE_SERVER || strcmp(optarg, "client") == 0;
     case OPT_HOSTNAME:
         o->hostname = optarg;
+        return true;
+    case OPT_JSON:
+        o->json = true;
         return true;
     default:
         o->batch = true;

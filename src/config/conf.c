@@ -535,7 +535,9 @@ static int load(const char *file, bool partial, struct diag *diag, struct conf *
     int rc = read_file(file, &text, &err);
     if (rc != 0) {
         diag_error(diag, (struct src){file, 0}, "%s%s", err.text,
-                   rc == ERR_NOTFOUND ? "; `mtlsd lab DIR` makes a folder with a configuration to begin with"
+                   rc == ERR_NOTFOUND
+                       ? "; `mtlsd setup` makes one with your certificates, or with some for practice"
+                   : rc == ERR_DENIED ? "; run it as root, or as whom the file belongs to"
                                       : "");
         goto out;
     }

@@ -10,6 +10,7 @@
 
 /* The values are those of tls/proxy_header.h. */
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2, PROXY_PROTOCOL_BOTH };
+/* In the order of what they ask. */
 enum client_auth { CLIENT_AUTH_OFF, CLIENT_AUTH_REQUEST, CLIENT_AUTH_OPTIONAL, CLIENT_AUTH_REQUIRE };
 enum client_cert { CLIENT_CERT_NONE, CLIENT_CERT_ANY, CLIENT_CERT_VERIFIED };
 enum advertise_ca { ADVERTISE_CA_LIST, ADVERTISE_CA_NONE };
@@ -165,6 +166,7 @@ struct conf {
     struct conf_text error_log;   /* "stderr", "stdout", "syslog" or a file */
     int log_level;                /* enum log_level */
     struct conf_text user, group; /* whom to become, names or numbers */
+    struct conf_text pid_file;    /* written and locked as long as the server runs */
     enum sandbox_mode sandbox;
     struct conf_list sandbox_paths;
     long long handshake_timeout, header_timeout, idle_timeout, drain_timeout; /* seconds */

@@ -9,7 +9,7 @@ static bool is_token(const struct conf_text *text)
 
 static int visit(const struct option *option, const struct conf_text *path, conf_path_fn *fn, void *cls)
 {
-    if (!path->text || is_token(path) || option_also(option, path->text))
+    if (!path->text || (option->flags & OPTION_KEPT) || is_token(path) || option_also(option, path->text))
         return 0;
     return fn(cls, option, path);
 }

@@ -12,7 +12,8 @@
 typedef int conf_path_fn(void *cls, const struct option *option, const struct conf_text *path);
 
 /* Calls `fn` for the configuration's own files and for each path of each option, in the order of the table.
- * URIs of tokens and words such as "stdout" are no paths. 0, or what `fn` returned. */
+ * URIs of tokens and words such as "stdout" are no paths, and what is OPTION_KEPT is left out. 0, or what
+ * `fn` returned. */
 int conf_paths(const struct conf *conf, conf_path_fn *fn, void *cls);
 
 /* True when a certificate, key or CA is in a PKCS#11 token. */

@@ -1,5 +1,7 @@
 #include "config/conf_source.h"
 
+#include <errno.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -301,6 +303,41 @@ out:
     return rc;
 }
 
+/* Unless it is being read, or too many are; owns `path`. */
+static int include_once(struct scan *scan, char *path, unsigned line)
+{
+    bool loop = scan->depth >= INCLUDE_DEPTH_MOST, many = scan->source->n_names > CONF_INCLUDES_MOST;
+    for (const struct scan *s = scan; s && !loop; s = s->outer)
+        loop = strcmp(s->file, path) == 0;
+    if (!loop && !many)
+        return include_file(scan, path, line);
+    free(path);
+    if (many)
+        return fault(scan, line, "there may be %d included files at most", CONF_INCLUDES_MOST);
+    return fault(scan, line, "include: the files include each other without an end, or more than %d deep",
+                 INCLUDE_DEPTH_MOST);
+}
+
+/* Each file that fits the pattern, by name, as nginx does it; none is no mistake. Owns `pattern`. */
+static int include_all(struct scan *scan, char *pattern, unsigned line)
+{
+    glob_t found;
+    int rc = glob(pattern, GLOB_ERR, NULL, &found);
+    if (rc == GLOB_ABORTED)
+        rc = fault(scan, line, "include: cannot look into a folder of %s: %s", pattern, strerror(errno));
+    else if (rc == GLOB_NOSPACE)
+        rc = ERR_NOMEM;
+    else
+        rc = 0;
+    for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++) {
+        char *path = strdup(found.gl_pathv[i]);
+        rc = path ? include_once(scan, path, line) : ERR_NOMEM;
+    }
+    globfree(&found);
+    free(pattern);
+    return rc;
+}
+
 static int blanks(struct scan *scan)
 {
     int rc = 0;
@@ -345,22 +382,13 @@ static int include(struct scan *scan)
 
     if (!scan->read)
         return fault(scan, line, "include is possible in a file only");
-    if (source->n_names > CONF_INCLUDES_MOST)
-        return fault(scan, line, "there may be %d included files at most", CONF_INCLUDES_MOST);
     char *bare = strndup(name, (size_t)(close - name));
     char *path = bare ? conf_join(scan->dir, bare) : NULL;
+    const bool pattern = bare && strpbrk(bare, "*?[");
     free(bare);
     if (!path)
         return ERR_NOMEM;
-    bool loop = scan->depth >= INCLUDE_DEPTH_MOST;
-    for (const struct scan *s = scan; s && !loop; s = s->outer)
-        loop = strcmp(s->file, path) == 0;
-    if (loop) {
-        free(path);
-        return fault(scan, line, "include: the files include each other without an end, or more than %d deep",
-                     INCLUDE_DEPTH_MOST);
-    }
-    return include_file(scan, path, line);
+    return pattern ? include_all(scan, path, line) : include_once(scan, path, line);
 }
 
 static int next(struct scan *scan)

@@ -48,6 +48,10 @@ const struct option OPTIONS[] = {
              "before the first connection."},
     {GLOBAL(group), .type = OPTION_TEXT, .example = "\"mtlsd\"", .flags = OPTION_RESTART,
      .help = "Group to become; without it that of user. The user's other groups come along."},
+    {GLOBAL(pid_file), .type = OPTION_PATH, .example = "\"/run/mtlsd.pid\"",
+     .flags = OPTION_RESTART | OPTION_KEPT,
+     .help = "File for the number of the server's process, written before user is taken on, by which `mtlsd "
+             "reload` finds it. A second server with the same file does not start."},
     {GLOBAL(sandbox), .type = OPTION_WORD, .preset = "on", .example = "log", .flags = OPTION_RESTART,
      .words = WORDS({"on", SANDBOX_ON}, {"log", SANDBOX_LOG}, {"off", SANDBOX_OFF}),
      .help = "Gives up, after the start, all system calls and files that serving does not need; log: only "

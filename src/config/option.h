@@ -26,6 +26,7 @@ enum option_flag {
     OPTION_SAMPLE = 8,   /* the sample file sets it, to its example; the others stand there as comments */
     OPTION_FOLDER = 16,  /* PATH, PATHS: a folder with all that is below it; otherwise a file */
     OPTION_WRITTEN = 32, /* PATH, PATHS: the server writes there; otherwise it only reads */
+    OPTION_KEPT = 64,    /* PATH: opened once, at the start, and kept: nobody has to leave the place open */
 };
 
 struct option_word {

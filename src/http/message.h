@@ -83,6 +83,9 @@ struct request {
     enum client_auth client_auth;
     bool cert_requested;         /* a CertificateRequest was sent (or would have been but for resumption) */
     const struct tls_facts *tls; /* never NULL */
+    const struct certinfo *const
+        *shown; /* the server's own certificates in the handshake, leaf first; none on resumption */
+    size_t n_shown;
     const struct record *record; /* of the handshake, NULL: none is kept */
     const struct peer *peer;     /* NULL: client_auth = off */
     bool refused; /* the listener's client_auth refuses the peer as judged now (revoked since, or resumed):

@@ -263,5 +263,8 @@ void problem_reply(const struct request *request, unsigned status, const char *d
     reply->content_type = !good ? NULL : html ? "text/html; charset=utf-8" : "application/problem+json";
     if (!security_has_header(reply, "Cache-Control"))
         (void)reply_header(reply, "Cache-Control", "no-store");
+    char policy[PROBLEM_PAGE_POLICY];
+    if (html && good && !security_has_header(reply, "Content-Security-Policy"))
+        (void)reply_header(reply, "Content-Security-Policy", "%s", problem_page_policy(policy));
     security_headers(request->conf, reply);
 }

@@ -1,6 +1,44 @@
 #include "http/problem_page.h"
 
+#include <gnutls/crypto.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "base/err.h"
+
+/* In the page itself: a location may cover every file, and the document root may be anybody's. It looks like
+ * www/style.css. */
+static const char STYLE[] =
+    ":root{color-scheme:light dark;--paper:#f7f6f2;--card:#fff;--ink:#1b1c1f;--quiet:#5a5c63;--line:#dcdad2;--bad:#a8201a;"
+    "font:clamp(100%,62.5% + .5vw,200%)/1.55 -apple-system,\"Segoe UI\",Inter,Roboto,system-ui,sans-serif;"
+    "text-size-adjust:100%;background:var(--paper);color:var(--ink)}"
+    "@media(prefers-color-scheme:dark){:root{--paper:#141518;--card:#1d1f23;--ink:#eceae5;--quiet:#a9aab0;--line:#383a40;"
+    "--bad:#ff9c92}}"
+    "*{box-sizing:border-box}body{margin:0;padding:0 clamp(1rem,4vw,3.5rem) 2rem;overflow-wrap:anywhere}"
+    "main{max-width:50rem;margin:auto;padding-top:8vh}"
+    "h1{font-size:clamp(1.7rem,1rem + 3vw,3rem);line-height:1.15;margin:0 0 .6rem}"
+    "h2{font-size:1.5rem;line-height:1.25;margin:2rem 0 .6rem}p,dl,dd{margin:.3rem 0}ul{margin:0;padding:0;list-style:none}"
+    "li{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.6rem 1.1rem}li+li{margin-top:.7rem}"
+    "li:has(code){border-left:.3rem solid var(--bad)}dt{font-size:.875rem;color:var(--quiet)}"
+    "code{font:.88em/1.5 ui-monospace,\"Cascadia Mono\",\"JetBrains Mono\",Menlo,monospace}"
+    "@media print{main{padding-top:0}}";
+
+const char *problem_page_policy(char out[static PROBLEM_PAGE_POLICY])
+{
+    unsigned char hash[32];
+    char text[45] = "";
+    const gnutls_datum_t raw = {hash, sizeof hash};
+    gnutls_datum_t encoded = {NULL, 0};
+    if (gnutls_hash_fast(GNUTLS_DIG_SHA256, STYLE, sizeof STYLE - 1, hash) == 0 &&
+        gnutls_base64_encode2(&raw, &encoded) == 0)
+        snprintf(text, sizeof text, "%.*s", (int)encoded.size, (const char *)encoded.data);
+    gnutls_free(encoded.data);
+    snprintf(out, PROBLEM_PAGE_POLICY,
+             "default-src 'none'; style-src 'sha256-%s'; img-src data:; base-uri 'none'; form-action 'none'; "
+             "frame-ancestors 'none'",
+             text);
+    return out;
+}
 
 static void put_escaped(struct buf *out, const char *text)
 {
@@ -95,8 +133,9 @@ int problem_page(const json_t *problem, struct buf *out)
     buf_puts(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
     put_heading(out, problem);
-    buf_puts(out, "</title>\n<link rel=\"stylesheet\" href=\"/style.css\">\n<link rel=\"icon\" "
-                  "href=\"/icon.svg\">\n</head>\n<body>\n<main>\n<h1>");
+    buf_puts(out, "</title>\n<style>");
+    buf_put(out, STYLE, sizeof STYLE - 1);
+    buf_puts(out, "</style>\n<link rel=\"icon\" href=\"data:,\">\n</head>\n<body>\n<main>\n<h1>");
     put_heading(out, problem);
     buf_puts(out, "</h1>\n");
     put_text(out, "<p>", problem, "detail", "</p>\n");

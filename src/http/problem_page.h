@@ -6,8 +6,13 @@
 
 #include "base/buf.h"
 
-/* Appends the page to `out`. Plain elements without inline style or script; every text of the object is
- * escaped. 0 or ERR_NOMEM. */
+/* Appends the page to `out`. Plain elements with a style of its own and without script; every text of the
+ * object is escaped. 0 or ERR_NOMEM. */
 MUST_CHECK int problem_page(const json_t *problem, struct buf *out);
+
+/* The Content-Security-Policy under which the page has its style, by its hash, and nothing else. Returns out.
+ */
+enum { PROBLEM_PAGE_POLICY = 256 };
+const char *problem_page_policy(char out[static PROBLEM_PAGE_POLICY]);
 
 #endif

@@ -47,6 +47,16 @@ json_t *view_finish(json_t *value, bool good)
     return NULL;
 }
 
+/* What the server showed of itself: everybody who asks for a connection gets it. */
+static json_t *server_chain(const struct request *request)
+{
+    json_t *array = json_array();
+    bool good = true;
+    for (size_t i = 0; good && i < request->n_shown; i++)
+        good = view_append(array, view_certificate(request->shown[i], request->now));
+    return view_finish(array, good);
+}
+
 json_t *view_connection(const struct request *request)
 {
     json_t *object = json_object();
@@ -56,7 +66,8 @@ json_t *view_connection(const struct request *request)
                 view_put(object, "requests", json_integer((json_int_t)request->number)) &&
                 view_put(object, "tls", view_tls(request->tls)) &&
                 view_put(object, "peer", view_request_peer(request)) &&
-                view_put(object, "handshake", view_handshake(request->record, request->peer));
+                view_put(object, "handshake", view_handshake(request->record, request->peer)) &&
+                view_put(object, "server_chain", server_chain(request));
     return view_finish(object, good);
 }
 

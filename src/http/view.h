@@ -14,6 +14,9 @@ struct view_peer_input {
     const struct peer *peer;
     const char *client_auth; /* the mode's word, NULL: left out (verify) */
     bool requested, resumed;
+    const struct tls_facts *tls;  /* of the handshake, NULL: there was none (verify) */
+    enum verdict_purpose purpose; /* with hostname, for the checks */
+    const char *hostname;
     const struct certname *advertised;
     size_t n_advertised;
     time_t now;               /* for days_remaining; 0: when the verdict was made */

@@ -202,8 +202,11 @@ json_t *view_handshake(const struct record *record, const struct peer *peer)
         return json_null();
     bool resumed = record_resumed(record);
     bool judged_again = resumed && peer && peer->verify != VERIFY_NONE;
+    bool presented = record_presented(record) || judged_again;
     json_t *object = json_object();
-    bool good = view_put(object, "mode", view_text(record_asks(record) ? "mutual" : "one-way")) &&
+    bool good = view_put(object, "mode", view_text(presented ? "mutual" : "one-way")) &&
+                view_put(object, "asked", json_boolean(record_asks(record))) &&
+                view_put(object, "presented", json_boolean(presented)) &&
                 view_put(object, "version", number(record_version(record), tls_version_name)) &&
                 view_put(object, "resumed", json_boolean(resumed)) &&
                 view_put(object, "messages", messages(record)) &&

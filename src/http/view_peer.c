@@ -1,4 +1,5 @@
 #include "http/view.h"
+#include "http/view_checks.h"
 #include "http/view_impl.h"
 
 enum { DAY = 24 * 60 * 60 };
@@ -133,6 +134,16 @@ json_t *view_names(const struct certname *name, size_t n)
     return view_finish(array, good);
 }
 
+static json_t *checks(const struct view_peer_input *input)
+{
+    struct view_checks_input in = {.peer = input->peer,
+                                   .tls = input->tls,
+                                   .purpose = input->purpose,
+                                   .hostname = input->hostname,
+                                   .detail = input->detail};
+    return view_checks(&in);
+}
+
 json_t *view_peer(const struct view_peer_input *input)
 {
     const struct peer *peer = input->peer;
@@ -150,6 +161,7 @@ json_t *view_peer(const struct view_peer_input *input)
                          view_findings(peer ? peer->errors : NULL, peer ? peer->n_errors : 0, detail)) &&
                 view_put(object, "warnings",
                          view_findings(peer ? peer->warnings : NULL, peer ? peer->n_warnings : 0, detail)) &&
+                view_put(object, "checks", checks(input)) &&
                 view_put(object, "verified_at", presented ? view_time(peer->judged_at) : json_null()) &&
                 view_put(object, "resumed", json_boolean(input->resumed)) &&
                 put_certificate(object, peer && peer->n_chain > 0 ? peer->chain[0] : NULL, now) &&
@@ -166,6 +178,7 @@ json_t *view_request_peer(const struct request *request)
         .client_auth = conf_client_auth_word(request->client_auth),
         .requested = request->cert_requested,
         .resumed = request->tls->resumed,
+        .tls = request->tls,
         .advertised = request->advertised,
         .n_advertised = request->n_advertised,
         .now = request->now,

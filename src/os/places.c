@@ -128,9 +128,25 @@ static int lint_served(void *cls, const struct option *option, const struct conf
     return 0;
 }
 
+static void lint_pid_file(const struct conf_text *path, struct diag *diag)
+{
+    char folder[4096];
+    struct stat st;
+    if (!path->text)
+        return;
+    folder_of(path->text, folder);
+    if (stat(folder, &st) != 0 && errno != EACCES)
+        diag_warning(
+            diag, path->src,
+            "pid_file: the folder %s is not there, so that `mtlsd reload` would not find the server: "
+            "mkdir -p %s",
+            folder, folder);
+}
+
 void places_lint(const struct conf *conf, struct diag *diag)
 {
     (void)conf_paths(conf, lint, diag);
+    lint_pid_file(&conf->pid_file, diag);
     char *root = conf->document_root.text ? realpath(conf->document_root.text, NULL) : NULL;
     if (root) {
         struct served served = {strcmp(root, "/") == 0 ? "" : root, diag};

@@ -27,16 +27,15 @@ static bool number(const char *text, unsigned *out)
     return true;
 }
 
-static int find_user(const struct conf *conf, struct diag *diag, struct privileges *out)
+static int find_user(const struct conf_text *user, bool has_group, struct diag *diag, struct privileges *out)
 {
-    const struct conf_text *user = &conf->user;
     struct passwd entry, *found = NULL;
     char room[ENTRY];
     unsigned id = 0;
     bool numeric = number(user->text, &id);
     int rc = numeric ? getpwuid_r(id, &entry, room, sizeof room, &found)
                      : getpwnam_r(user->text, &entry, room, sizeof room, &found);
-    if (!found && numeric && conf->group.text) {
+    if (!found && numeric && has_group) {
         out->uid = id; /* a container's user need not have a name */
         snprintf(out->name, sizeof out->name, "%u", id);
         return 0;
@@ -54,9 +53,8 @@ static int find_user(const struct conf *conf, struct diag *diag, struct privileg
     return 0;
 }
 
-static int find_group(const struct conf *conf, struct diag *diag, struct privileges *out)
+static int find_group(const struct conf_text *group, struct diag *diag, struct privileges *out)
 {
-    const struct conf_text *group = &conf->group;
     struct group entry, *found = NULL;
     char room[ENTRY];
     unsigned id = 0;
@@ -77,6 +75,34 @@ static int find_group(const struct conf *conf, struct diag *diag, struct privile
     return 0;
 }
 
+static int find(const struct conf_text *user, const struct conf_text *group, struct diag *diag,
+                struct privileges *out)
+{
+    int rc = find_user(user, group->text != NULL, diag, out);
+    if (rc == 0 && group->text)
+        rc = find_group(group, diag, out);
+    if (rc != 0)
+        return rc;
+    out->n_groups = PRIVILEGES_GROUPS;
+    if (getgrouplist(out->name, out->gid, out->group, &out->n_groups) < 0) {
+        diag_error(diag, user->src, "user: %s is in more than %d groups", out->name, PRIVILEGES_GROUPS);
+        return ERR_RANGE;
+    }
+    return 0;
+}
+
+int privileges_named(const struct conf_text *user, const struct conf_text *group, struct diag *diag,
+                     struct privileges *out)
+{
+    struct privileges wanted = {.from_start = true};
+    int rc = find(user, group, diag, &wanted);
+    if (rc != 0)
+        return rc;
+    wanted.change = geteuid() == 0 || geteuid() != wanted.uid;
+    *out = wanted;
+    return 0;
+}
+
 int privileges_find(const struct conf *conf, bool now, struct diag *diag, struct privileges *out)
 {
     struct privileges wanted = {.change = conf->user.text != NULL};
@@ -88,17 +114,9 @@ int privileges_find(const struct conf *conf, bool now, struct diag *diag, struct
         *out = wanted;
         return 0;
     }
-    int rc = find_user(conf, diag, &wanted);
-    if (rc == 0 && conf->group.text)
-        rc = find_group(conf, diag, &wanted);
+    int rc = find(&conf->user, &conf->group, diag, &wanted);
     if (rc != 0)
         return rc;
-    wanted.n_groups = PRIVILEGES_GROUPS;
-    if (getgrouplist(wanted.name, wanted.gid, wanted.group, &wanted.n_groups) < 0) {
-        diag_error(diag, conf->user.src, "user: %s is in more than %d groups", wanted.name,
-                   PRIVILEGES_GROUPS);
-        return ERR_RANGE;
-    }
     uid_t self = geteuid();
     if (now && self != 0 && self != wanted.uid) {
         diag_error(diag, conf->user.src,

@@ -5,15 +5,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/conf_paths.h"
 #include "os/privileges.h"
 
+enum { BARRIERS_MOST = 16, PATH_ROOM = 4096 };
+
 struct checking {
     const char *user;
+    char group[256]; /* the user's own, for the remedy */
+    bool from_start;
     struct diag *diag;
+    char barrier[BARRIERS_MOST][PATH_ROOM]; /* those that were told of */
+    size_t n_barriers;
 };
+
+/* What a user who is there from the start cannot read keeps the server from starting. */
+static void tell(const struct checking *to, const struct conf_text *path, const char *text)
+{
+    if (to->from_start)
+        diag_error(to->diag, path->src, "%s", text);
+    else
+        diag_warning(to->diag, path->src, "%s", text);
+}
+
+static const char *outcome(const struct checking *to)
+{
+    return to->from_start ? "so that the server could not start" : "so that a reload would be refused";
+}
 
 /* access(2) asks with the real ids; this one with those that opening a file counts with. */
 static bool may(const char *path, int mode)
@@ -53,17 +74,34 @@ static const char *label(const struct option *option, char out[static 64])
     return out;
 }
 
-static bool check_barrier(const struct checking *to, const struct option *option,
-                          const struct conf_text *path)
+static bool was_told(struct checking *to, const char *barrier)
 {
-    char barrier[4096], what[64];
+    for (size_t i = 0; i < to->n_barriers; i++) {
+        if (strcmp(to->barrier[i], barrier) == 0)
+            return true;
+    }
+    if (to->n_barriers < BARRIERS_MOST)
+        snprintf(to->barrier[to->n_barriers++], PATH_ROOM, "%s", barrier);
+    return false;
+}
+
+static bool check_barrier(struct checking *to, const struct option *option, const struct conf_text *path)
+{
+    char barrier[PATH_ROOM], what[64], remedy[3 * PATH_ROOM] = "", text[6 * PATH_ROOM];
+    struct stat st;
     if (!find_barrier(path->text, barrier))
         return false;
-    diag_warning(
-        to->diag, path->src,
-        "%sthe user %s cannot pass the folder %s on the way to %s, so that a reload would be refused: chmod "
-        "o+x %s, or move the file",
-        label(option, what), to->user, barrier, path->text, barrier);
+    if (was_told(to, barrier))
+        return true;
+    /* A home is closed to others on purpose: what the server needs does not belong there. */
+    if (stat(barrier, &st) == 0 && st.st_uid == 0 && strcmp(barrier, "/root") != 0)
+        snprintf(remedy, sizeof remedy, "chgrp %s %s && chmod g+x %s, or ", to->group, barrier, barrier);
+    snprintf(
+        text, sizeof text,
+        "%sthe user %s cannot pass the folder %s on the way to %s, %s: %smove the files to a folder that "
+        "it can pass, such as that of `mtlsd setup`",
+        label(option, what), to->user, barrier, path->text, outcome(to), remedy);
+    tell(to, path, text);
     return true;
 }
 
@@ -90,19 +128,20 @@ static void check_written(const struct checking *to, const struct option *option
 static void check_read(const struct checking *to, const struct option *option, const struct conf_text *path)
 {
     bool folder = option && (option->flags & OPTION_FOLDER);
-    char what[64];
+    char what[64], text[3 * PATH_ROOM];
     if (may(path->text, folder ? X_OK : R_OK) || errno != EACCES)
         return; /* what is not there is found by whoever loads it */
-    diag_warning(
-        to->diag, path->src,
-        "%sthe user %s cannot read %s, so that a reload would be refused: let the file belong to a group of "
-        "that user (chgrp GROUP %s && chmod g+r%s %s)",
-        label(option, what), to->user, path->text, path->text, folder ? "x" : "", path->text);
+    snprintf(text, sizeof text,
+             "%sthe user %s cannot read %s, %s: let the file belong to a group of that user (chgrp %s %s && "
+             "chmod g+r%s %s)",
+             label(option, what), to->user, path->text, outcome(to), to->group, path->text, folder ? "x" : "",
+             path->text);
+    tell(to, path, text);
 }
 
 static int check_path(void *cls, const struct option *option, const struct conf_text *path)
 {
-    const struct checking *to = cls;
+    struct checking *to = cls;
     if (option && (option->flags & OPTION_WRITTEN))
         check_written(to, option, path);
     else if (!check_barrier(to, option, path))
@@ -110,11 +149,22 @@ static int check_path(void *cls, const struct option *option, const struct conf_
     return 0;
 }
 
+static void name_group(const struct privileges *wanted, char *out, size_t room)
+{
+    struct group entry, *found = NULL;
+    char text[16384];
+    if (getgrgid_r(wanted->gid, &entry, text, sizeof text, &found) == 0 && found)
+        snprintf(out, room, "%s", found->gr_name);
+    else
+        snprintf(out, room, "%u", (unsigned)wanted->gid);
+}
+
 int privileges_check(const struct privileges *wanted, const struct conf *conf, struct diag *diag)
 {
-    struct checking to = {wanted->name, diag};
     if (!wanted->change)
         return 0;
+    struct checking to = {.user = wanted->name, .from_start = wanted->from_start, .diag = diag};
+    name_group(wanted, to.group, sizeof to.group);
     /* The effective ids alone, so that the way back stays open: this is no protection, only a question. */
     bool root = geteuid() == 0 && wanted->uid != 0;
     gid_t gid = getegid(), groups[PRIVILEGES_GROUPS];

@@ -27,16 +27,16 @@ static bool wants_staple(gnutls_x509_crt_t crt)
     return wants;
 }
 
-/* Hands chain and key to GnuTLS, which then owns them. Without names: the choice among sets is ours. That the
- * public half of a key is the certificate's was found before; that the secret fits to it GnuTLS proves by a
- * signature that it verifies, a third of what a certificate costs at a reload. So does looking at the
- * numbers, where there are some. */
+/* Hands chain and key to GnuTLS, which then owns them. The choice among sets is ours: a name, whatever it is,
+ * keeps GnuTLS from reading the certificate once more for those in it. That the public half of a key is the
+ * certificate's was found before; that the secret fits to it GnuTLS proves by a signature that it verifies, a
+ * third of what a certificate costs at a reload. Looking at the numbers does, too: then it is `sound`. */
 static int install(struct creds *creds, struct creds_set *set, const struct part_chain *chain,
-                   gnutls_privkey_t key, gnutls_privkey_t numbers)
+                   gnutls_privkey_t key, bool sound)
 {
+    const char *names[] = {"unused"};
     size_t made = 0;
     int rc = 0;
-    bool sound = numbers && gnutls_privkey_verify_params(numbers) >= 0;
     gnutls_certificate_set_flags(creds->gnutls, sound ? GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH : 0);
     while (rc >= 0 && made < chain->n) {
         rc = gnutls_pcert_import_x509(&set->pcert[made], chain->part[made]->crt, 0);
@@ -45,7 +45,8 @@ static int install(struct creds *creds, struct creds_set *set, const struct part
     if (rc >= 0)
         set->kind = creds_kind_of(&set->pcert[0]);
     if (rc >= 0)
-        rc = gnutls_certificate_set_key(creds->gnutls, NULL, 0, set->pcert, (int)chain->n, key);
+        rc = gnutls_certificate_set_key(creds->gnutls, names, ARRAY_LEN(names), set->pcert, (int)chain->n,
+                                        key);
     if (rc >= 0)
         return 0;
     for (size_t i = 0; i < made; i++)
@@ -53,16 +54,20 @@ static int install(struct creds *creds, struct creds_set *set, const struct part
     return rc;
 }
 
-static int describe_chain(struct creds_set *set, const struct part_chain *chain, struct diag *diag)
+static int describe_chain(struct creds *creds, struct creds_set *set, const struct part_chain *chain,
+                          struct diag *diag)
 {
     for (; set->n < chain->n; set->n++) {
-        const struct part *part = chain->part[set->n];
+        struct part *part = chain->part[set->n];
         struct err err = {0};
-        int rc = certinfo_new(part->crt, &set->chain[set->n], &err);
+        int rc = part->info ? 0 : certinfo_new(part->crt, &creds->info[creds->n_infos], &err);
         if (rc != 0) {
             diag_error(diag, part->from->src, "certificate: %s: %s", part->from->text, err.text);
             return rc;
         }
+        if (!part->info)
+            part->info = creds->info[creds->n_infos++];
+        set->chain[set->n] = part->info;
     }
     return 0;
 }
@@ -75,7 +80,7 @@ static int add_set(struct creds *creds, const struct parts *parts, struct part *
     struct creds_set *set = &creds->set[creds->n++];
     *set = (struct creds_set){
         .complete = chain->above != NULL,
-        .self_signed = gnutls_x509_crt_check_issuer(leaf->crt, leaf->crt) != 0,
+        .self_signed = part_self_signed(leaf),
         .in_order = chain->in_order,
         .must_staple = wants_staple(leaf->crt),
         .key_readable_by_others = key->readable_by_others,
@@ -85,16 +90,18 @@ static int add_set(struct creds *creds, const struct parts *parts, struct part *
         .key_file = key->from->text,
         .from = chain,
     };
-    set->chain = calloc(chain->n, sizeof(struct certinfo *));
+    set->chain = calloc(chain->n, sizeof *set->chain);
     set->pcert = calloc(chain->n, sizeof(gnutls_pcert_st));
     if (!set->chain || !set->pcert)
         return ERR_NOMEM;
-    int rc = describe_chain(set, chain, diag);
+    int rc = describe_chain(creds, set, chain, diag);
     if (rc != 0)
         return rc;
     creds->leaf[creds->n - 1] = set->chain[0];
-    gnutls_privkey_t signer = signer_new(key->key);
-    rc = install(creds, set, chain, signer ? signer : key->key, signer ? key->key : NULL);
+    bool sound = false;
+    gnutls_privkey_t signer = signer_new(key->key, &sound);
+    sound = sound || (signer && gnutls_privkey_verify_params(key->key) >= 0);
+    rc = install(creds, set, chain, signer ? signer : key->key, sound);
     if (rc < 0) {
         if (signer)
             gnutls_privkey_deinit(signer);
@@ -250,8 +257,9 @@ static int load(struct creds *creds, struct parts *parts, struct part_chain **ch
         return rc;
     creds->set = calloc(parts->n_keys + 1, sizeof *creds->set);
     creds->leaf = calloc(parts->n_keys + 1, sizeof *creds->leaf);
+    creds->info = calloc(parts->n_crts + 1, sizeof *creds->info);
     *chains = calloc(parts->n_keys + 1, sizeof **chains);
-    if (!creds->set || !creds->leaf || !*chains)
+    if (!creds->set || !creds->leaf || !creds->info || !*chains)
         return ERR_NOMEM;
     rc = make_sets(creds, parts, *chains, listener, diag);
     if (rc == 0)
@@ -296,11 +304,8 @@ struct creds *creds_ref(struct creds *creds)
 
 static void set_done(struct creds_set *set)
 {
-    for (size_t i = 0; i < set->n; i++) {
-        certinfo_free(set->chain[i]);
-        if (set->staple)
-            gnutls_free(set->staple[i].response.data);
-    }
+    for (size_t i = 0; set->staple && i < set->n; i++)
+        gnutls_free(set->staple[i].response.data);
     free(set->chain);
     free(set->pcert);
     free(set->staple);
@@ -314,6 +319,9 @@ void creds_unref(struct creds *creds)
         gnutls_certificate_free_credentials(creds->gnutls);
     for (size_t i = 0; i < creds->n; i++)
         set_done(&creds->set[i]);
+    for (size_t i = 0; i < creds->n_infos; i++)
+        certinfo_free(creds->info[i]);
+    free(creds->info);
     for (size_t i = 0; i < creds->n_names; i++)
         free(creds->name[i].name);
     free(creds->name);

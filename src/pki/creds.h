@@ -41,6 +41,7 @@ struct creds_offer {
 };
 struct creds_choice { /* borrowed */
     gnutls_pcert_st *pcert;
+    const struct certinfo *const *chain; /* the same, leaf first */
     unsigned n;
     gnutls_ocsp_data_st *staple; /* n_staples of them: n, or 0 */
     unsigned n_staples;

@@ -19,13 +19,17 @@ static int by_id(const void *a, const void *b, void *offset)
     return order != 0 ? order : (x > y) - (x < y);
 }
 
-static struct part **sorted(const struct parts *parts, size_t offset)
+/* All but those that are known to be twins. */
+static struct part **sorted(const struct parts *parts, size_t offset, size_t *n)
 {
     struct part **array = calloc(parts->n_crts + 1, sizeof *array);
-    for (size_t i = 0; array && i < parts->n_crts; i++)
-        array[i] = &parts->crt[i];
+    *n = 0;
+    for (size_t i = 0; array && i < parts->n_crts; i++) {
+        if (!parts->crt[i].twin)
+            array[(*n)++] = &parts->crt[i];
+    }
     if (array)
-        qsort_r(array, parts->n_crts, sizeof *array, by_id, &offset);
+        qsort_r(array, *n, sizeof *array, by_id, &offset);
     return array;
 }
 
@@ -51,7 +55,7 @@ static size_t find(struct part *const *array, size_t n, size_t offset, const uns
 size_t parts_by_key(const struct parts *parts, const unsigned char id[static CREDS_KEY_ID],
                     struct part *const **first)
 {
-    return find(parts->by_key, parts->n_crts, offsetof(struct part, id), id, first);
+    return find(parts->by_key, parts->n_unique, offsetof(struct part, id), id, first);
 }
 
 /* Chains that share an intermediate come as files that each hold it. */
@@ -65,18 +69,25 @@ static void find_twins(struct part *const *same, size_t n)
     }
 }
 
+/* A thousand chains may end in one issuer: its twins are in none of the arrays, in which they would be passed
+ * over by each. */
 int parts_index(struct parts *parts)
 {
-    parts->by_key = sorted(parts, offsetof(struct part, id));
-    parts->by_subject = sorted(parts, offsetof(struct part, subject_meaning));
-    if (!parts->by_key || !parts->by_subject)
+    parts->by_key = sorted(parts, offsetof(struct part, id), &parts->n_unique);
+    if (!parts->by_key)
         return ERR_NOMEM;
-    for (size_t i = 0, n; i < parts->n_crts; i += n) {
+    for (size_t i = 0, n; i < parts->n_unique; i += n) {
         struct part *const *same;
         n = parts_by_key(parts, parts->by_key[i]->id, &same);
         find_twins(same, n);
     }
-    return 0;
+    size_t all = parts->n_unique, n = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (!parts->by_key[i]->twin)
+            parts->by_key[n++] = parts->by_key[i];
+    }
+    parts->by_subject = sorted(parts, offsetof(struct part, subject_meaning), &parts->n_unique);
+    return parts->by_subject ? 0 : ERR_NOMEM;
 }
 
 /* --- chains --- */
@@ -86,9 +97,11 @@ bool part_ends_later(const struct part *a, const struct part *b)
     return gnutls_x509_crt_get_expiration_time(a->crt) > gnutls_x509_crt_get_expiration_time(b->crt);
 }
 
-static bool self_signed(const struct part *part)
+/* GnuTLS compares what the names say, which is known already; where that differs it need not be asked. */
+bool part_self_signed(const struct part *part)
 {
-    return gnutls_x509_crt_check_issuer(part->crt, part->crt) != 0;
+    return memcmp(part->subject_meaning, part->issuer_meaning, CREDS_KEY_ID) == 0 &&
+           gnutls_x509_crt_check_issuer(part->crt, part->crt) != 0;
 }
 
 static bool signed_by(const struct part *crt, const struct part *issuer)
@@ -108,7 +121,7 @@ static bool better_issuer(const struct part *crt, const struct part *a, const st
     bool a_signed = signed_by(crt, a), b_signed = signed_by(crt, b);
     if (a_signed != b_signed)
         return a_signed;
-    bool a_root = self_signed(a), b_root = self_signed(b);
+    bool a_root = part_self_signed(a), b_root = part_self_signed(b);
     return a_root != b_root ? b_root : part_ends_later(a, b);
 }
 
@@ -139,12 +152,12 @@ static struct part *best_issuer(const struct parts *parts, const struct part_cha
                                 const struct part *crt, bool same_bytes, bool *several)
 {
     struct part *best = NULL, *const * named;
-    const size_t n = find(parts->by_subject, parts->n_crts, offsetof(struct part, subject_meaning),
+    const size_t n = find(parts->by_subject, parts->n_unique, offsetof(struct part, subject_meaning),
                           crt->issuer_meaning, &named);
     *several = false;
     for (size_t i = 0; i < n; i++) {
         struct part *issuer = named[i];
-        if (issuer->twin || (same_bytes && memcmp(crt->issuer, issuer->subject, CREDS_KEY_ID) != 0) ||
+        if ((same_bytes && memcmp(crt->issuer, issuer->subject, CREDS_KEY_ID) != 0) ||
             !may_issue(issuer, crt) || contains(chain, issuer))
             continue;
         *several = *several || best;
@@ -161,7 +174,7 @@ static struct part *find_issuer(const struct parts *parts, const struct part_cha
 {
     const struct part *crt = chain->part[chain->n - 1];
     bool several = false;
-    if (self_signed(crt))
+    if (part_self_signed(crt))
         return NULL;
     struct part *best = best_issuer(parts, chain, crt, false, &several);
     if (!several)
@@ -170,16 +183,16 @@ static struct part *find_issuer(const struct parts *parts, const struct part_cha
     return same && signed_by(crt, same) ? same : best;
 }
 
-/* Whether the PEM file of `crt` has `next`, too, and elsewhere than right behind it. */
+/* Whether the PEM file of `crt` has `next`, too, and elsewhere than right behind it. What a file held stands
+ * together. */
 static bool misplaced(const struct parts *parts, const struct part *crt, const struct part *next)
 {
-    struct part *const *same;
-    const size_t n = crt->in_pem ? parts_by_key(parts, next->id, &same) : 0;
+    const struct part *end = parts->crt + parts->n_crts;
     bool there = false;
-    for (size_t i = 0; i < n; i++) {
-        if (same[i]->from != crt->from || (same[i] != next && same[i]->twin != next))
+    for (const struct part *p = crt - crt->position; crt->in_pem && p < end && p->from == crt->from; p++) {
+        if (p != next && p->twin != next)
             continue;
-        if (same[i]->position == crt->position + 1)
+        if (p->position == crt->position + 1)
             return false;
         there = true;
     }
@@ -195,7 +208,7 @@ void parts_chain(const struct parts *parts, struct part *leaf, struct part_chain
         if (!next)
             return;
         next->used = true;
-        if (self_signed(next) || out->n == CREDS_MOST_CHAIN) {
+        if (part_self_signed(next) || out->n == CREDS_MOST_CHAIN) {
             out->above = next;
             return;
         }

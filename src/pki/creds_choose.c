@@ -248,6 +248,7 @@ void creds_choose(const struct creds *creds, const struct creds_offer *offer, st
     const struct creds_set *set = creds_several(creds) ? choose(creds, offer) : &creds->set[0];
     *out = (struct creds_choice){
         .pcert = set->pcert,
+        .chain = (const struct certinfo *const *)set->chain,
         .n = (unsigned)set->n,
         .staple = set->staple,
         .n_staples = set->staple ? (unsigned)set->n : 0,

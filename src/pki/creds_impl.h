@@ -19,20 +19,33 @@ struct part {
     unsigned char subject_meaning[CREDS_KEY_ID], issuer_meaning[CREDS_KEY_ID];
     gnutls_privkey_t *owner; /* of a key: where its file has it */
     const struct conf_text *from;
-    size_t position;         /* in its file */
-    bool in_pem;             /* so that the position was somebody's choice */
-    const struct part *twin; /* the same certificate came before */
+    size_t position;             /* in its file */
+    bool in_pem;                 /* so that the position was somebody's choice */
+    const struct part *twin;     /* the same certificate came before */
+    const struct certinfo *info; /* the credentials'; NULL: not asked for yet */
     bool readable_by_others;
     struct part *pair; /* of a certificate: its key */
     bool used;
 };
 
+/* A name that was read: its SHA-256, and what it says. */
+struct part_name {
+    unsigned char id[CREDS_KEY_ID], meaning[CREDS_KEY_ID];
+};
+
+/* Issuers are few, and what is known of one is not found out again. */
+enum { PARTS_ISSUERS = 16 };
 struct parts {
     struct part *crt, *key;
     size_t n_crts, n_keys;
-    struct part **by_key, **by_subject; /* the certificates, sorted by id and by subject_meaning */
+    struct part **by_key, **by_subject; /* the certificates but twins, sorted by id and by subject_meaning */
+    size_t n_unique;                    /* of each of the two */
     struct x509file *file;              /* own the objects until they go into the credentials */
     size_t n_files;
+    struct x509file_pool pool;
+    const struct part *pooled[X509FILE_POOLED]; /* the first of each */
+    struct part_name issuer[PARTS_ISSUERS];
+    size_t n_issuers;
 };
 
 /* Reads the files and lists what they hold. Every file that cannot be used is a finding. */
@@ -43,10 +56,12 @@ void parts_give_away(struct part *key);
 
 /* creds_chain.c: sorts the certificates, and finds twins. 0 or ERR_NOMEM. */
 MUST_CHECK int parts_index(struct parts *parts);
-/* The certificates with this public key, in the order of the configuration: how many, from *first on. */
+/* The certificates with this public key but twins, in the order of the configuration: how many, from *first
+ * on. */
 size_t parts_by_key(const struct parts *parts, const unsigned char id[static CREDS_KEY_ID],
                     struct part *const **first);
 bool part_ends_later(const struct part *a, const struct part *b);
+bool part_self_signed(const struct part *part);
 
 /* The certificate for a key, or NULL: of several with the same key (one was renewed) that which ends last. */
 struct part *parts_match(const struct parts *parts, const struct part *key, struct diag *diag);
@@ -77,7 +92,7 @@ enum creds_kind {
 /* One certificate with its key and the chain that goes out with it. */
 struct creds_set {
     enum creds_kind kind;
-    struct certinfo **chain; /* leaf first; owned */
+    const struct certinfo **chain; /* leaf first; the array is owned, what it points to is the credentials' */
     gnutls_pcert_st
         *pcert; /* the same for GnuTLS; the array is owned, what it points to is the credentials' */
     size_t n;
@@ -107,7 +122,9 @@ struct creds {
     struct creds_set *set;                   /* as their certificates were configured */
     size_t n;
     const struct certinfo **leaf; /* of each set; borrowed from it */
-    struct creds_name *name;      /* sorted: for each name the preferred kind first */
+    struct certinfo **info;       /* of all certificates in chains: sets may share an issuer's */
+    size_t n_infos;
+    struct creds_name *name; /* sorted: for each name the preferred kind first */
     size_t n_names;
 };
 

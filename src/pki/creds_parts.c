@@ -9,6 +9,7 @@ void parts_done(struct parts *parts)
 {
     for (size_t i = 0; i < parts->n_files; i++)
         x509file_done(&parts->file[i]);
+    x509file_pool_done(&parts->pool);
     free(parts->file);
     free(parts->by_key);
     free(parts->by_subject);
@@ -58,7 +59,7 @@ static int load_files(struct parts *parts, const struct conf_listener *listener,
         const struct conf_text *from = &listener->certificate.item[i];
         struct x509file *file = &parts->file[i];
         struct err err = {0};
-        int one = x509file_load(from->text, password, pin, file, &err);
+        int one = x509file_load_pooled(from->text, password, pin, &parts->pool, file, &err);
         if (one != 0)
             diag_error(diag, from->src, "certificate: %s", err.text);
         rc = rc != 0 ? rc : one;
@@ -124,23 +125,58 @@ static int meaning_id(gnutls_x509_crt_t crt, int (*name)(gnutls_x509_crt_t, gnut
     return rc;
 }
 
+static int issuer_ids(struct parts *parts, struct part *part)
+{
+    int rc = name_id(part->crt, gnutls_x509_crt_get_raw_issuer_dn, part->issuer);
+    for (size_t i = 0; rc >= 0 && i < parts->n_issuers; i++) {
+        const struct part_name *known = &parts->issuer[i];
+        if (memcmp(known->id, part->issuer, sizeof known->id) == 0) {
+            memcpy(part->issuer_meaning, known->meaning, sizeof known->meaning);
+            return 0;
+        }
+    }
+    if (rc >= 0)
+        rc = meaning_id(part->crt, gnutls_x509_crt_get_raw_issuer_dn, part->issuer_meaning);
+    if (rc >= 0 && parts->n_issuers < PARTS_ISSUERS) {
+        struct part_name *known = &parts->issuer[parts->n_issuers++];
+        memcpy(known->id, part->issuer, sizeof known->id);
+        memcpy(known->meaning, part->issuer_meaning, sizeof known->meaning);
+    }
+    return rc;
+}
+
+static int crt_ids(struct parts *parts, struct part *part)
+{
+    size_t place = x509file_pooled(&parts->pool, part->crt), len = CREDS_KEY_ID;
+    const struct part *first = place < parts->pool.n ? parts->pooled[place] : NULL;
+    if (first) {
+        memcpy(part->id, first->id, sizeof part->id);
+        memcpy(part->subject, first->subject, sizeof part->subject);
+        memcpy(part->issuer, first->issuer, sizeof part->issuer);
+        memcpy(part->subject_meaning, first->subject_meaning, sizeof part->subject_meaning);
+        memcpy(part->issuer_meaning, first->issuer_meaning, sizeof part->issuer_meaning);
+        return 0;
+    }
+    int rc = gnutls_x509_crt_get_key_id(part->crt, GNUTLS_KEYID_USE_SHA256, part->id, &len);
+    if (rc >= 0)
+        rc = name_id(part->crt, gnutls_x509_crt_get_raw_dn, part->subject);
+    if (rc >= 0)
+        rc = meaning_id(part->crt, gnutls_x509_crt_get_raw_dn, part->subject_meaning);
+    if (rc >= 0)
+        rc = issuer_ids(parts, part);
+    if (rc >= 0 && place < parts->pool.n)
+        parts->pooled[place] = part;
+    return rc;
+}
+
 static int list_file(struct parts *parts, struct x509file *file, const struct conf_text *from, size_t *c,
                      size_t *k)
 {
     int rc = 0;
     for (size_t i = 0; rc >= 0 && i < file->n_crts; i++) {
         struct part *part = &parts->crt[(*c)++];
-        size_t len = CREDS_KEY_ID;
         *part = (struct part){.crt = file->crt[i], .from = from, .position = i, .in_pem = file->in_pem};
-        rc = gnutls_x509_crt_get_key_id(part->crt, GNUTLS_KEYID_USE_SHA256, part->id, &len);
-        if (rc >= 0)
-            rc = name_id(part->crt, gnutls_x509_crt_get_raw_dn, part->subject);
-        if (rc >= 0)
-            rc = name_id(part->crt, gnutls_x509_crt_get_raw_issuer_dn, part->issuer);
-        if (rc >= 0)
-            rc = meaning_id(part->crt, gnutls_x509_crt_get_raw_dn, part->subject_meaning);
-        if (rc >= 0)
-            rc = meaning_id(part->crt, gnutls_x509_crt_get_raw_issuer_dn, part->issuer_meaning);
+        rc = crt_ids(parts, part);
     }
     for (size_t i = 0; rc >= 0 && i < file->n_keys; i++) {
         struct part *part = &parts->key[(*k)++];
@@ -181,17 +217,20 @@ void parts_give_away(struct part *key)
 
 struct part *parts_match(const struct parts *parts, const struct part *key, struct diag *diag)
 {
-    struct part *best = NULL, *const * same;
+    struct part *const *same;
     const size_t n = parts_by_key(parts, key->id, &same);
-    for (size_t i = 0; i < n; i++) {
-        if (!same[i]->twin && (!best || part_ends_later(same[i], best)))
+    if (n == 0)
+        return NULL;
+    struct part *best = same[0];
+    for (size_t i = 1; i < n; i++) {
+        if (part_ends_later(same[i], best))
             best = same[i];
     }
-    if (!best || best->pair) /* the same key came before */
+    if (best->pair) /* the same key came before */
         return best;
     for (size_t i = 0; i < n; i++) {
         struct part *crt = same[i];
-        if (crt->twin || crt == best)
+        if (crt == best)
             continue;
         crt->used = true;
         diag_warning(

@@ -1,7 +1,5 @@
 #include "pki/der.h"
 
-#include <stdio.h>
-
 #include "base/buf.h"
 
 bool der_any(struct der *in, unsigned *tag, struct der *value, struct der *whole)
@@ -137,6 +135,24 @@ bool der_time(unsigned tag, const struct der *value, time_t *out)
     return true;
 }
 
+/* ".123" behind what is there; snprintf would take most of the time that a certificate is read in. */
+static bool put_arc(char *out, size_t room, size_t *len, bool dot, unsigned long long arc)
+{
+    char digit[20];
+    size_t n = 0;
+    do
+        digit[n++] = (char)('0' + arc % 10);
+    while ((arc /= 10) > 0);
+    if (*len + dot + n >= room)
+        return false;
+    if (dot)
+        out[(*len)++] = '.';
+    while (n > 0)
+        out[(*len)++] = digit[--n];
+    out[*len] = '\0';
+    return true;
+}
+
 bool der_oid_text(const struct der *value, char *out, size_t room)
 {
     size_t len = 0;
@@ -152,17 +168,15 @@ bool der_oid_text(const struct der *value, char *out, size_t room)
         inside = (c & 0x80) != 0;
         if (inside)
             continue;
-        int put;
         if (first) {
             unsigned long long top = arc < 40 ? 0 : arc < 80 ? 1 : 2;
-            put = snprintf(out + len, room - len, "%llu.%llu", top, arc - top * 40);
+            if (!put_arc(out, room, &len, false, top))
+                return false;
+            arc -= top * 40;
             first = false;
-        } else {
-            put = snprintf(out + len, room - len, ".%llu", arc);
         }
-        if (put < 0 || (size_t)put >= room - len)
+        if (!put_arc(out, room, &len, true, arc))
             return false;
-        len += (size_t)put;
         arc = 0;
     }
     return !first && !inside;

@@ -15,6 +15,7 @@ struct lab_options {
     bool force; /* overwrite what the lab itself made; without it an existing file is ERR_EXISTS before
                    anything is written */
     time_t now;
+    bool pid_file;             /* its mtlsd.conf names one, in the folder, for who runs the server by hand */
     const char *document_root; /* what the lab's mtlsd.conf names; NULL: a www/ is not configured */
 };
 

@@ -45,6 +45,8 @@ void lab_conf(struct buf *out, const struct lab_options *options)
         put_quoted(out, options->document_root);
         buf_puts(out, "\n");
     }
+    if (options->pid_file)
+        buf_puts(out, "pid_file = \"mtlsd.pid\"\n");
     put_listener(out, "public", 8443, "request",
                  "Asks for a certificate, serves everybody, and tells what is wrong with a bad one.");
     put_listener(out, "strict", 8444, "require",

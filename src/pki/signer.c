@@ -4,9 +4,10 @@
 
 #ifndef HAVE_LIBCRYPTO
 
-gnutls_privkey_t signer_new(gnutls_privkey_t key)
+gnutls_privkey_t signer_new(gnutls_privkey_t key, bool *sound)
 {
     (void)key;
+    *sound = false;
     return NULL;
 }
 
@@ -20,10 +21,13 @@ const char *signer_library(void)
 #include <gnutls/crypto.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/objects.h>
 #include <openssl/params.h>
 #include <openssl/rsa.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,8 +57,9 @@ static const struct kind {
 struct signer {
     gnutls_pk_algorithm_t algorithm;
     int bits;
-    size_t most;                             /* bytes of a signature */
-    EVP_PKEY_CTX *context[ARRAY_LEN(KINDS)]; /* NULL: not for this key; never changed after signer_new */
+    size_t most; /* bytes of a signature */
+    /* NULL: not for this key; never changed after signer_new. Kinds that are alike have the same. */
+    EVP_PKEY_CTX *context[ARRAY_LEN(KINDS)];
 };
 
 static const EVP_PKEY_CTX *context_of(const struct signer *signer, gnutls_sign_algorithm_t algorithm)
@@ -106,10 +111,22 @@ static int tell(gnutls_privkey_t key, unsigned flags, void *cls)
     return context_of(signer, pkcs1 ? GNUTLS_SIGN_RSA_RAW : algorithm) != NULL;
 }
 
+/* The first kind that needs such a context. */
+static size_t like(size_t kind)
+{
+    size_t i = 0;
+    while (KINDS[i].key != KINDS[kind].key || KINDS[i].padding != KINDS[kind].padding ||
+           KINDS[i].digest != KINDS[kind].digest)
+        i++;
+    return i;
+}
+
 static void signer_free(struct signer *signer)
 {
-    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
-        EVP_PKEY_CTX_free(signer->context[i]);
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+        if (like(i) == i)
+            EVP_PKEY_CTX_free(signer->context[i]);
+    }
     free(signer);
 }
 
@@ -188,7 +205,36 @@ static bool put_point(unsigned char out[static MOST_POINT], size_t size, const g
     return true;
 }
 
-static EVP_PKEY *copy_ec(gnutls_privkey_t key)
+/* Takes as long to make as a point. Lives as long as the program. */
+static EC_GROUP *p256;
+static pthread_once_t group_once = PTHREAD_ONCE_INIT;
+
+static void make_group(void)
+{
+    p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+}
+
+/* Whether the point is the secret's. P-256 alone, for which libcrypto needs a third of nettle's time. */
+static bool is_public_half(const gnutls_datum_t *secret, const unsigned char *point, size_t len)
+{
+    unsigned char own[MOST_POINT];
+    const EC_GROUP *group = pthread_once(&group_once, make_group) == 0 ? p256 : NULL;
+    BIGNUM *number = BN_secure_new();
+    EC_POINT *made = group ? EC_POINT_new(group) : NULL;
+    bool good = number && made && BN_bin2bn(secret->data, (int)secret->size, number) &&
+                BN_cmp(number, EC_GROUP_get0_order(group)) < 0;
+    if (good) {
+        BN_set_flags(number, BN_FLG_CONSTTIME);
+        good = EC_POINT_mul(group, made, number, NULL, NULL, NULL) > 0 &&
+               EC_POINT_point2oct(group, made, POINT_CONVERSION_UNCOMPRESSED, own, sizeof own, NULL) == len &&
+               memcmp(own, point, len) == 0;
+    }
+    EC_POINT_free(made);
+    BN_clear_free(number);
+    return good;
+}
+
+static EVP_PKEY *copy_ec(gnutls_privkey_t key, bool *sound)
 {
     gnutls_ecc_curve_t curve;
     gnutls_datum_t v[3] = {{0}}; /* x, y, the secret */
@@ -202,6 +248,7 @@ static EVP_PKEY *copy_ec(gnutls_privkey_t key)
     size_t size = group ? (size_t)gnutls_ecc_curve_get_size(curve) : 0;
     EVP_PKEY *copy = NULL;
     if (group && put_point(point, size, &v[0], &v[1])) {
+        *sound = curve == GNUTLS_ECC_CURVE_SECP256R1 && is_public_half(&v[2], point, 1 + 2 * size);
         OSSL_PARAM params[] = {
             OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)group, 0),
             OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * size),
@@ -242,7 +289,9 @@ static struct signer *fill(EVP_PKEY *key, gnutls_pk_algorithm_t algorithm, unsig
     for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
         if (KINDS[i].key != EVP_PKEY_get_base_id(key))
             continue;
-        signer->context[i] = context_new(&KINDS[i], key); /* holds a reference to the key */
+        size_t first = like(i);
+        /* Holds a reference to the key. */
+        signer->context[i] = first < i ? signer->context[first] : context_new(&KINDS[i], key);
         if (!signer->context[i]) {
             signer_free(signer);
             return NULL;
@@ -251,13 +300,14 @@ static struct signer *fill(EVP_PKEY *key, gnutls_pk_algorithm_t algorithm, unsig
     return signer;
 }
 
-gnutls_privkey_t signer_new(gnutls_privkey_t key)
+gnutls_privkey_t signer_new(gnutls_privkey_t key, bool *sound)
 {
     unsigned bits = 0;
+    *sound = false;
     int algorithm = gnutls_privkey_get_pk_algorithm(key, &bits);
     if (gnutls_privkey_get_type(key) != GNUTLS_PRIVKEY_X509)
         return NULL;
-    EVP_PKEY *copy = algorithm == GNUTLS_PK_ECDSA ? copy_ec(key)
+    EVP_PKEY *copy = algorithm == GNUTLS_PK_ECDSA ? copy_ec(key, sound)
                      : algorithm == GNUTLS_PK_RSA ? copy_rsa(key)
                                                   : NULL;
     struct signer *signer = copy ? fill(copy, (gnutls_pk_algorithm_t)algorithm, bits) : NULL;

@@ -6,8 +6,8 @@
 #include "pki/verdict_impl.h"
 
 const struct verdict_row VERDICT_ROWS[VERDICT_CODE_COUNT] = {
-#define VERDICT(name, code, alert, standard, strict, help)                                                   \
-    [VERDICT_##name] = {code, alert, {standard, strict}, help},
+#define VERDICT(name, code, alert, standard, strict, check, help)                                            \
+    [VERDICT_##name] = {code, alert, {standard, strict}, check, help},
 #include "pki/verdict.def"
 #undef VERDICT
 };
@@ -400,6 +400,9 @@ int verdict_judge(const struct verdict_question *question, struct peer **out, st
     peer->policies = found.policies;
     peer->n_policies = found.n_policies;
     peer->judge_again = judge->again;
+    peer->asked = found.asked;
+    if (found.anchor != NULL)
+        peer->through = anchor_id_ref(found.anchor->id);
     if (peer->verify == VERIFY_SUCCESS && found.anchor != NULL)
         peer->anchor = anchor_id_ref(found.anchor->id);
     found = (struct findings){0};
@@ -500,6 +503,7 @@ void peer_unref(struct peer *peer)
                              .n_policies = peer->n_policies};
     findings_done(&found);
     anchor_id_unref(peer->anchor);
+    anchor_id_unref(peer->through);
     ends_done(peer->other, peer->n_others);
     free(peer->other);
     free(peer);

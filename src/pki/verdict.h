@@ -40,6 +40,22 @@ struct peer_end {
     size_t n_policies;
 };
 
+/* How far the judgement of a chain came: nobody is to say that a check passed which was not made. */
+enum revocation {
+    REVOCATION_NO_PATH,  /* it leads to no trusted CA: no list is there to be asked */
+    REVOCATION_UNPROVEN, /* a signature above it does not hold: nobody knows whose list to ask */
+    REVOCATION_OFF,      /* crl_check = off */
+    REVOCATION_NO_CRL,   /* none is configured */
+    REVOCATION_PINNED,   /* it is itself trusted: its operator's word counts */
+    REVOCATION_ASKED
+};
+struct peer_asked {
+    bool path; /* a path to a trusted CA was looked at, with its signatures */
+    enum revocation revocation;
+    time_t crl_this_update,
+        crl_next_update; /* of the list that the leaf was looked up in; 0: none could be */
+};
+
 /* A peer that was judged: facts of its chain and the verdict. Immutable, refcounted, shared between
  * connections. */
 struct peer {
@@ -56,6 +72,9 @@ struct peer {
     size_t n_policies;
     /* Of a peer that was verified: where that path ends. A reference. */
     struct anchor_id *anchor;
+    struct peer_asked asked;
+    /* Where the path ends that was judged, whatever came of it. A reference; NULL: it ends nowhere. */
+    struct anchor_id *through;
     /* Where its other paths that hold end; there when the trust asks for every end. */
     struct peer_end *other;
     size_t n_others;

@@ -175,6 +175,10 @@ static void check_one(struct judge *judge, const struct path *path, unsigned dep
     look_up(judge, cert, path_cert(judge, path, depth + 1), path_crt(judge, path, depth + 1), &l);
     if (l.revoked)
         add_revoked(judge, cert, (int)depth, &l);
+    if (l.best != NULL && depth == 0) {
+        judge->found->asked.crl_this_update = good_until(&l)->this_update;
+        judge->found->asked.crl_next_update = good_until(&l)->next_update;
+    }
     if (l.best != NULL)
         check_freshness(judge, (int)depth, good_until(&l));
     else
@@ -200,9 +204,22 @@ static void check_anchor(struct judge *judge, const struct path *path)
     }
 }
 
+/* What becomes of the question whether the leaf is revoked. */
+static enum revocation asked_of(const struct trust *trust, const struct path *path, unsigned proven)
+{
+    if (path->pinned)
+        return REVOCATION_PINNED;
+    if (trust->crl_check == CRL_CHECK_OFF)
+        return REVOCATION_OFF;
+    if (trust->n_crls == 0)
+        return REVOCATION_NO_CRL;
+    return proven > 1 ? REVOCATION_UNPROVEN : REVOCATION_ASKED;
+}
+
 void check_revocation(struct judge *judge, const struct path *path, unsigned proven)
 {
     const struct trust *trust = judge->trust;
+    judge->found->asked.revocation = asked_of(trust, path, proven);
     if (trust->crl_check == CRL_CHECK_OFF || trust->n_crls == 0)
         return;
     unsigned length = path_length(path);

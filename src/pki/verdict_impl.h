@@ -22,7 +22,8 @@ struct findings {
     size_t n_errors, n_warnings;
     char **policies; /* of struct peer */
     size_t n_policies;
-    const struct anchor *anchor; /* of a path that holds */
+    const struct anchor *anchor; /* of a path that holds, or that has the fewest faults */
+    struct peer_asked asked;
 };
 
 /* A signature that was checked: that of the certificate sent at `below` by the key of `above`. */

@@ -138,6 +138,7 @@ void check_path(struct judge *judge, const struct path *path, bool lone)
         check_host(judge, &judge->cert[path->sent[0]], path_crt(judge, path, 0));
     if (path->anchor == NULL)
         return;
+    judge->found->asked.path = true;
     bool strict = judge->trust->form == CERTIFICATE_FORM_STRICT;
     /* There the usual path is checked by GnuTLS alone, signatures included: once. Before it can say anything
      * it reads all of it. */

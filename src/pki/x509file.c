@@ -11,6 +11,51 @@
 
 enum { FIRST_ROOM = 16 * 1024, SECRET_MOST = 4096 };
 
+/* --- what files share --- */
+
+size_t x509file_pooled(const struct x509file_pool *pool, gnutls_x509_crt_t crt)
+{
+    size_t i = 0;
+    while (i < pool->n && pool->crt[i] != crt)
+        i++;
+    return i;
+}
+
+void x509file_pool_done(struct x509file_pool *pool)
+{
+    for (size_t i = 0; i < pool->n; i++) {
+        gnutls_x509_crt_deinit(pool->crt[i]);
+        gnutls_free(pool->der[i].data);
+    }
+    pool->n = 0;
+}
+
+gnutls_x509_crt_t x509file_again(const struct x509file *file, const gnutls_datum_t *der)
+{
+    const struct x509file_pool *pool = file->pool;
+    for (size_t i = 0; pool && i < pool->n; i++) {
+        if (pool->der[i].size == der->size && memcmp(pool->der[i].data, der->data, der->size) == 0)
+            return pool->crt[i];
+    }
+    return NULL;
+}
+
+/* The first one of a file is rarely another's, too. */
+static void share(const struct x509file *file, gnutls_x509_crt_t crt)
+{
+    struct x509file_pool *pool = file->pool;
+    if (!pool || file->n_crts == 0 || pool->n == X509FILE_POOLED || x509file_pooled(pool, crt) < pool->n ||
+        gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &pool->der[pool->n]) < 0)
+        return;
+    pool->crt[pool->n++] = crt;
+}
+
+static void drop_crt(const struct x509file *file, gnutls_x509_crt_t crt)
+{
+    if (!file->pool || x509file_pooled(file->pool, crt) == file->pool->n)
+        gnutls_x509_crt_deinit(crt);
+}
+
 /* --- the bundle --- */
 
 static int grow(void **list, size_t n, size_t size, struct err *err)
@@ -25,11 +70,13 @@ static int grow(void **list, size_t n, size_t size, struct err *err)
 int x509file_keep_crt(struct x509file *out, gnutls_x509_crt_t crt, struct err *err)
 {
     int rc = grow((void **)&out->crt, out->n_crts, sizeof(gnutls_x509_crt_t), err);
-    if (rc == 0)
-        out->crt[out->n_crts++] = crt;
-    else
-        gnutls_x509_crt_deinit(crt);
-    return rc;
+    if (rc != 0) {
+        drop_crt(out, crt);
+        return rc;
+    }
+    share(out, crt);
+    out->crt[out->n_crts++] = crt;
+    return 0;
 }
 
 int x509file_keep_crl(struct x509file *out, struct crl *crl, struct err *err)
@@ -57,7 +104,7 @@ void x509file_done(struct x509file *file)
     if (!file)
         return;
     for (size_t i = 0; i < file->n_crts; i++)
-        gnutls_x509_crt_deinit(file->crt[i]);
+        drop_crt(file, file->crt[i]);
     for (size_t i = 0; i < file->n_crls; i++)
         crl_unref(file->crl[i]);
     for (size_t i = 0; i < file->n_keys; i++)
@@ -156,7 +203,10 @@ static int read_file(const char *path, size_t most, char **data, size_t *len, mo
     if (fstat(fd, &st) != 0)
         rc = file_error(path, errno, err);
     else if (S_ISDIR(st.st_mode))
-        rc = err_set(err, ERR_IO, "%s: is a folder, not a file", path);
+        rc = err_set(err, ERR_IO,
+                     "%s: is a folder, not a file: name each file that is in it, or put them into one (cat "
+                     "%s/*.crt >all.crt)",
+                     path, path);
     else if (S_ISREG(st.st_mode) && (unsigned long long)st.st_size > most)
         rc = too_large(path, most, err);
     else
@@ -188,8 +238,8 @@ int x509file_secret(const char *path, char **secret, struct err *err)
     return 0;
 }
 
-static int load_file(const char *path, size_t most, const char *password, struct x509file *out,
-                     struct err *err)
+static int load_file(const char *path, size_t most, const char *password, struct x509file_pool *pool,
+                     struct x509file *out, struct err *err)
 {
     char *data;
     size_t len;
@@ -197,7 +247,7 @@ static int load_file(const char *path, size_t most, const char *password, struct
     int rc = read_file(path, most, &data, &len, &mode, err);
     if (rc != 0)
         return rc;
-    rc = x509file_parse_own(data, len, most, password, out, err);
+    rc = x509file_parse_own(data, len, most, password, pool, out, err);
     x509file_wipe(data, len);
     if (rc != 0) {
         err_wrap(err, "%s", path);
@@ -207,11 +257,17 @@ static int load_file(const char *path, size_t most, const char *password, struct
     return 0;
 }
 
+int x509file_load_pooled(const char *path, const char *password, const char *pin, struct x509file_pool *pool,
+                         struct x509file *out, struct err *err)
+{
+    return strncmp(path, "pkcs11:", 7) == 0 ? x509file_load_token(path, pin, out, err)
+                                            : load_file(path, X509FILE_MAX, password, pool, out, err);
+}
+
 int x509file_load(const char *path, const char *password, const char *pin, struct x509file *out,
                   struct err *err)
 {
-    return strncmp(path, "pkcs11:", 7) == 0 ? x509file_load_token(path, pin, out, err)
-                                            : load_file(path, X509FILE_MAX, password, out, err);
+    return x509file_load_pooled(path, password, pin, NULL, out, err);
 }
 
 int x509file_load_crls(const char *path, size_t most, const char *password, const char *pin,
@@ -219,7 +275,7 @@ int x509file_load_crls(const char *path, size_t most, const char *password, cons
 {
     if (strncmp(path, "pkcs11:", 7) == 0)
         return x509file_load_token(path, pin, out, err);
-    int rc = load_file(path, most, password, out, err);
+    int rc = load_file(path, most, password, NULL, out, err);
     if (rc != ERR_RANGE)
         return rc;
     struct stat st;

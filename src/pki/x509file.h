@@ -13,7 +13,19 @@
 
 enum { X509FILE_MAX = 64 * 1024 * 1024 };
 
-/* What one file held, in its order. The bundle owns all of it. */
+/* Certificates that several files hold: the issuers behind those of servers are often the same, and what came
+ * before is not read again. The pool owns them; the files that were read with it are done before it is. */
+enum { X509FILE_POOLED = 16 };
+struct x509file_pool {
+    gnutls_x509_crt_t crt[X509FILE_POOLED];
+    gnutls_datum_t der[X509FILE_POOLED];
+    size_t n;
+};
+/* Where it is in there; pool->n: it is not. */
+size_t x509file_pooled(const struct x509file_pool *pool, gnutls_x509_crt_t crt);
+void x509file_pool_done(struct x509file_pool *pool);
+
+/* What one file held, in its order. The bundle owns all of it, but for what its pool has. */
 struct x509file {
     gnutls_x509_crt_t *crt;
     size_t n_crts;
@@ -21,6 +33,7 @@ struct x509file {
     size_t n_crls;
     gnutls_privkey_t *key;
     size_t n_keys;
+    struct x509file_pool *pool; /* NULL: none */
     bool in_pem; /* one after another in PEM: somebody chose the order, which means nothing in other forms */
     bool key_readable_by_others; /* a file with a key whose mode lets group-less others read it */
 };
@@ -32,6 +45,9 @@ struct x509file {
  */
 MUST_CHECK int x509file_load(const char *path, const char *password, const char *pin, struct x509file *out,
                              struct err *err);
+/* The same with a pool. */
+MUST_CHECK int x509file_load_pooled(const char *path, const char *password, const char *pin,
+                                    struct x509file_pool *pool, struct x509file *out, struct err *err);
 /* The same of a file of CRLs, which may have `most` bytes; above 64 MiB nothing but CRLs is read. */
 MUST_CHECK int x509file_load_crls(const char *path, size_t most, const char *password, const char *pin,
                                   struct x509file *out, struct err *err);

@@ -5,6 +5,8 @@
 
 #include "pki/x509file.h"
 
+/* A certificate with these bytes that came before in another file, or NULL. */
+gnutls_x509_crt_t x509file_again(const struct x509file *file, const gnutls_datum_t *der);
 /* Each takes its object over, success or not. 0 or ERR_NOMEM. */
 MUST_CHECK int x509file_keep_crt(struct x509file *out, gnutls_x509_crt_t crt, struct err *err);
 MUST_CHECK int x509file_keep_crl(struct x509file *out, struct crl *crl, struct err *err);
@@ -12,7 +14,7 @@ MUST_CHECK int x509file_keep_key(struct x509file *out, gnutls_privkey_t key, str
 
 /* x509file_parse of bytes that are the caller's own: they are overwritten. At most `most` of them. */
 MUST_CHECK int x509file_parse_own(char *data, size_t len, size_t most, const char *password,
-                                  struct x509file *out, struct err *err);
+                                  struct x509file_pool *pool, struct x509file *out, struct err *err);
 
 /* Says in `err` what `data`, which none of the forms fits, is instead. ERR_SYNTAX. */
 MUST_CHECK int x509file_other(const gnutls_datum_t *data, struct err *err);

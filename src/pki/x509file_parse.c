@@ -23,7 +23,9 @@ static int something_else(const char *what, int rc, struct err *err)
 
 static int try_crt(const gnutls_datum_t *der, struct x509file *out, struct err *err)
 {
-    gnutls_x509_crt_t crt;
+    gnutls_x509_crt_t crt = x509file_again(out, der);
+    if (crt)
+        return x509file_keep_crt(out, crt, err);
     if (gnutls_x509_crt_init(&crt) < 0)
         return err_nomem(err);
     int rc = gnutls_x509_crt_import(crt, der, GNUTLS_X509_FMT_DER);
@@ -464,9 +466,9 @@ static bool is_der(const void *data, size_t len)
 }
 
 static int parse(const void *data, size_t len, size_t most, const char *password, bool own,
-                 struct x509file *out, struct err *err)
+                 struct x509file_pool *pool, struct x509file *out, struct err *err)
 {
-    struct x509file file = {0};
+    struct x509file file = {.pool = pool};
     int rc;
     if (len == 0)
         return err_set(err, ERR_SYNTAX, "is empty");
@@ -489,11 +491,11 @@ static int parse(const void *data, size_t len, size_t most, const char *password
 
 int x509file_parse(const void *data, size_t len, const char *password, struct x509file *out, struct err *err)
 {
-    return parse(data, len, X509FILE_MAX, password, false, out, err);
+    return parse(data, len, X509FILE_MAX, password, false, NULL, out, err);
 }
 
-int x509file_parse_own(char *data, size_t len, size_t most, const char *password, struct x509file *out,
-                       struct err *err)
+int x509file_parse_own(char *data, size_t len, size_t most, const char *password, struct x509file_pool *pool,
+                       struct x509file *out, struct err *err)
 {
-    return parse(data, len, most, password, true, out, err);
+    return parse(data, len, most, password, true, pool, out, err);
 }

@@ -330,6 +330,13 @@ static void lint_rules(const struct rules *rules, const struct conf_list *list, 
                 "rule \"%s\": whoever holds the certificate can give it another fingerprint without making "
                 "it invalid; deny its key (spki:) or its number at its CA (\"issuer:CN=... & serial:...\")",
                 text);
+        if (!deny && rule_hopeless(&rules->rule[i]))
+            diag_warning(
+                diag, list->item[i].src,
+                "rule \"%s\" lets nobody in: such a host name is none by RFC 5280 (letters, digits and "
+                "'-', labels of at most 63, the last not a number), and does not count in a "
+                "certificate; for an address write san.ip:",
+                text);
         if (shared && rule_names(&rules->rule[i], "issuer"))
             diag_warning(diag, list->item[i].src,
                          "rule \"%s\" compares names, and two trusted CAs are called %s: it cannot tell "

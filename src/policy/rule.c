@@ -391,6 +391,13 @@ bool rule_names(const struct rule *rule, const char *field)
     return false;
 }
 
+bool rule_hopeless(const struct rule *rule)
+{
+    while (rule && !rule->hopeless)
+        rule = rule->and;
+    return rule != NULL;
+}
+
 const char *rule_rival(const struct rule *rule, const struct peer *peer)
 {
     const struct certinfo *leaf = peer->chain[0];

@@ -13,6 +13,7 @@ enum { RULE_DIGEST_TEXT = 65 };
 struct rule {
     const struct rule_field *field; /* a row of the table in rule.c */
     struct rule *and;               /* what must match, too; owned; NULL: nothing */
+    bool hopeless;                  /* no name that lets anybody in has that form */
     union {
         struct dn_pattern dn; /* subject, issuer */
         struct glob glob;     /* san.dns, san.uri */
@@ -46,6 +47,9 @@ bool rule_match(const struct rule *rule, const struct peer *peer, enum reading r
 /* For people: the type of attribute that the name has once more than the rule, for which alone a name of it
  * does not match. NULL: there is no such. */
 const char *rule_rival(const struct rule *rule, const struct peer *peer);
+
+/* Whether it lets nobody in, whatever the certificate. */
+bool rule_hopeless(const struct rule *rule);
 
 /* Whether it asks for that field. */
 bool rule_names(const struct rule *rule, const char *field);

@@ -28,7 +28,27 @@ static const struct glob_zones LOCAL_ZONES = {.head = 0, .head_borders = "", .ta
 static const struct glob_zones LOCAL_ZONES_WIDE = {
     .head = SIZE_MAX, .head_borders = "", .tail_borders = "", .head_nocase = true};
 
-static int init_host(struct glob *glob, const char *pattern, size_t len, struct err *err)
+/* True when the pattern with a letter for each wildcard, and with nothing, is no host name by RFC 5280: those
+ * that are none do not count for who is let in. */
+static bool is_hopeless(const struct glob_draft *draft)
+{
+    unsigned char name[GLOB_MOST];
+    for (unsigned letters = 0; letters < 2; letters++) {
+        size_t n = 0;
+        for (size_t i = 0; i < draft->n && n < sizeof name; i++) {
+            const char c = glob_draft_char(draft, i);
+            if (c != '*')
+                name[n++] = (unsigned char)c;
+            else if (letters)
+                name[n++] = 'a';
+        }
+        if (cert_dns_valid(&(struct der){name, n}, true))
+            return false;
+    }
+    return true;
+}
+
+static int init_host(struct glob *glob, bool *hopeless, const char *pattern, size_t len, struct err *err)
 {
     struct glob_draft draft;
     int rc = glob_draft_text(&draft, pattern, len, err);
@@ -46,12 +66,13 @@ static int init_host(struct glob *glob, const char *pattern, size_t len, struct 
             return err_set(err, ERR_SYNTAX,
                            "'%c' is not in host names; write only the name, as in *.example.org", c);
     }
+    *hopeless = is_hopeless(&draft);
     return glob_init(glob, &draft, &HOST_ZONES, err);
 }
 
 int san_dns_init(struct rule *rule, const char *pattern, struct err *err)
 {
-    return init_host(&rule->u.glob, pattern, strlen(pattern), err);
+    return init_host(&rule->u.glob, &rule->hopeless, pattern, strlen(pattern), err);
 }
 
 void san_glob_done(struct rule *rule)
@@ -103,7 +124,7 @@ int san_email_init(struct rule *rule, const char *pattern, struct err *err)
     int rc = glob_draft_text(&draft, pattern, (size_t)(at - pattern), err);
     if (rc < 0 || (rc = glob_init(&local, &draft, &LOCAL_ZONES, err)) < 0)
         return rc;
-    rc = init_host(&domain, at + 1, strlen(at + 1), err);
+    rc = init_host(&domain, &rule->hopeless, at + 1, strlen(at + 1), err);
     if (rc < 0) {
         glob_done(&local);
         return rc;

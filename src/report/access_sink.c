@@ -325,8 +325,7 @@ void access_write(const struct access_record *record)
     pthread_mutex_unlock(&lines->lock);
 }
 
-/* --- the target ------------------------------------------------------------------------------------------
- */
+/* --- the target ---------------------------------------------------------------------------------------- */
 
 /* What was logged before goes to where it was meant for. */
 static void replace(int fd, bool syslog, char *path, enum access_format format)

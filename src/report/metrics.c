@@ -8,8 +8,7 @@
 #include "http/route.h"
 #include "pki/verdict.h"
 
-/* --- the closed sets -------------------------------------------------------------------------------------
- */
+/* --- the closed sets ----------------------------------------------------------------------------------- */
 
 static const char *handshake_value(size_t i)
 {
@@ -86,8 +85,7 @@ const struct metric_row *metrics_row(enum metric metric)
     return &ROWS[metric];
 }
 
-/* --- counting --------------------------------------------------------------------------------------------
- */
+/* --- counting ------------------------------------------------------------------------------------------ */
 
 /* Upper bounds of a histogram's buckets in microseconds, after which comes +Inf. */
 static const uint64_t BOUNDS[] = {100,   250,    500,    1000,   2500,    5000,    10000,   25000,
@@ -180,8 +178,7 @@ void metrics_observe(enum metric metric, size_t first, uint64_t us)
     count(cell + BUCKETS, us);
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------------------- */
 
 /* Under the lock. */
 static uint64_t total(size_t cell)

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "report/metrics.h"
 #include "server/conn_impl.h"
+#include "server/listener.h"
 #include "tls/names.h"
 
 enum {
@@ -79,13 +80,27 @@ static void check_origin(struct conn *conn)
         limits_hit(conn->place.limits, LIMIT_proxy_untrusted, conn->remote, conn->listener_name);
 }
 
+const struct snapshot_listener *conn_listener(const struct conn *conn, const struct snapshot *snapshot)
+{
+    const struct snapshot_listener *listener = listener_in(conn->came_to, snapshot);
+    if (listener)
+        return listener;
+    /* Its address is gone. What the name has elsewhere holds, unless it lets in who was not let in here. */
+    listener = snapshot_listener(snapshot, conn->listener_name);
+    return listener && listener->conf->client_auth >= conn->listener->conf->client_auth ? listener : NULL;
+}
+
+bool conn_is_retired(const struct conn *conn)
+{
+    return atomic_load_explicit(&conn->came_to->retired, memory_order_relaxed);
+}
+
 static void take_newest(struct conn *conn)
 {
     struct snapshot *newest = live_snapshot(conn->worker->live);
-    const struct snapshot_listener *listener = snapshot_listener(newest, conn->listener_name);
+    const struct snapshot_listener *listener = conn_listener(conn, newest);
     if (!listener) {
-        /* A reload closed this listener, and none has its name: what it was configured with holds until
-         * its last connection ends. */
+        /* A reload closed this listener: what it was configured with holds until its last connection ends. */
         conn->orphan = true;
         snapshot_unref(newest);
         return;
@@ -118,7 +133,7 @@ int conn_refresh(struct conn *conn)
         conn->peer = NULL;
         return ERR_DENIED;
     }
-    if (atomic_load_explicit(conn->retired, memory_order_relaxed))
+    if (conn_is_retired(conn))
         conn->orphan = true;
     if (live_generation(conn->worker->live) != conn->snapshot->generation)
         take_newest(conn);
@@ -413,8 +428,8 @@ static void part(struct worker *worker, struct conn *conn)
 struct conn *conn_new(struct worker *worker, const struct arrival *arrival, gnutls_session_t session, int fd)
 {
     struct live *live = worker->live;
-    struct snapshot *snapshot = live_snapshot_of(live, arrival->listener_name);
-    const struct snapshot_listener *listener = snapshot_listener(snapshot, arrival->listener_name);
+    struct snapshot *snapshot = live_snapshot_of(live, arrival->listener);
+    const struct snapshot_listener *listener = listener_in(arrival->listener, snapshot);
     struct conn *conn = listener ? calloc(1, sizeof *conn) : NULL;
     if (!conn) {
         snapshot_unref(snapshot);
@@ -424,8 +439,8 @@ struct conn *conn_new(struct worker *worker, const struct arrival *arrival, gnut
     }
     conn->born_us = clock_mono_us();
     conn->worker = worker;
-    conn->listener_name = arrival->listener_name;
-    conn->retired = arrival->retired;
+    conn->came_to = arrival->listener;
+    conn->listener_name = arrival->listener->name;
     conn->place = arrival->place;
     conn->snapshot = snapshot;
     conn->listener = listener;

@@ -20,6 +20,7 @@
 #include "tls/record.h"
 #include "tls/transport.h"
 
+struct listener;
 struct request;
 struct route;
 struct proxied;
@@ -84,9 +85,9 @@ struct conn {
     enum conn_end ended;
     uint64_t idle_ms; /* clock_mono_ms() when it became idle */
     struct limits_place place;
-    const char *listener_name;  /* lives as long as the listener, which outlives its connections */
-    const atomic_bool *retired; /* that listener's word for it: a reload closed it */
-    bool orphan;                /* so it ends with the next response */
+    const struct listener *came_to; /* where it was accepted; outlives its connections */
+    const char *listener_name;      /* that listener's */
+    bool orphan;                    /* so it ends with the next response */
     uint64_t id;
     char remote[CONN_REMOTE];                 /* "192.0.2.1:54321", "[2001:db8::1]:443" */
     struct snapshot *snapshot;                /* the newest that it was judged by; a reference */
@@ -103,8 +104,11 @@ struct conn {
     unsigned unread;       /* of its chain, see struct verdict_question; 0 but where bad ones are served */
     bool hello_compresses; /* its last ClientHello offers more than no compression */
     char *came;            /* for the log: what its handshake is refused for, escaped; NULL: none */
-    uint8_t kinds[2];      /* of keys that it can use, in TLS 1.2 and 1.3: creds_kinds */
-    uint8_t *sent;         /* the body of the Certificate message, until the handshake is over; NULL: none */
+    unsigned n_shown;
+    const struct certinfo *const
+        *shown;       /* what the server showed, leaf first; of `creds`. NULL: nothing, it resumed */
+    uint8_t kinds[2]; /* of keys that it can use, in TLS 1.2 and 1.3: creds_kinds */
+    uint8_t *sent;    /* the body of the Certificate message, until the handshake is over; NULL: none */
     uint32_t n_sent;
     bool lenient;             /* GnuTLS was told to let a key usage pass */
     unsigned hello_items;     /* what its ClientHellos have listed so far */
@@ -142,6 +146,10 @@ void conn_free(struct conn *conn);
  * offered. */
 gnutls_certificate_retrieve_function3 conn_certificate;
 
+/* What the snapshot says of it (listener_in), NULL: nothing. */
+const struct snapshot_listener *conn_listener(const struct conn *conn, const struct snapshot *snapshot);
+/* A reload has closed the listener that it came to. */
+bool conn_is_retired(const struct conn *conn);
 /* Before each request: brings the judgement up to the newest snapshot and the clock. One comparison where
  * nothing moved. 0, or negative when it could not be judged (answer 500; never a pass). */
 MUST_CHECK int conn_refresh(struct conn *conn);
@@ -179,7 +187,8 @@ struct conn_word {
     bool head;         /* its head is, and may be a backend's: nothing behind it was looked at */
     bool whole;        /* the request is: it is to be answered */
     bool cut;          /* and the rest of it will not be read: its response ends the connection */
-    struct buf answer; /* not empty: it is sent, and the connection ends; the caller's to free */
+    bool last;         /* `answer` is sent, which is empty when memory is short, and the connection ends */
+    struct buf answer; /* the caller's to free */
 };
 struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len);
 /* The body of the request may have so many bytes. 0, or ERR_RANGE and the word's answer: it has more. */

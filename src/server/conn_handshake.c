@@ -289,7 +289,7 @@ int conn_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st 
                      gnutls_privkey_t *key, unsigned *flags)
 {
     (void)info;
-    const struct conn *conn = of_session(session);
+    struct conn *conn = of_session(session);
     const struct hello_pack *pack = record_hello(conn->record);
     struct client_hello hello;
     struct creds_offer offer = {.server_name = ""};
@@ -302,6 +302,8 @@ int conn_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st 
         }
     }
     creds_choose(conn->creds, &offer, &choice);
+    conn->shown = choice.chain;
+    conn->n_shown = choice.n;
     *pcert = choice.pcert;
     *n = choice.n;
     *staple = choice.staple;

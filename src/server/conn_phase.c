@@ -128,7 +128,7 @@ static bool is_unasked(struct conn *conn)
     if (conn->asked || conn->snapshot->generation == live_generation(live))
         return false;
     struct snapshot *newest = live_snapshot(live);
-    const struct snapshot_listener *listener = snapshot_listener(newest, conn->listener_name);
+    const struct snapshot_listener *listener = conn_listener(conn, newest);
     bool unasked = listener && listener->conf->client_auth != CLIENT_AUTH_OFF;
     snapshot_unref(newest);
     return unasked;
@@ -138,8 +138,7 @@ void conn_reconsider(struct conn *conn)
 {
     if (!PHASES[conn->phase].idle)
         return;
-    bool gone = conn->phase == CONN_IDLE &&
-                (atomic_load_explicit(conn->retired, memory_order_relaxed) || is_unasked(conn));
+    bool gone = conn->phase == CONN_IDLE && (conn_is_retired(conn) || is_unasked(conn));
     /* Who asks again within the next moment, as those do that are in the middle of their work, has an answer,
      * which says that it is the last. */
     bool quiet = live_draining(conn->worker->live) && conn->idle_ms + CONN_FRESH_MS <= conn->worker->now_ms;

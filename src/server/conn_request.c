@@ -149,6 +149,7 @@ int conn_limit_body(struct conn *conn, uint64_t most, struct conn_word *word)
     gate->status = 413;
     gate->why = "the body is too large";
     refused_by_gate(conn, &word->answer);
+    word->last = true;
     return ERR_RANGE;
 }
 
@@ -166,6 +167,7 @@ static void pass(struct conn *conn, bool cut, struct conn_word *word)
     if (http1_head_finish(&conn->request.head) != 0) {
         limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
         refuse(conn, 503, NULL, &word->answer);
+        word->last = true;
         return;
     }
     word->whole = true;
@@ -185,6 +187,7 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
         if (head && http1_head_put(&conn->request.head, data + word.used, n) != 0) {
             limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
             refuse(conn, 503, NULL, &word.answer);
+            word.last = true;
             return word;
         }
         word.used += n;
@@ -193,6 +196,7 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
             conn->request.began_us = clock_mono_us();
         if (gate->status != 0) {
             refused_by_gate(conn, &word.answer);
+            word.last = true;
             return word;
         }
         word.head = (events & HTTP1_HEAD_DONE) && conn->snapshot->conf->n_backends > 0;

@@ -424,6 +424,8 @@ static void answer(struct conn *conn, struct request *request, char path[static 
         return;
     }
     request->peer = conn->peer;
+    request->shown = conn->shown;
+    request->n_shown = conn->n_shown;
     request->refused = conn_refused(conn);
     request->document_root = snapshot->document_root;
     request->advertised = trust_advertised(conn->listener->trust, &request->n_advertised);

@@ -28,6 +28,8 @@ enum {
      * connections.
      */
     REST_MS = 1000,
+    /* Of a turn: one more handshake's share comes on top. */
+    HANDSHAKES_US = 1000,
 };
 
 /* MHD_USE_NO_THREAD_SAFETY, which headers of before 1.0.0 do not have. Without it, since then, a connection
@@ -39,8 +41,7 @@ enum { NO_THREAD_SAFETY = 1 << 19 };
  * begins. */
 #define KNOWN_POOL "0.9.75, 1.0.1"
 
-/* --- its plaintext --------------------------------------------------------------------------------------
- */
+/* --- its plaintext ------------------------------------------------------------------------------------- */
 
 /* All that libmicrohttpd learns of a request: whether its answer has a body, and whether the connection
  * stays. */
@@ -67,6 +68,7 @@ static bool is_proxied(struct conn *conn, const char *bytes, size_t len, struct 
         http1->behind_len = len - word->used;
         return true;
     case PROXY_REFUSED:
+        word->last = true;
         return false;
     case PROXY_LOCAL:
         break;
@@ -85,11 +87,12 @@ static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data
 {
     struct conn_http1 *http1 = &conn->http1;
     struct conn_word word = conn_plaintext(conn, bytes, len);
-    if (word.head && word.answer.len == 0 && is_proxied(conn, bytes, len, &word))
+    if (word.head && !word.last && is_proxied(conn, bytes, len, &word))
         return GNUTLS_E_AGAIN;
-    if (word.answer.len > 0) {
+    if (word.last) {
         transport_last_word(&conn->transport, word.answer.data, word.answer.len);
         buf_done(&word.answer);
+        (void)!http1_hold(conn, NULL, 0); /* what came behind it is nobody's, and not refused anew */
         return transport_read(&conn->transport, data, size);
     }
     const char *request = word.whole ? words(&conn->request.head, word.cut) : "";
@@ -165,10 +168,21 @@ static void empty(struct wheel_timer *timer)
         (void)madvise(memory + (from - (uintptr_t)memory), to - from, MADV_DONTNEED);
 }
 
+/* Thousands of handshakes may be ready at once, and libmicrohttpd goes through all of them in one run. */
+static bool handshake_waits(struct worker *worker)
+{
+    if (worker->handshakes_begun && clock_mono_us() >= worker->handshakes_until_us)
+        return true;
+    worker->handshakes_begun = true;
+    return false;
+}
+
 ssize_t http1_recv(struct conn *conn, void *data, size_t size)
 {
     struct transport *transport = &conn->transport;
     struct conn_http1 *http1 = &conn->http1;
+    if (conn->phase == CONN_HANDSHAKE && handshake_waits(conn->worker))
+        return GNUTLS_E_INTERRUPTED; /* others first; libmicrohttpd asks again in the next turn */
     if (!http1->pool)
         http1->pool = data;
     wheel_set(&conn->worker->wheel, &http1->empty, 0);
@@ -210,8 +224,7 @@ int http1_bye(struct conn *conn, gnutls_close_request_t how)
     return rc;
 }
 
-/* --- its connections ------------------------------------------------------------------------------------
- */
+/* --- its connections ----------------------------------------------------------------------------------- */
 
 static void on_started(struct worker *worker, struct MHD_Connection *connection, void **socket_context)
 {
@@ -226,7 +239,7 @@ static void on_started(struct worker *worker, struct MHD_Connection *connection,
     if (!conn) {
         /* The session has only the daemon's credentials, which hold no certificate. It sees the end at once.
          */
-        limits_hit(worker->live->limits, LIMIT_memory, NULL, arrival->listener_name);
+        limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
         shutdown(arrival->fd, SHUT_RDWR);
         return;
     }
@@ -259,15 +272,16 @@ void http1_adopt(struct worker *worker, const struct arrival *arrival)
     /* Closes the socket when it fails. */
     enum MHD_Result rc = MHD_add_connection(worker->http1, own.fd, &own.from.any, own.from_len);
     worker->pools.open = false;
+    /* Without a name here and in on_started: the place was given back, and with it the hold on the listener.
+     */
     if (rc != MHD_YES)
-        limits_hit(worker->live->limits, LIMIT_memory, NULL, own.listener_name);
+        limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
     if (worker->arriving) /* it was not told of */
         limits_release(&own.place);
     worker->arriving = NULL;
 }
 
-/* --- its daemon -----------------------------------------------------------------------------------------
- */
+/* --- its daemon ---------------------------------------------------------------------------------------- */
 
 /* Its own credentials, never used: every session gets the snapshot's. */
 // NOLINTBEGIN(readability-non-const-parameter): the type is GnuTLS's
@@ -358,5 +372,7 @@ int http1_timeout(const struct worker *worker)
 
 void http1_run(struct worker *worker)
 {
+    worker->handshakes_begun = false;
+    worker->handshakes_until_us = clock_mono_us() + HANDSHAKES_US;
     (void)MHD_run(worker->http1);
 }

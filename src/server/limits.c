@@ -85,6 +85,12 @@ long long limits_descriptors(long long connections)
     return (connections + OWN_DESCRIPTORS) * 8 / 7 + 1;
 }
 
+unsigned limits_lingering(uint64_t descriptors)
+{
+    /* The other half is for files. */
+    return (unsigned)(descriptors / 16 < MOST_CONNECTIONS ? descriptors / 16 : MOST_CONNECTIONS);
+}
+
 unsigned limits_max_connections(const struct conf *conf, unsigned ceiling)
 {
     unsigned wanted = conf->max_connections > 0 ? (unsigned)conf->max_connections : USUAL_CONNECTIONS;

@@ -44,6 +44,8 @@ void limits_free(struct limits *limits);
 /* Most connections that the descriptors allow, and the descriptors that so many connections need. */
 unsigned limits_ceiling(const struct limits *limits);
 long long limits_descriptors(long long connections);
+/* Of those that are kept back, how many connections that are over may hold. */
+unsigned limits_lingering(uint64_t descriptors);
 
 /* Takes over what the configuration says, also for the addresses that are known already. */
 void limits_configure(struct limits *limits, const struct conf *conf);

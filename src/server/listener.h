@@ -7,11 +7,13 @@
 #include "config/conf.h"
 #include "server/limits.h"
 #include "server/port.h"
+#include "server/snapshot.h"
 
-/* The main thread's, but for what workers and connections read: `name`, `door` and `retired`. Those who have
- * a place at the door hold it. */
+/* The main thread's, but for what workers and connections read: what does not change, `door` and `retired`.
+ * Those who have a place at the door hold it. */
 struct listener {
-    char *name, *address; /* as configured; owned */
+    char *name, *address; /* as configured; owned, as the next */
+    char *bound;          /* the address with the real port */
     struct limits_door door;
     struct port *port;   /* NULL once it is retired */
     atomic_bool retired; /* a reload has closed it: its connections end with their next response */
@@ -27,5 +29,9 @@ void listener_free(struct listener *listener);
 bool listener_is_at(const struct listener *listener, const char *address);
 /* True when it is what `of` asks for: the name and the address. */
 bool listener_is(const struct listener *listener, const struct conf_listener *of);
+/* What a snapshot says of its clients: by the address that they came to, whatever the listener there is
+ * called by now, for a name may have moved to where less is asked. NULL: nobody listens there any more. Any
+ * thread. */
+const struct snapshot_listener *listener_in(const struct listener *listener, const struct snapshot *snapshot);
 
 #endif

@@ -23,13 +23,19 @@ static bool wants(const struct conf *conf, const struct listener *listener)
     return false;
 }
 
-static bool is_used(const struct listeners *set, const struct port *port)
+/* Among the first `n`. */
+static bool has_port(const struct listeners *set, size_t n, const struct port *port)
 {
-    for (size_t i = 0; i < set->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (set->item[i]->port == port)
             return true;
     }
     return false;
+}
+
+static bool is_used(const struct listeners *set, const struct port *port)
+{
+    return has_port(set, set->n, port);
 }
 
 /* The socket that `wanted` can have: of one among the first `had` that `conf` drops, unless another has taken
@@ -107,8 +113,6 @@ static int open_one(struct listeners *set, size_t had, const struct conf *conf, 
     const struct conf_listener *wanted = &conf->listener[i];
     struct port *own = NULL, *port = heirloom(set, had, conf, wanted);
     int rc = port ? 0 : port_open(wanted->address.text, inherited, &own, err);
-    if (rc == 0 && own)
-        rc = workers_watch(set->workers, own, err);
     if (rc == 0)
         rc = listener_new(wanted, port ? port : own, &set->item[set->n], err);
     if (rc == 0)
@@ -116,6 +120,21 @@ static int open_one(struct listeners *set, size_t had, const struct conf *conf, 
     else if (own)
         give_up(set, own);
     return rc;
+}
+
+/* The sockets that are new since there were `had`, once all are open: of a client who comes before its
+ * listener is admitted a worker is told in each turn, and the last name may take long to resolve. */
+static int watch_new(struct listeners *set, size_t had, const struct conf *conf, struct diag *diag)
+{
+    for (size_t i = had; i < set->n; i++) {
+        struct port *port = set->item[i]->port;
+        struct err err = {0};
+        if (has_port(set, had, port) || workers_watch(set->workers, port, &err) == 0)
+            continue;
+        diag_error(diag, (struct src){.file = conf->file}, "listen \"%s\": %s", set->item[i]->name, err.text);
+        return ERR_IO;
+    }
+    return 0;
 }
 
 int listeners_bind(struct listeners *set, const struct conf *conf, const int *inherited, struct diag *diag)
@@ -138,20 +157,15 @@ int listeners_bind(struct listeners *set, const struct conf *conf, const int *in
             return rc;
         }
     }
-    return 0;
+    rc = watch_new(set, had, conf, diag);
+    if (rc != 0)
+        forget_from(set, had, first_closing);
+    return rc;
 }
 
 int listeners_watch(struct listeners *set, const struct conf *conf, struct diag *diag)
 {
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < set->n; i++) {
-        struct err err = {0};
-        rc = workers_watch(set->workers, set->item[i]->port, &err);
-        if (rc != 0)
-            diag_error(diag, (struct src){.file = conf->file}, "listen \"%s\": %s", set->item[i]->name,
-                       err.text);
-    }
-    return rc;
+    return watch_new(set, 0, conf, diag);
 }
 
 /* --- a reload ------------------------------------------------------------------------------------------- */
@@ -181,6 +195,16 @@ static void reap(struct listeners *set)
     set->n_retired = kept;
 }
 
+/* A worker was busy when the last ones were closed. */
+static bool is_unsettled(const struct listeners *set)
+{
+    for (size_t i = 0; i < set->n_retired; i++) {
+        if (!set->retired[i]->settled)
+            return true;
+    }
+    return false;
+}
+
 bool listeners_retire(struct listeners *set, const struct conf *conf)
 {
     reap(set);
@@ -200,7 +224,7 @@ bool listeners_retire(struct listeners *set, const struct conf *conf)
         listener->port = NULL;
         atomic_store_explicit(&listener->retired, true, memory_order_relaxed);
     }
-    if (first == set->n_retired)
+    if (first == set->n_retired && !is_unsettled(set))
         return false;
     port_last_call(set->closing + first_closing, set->n_closing - first_closing);
     stop_accepting(set, first_closing);

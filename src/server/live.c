@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "report/access.h"
 #include "report/metrics.h"
+#include "server/listener.h"
 
 void live_init(struct live *live)
 {
@@ -44,10 +45,10 @@ struct snapshot *live_snapshot(struct live *live)
     return snapshot;
 }
 
-struct snapshot *live_snapshot_of(struct live *live, const char *listener_name)
+struct snapshot *live_snapshot_of(struct live *live, const struct listener *listener)
 {
     pthread_mutex_lock(&live->lock);
-    bool gone = live->before && !snapshot_listener(live->snapshot, listener_name);
+    bool gone = live->before && !listener_in(listener, live->snapshot);
     struct snapshot *snapshot = snapshot_ref(gone ? live->before : live->snapshot);
     pthread_mutex_unlock(&live->lock);
     return snapshot;

@@ -12,6 +12,8 @@
 #include "server/limits.h"
 #include "server/snapshot.h"
 
+struct listener;
+
 /* Embedded in the server. Private to live.c but for what has no lock beside it. */
 struct live {
     struct limits *limits;         /* owned */
@@ -41,7 +43,7 @@ void live_done(struct live *live);
 struct snapshot *live_snapshot(struct live *live);
 /* The same for a new connection of that listener: when the last reload closed the listener, the one before.
  */
-struct snapshot *live_snapshot_of(struct live *live, const char *listener_name);
+struct snapshot *live_snapshot_of(struct live *live, const struct listener *listener);
 static inline uint64_t live_generation(const struct live *live)
 {
     return atomic_load_explicit(&live->generation, memory_order_acquire);

@@ -86,8 +86,8 @@ static bool admit(struct worker *worker, struct listener *listener, struct arriv
 {
     struct live *live = worker->live;
     const struct sockaddr *from = &arrival->from.any;
-    struct snapshot *snapshot = live_snapshot_of(live, listener->name);
-    const struct snapshot_listener *now = snapshot_listener(snapshot, listener->name);
+    struct snapshot *snapshot = live_snapshot_of(live, listener);
+    const struct snapshot_listener *now = listener_in(listener, snapshot);
     bool trusted = !now || snapshot_trusts(now, from);
     bool proxied = now && now->conf->proxy_protocol != PROXY_PROTOCOL_OFF;
     snapshot_unref(snapshot);
@@ -125,8 +125,7 @@ static void accept_some(struct worker *worker, struct port *port)
         struct listener *listener = atomic_load_explicit(&port->listener, memory_order_acquire);
         if (!listener || (arrival.fd = next_client(worker, port, &arrival)) < 0)
             return;
-        arrival.listener_name = listener->name;
-        arrival.retired = &listener->retired;
+        arrival.listener = listener;
         if (!admit(worker, listener, &arrival)) {
             close(arrival.fd);
             continue;

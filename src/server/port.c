@@ -173,11 +173,6 @@ void port_free(struct port *port)
     free(port);
 }
 
-bool port_is_at(const struct port *port, const char *address)
-{
-    return strcmp(port->bound, address) == 0;
-}
-
 /* From now on the kernel overlooks who asks for a connection, and goes on with those whom it has answered
  * already. Connections inherit the filter, and never get a segment that it drops. */
 static void turn_deaf(int fd)

@@ -31,7 +31,4 @@ void port_free(struct port *port);
  * established, some milliseconds. Inherited sockets keep their queues for whoever accepts next. */
 void port_last_call(struct port *const *port, size_t n);
 
-/* True when `address` is where it listens, as bound (port 0 became a real one). */
-bool port_is_at(const struct port *port, const char *address);
-
 #endif

@@ -142,6 +142,7 @@ static struct server *make(const char *conf_file)
     pthread_cond_init(&server->stops, &attributes);
     pthread_condattr_destroy(&attributes);
     server->live.limits = limits_new(descriptors());
+    linger_limit(limits_lingering(descriptors()));
     server->listeners = (struct listeners){.workers = &server->workers, .limits = server->live.limits};
     server->conf_file = strdup(conf_file);
     if (!server->conf_file || !server->live.limits) {

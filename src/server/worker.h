@@ -22,6 +22,7 @@
 struct MHD_Daemon;
 struct relays;
 struct conn;
+struct listener;
 struct worker;
 
 /* All of them: fixed while one runs. {0} has none. */
@@ -32,9 +33,8 @@ struct workers {
 
 /* A socket that was accepted and admitted, on its way to the worker that will have it. */
 struct arrival {
-    int fd;                    /* owned */
-    const char *listener_name; /* lives as long as its connections, as the next */
-    const atomic_bool *retired;
+    int fd;                          /* owned */
+    const struct listener *listener; /* lives as long as it has a place there */
     struct limits_place place;
     union {
         struct sockaddr any;
@@ -57,7 +57,9 @@ struct worker {
     unsigned number;
     const struct workers *all;
     struct live *live;
-    uint64_t now_ms; /* clock_mono_ms() when the turn began */
+    uint64_t now_ms;              /* clock_mono_ms() when the turn began */
+    uint64_t handshakes_until_us; /* clock_mono_us(): those that are left then wait for the next turn, */
+    bool handshakes_begun;        /* but for the first one of a turn */
     struct wheel wheel;
     struct tls_share share;
     struct pools pools;

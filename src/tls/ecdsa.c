@@ -53,6 +53,7 @@ static bool prepared;
 
 struct keys {
     EVP_PKEY *key[NUM_CURVES];
+    EVP_PKEY_CTX *context[NUM_CURVES]; /* of that key, whatever point is in it */
 };
 
 static bool put_number(unsigned char *out, size_t size, const mpz_t number)
@@ -102,31 +103,31 @@ static size_t put_signature(unsigned char out[static MOST_DER], size_t size, con
     return len > 0 ? (size_t)len : 0;
 }
 
-static enum ecdsa_answer check(EVP_PKEY *key, const struct curve *curve, const struct ecc_point *point,
-                               size_t len, const uint8_t *digest, const struct dsa_signature *signature)
+static enum ecdsa_answer check(EVP_PKEY *key, EVP_PKEY_CTX *context, const struct curve *curve,
+                               const struct ecc_point *point, size_t len, const uint8_t *digest,
+                               const struct dsa_signature *signature)
 {
     unsigned char encoded[MOST_POINT], der[MOST_DER];
     size_t size = put_signature(der, curve->size, signature);
     if (size == 0 || !put_point(encoded, curve->size, point) ||
         EVP_PKEY_set1_encoded_public_key(key, encoded, 1 + 2 * curve->size) <= 0) /* is it on the curve? */
         return ECDSA_UNKNOWN;
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-    int rc =
-        context && EVP_PKEY_verify_init(context) > 0 ? EVP_PKEY_verify(context, der, size, digest, len) : -1;
-    EVP_PKEY_CTX_free(context);
+    int rc = EVP_PKEY_verify_init(context) > 0 ? EVP_PKEY_verify(context, der, size, digest, len) : -1;
     return rc == 1 ? ECDSA_VALID : rc == 0 ? ECDSA_REFUSED : ECDSA_UNKNOWN;
 }
 
 static void free_keys(void *value)
 {
     struct keys *keys = value;
-    for (size_t i = 0; i < NUM_CURVES; i++)
+    for (size_t i = 0; i < NUM_CURVES; i++) {
+        EVP_PKEY_CTX_free(keys->context[i]);
         EVP_PKEY_free(keys->key[i]);
+    }
     free(keys);
 }
 
-/* The thread's own, in which it may put other points. NULL: memory is short. */
-static EVP_PKEY *key_here(size_t curve)
+/* The thread's own, in which it may put other points, with its context. NULL: memory is short. */
+static struct keys *keys_here(size_t curve)
 {
     struct keys *keys = pthread_getspecific(own_keys);
     if (!keys) {
@@ -138,7 +139,9 @@ static EVP_PKEY *key_here(size_t curve)
     }
     if (!keys->key[curve])
         keys->key[curve] = EVP_PKEY_dup(model[curve]);
-    return keys->key[curve];
+    if (keys->key[curve] && !keys->context[curve])
+        keys->context[curve] = EVP_PKEY_CTX_new_from_pkey(NULL, keys->key[curve], NULL);
+    return keys->context[curve] ? keys : NULL;
 }
 
 enum ecdsa_answer ecdsa_check(const struct ecc_point *key, size_t len, const uint8_t *digest,
@@ -149,8 +152,9 @@ enum ecdsa_answer ecdsa_check(const struct ecc_point *key, size_t len, const uin
     size_t i = 0;
     while (i < NUM_CURVES && CURVES[i].nettle() != key->ecc)
         i++;
-    EVP_PKEY *own = i < NUM_CURVES && model[i] ? key_here(i) : NULL;
-    enum ecdsa_answer answer = own ? check(own, &CURVES[i], key, len, digest, signature) : ECDSA_UNKNOWN;
+    const struct keys *own = i < NUM_CURVES && model[i] ? keys_here(i) : NULL;
+    enum ecdsa_answer answer =
+        own ? check(own->key[i], own->context[i], &CURVES[i], key, len, digest, signature) : ECDSA_UNKNOWN;
     if (answer != ECDSA_VALID)
         ERR_clear_error();
     return answer;
@@ -188,13 +192,15 @@ static bool works(EVP_PKEY *key, const struct curve *curve)
     ecc_point_init(&generator, curve->nettle());
     ecc_scalar_init(&one, curve->nettle());
     dsa_signature_init(&signature);
-    bool good = ecc_scalar_set(&one, y);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    bool good = context && ecc_scalar_set(&one, y);
     if (good) {
         ecc_point_mul_g(&generator, &one);
         ecc_point_get(&generator, signature.r, y);
         mpz_add_ui(signature.s, signature.r, 1);
-        good = check(key, curve, &generator, sizeof digest, digest, &signature) == ECDSA_VALID;
+        good = check(key, context, curve, &generator, sizeof digest, digest, &signature) == ECDSA_VALID;
     }
+    EVP_PKEY_CTX_free(context);
     dsa_signature_clear(&signature);
     ecc_scalar_clear(&one);
     ecc_point_clear(&generator);

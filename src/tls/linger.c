@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -16,9 +17,16 @@ enum {
     LOOK_MS = 50,
     QUIET_MS = 100,
     MOST_BYTES = 4 * 1024 * 1024, /* of one in a look */
+    LEAST = 4,                    /* that each worker may hold, whatever the others do */
 };
 
 static atomic_uint held; /* by all workers */
+static atomic_uint most_held = UINT_MAX;
+
+void linger_limit(unsigned most)
+{
+    atomic_store_explicit(&most_held, most, memory_order_relaxed);
+}
 
 unsigned linger_held(void)
 {
@@ -44,11 +52,11 @@ static void forget(struct lingerers *linger, unsigned i)
 /* The worker's own descriptor, which then is the last of `list`. */
 static struct lingering *take(struct lingerers *linger, int fd, uint64_t now_ms, uint32_t patience_ms)
 {
+    if (linger->n == LINGER_MOST || (linger->n >= LEAST && linger_held() >= atomic_load(&most_held)))
+        forget(linger, 0);
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0)
         return NULL; /* out of descriptors: as if there were no lingering */
-    if (linger->n == LINGER_MOST)
-        forget(linger, 0);
     atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
     if (linger->n == 0)
         wheel_set(linger->wheel, &linger->look, now_ms + LOOK_MS);

@@ -34,6 +34,9 @@ void linger_close(struct lingerers *linger, int fd);
  * 8446 section 6.2 lets it, need not wait for `patience_ms`, after which it is over. False: there is no
  * descriptor. */
 MUST_CHECK bool linger_later(struct lingerers *linger, int fd, uint32_t patience_ms);
+/* How many all workers may hold together, but for a few of each, or the descriptors of connections that are
+ * over are more than were kept back from those that are open. Any thread. */
+void linger_limit(unsigned most);
 /* How many sockets all workers hold. Any thread. */
 unsigned linger_held(void);
 

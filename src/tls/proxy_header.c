@@ -15,8 +15,7 @@ static int bad(const char **why, const char *reason)
     return -1;
 }
 
-/* --- version 1: a line -----------------------------------------------------------------------------------
- */
+/* --- version 1: a line --------------------------------------------------------------------------------- */
 
 /* The next field, up to a single space or the end. False: there is none, or it is too long. */
 static bool next_field(const char **p, char out[static FIELD_MOST])
@@ -87,8 +86,7 @@ static int parse_v1(const uint8_t *bytes, size_t len, struct proxy_header *out, 
     return (int)n + 1;
 }
 
-/* --- version 2: binary -----------------------------------------------------------------------------------
- */
+/* --- version 2: binary --------------------------------------------------------------------------------- */
 
 /* The extensions' types do not matter, but they must fill the rest exactly. */
 static bool are_extensions(const uint8_t *p, size_t len)

@@ -369,6 +369,32 @@ bool record_asks(const struct record *record)
     return record && record->asks;
 }
 
+/* The place of a handshake message, or -1. */
+static int place(const struct record *record, enum record_side from, enum tls_message type)
+{
+    for (size_t i = 0; i < record->n; i++) {
+        const struct message *message = &record->message[i];
+        if (message->message_kind == HANDSHAKE && message->type == type && side_of(message) == from)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* With its header an empty list takes 8 bytes in TLS 1.3 (RFC 8446 section 4.4.2), 7 before; details may be
+ * gone. */
+enum { EMPTY_CERTIFICATE = 8 };
+
+static bool empty_certificate(const struct message *message)
+{
+    return message->bytes <= EMPTY_CERTIFICATE;
+}
+
+bool record_presented(const struct record *record)
+{
+    int i = record ? place(record, RECORD_CLIENT, TLS_CERTIFICATE) : -1;
+    return i >= 0 && !empty_certificate(&record->message[i]);
+}
+
 bool record_resumed(const struct record *record)
 {
     if (!record || record->version == 0)
@@ -385,22 +411,21 @@ static bool only_mutual(const struct message *message)
     return message->type == TLS_CERTIFICATE || message->type == TLS_CERTIFICATE_VERIFY;
 }
 
-/* The place of a handshake message, or -1. */
-static int place(const struct record *record, enum record_side from, enum tls_message type)
-{
-    for (size_t i = 0; i < record->n; i++) {
-        const struct message *message = &record->message[i];
-        if (message->message_kind == HANDSHAKE && message->type == type && side_of(message) == from)
-            return (int)i;
-    }
-    return -1;
-}
-
 size_t record_other_mode(const struct record *record, struct record_other out[static RECORD_MOST_OTHER])
 {
     size_t n = 0;
     if (!record || record_resumed(record))
         return 0;
+    if (record->asks && !record_presented(record)) {
+        int empty = place(record, RECORD_CLIENT, TLS_CERTIFICATE);
+        int share = place(record, RECORD_CLIENT, TLS_CLIENT_KEY_EXCHANGE);
+        if (empty < 0)
+            return 0;
+        out[n++] = (struct record_other){RECORD_CLIENT, tls_message_name(TLS_CERTIFICATE), empty};
+        out[n++] = (struct record_other){RECORD_CLIENT, tls_message_name(TLS_CERTIFICATE_VERIFY),
+                                         share > empty ? share : empty};
+        return n;
+    }
     if (record->asks) {
         for (size_t i = 0; i < record->n && n < RECORD_MOST_OTHER; i++) {
             const struct message *message = &record->message[i];

@@ -65,11 +65,13 @@ uint64_t record_duration_us(const struct record *record);
 uint16_t record_version(const struct record *record); /* 0: it was not agreed */
 bool record_resumed(const struct record *record);
 bool record_asks(const struct record *record);
+bool record_presented(
+    const struct record *record); /* the client sent a list of certificates that is not empty */
 
-/* How the other mode differs. Where no certificate is asked for: the messages that asking would have added,
- * each with the index of the message after which it would have come. Where one is asked for: those of the
- * messages that would not have come, each with the index of the message before it. A resumed handshake is the
- * same in both modes. Returns their number. */
+/* How the other mode differs. Where no certificate came: the messages that mutual TLS would have added, each
+ * with the index of the message after which it would have come; where one was asked for, they stand behind
+ * the empty Certificate. Where one came: those of the messages that one-way TLS lacks, each with the index of
+ * the message before it. A resumed handshake is the same in both modes. Returns their number. */
 struct record_other {
     enum record_side from;
     const char *name;

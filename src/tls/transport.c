@@ -253,6 +253,8 @@ static int drive_handshake(struct transport *t)
             note_alert(t, RECORD_CLIENT, GNUTLS_AL_WARNING, (int)gnutls_alert_get(t->session));
             if (++t->n_warnings <= MOST_WARNINGS)
                 continue;
+            transport_refuse(t, GNUTLS_A_UNEXPECTED_MESSAGE, "the client sent too many warnings");
+            rc = GNUTLS_E_UNEXPECTED_PACKET;
         }
         fail(t, rc);
         return 0;

@@ -22,8 +22,29 @@ bool x25519(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X25519
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <pthread.h>
 
+static pthread_key_t own_maker; /* of a thread: an EVP_PKEY_CTX */
 static bool prepared;
+
+static void free_maker(void *maker)
+{
+    EVP_PKEY_CTX_free(maker);
+}
+
+/* What keys are made with, the thread's own: to set one up, libcrypto looks through all names that it knows.
+ * NULL: memory is short, or there is no such algorithm. */
+static EVP_PKEY_CTX *maker_here(void)
+{
+    EVP_PKEY_CTX *maker = pthread_getspecific(own_maker);
+    if (maker)
+        return maker;
+    maker = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
+    if (maker && EVP_PKEY_fromdata_init(maker) > 0 && pthread_setspecific(own_maker, maker) == 0)
+        return maker;
+    EVP_PKEY_CTX_free(maker);
+    return NULL;
+}
 
 /* One key holds both: our scalar, and as if it were ours, the peer's point. A derivation looks at the private
  * half of its key and at the public half of the peer's, so that this one can be either; and libcrypto, which
@@ -36,12 +57,8 @@ static EVP_PKEY *make_key(const uint8_t *scalar, const uint8_t *point)
         OSSL_PARAM_construct_end(),
     };
     EVP_PKEY *key = NULL;
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
-    if (!context || EVP_PKEY_fromdata_init(context) <= 0 ||
-        EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params) <= 0)
-        key = NULL;
-    EVP_PKEY_CTX_free(context);
-    return key;
+    EVP_PKEY_CTX *maker = maker_here();
+    return maker && EVP_PKEY_fromdata(maker, &key, EVP_PKEY_KEYPAIR, params) > 0 ? key : NULL;
 }
 
 static bool derive(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X25519_BYTES],
@@ -67,7 +84,11 @@ bool x25519_prepare(void)
 {
     static const uint8_t one[X25519_BYTES] = {1}, base[X25519_BYTES] = {9}; /* RFC 7748 section 4.1 */
     uint8_t out[X25519_BYTES];
-    prepared = prepared || derive(out, one, base);
+    if (prepared || pthread_key_create(&own_maker, free_maker) != 0)
+        return prepared;
+    prepared = derive(out, one, base);
+    if (!prepared)
+        pthread_key_delete(own_maker);
     return prepared;
 }
 

@@ -105,6 +105,8 @@ async function walk([listener, client, state, ...codes]) {
     like(await page.locator('#verdict .verdict').getAttribute('class'), new RegExp(`\\b${state}$`), `${what}: the verdict is "${state}"`);
     is(await page.locator('.reason.bad h3 code').allTextContents(), codes, `${what}: the reasons`);
     is(await page.locator('.why').count(), state === 'none' || state === 'off' ? 1 : 0, `${what}: why no picker appeared`);
+    is(await page.locator('#shown .chips .chosen bdi').allTextContents(), ['localhost'], `${what}: the server's name is marked`);
+    like(await page.locator('#shown .copyable code').last().textContent(), /^mtlsd probe .*https:\/\/localhost:\d+\/$/, `${what}: the line that asks the four`);
     await drawn(page, what);
     await fits(page, what);
     await accessible(page, what);
@@ -152,9 +154,6 @@ async function keyboard() {
       if (kind === 'SUMMARY') {
         await page.keyboard.press('Enter');
         await page.keyboard.press('Enter');
-      } else if (/switch/.test(name)) {
-        await page.keyboard.press('Space');
-        is(await page.getAttribute('.switch', 'aria-checked'), 'true', 'keyboard: the switch is on');
       } else if (kind === 'BUTTON' && !copied && await page.evaluate(() => document.activeElement.parentElement.matches('.copyable'))) {
         copied = true;
         await page.keyboard.press('Enter');
@@ -167,6 +166,37 @@ async function keyboard() {
     is(copied, true, 'keyboard: a copy was made');
     is(trouble, [], 'keyboard: no trouble');
   });
+}
+
+// The handshake as the steps of the schoolbook: the visitor's own, read the other way, by keyboard, by link, on paper.
+async function stepping() {
+  for (const [listener, client, own, title] of [['off', 'none', 5, 'One-way TLS · TLS 1.3'], ['request', 'none', 5, 'One-way TLS (asked, none came) · TLS 1.3'],
+    ['request', 'good', 10, 'Mutual TLS · TLS 1.3']]) {
+    await visit(listener, client, {}, async ({ page, origin, trouble }) => {
+      const what = `steps, ${listener}, ${client}`, here = () => page.locator('[data-here] .number').allTextContents();
+      await page.goto(`${origin}/#step=3`);
+      await page.waitForSelector('html[data-ready]');
+      is(await page.textContent('#diagram h3'), title, `${what}: its mode`);
+      is(await page.locator('.step').count(), own, `${what}: ${own} of its own`);
+      is(await here(), ['3'], `${what}: a link leads to one`);
+      await page.focus('[data-here] .number');
+      await page.keyboard.press('ArrowDown');
+      is([await here(), await page.evaluate(() => location.hash)], [['4'], `#step=4&of=${own}`], `${what}: the next by keyboard, with its link`);
+      is(await page.locator('[data-here] details:not([open])').count(), 0, `${what}: its messages are open`);
+      await page.evaluate(() => { location.hash = '#step=8&of=10'; });
+      await page.waitForSelector('#step-8[data-here]');
+      is(await page.locator('.step').count(), 10, `${what}: a link to one of ten`);
+      is(await page.locator('.absent').count(), { off: 4, request: 3 }[client === 'good' ? '' : listener] ?? 0, `${what}: what only mutual TLS has`);
+      is(await page.locator('.checks.server li.good').count(), client === 'good' ? 5 : 0, `${what}: the server's checks are where it made them`);
+      is(await page.locator('#step-2 .chips .chosen').count() >= 3, true, `${what}: chosen among what was offered`);
+      is(await page.evaluate(() => { dispatchEvent(new Event('beforeprint')); return document.querySelectorAll('details:not([open])').length; }), 0,
+        `${what}: on paper all is open`);
+      await accessible(page, what);
+      await fits(page, what);
+      await shot(page, `steps-${listener}-${client}`);
+      is(trouble, [], `${what}: no trouble`);
+    });
+  }
 }
 
 async function sizes() {
@@ -185,12 +215,14 @@ async function sizes() {
 }
 
 async function problems() {
-  for (const [client, where, status] of [['none', '/secure/', 403], ['revoked', '/secure/', 403], ['good', '/nothing', 404]]) {
-    await visit('request', client, {}, async ({ page, origin }) => {
+  for (const [client, where, status] of [['none', '/secure/', 403], ['revoked', '/secure/', 403], ['good', '/nothing', 404], ['none', '/closed/style.css', 403]]) {
+    await visit('request', client, {}, async ({ page, origin, trouble }) => {
       const what = `${where}, ${client}`;
       is((await page.goto(origin + where)).status(), status, `${what}: ${status}`);
       like(await page.textContent('h1'), new RegExp(`^${status} `), `${what}: a page says so`);
-      is(await page.evaluate(() => document.styleSheets.length), 1, `${what}: in the page's style`);
+      is(await page.evaluate(() => [document.styleSheets.length, getComputedStyle(document.querySelector('main')).maxWidth !== 'none']), [1, true],
+        `${what}: in a style`);
+      is(trouble, status === 404 ? trouble : trouble.filter((text) => /status of 403/.test(text)), `${what}: no violation, nothing else asked`);
       await accessible(page, what);
       await shot(page, `problem-${status}-${client}`);
     });
@@ -229,6 +261,7 @@ await expiring(async () => {
 });
 await languages();
 await keyboard();
+await stepping();
 await sizes();
 await problems();
 await withoutScript();

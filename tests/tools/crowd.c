@@ -3,6 +3,7 @@
  *   crowd hold PORT NUMBER SECONDS [FROM]
  *   crowd stall PORT NUMBER SECONDS [FROM]
  *   crowd count PORT NUMBER [FROM [SPREAD]]
+ *   crowd speak PORT NUMBER [FROM [SPREAD]]
  *   crowd honest PORT RATE SECONDS
  *
  * hold has NUMBER connections that begin a TLS handshake and never finish it, for SECONDS or until the input
@@ -11,8 +12,8 @@
  * the server closed. With FROM they come from the address 127.0.0.FROM.
  *
  * count opens NUMBER connections, waits until the server has closed some or half a second passed in which it
- * closed none, and prints "open NUMBER closed NUMBER". With SPREAD they come from so many addresses from FROM
- * on, in turn.
+ * closed none, and prints "open NUMBER closed NUMBER"; and once more when the input ends. With SPREAD they
+ * come from so many addresses from FROM on, in turn. With speak they send all of a ClientHello.
  *
  * honest asks for /livez RATE times a second, by a clock that waits for nobody: three times of four on a kept
  * connection, else on a new one. Prints "requests N good N under100 P median MS p99 MS worst MS under50 P";
@@ -228,6 +229,8 @@ static int count(size_t n, unsigned from, unsigned spread)
     char c; /* they stay until somebody has looked at the server */
     while (read(STDIN_FILENO, &c, 1) > 0)
         continue;
+    closed += look(n, 0, &open);
+    printf("open %zu closed %zu\n", open, closed);
     return 0;
 }
 
@@ -420,13 +423,16 @@ int main(int argc, char **argv)
             greet_fully();
         if ((stall || strcmp(argv[1], "hold") == 0) && (argc == 5 || argc == 6))
             return hold(n, number(argv[4], 3600), argc == 6 ? (unsigned)number(argv[5], 65535) : 0);
-        if (strcmp(argv[1], "count") == 0 && argc <= 6)
+        bool speak = strcmp(argv[1], "speak") == 0;
+        if (speak)
+            greet_fully();
+        if ((speak || strcmp(argv[1], "count") == 0) && argc <= 6)
             return count(n, argc >= 5 ? (unsigned)number(argv[4], 65535) : 0,
                          argc == 6 ? (unsigned)number(argv[5], 65535) : 0);
         if (strcmp(argv[1], "honest") == 0 && argc == 5)
             return honest((long)n, number(argv[4], 600));
     }
-    fputs("usage: crowd hold|stall PORT NUMBER SECONDS [FROM] | count PORT NUMBER [FROM [SPREAD]] | "
+    fputs("usage: crowd hold|stall PORT NUMBER SECONDS [FROM] | count|speak PORT NUMBER [FROM [SPREAD]] | "
           "honest PORT RATE SECONDS\n",
           stderr);
     return 2;

@@ -4,6 +4,7 @@
  *
  * - open NAME PORT OPTIONS: "open NAME ok VERSION full|resumed" or "open NAME alert N ..."
  * - get NAME PATH [| HEADER: VALUE]: "get NAME STATUS BODY"; the body's line ends become spaces
+ * - head NAME PATH [| HEADER: VALUE]: "head NAME STATUS HEAD"; the same for the head of the response
  * - getall PATH: "getall STATUS:COUNT ..." over all open connections, "closed" for those that ended
  * - askall PATH: "askall COUNT"; only asks, and getall without a path only reads the answers
  * - ticket NAME: "ticket NAME yes|no"
@@ -197,8 +198,9 @@ static int send_get(struct link *link, const char *path, const char *field)
     return 0;
 }
 
-/* Reads the whole response. Returns its status, 0: the connection ended, negative: GnuTLS's error. */
-static int read_response(struct link *link, char *body, size_t room)
+/* Reads the whole response, of which `text` gets the head or the body. Returns its status, 0: the connection
+ * ended, negative: GnuTLS's error. */
+static int read_response(struct link *link, bool head, char *text, size_t room)
 {
     static char buffer[BUFFER];
     ssize_t rc;
@@ -224,8 +226,10 @@ static int read_response(struct link *link, char *body, size_t room)
     keep_ticket(link);
     const char *close = strcasestr(buffer, "\r\nConnection: close\r\n");
     link->closing = close && close < end;
-    snprintf(body, room, "%s", end + 4);
-    for (char *p = body; *p; p++) {
+    size_t head_len = (size_t)(end - buffer);
+    snprintf(text, room, "%.*s", head && head_len < room ? (int)head_len : (int)room - 1,
+             head ? buffer : end + 4);
+    for (char *p = text; *p; p++) {
         if (*p == '\n' || *p == '\r')
             *p = ' ';
     }
@@ -236,7 +240,7 @@ static int read_response(struct link *link, char *body, size_t room)
 static int get(struct link *link, const char *path, const char *field, char *body, size_t room)
 {
     int rc = send_get(link, path, field);
-    return rc < 0 ? rc : read_response(link, body, room);
+    return rc < 0 ? rc : read_response(link, false, body, room);
 }
 
 static struct link *add(const char *name)
@@ -306,18 +310,20 @@ static void do_tls(char **word, size_t n)
 
 static void do_get(char **word, char *field)
 {
-    static char body[BUFFER];
+    static char text[BUFFER];
     struct link *link = find(word[1]);
     if (!link || !link->open) {
-        printf("get %s error closed\n", word[1]);
+        printf("%s %s error closed\n", word[0], word[1]);
         return;
     }
-    int status = get(link, word[2], field, body, sizeof body);
+    int status = send_get(link, word[2], field);
+    if (status == 0)
+        status = read_response(link, strcmp(word[0], "head") == 0, text, sizeof text);
     if (status <= 0) {
-        say_error("get", word[1], link, status);
+        say_error(word[0], word[1], link, status);
         shut(link);
     } else {
-        printf("get %s %d %s\n", word[1], status, body);
+        printf("%s %s %d %s\n", word[0], word[1], status, text);
     }
 }
 
@@ -337,8 +343,8 @@ static void do_getall(const char *path)
     for (size_t i = 0; i < n_links; i++) {
         if (!links[i]->open)
             continue;
-        int status =
-            path ? get(links[i], path, NULL, body, sizeof body) : read_response(links[i], body, sizeof body);
+        int status = path ? get(links[i], path, NULL, body, sizeof body)
+                          : read_response(links[i], false, body, sizeof body);
         if (status > 0 && status < 600) {
             count[status]++;
         } else {
@@ -387,6 +393,7 @@ static void do_load(char **word, size_t n)
         }
     }
     shut(&link);
+    gnutls_free(link.ticket.data);
     printf("load %lu %lu\n", requests, errors);
 }
 
@@ -421,6 +428,7 @@ static void do_steady(char **word, size_t n)
             shut(&link);
     }
     shut(&link);
+    gnutls_free(link.ticket.data);
     printf("steady %lu %lu %lu %lu\n", requests, errors, retried, connections);
 }
 
@@ -464,7 +472,7 @@ int main(void)
             word[n++] = w;
         if (n >= 3 && strcmp(word[0], "open") == 0)
             do_open(word, n);
-        else if (n >= 3 && strcmp(word[0], "get") == 0)
+        else if (n >= 3 && (strcmp(word[0], "get") == 0 || strcmp(word[0], "head") == 0))
             do_get(word, field);
         else if (n >= 2 && strcmp(word[0], "askall") == 0)
             do_askall(word[1]);

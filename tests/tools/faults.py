@@ -6,6 +6,7 @@
 Each row of FAULTS is what the client does, and the alert by RFC 8446 section 6.2 (RFC 5246 section 7.2.2); of GOOD, what is odd
 and served all the same.
 """
+import select
 import sys
 import time
 
@@ -304,6 +305,34 @@ def _():
     wait(c)
 
 
+def warned(times, alert=b"\1\x5a"):
+    """A handshake of TLS 1.2 with so many warnings (user_canceled) in the middle of it."""
+    c = hello12(PORTS["off"])
+    small(c, times, tls.ALERT, alert)
+    return c
+
+
+@fault("1.2: nine warning alerts in the handshake", "unexpected_message")
+def _():
+    wait(warned(9))
+
+
+@good("1.2: eight warning alerts in the handshake")
+def _():
+    c = warned(8)
+    c.key_exchange()
+    c.finished()
+    c.server_finished()
+    return c.get("/livez")
+
+
+@good("1.2: eight warning alerts behind it")
+def _():
+    c = tls.connect12(PORTS["off"])
+    small(c, 8, tls.ALERT, b"\1\x5a")
+    return c.get("/livez")
+
+
 @fault("1.2: requests to renegotiate without end", "unexpected_message")
 def _():
     c = tls.connect12(PORTS["off"])
@@ -333,6 +362,52 @@ def _():
         took = time.monotonic() - begin
         assert 0.02 < took < 1.5, took
         raise
+
+
+def to_the_end(c, begins):
+    """The answer, and soon after it the end of the stream, though nobody here closes anything."""
+    text, begin = b"", time.monotonic()
+    c.more_time()
+    try:
+        while True:
+            kind, data = c.read_record()
+            if kind == tls.ALERT and data != b"\1\0":
+                c._alert(data)
+            text += data if kind == DATA else b""
+    except Closed as e:
+        assert e.args[0] == "the connection ends", e
+    took = time.monotonic() - begin
+    assert text.startswith(begins), text
+    assert took < 1.5, took
+    return tls.Answer(200, b"")
+
+
+for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
+
+    @good(version + ": the end of the stream behind an answer of the gate")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        c.send_record(DATA, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+        return to_the_end(c, b"HTTP/1.1 400 ")
+
+    @good(version + ": the end of the stream behind an answer to a request whose body is not read")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        c.send_record(DATA, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\nExpect: 100-continue\r\n\r\n")
+        answer = to_the_end(c, b"HTTP/1.1 405 ")
+        # It sends the body all the same, and is not reset for that.
+        c.send_record(DATA, b"x" * 900)
+        gone = select.poll()
+        gone.register(c.socket, 0)
+        assert not gone.poll(200), "reset"
+        return answer
+
+    @good(version + ": the end of the stream behind the last answer, with another request behind it")
+    def _(connect=connect):
+        c = connect(PORTS["off"])
+        last = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        c.send_record(DATA, last + last)
+        return to_the_end(c, b"HTTP/1.1 200 ")
 
 
 # ---- odd, and served -------------------------------------------------------------------------------------------------

@@ -21,8 +21,7 @@ static void must(int rc, const char *what)
     exit(99);
 }
 
-/* ---- DER, from its end to its beginning: then a length is known when it is written ------------------------
- */
+/* ---- DER, from its end to its beginning: then a length is known when it is written -------------------- */
 
 struct back {
     unsigned char *bytes;
@@ -108,8 +107,7 @@ static void extension(struct back *b, unsigned ce, bool critical, size_t end)
     head(b, 0x30, end);
 }
 
-/* ---- words ------------------------------------------------------------------------------------------------
- */
+/* ---- words -------------------------------------------------------------------------------------------- */
 
 struct words {
     const char *text;
@@ -153,8 +151,7 @@ static bool has(const char *text, const char *wanted)
     return false;
 }
 
-/* ---- entries ----------------------------------------------------------------------------------------------
- */
+/* ---- entries ------------------------------------------------------------------------------------------ */
 
 void mk_crl_serial(unsigned i, unsigned char *out, size_t octets)
 {
@@ -259,8 +256,7 @@ static void put_entries(struct back *b, const char *text, const struct mk_pair *
         head(b, 0x30, end);
 }
 
-/* ---- extensions -------------------------------------------------------------------------------------------
- */
+/* ---- extensions --------------------------------------------------------------------------------------- */
 
 static void put_point(struct back *b, const char *text, const struct mk_pair *issuer)
 {
@@ -358,8 +354,7 @@ static void put_extensions(struct back *b, const char *text, const struct mk_pai
     head(b, 0xa0, end);
 }
 
-/* ---- the signature ----------------------------------------------------------------------------------------
- */
+/* ---- the signature ------------------------------------------------------------------------------------ */
 
 static const struct algorithm {
     const char *name;
@@ -443,8 +438,7 @@ static gnutls_datum_t sign(const struct algorithm *a, const char *name, const st
     return mark;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------
- */
+/* ---- the whole ---------------------------------------------------------------------------------------- */
 
 static size_t room_for(const char *text)
 {

@@ -681,6 +681,25 @@ def large():
         why = str(e)
     end_all()
     state("OCSP responses of 40 KB: served, and resumed", why)
+    # The body has 4 bytes and, for each entry, 13, the certificate and the response.
+    fits = (48 * 1024 - 4) // 2 - 13 - len(STRANGER.chain[0])
+    try:
+        c = with_responses(port, fits, 2)
+        c.get("/livez")
+        d = with_responses(port, fits, 2, [psk_of(c.tickets[0])])
+        again = json.loads(d.get("/api/peer").body)
+        why = None if again["resumed"] and again.get("subject") == STRANGER_NAME else json.dumps(again)
+    except (TlsError, IndexError) as e:
+        why = str(e)
+    end_all()
+    state("a Certificate message of 48 KiB: served, and resumed", why)
+    try:
+        with_responses(port, fits + 1, 2).get("/livez")
+        why = "served"
+    except TlsError as e:
+        why = None if str(e) == "alert bad_certificate" else str(e)
+    end_all()
+    state("two bytes more: refused", why)
     try:
         c = with_responses(port, 40000, 2)
         c.get("/livez")

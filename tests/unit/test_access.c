@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "report/access.h"
@@ -253,6 +255,81 @@ START_TEST(reader_that_left)
 }
 END_TEST
 
+/* --- a disk that is full ---------------------------------------------------------------------------------
+ */
+
+static void write_numbered(unsigned from, unsigned to)
+{
+    for (unsigned i = from; i < to; i++) {
+        char target[20];
+        struct access_record record = HOSTILE;
+        snprintf(target, sizeof target, "/%04u", i);
+        record.target = target;
+        access_write(&record);
+    }
+}
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* In the middle of a line, and before the first: what is in the file are whole lines, also when there is room
+ * again, and all others are counted. */
+START_TEST(a_full_disk_leaves_no_half_line)
+{
+    enum { FIRST = 10, LOST = 20, LAST = 10 };
+    char path[] = "/tmp/mtlsd-access.XXXXXX";
+    struct err err = {0};
+    struct stat st;
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    signal(SIGXFSZ, SIG_IGN);
+    for (off_t room = 0; room < 300; room += 137) {
+        dropped_before = access_dropped();
+        ck_assert_int_eq(ftruncate(fd, 0), 0);
+        ck_assert_int_eq(access_open(path, ACCESS_FORMAT_JSON, &err), 0);
+        write_numbered(0, FIRST);
+        access_flush();
+        ck_assert(!access_failing());
+        ck_assert_int_eq(fstat(fd, &st), 0);
+        off_t line = st.st_size / FIRST;
+        ck_assert_int_eq(st.st_size % FIRST, 0);
+        limit_files((rlim_t)(st.st_size + 3 * line + room));
+        write_numbered(FIRST, FIRST + LOST);
+        access_flush();
+        ck_assert(access_failing());
+        ck_assert_int_eq(access_error(), EFBIG);
+        limit_files(RLIM_INFINITY);
+        write_numbered(FIRST + LOST, FIRST + LOST + LAST);
+        access_flush();
+        ck_assert(!access_failing());
+        access_close();
+
+        unsigned whole = 0, last = 0;
+        FILE *file = fopen(path, "r");
+        char *text = NULL;
+        size_t size = 0;
+        for (ssize_t n; (n = getline(&text, &size, file)) > 0; whole++) {
+            json_t *object = json_loadb(text, (size_t)n, 0, NULL);
+            ck_assert_msg(object != NULL, "torn: %s", text);
+            last = (unsigned)atoi(json_string_value(json_object_get(object, "path")) + 1);
+            json_decref(object);
+        }
+        fclose(file);
+        free(text);
+        ck_assert_uint_eq(last, FIRST + LOST + LAST - 1);
+        ck_assert_uint_eq(whole, FIRST + 3 + (unsigned)(room / line) + LAST);
+        ck_assert_uint_eq(whole + dropped(), FIRST + LOST + LAST);
+    }
+    close(fd);
+    unlink(path);
+}
+END_TEST
+
 Suite *suite_access(void)
 {
     Suite *suite = suite_create("access");
@@ -264,6 +341,7 @@ Suite *suite_access(void)
     tcase_add_test(tc, pipe_has_whole_lines);
     tcase_add_test(tc, reader_that_stalls);
     tcase_add_test(tc, reader_that_left);
+    tcase_add_test(tc, a_full_disk_leaves_no_half_line);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -478,6 +478,10 @@ START_TEST(sample)
             (p == text || p[-1] == '\n' || p[-1] == ' '))
             *p = ' ';
     }
+    /* The one example that needs another option to have an effect. */
+    char *off = strstr(text, "proxy_protocol = off");
+    ck_assert_ptr_nonnull(off);
+    memcpy(off + strlen("proxy_protocol = "), "v2 ", 3);
     must_parse(text);
     ck_assert_str_eq(conf->document_root.text, "/etc/x/www");
     ck_assert_uint_eq(conf->location[0].allow.n, 2);

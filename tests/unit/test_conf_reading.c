@@ -180,7 +180,7 @@ START_TEST(files)
     ck_assert_ptr_null(conf);
     ck_assert_str_eq(findings(),
                      "mtlsd.conf:0: error: cannot read /nonexistent/mtlsd.conf: No such file or directory; "
-                     "`mtlsd lab DIR` makes a folder with a configuration to begin with\n");
+                     "`mtlsd setup` makes one with your certificates, or with some for practice\n");
     ck_assert_int_eq(conf_load("/", &diag, &conf), ERR_IO);
     ck_assert_ptr_null(conf);
 }

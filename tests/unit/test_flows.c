@@ -37,7 +37,8 @@ static void tear_down(void)
     outflow_done(&out);
     tls_share_done(&share);
     close(near);
-    close(far);
+    if (far >= 0)
+        close(far);
 }
 
 static void say(const char *text)
@@ -98,6 +99,30 @@ START_TEST(looked_at_before_it_is_taken)
     expect_read(5, "TCP4 ");
     expect_read(100, "and twent");
     expect_read(100, "y more bytes");
+}
+END_TEST
+
+/* Looked at, a part taken, and looked at again: what waits is then in memory of its own, not at its
+ * beginning. */
+START_TEST(looked_at_twice)
+{
+    say("0123456789");
+    ck_assert_int_eq(inflow_more(&in, near, 10), 10);
+    inflow_skip(&in, 4);
+    say("abcd");
+    ck_assert_int_eq(inflow_more(&in, near, 10), 4);
+    ck_assert_mem_eq(in.bytes, "456789abcd", 10);
+    ck_assert_int_eq(inflow_settle(&in), 0);
+    memset(share.input, 'x', sizeof share.input);
+    expect_read(100, "456789abcd");
+    ck_assert_ptr_null(in.own);
+    /* In the worker's buffer, and looked at then. */
+    say("0123456789");
+    expect_read(4, "0123");
+    say("abcd");
+    ck_assert_int_eq(inflow_more(&in, near, 20), 4);
+    memset(share.input, 'x', sizeof share.input);
+    expect_read(100, "456789abcd");
 }
 END_TEST
 
@@ -208,6 +233,86 @@ START_TEST(dropped_it_never_goes)
 }
 END_TEST
 
+/* As long as ciphertext waits for room, the next batch does not begin: it would go first. */
+START_TEST(what_waits_goes_first)
+{
+    bool whole;
+    size_t b;
+    int small = 4096;
+    setsockopt(near, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    outflow_begin(&out, &share);
+    for (unsigned i = 0; i < BATCH_RECORDS; i++)
+        put(RECORD_PLAIN, 1, 'a');
+    ck_assert_int_ge(outflow_end(&out, &share, near, &whole), 0);
+    ck_assert(!whole);
+    outflow_begin(&out, &share);
+    ck_assert(!out.collecting);
+    size_t came = heard('a', &b);
+    ck_assert_int_ge(outflow_flush(&out, near, &whole), 0);
+    while (!whole) {
+        came += heard('a', &b);
+        ck_assert_int_ge(outflow_flush(&out, near, &whole), 0);
+    }
+    came += heard('a', &b);
+    ck_assert_uint_eq(came, (size_t)BATCH_RECORDS * RECORD_PLAIN);
+    outflow_begin(&out, &share);
+    ck_assert(out.collecting);
+}
+END_TEST
+
+START_TEST(no_more_than_there_is_room)
+{
+    static char bytes[RECORD_PLAIN];
+    size_t all = 0;
+    outflow_begin(&out, &share);
+    while (outflow_put(&out, &share, bytes, sizeof bytes))
+        all += sizeof bytes;
+    ck_assert_uint_eq(out.len, all);
+    ck_assert_uint_le(all, SHARE_OUTPUT);
+    ck_assert_uint_gt(all + sizeof bytes, SHARE_OUTPUT);
+    ck_assert(outflow_put(&out, &share, bytes, SHARE_OUTPUT - all));
+    ck_assert(!outflow_put(&out, &share, bytes, 1));
+    ck_assert(!outflow_fits(&out));
+}
+END_TEST
+
+/* However many key updates and alerts there are, they take no places of records that somebody waits for. */
+START_TEST(what_nobody_waits_for_takes_no_place)
+{
+    bool whole;
+    size_t b;
+    outflow_begin(&out, &share);
+    for (unsigned i = 0; i < 100; i++)
+        put(10, 0, 'u');
+    ck_assert_uint_eq(out.n_records, 1);
+    put(100, 80, 'b');
+    ck_assert_uint_eq(out.n_records, 1);
+    outflow_mark(&out, 1000); /* nothing was put: it counts for nothing */
+    put(100, 70, 'b');
+    ck_assert_uint_eq(out.n_records, 2);
+    ck_assert_int_eq(outflow_end(&out, &share, near, &whole), 150);
+    ck_assert(whole);
+    ck_assert_uint_eq(heard('b', &b), 1200);
+}
+END_TEST
+
+START_TEST(the_peer_is_gone)
+{
+    bool whole;
+    close(far);
+    far = -1;
+    outflow_begin(&out, &share);
+    put(100, 90, 'a');
+    ck_assert_int_eq(outflow_end(&out, &share, near, &whole), -EPIPE);
+    /* Nothing to hold back is no failure. */
+    out = (struct outflow){0};
+    outflow_begin(&out, &share);
+    ck_assert_int_eq(outflow_hold(&out, &share), 0);
+    ck_assert(!out.held);
+    ck_assert_ptr_null(out.kept);
+}
+END_TEST
+
 /* --- frames --------------------------------------------------------------------------------------------- */
 
 static const uint8_t STREAM[] = {22, 3, 1, 0, 3, 1, 2, 3, 20, 3, 3, 0, 1, 1, 21, 3, 3, 0, 2, 2, 40};
@@ -230,6 +335,26 @@ START_TEST(frames_in_pieces)
 }
 END_TEST
 
+/* What is an alert in the clear: two bytes, whole, of that type. */
+START_TEST(only_a_plain_alert_is_one)
+{
+    static const struct {
+        uint8_t bytes[12];
+        size_t len;
+        int alert;
+    } ROWS[] = {{{21, 3, 3, 0, 2, 2, 40}, 7, 40},    {{21, 3, 3, 0, 2, 1, 0}, 7, 0},
+                {{21, 3, 3, 0, 2, 2}, 6, -1},        {{21, 3, 3, 0, 2}, 5, -1},
+                {{21, 3, 3, 0, 3, 2, 40, 1}, 8, -1}, {{21, 3, 3, 1, 2, 2, 40}, 7, -1},
+                {{22, 3, 3, 0, 2, 2, 40}, 7, -1},    {{21, 3, 3, 0, 0, 21, 3, 3, 0, 2, 2, 51}, 12, 51},
+                {{21, 3, 3, 0, 2, 2, 40, 21}, 8, -1}};
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        struct frames frames = {0};
+        ck_assert(!frames_feed(&frames, ROWS[i].bytes, ROWS[i].len));
+        ck_assert_msg(frames_alert(&frames) == ROWS[i].alert, "row %zu: %d", i, frames_alert(&frames));
+    }
+}
+END_TEST
+
 Suite *suite_flows(void)
 {
     Suite *suite = suite_create("flows");
@@ -238,11 +363,17 @@ Suite *suite_flows(void)
     tcase_add_test(tcase, one_read_takes_what_is_there);
     tcase_add_test(tcase, what_is_left_is_the_connections_own);
     tcase_add_test(tcase, looked_at_before_it_is_taken);
+    tcase_add_test(tcase, looked_at_twice);
     tcase_add_test(tcase, a_batch_goes_at_once);
     tcase_add_test(tcase, a_slow_reader);
     tcase_add_test(tcase, held_back_it_goes_with_the_next);
     tcase_add_test(tcase, dropped_it_never_goes);
+    tcase_add_test(tcase, what_waits_goes_first);
+    tcase_add_test(tcase, no_more_than_there_is_room);
+    tcase_add_test(tcase, what_nobody_waits_for_takes_no_place);
+    tcase_add_test(tcase, the_peer_is_gone);
     tcase_add_test(tcase, frames_in_pieces);
+    tcase_add_test(tcase, only_a_plain_alert_is_one);
     suite_add_tcase(suite, tcase);
     return suite;
 }

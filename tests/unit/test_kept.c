@@ -99,6 +99,80 @@ START_TEST(the_wheel_tidies_up)
 }
 END_TEST
 
+START_TEST(the_same_again_replaces)
+{
+    const struct kept_key key = {1, &one_listener, "/a", NULL};
+    struct kept found = {0}, first = make(10), second = make(20);
+    ck_assert(kept_add(store, &key, now_ms, ROOM, &first));
+    ck_assert(kept_add(store, &key, now_ms + 1, ROOM, &second));
+    ck_assert(kept_find(store, &key, now_ms + 1, &found));
+    ck_assert_ptr_eq(found.response, second.response);
+    ck_assert_uint_eq(found.memory, 20);
+    ck_assert(kept_find(store, &key, now_ms + 1000, &found)); /* so old is the second */
+    ck_assert(!has(&key, now_ms + 1001));
+}
+END_TEST
+
+/* No row of names: those whose ends alone differ share no set. */
+static void name_at(char *path, size_t size, uint32_t i)
+{
+    snprintf(path, size, "/%x", i * 2654435761u ^ i << 7);
+}
+
+/* Of those that share a set, the older gives way: what came last is there, but for a few. */
+START_TEST(the_older_one_gives_way)
+{
+    enum { ROUNDS = 5, BEFORE = 1000, LAST = 60, MOST_LOST = 15 };
+    unsigned lost = 0;
+    char path[20];
+    const struct kept_key key = {1, &one_listener, path, NULL};
+    uint64_t start_ms = now_ms;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        kept_free(store);
+        store = kept_new(&wheel);
+        for (unsigned i = 0; i < BEFORE + LAST; i++) {
+            name_at(path, sizeof path, i);
+            now_ms = start_ms + i / 2;
+            ck_assert(add(&key, 1));
+            ck_assert(has(&key, now_ms));
+        }
+        for (unsigned i = BEFORE; i < BEFORE + LAST; i++) {
+            name_at(path, sizeof path, i);
+            lost += !has(&key, now_ms);
+        }
+    }
+    ck_assert_uint_le(lost, MOST_LOST);
+}
+END_TEST
+
+/* One client may ask for many files, and there is a limit of mappings for all. */
+START_TEST(mapped_files_are_few)
+{
+    unsigned added = 0;
+    char path[20];
+    const struct kept_key key = {1, &one_listener, path, NULL};
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(path, sizeof path, "/%u", i);
+        added += add(&key, 0);
+    }
+    ck_assert_uint_ge(added, 14);
+    ck_assert_uint_le(added, 18); /* those that gave way to others of their set are counted, too */
+}
+END_TEST
+
+START_TEST(a_long_variant_is_not_kept)
+{
+    char variant[KEPT_MOST_VARIANT + 1];
+    const struct kept_key key = {1, &one_listener, "/a", variant};
+    memset(variant, 'x', sizeof variant);
+    variant[KEPT_MOST_VARIANT] = '\0';
+    ck_assert(!add(&key, 10));
+    variant[KEPT_MOST_VARIANT - 1] = '\0';
+    ck_assert(add(&key, 10));
+    ck_assert(has(&key, now_ms));
+}
+END_TEST
+
 Suite *suite_kept(void)
 {
     Suite *suite = suite_create("kept");
@@ -107,6 +181,10 @@ Suite *suite_kept(void)
     tcase_add_test(tcase, all_of_the_key_counts);
     tcase_add_test(tcase, room_is_a_bound);
     tcase_add_test(tcase, the_wheel_tidies_up);
+    tcase_add_test(tcase, the_same_again_replaces);
+    tcase_add_test(tcase, the_older_one_gives_way);
+    tcase_add_test(tcase, mapped_files_are_few);
+    tcase_add_test(tcase, a_long_variant_is_not_kept);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -82,8 +82,8 @@ static bool is_option(const struct option *option, enum option_section section, 
 /* One section: what its block needs, or another option there to have an effect; and the option. */
 static void put_section(struct buf *text, enum option_section section, const struct option *option)
 {
-    static const char *const NEEDED[] = {"address",   "certificate", "client_auth",
-                                         "client_ca", "crl",         "trusted_proxies"};
+    static const char *const NEEDED[] = {"address", "certificate",    "client_auth",    "client_ca",
+                                         "crl",     "proxy_protocol", "trusted_proxies"};
     static const char *const TITLES[SECTION_COUNT] = {NULL, "app", "x", "/x"};
     if (section == SECTION_LOCATION && is_option(option, section, "redirect"))
         buf_puts(text, "location \"/y\" { backend = app }\n");

@@ -1,6 +1,7 @@
 #include "suites.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tls/pools.h"
 
@@ -87,6 +88,34 @@ START_TEST(many)
 }
 END_TEST
 
+static bool is_resident(void *pool)
+{
+    unsigned char page = 0;
+    ck_assert_int_eq(mincore(pool, 1, &page), 0);
+    return page & 1;
+}
+
+/* Of those that are given back only some stay in memory, and these are the first to be taken. */
+START_TEST(what_is_given_back_goes_to_the_system)
+{
+    enum { N = 200, STAY = 64 };
+    static unsigned char *pool[N];
+    unsigned resident = 0;
+    for (unsigned i = 0; i < N; i++) {
+        pool[i] = take();
+        memset(pool[i], 1, size);
+    }
+    for (unsigned i = 0; i < N; i++)
+        ck_assert(pools_give(pool[i], size));
+    for (unsigned i = 0; i < N; i++)
+        resident += is_resident(pool[i]);
+    ck_assert_uint_eq(resident, STAY);
+    for (unsigned i = 0; i < STAY; i++)
+        ck_assert(is_resident(take()));
+    ck_assert(!is_resident(take()));
+}
+END_TEST
+
 Suite *suite_pools(void)
 {
     Suite *suite = suite_create("pools");
@@ -95,6 +124,7 @@ Suite *suite_pools(void)
     tcase_add_test(tcase, only_what_is_asked_for_in_time);
     tcase_add_test(tcase, only_its_own_come_back);
     tcase_add_test(tcase, many);
+    tcase_add_test(tcase, what_is_given_back_goes_to_the_system);
     suite_add_tcase(suite, tcase);
     return suite;
 }

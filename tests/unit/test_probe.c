@@ -77,18 +77,6 @@ START_TEST(times)
 }
 END_TEST
 
-START_TEST(checks)
-{
-    ck_assert_int_eq(probe_check_of(VERDICT_EXPIRED), PROBE_EXPIRED);
-    ck_assert_int_eq(probe_check_of(VERDICT_NOT_YET_VALID), PROBE_EXPIRED);
-    ck_assert_int_eq(probe_check_of(VERDICT_REVOKED), PROBE_REVOKED);
-    ck_assert_int_eq(probe_check_of(VERDICT_CRL_MISSING), PROBE_REVOKED);
-    ck_assert_int_eq(probe_check_of(VERDICT_WRONG_HOST), PROBE_NAME);
-    ck_assert_int_eq(probe_check_of(VERDICT_ISSUER_UNKNOWN), PROBE_TRUSTED);
-    ck_assert_int_eq(probe_check_of(VERDICT_WEAK_KEY), PROBE_TRUSTED);
-}
-END_TEST
-
 Suite *suite_probe(void)
 {
     Suite *suite = suite_create("probe");
@@ -96,7 +84,6 @@ Suite *suite_probe(void)
     tcase_add_test(tc, urls);
     tcase_add_test(tc, statuses);
     tcase_add_test(tc, times);
-    tcase_add_test(tc, checks);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -1,3 +1,4 @@
+#include <gnutls/crypto.h>
 #include <string.h>
 
 #include "http/accept.h"
@@ -292,7 +293,7 @@ START_TEST(test_page)
     check_has(page, "<code>expired</code>");
     check_has(page, "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;");
     check_lacks(page, "<script");
-    check_lacks(page, "<style");
+    check_lacks(strstr(page, "</style>"), "<style"); /* but for its own */
     check_lacks(page, "style=");
     check_lacks(page, "onload");
 
@@ -338,12 +339,39 @@ START_TEST(test_instance_escaped)
 }
 END_TEST
 
+/* The style is in the page, and its hash, as anybody computes it, in the policy. */
+START_TEST(test_style)
+{
+    struct fixture f;
+    fixture_init(&f);
+    fixture_header(&f, "Accept", "text/html");
+    problem_reply(&f.request, 404, NULL, &f.reply);
+    buf_putc(&f.reply.body, '\0');
+    const char *begin = strstr(f.reply.body.data, "<style>"), *end = strstr(f.reply.body.data, "</style>");
+    ck_assert(begin != NULL && end != NULL);
+    begin += strlen("<style>");
+    unsigned char hash[32];
+    gnutls_datum_t raw = {hash, sizeof hash}, text;
+    ck_assert_int_eq(gnutls_hash_fast(GNUTLS_DIG_SHA256, begin, (size_t)(end - begin), hash), 0);
+    ck_assert_int_eq(gnutls_base64_encode2(&raw, &text), 0);
+    char expected[128];
+    snprintf(expected, sizeof expected, "style-src 'sha256-%.*s';", (int)text.size, text.data);
+    gnutls_free(text.data);
+    const char *policy = fixture_reply_header(&f, "Content-Security-Policy");
+    ck_assert_msg(policy && strstr(policy, expected), "%s is not in %s", expected, policy);
+    ck_assert_ptr_nonnull(strstr(policy, "default-src 'none'"));
+    ck_assert_ptr_null(strstr(f.reply.body.data, "href=\"/"));
+    fixture_done(&f);
+}
+END_TEST
+
 Suite *suite_problem(void)
 {
     Suite *suite = suite_create("problem");
     TCase *tcase = tcase_create("problem");
     tcase_add_test(tcase, test_accept);
     tcase_add_test(tcase, test_plain_problem);
+    tcase_add_test(tcase, test_style);
     tcase_add_test(tcase, test_no_certificate);
     tcase_add_test(tcase, test_not_verified);
     tcase_add_test(tcase, test_policy_denied);

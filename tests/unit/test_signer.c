@@ -11,25 +11,30 @@ static const struct {
     unsigned bits;
     gnutls_sign_algorithm_t signs[6]; /* 0 ends */
     gnutls_sign_algorithm_t never;
+    bool sound; /* it is told that the halves fit */
 } KEYS[] = {
     {GNUTLS_PK_ECDSA,
      GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
      {GNUTLS_SIGN_ECDSA_SECP256R1_SHA256, GNUTLS_SIGN_ECDSA_SHA256, GNUTLS_SIGN_ECDSA_SHA384,
       GNUTLS_SIGN_ECDSA_SHA512},
-     GNUTLS_SIGN_RSA_SHA256},
+     GNUTLS_SIGN_RSA_SHA256,
+     true},
     {GNUTLS_PK_ECDSA,
      GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1),
      {GNUTLS_SIGN_ECDSA_SECP384R1_SHA384, GNUTLS_SIGN_ECDSA_SHA384},
-     GNUTLS_SIGN_RSA_PSS_RSAE_SHA256},
+     GNUTLS_SIGN_RSA_PSS_RSAE_SHA256,
+     false},
     {GNUTLS_PK_ECDSA,
      GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP521R1),
      {GNUTLS_SIGN_ECDSA_SECP521R1_SHA512, GNUTLS_SIGN_ECDSA_SHA512},
-     GNUTLS_SIGN_RSA_SHA512},
+     GNUTLS_SIGN_RSA_SHA512,
+     false},
     {GNUTLS_PK_RSA,
      2048,
      {GNUTLS_SIGN_RSA_PSS_RSAE_SHA256, GNUTLS_SIGN_RSA_PSS_RSAE_SHA384, GNUTLS_SIGN_RSA_PSS_RSAE_SHA512,
       GNUTLS_SIGN_RSA_SHA256, GNUTLS_SIGN_RSA_SHA384, GNUTLS_SIGN_RSA_SHA512},
-     GNUTLS_SIGN_ECDSA_SHA256},
+     GNUTLS_SIGN_ECDSA_SHA256,
+     false},
 };
 
 static const gnutls_datum_t WORDS = {(unsigned char *)(uintptr_t) "words", 5};
@@ -56,12 +61,14 @@ static void expect_signature(gnutls_privkey_t signer, gnutls_pubkey_t of, gnutls
 START_TEST(signs)
 {
     gnutls_privkey_t key = generate(KEYS[_i].algorithm, KEYS[_i].bits);
-    gnutls_privkey_t signer = signer_new(key);
+    bool sound;
+    gnutls_privkey_t signer = signer_new(key, &sound);
     gnutls_pubkey_t public_key;
     unsigned bits, expected;
     ck_assert_int_eq(gnutls_pubkey_init(&public_key), 0);
     ck_assert_int_eq(gnutls_pubkey_import_privkey(public_key, key, 0, 0), 0);
     ck_assert_int_eq(signer != NULL, signer_library() != NULL);
+    ck_assert_int_eq(sound, signer && KEYS[_i].sound);
     gnutls_privkey_get_pk_algorithm(key, &expected);
     gnutls_privkey_deinit(key); /* the signer has a copy */
     if (signer) {
@@ -80,8 +87,38 @@ END_TEST
 START_TEST(others)
 {
     gnutls_privkey_t key = generate(GNUTLS_PK_EDDSA_ED25519, 0);
-    ck_assert_ptr_null(signer_new(key));
+    bool sound = true;
+    ck_assert_ptr_null(signer_new(key, &sound));
+    ck_assert(!sound);
     gnutls_privkey_deinit(key);
+}
+END_TEST
+
+/* A key whose two halves are of different keys. */
+START_TEST(mixed)
+{
+    gnutls_privkey_t one = generate(GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1));
+    gnutls_privkey_t other = generate(GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1));
+    gnutls_privkey_t key;
+    gnutls_ecc_curve_t curve;
+    gnutls_datum_t x, y, secret, other_x, other_y, other_secret;
+    bool sound = true;
+    ck_assert_int_eq(gnutls_privkey_export_ecc_raw2(one, &curve, &x, &y, &secret, 0), 0);
+    ck_assert_int_eq(gnutls_privkey_export_ecc_raw2(other, &curve, &other_x, &other_y, &other_secret, 0), 0);
+    ck_assert_int_eq(gnutls_privkey_init(&key), 0);
+    int rc = gnutls_privkey_import_ecc_raw(key, curve, &x, &y, &other_secret);
+    if (rc >= 0) {
+        gnutls_privkey_t signer = signer_new(key, &sound);
+        ck_assert(!sound);
+        if (signer)
+            gnutls_privkey_deinit(signer);
+    }
+    gnutls_datum_t *parts[] = {&x, &y, &secret, &other_x, &other_y, &other_secret};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        gnutls_free(parts[i]->data);
+    gnutls_privkey_deinit(key);
+    gnutls_privkey_deinit(one);
+    gnutls_privkey_deinit(other);
 }
 END_TEST
 
@@ -91,6 +128,7 @@ Suite *suite_signer(void)
     TCase *tc = tcase_create("signer");
     tcase_add_loop_test(tc, signs, 0, (int)ARRAY_LEN(KEYS));
     tcase_add_test(tc, others);
+    tcase_add_test(tc, mixed);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
     return suite;

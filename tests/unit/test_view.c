@@ -90,9 +90,10 @@ START_TEST(test_peer)
     fixture_init(&f);
     fixture_present(&f, VERIFY_FAILED);
     json_t *json = view_request_peer(&f.request);
-    check_keys(json,
-               "client_auth requested presented verify errors warnings verified_at resumed " CERTIFICATE_KEYS
-               " chain anchor accepted_issuers");
+    check_keys(
+        json,
+        "client_auth requested presented verify errors warnings checks verified_at resumed " CERTIFICATE_KEYS
+        " chain anchor accepted_issuers");
     AT(json, "client_auth", "request");
     AT(json, "requested", "true");
     AT(json, "presented", "true");
@@ -150,7 +151,7 @@ START_TEST(test_peer_none)
         json_t *json = view_request_peer(&f.request);
         check_keys(
             json,
-            "client_auth requested presented verify errors warnings verified_at resumed " CERTIFICATE_KEYS
+            "client_auth requested presented verify errors warnings checks verified_at resumed " CERTIFICATE_KEYS
             " chain anchor accepted_issuers");
         AT(json, "client_auth", off ? "off" : "request");
         AT(json, "requested", off ? "false" : "true");
@@ -176,6 +177,86 @@ START_TEST(test_peer_none)
     json_t *json = view_peer(&input);
     ck_assert_ptr_null(json_object_get(json, "client_auth"));
     json_decref(json);
+}
+END_TEST
+
+static void statuses(const struct fixture *f, const char *expected)
+{
+    static const char *const NAMES[] = {"possession", "trusted", "expired", "revoked", "fit"};
+    char got[512] = "", path[64];
+    json_t *json = view_request_peer(&f->request);
+    check_keys(json_object_get(json, "checks"), "possession trusted expired revoked fit");
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        snprintf(path, sizeof path, "checks.%s", NAMES[i]);
+        check_keys(json_object_get(json_object_get(json, "checks"), NAMES[i]),
+                   "status reasons why note value expected");
+        snprintf(path, sizeof path, "checks.%s.status", NAMES[i]);
+        size_t at = strlen(got);
+        at += (size_t)snprintf(got + at, sizeof got - at, "%s%s", at ? " " : "", fixture_at(json, path));
+        snprintf(path, sizeof path, "checks.%s.why", NAMES[i]);
+        if (strcmp(fixture_at(json, path), "null") != 0)
+            snprintf(got + at, sizeof got - at, ":%s", fixture_at(json, path));
+    }
+    ck_assert_str_eq(got, expected);
+    json_decref(json);
+}
+
+/* What nobody did is never passed. */
+START_TEST(test_checks)
+{
+    struct fixture f;
+    struct anchor_id ca = {.subject = (char *)(uintptr_t) "CN=Test CA"};
+    fixture_init(&f);
+    statuses(&f,
+             "unknown:no_certificate unknown:no_certificate unknown:no_certificate unknown:no_certificate "
+             "unknown:no_certificate");
+    fixture_present(&f, VERIFY_SUCCESS);
+    f.peer.through = &ca;
+    f.peer.asked = (struct peer_asked){true, REVOCATION_ASKED, FIXTURE_NOW - DAY, FIXTURE_NOW + DAY};
+    statuses(&f, "pass pass pass pass pass");
+    json_t *json = view_request_peer(&f.request);
+    AT(json, "checks.possession.value", "ecdsa_secp256r1_sha256");
+    AT(json, "checks.trusted.value", "CN=Test CA");
+    AT(json, "checks.expired.value", "2026-06-05T12:00:00Z to 2026-07-05T12:00:00Z");
+    AT(json, "checks.revoked.value", "0a");
+    AT(json, "checks.revoked.expected",
+       "not on the CRL of CN=Test CA that was made on 2026-06-14T12:00:00Z, its next update due on "
+       "2026-06-16T12:00:00Z");
+    json_decref(json);
+    f.peer.asked.crl_next_update = FIXTURE_NOW - 1;
+    statuses(&f, "pass pass pass unknown:crl_over pass");
+    static const struct {
+        enum revocation state;
+        const char *why;
+    } ROWS[] = {{REVOCATION_UNPROVEN, "unproven"},
+                {REVOCATION_OFF, "crl_check_off"},
+                {REVOCATION_NO_CRL, "no_crl"},
+                {REVOCATION_PINNED, "trusted_itself"}};
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        char expected[96];
+        f.peer.asked.revocation = ROWS[i].state;
+        snprintf(expected, sizeof expected, "pass pass pass unknown:%s pass", ROWS[i].why);
+        statuses(&f, expected);
+    }
+    f.tls.resumed = true;
+    statuses(&f, "pass:resumed pass pass unknown:trusted_itself pass");
+    f.tls.resumed = false;
+
+    fixture_present(&f, VERIFY_FAILED);
+    f.peer.asked = (struct peer_asked){0};
+    statuses(&f, "pass unknown:no_path fail unknown:no_path pass");
+    f.conf.error_detail = ERROR_DETAIL_CODE;
+    statuses(&f, "pass unknown:no_path fail unknown:no_path pass");
+    json = view_request_peer(&f.request);
+    AT(json, "checks.expired.reasons", "[\"expired\"]");
+    AT(json, "checks.expired.value", "null");
+    json_decref(json);
+    f.conf.error_detail = ERROR_DETAIL_NONE;
+    statuses(&f, "pass unknown:not_told unknown:not_told unknown:not_told unknown:not_told");
+    f.conf.error_detail = ERROR_DETAIL_FULL;
+    f.error.code = VERDICT_MALFORMED_CERTIFICATE;
+    f.peer.n_chain = 0;
+    statuses(&f, "pass unknown:not_read unknown:not_read unknown:not_read fail");
 }
 END_TEST
 
@@ -326,7 +407,7 @@ START_TEST(test_connection)
     struct fixture f;
     fixture_init(&f);
     json_t *json = view_connection(&f.request);
-    check_keys(json, "listener remote id requests tls peer handshake");
+    check_keys(json, "listener remote id requests tls peer handshake server_chain");
     AT(json, "listener", "public");
     AT(json, "remote", "192.0.2.1:54321");
     AT(json, "id", "7");
@@ -478,6 +559,7 @@ Suite *suite_view(void)
     tcase_add_test(tcase, test_tls);
     tcase_add_test(tcase, test_peer);
     tcase_add_test(tcase, test_peer_none);
+    tcase_add_test(tcase, test_checks);
     tcase_add_test(tcase, test_days);
     tcase_add_test(tcase, test_error_detail);
     tcase_add_test(tcase, test_bad_text);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "suites.h"
 #include "x509file_fixture.h"
 
@@ -169,6 +170,45 @@ static int load(struct x509file *file, struct err *err)
     return x509file_load(path, NULL, NULL, file, err);
 }
 
+/* Chains that end alike: what came before behind a first certificate is the same object, and nobody frees it
+ * twice (valgrind and ASan see that). */
+START_TEST(shared)
+{
+    struct x509file_pool pool = {0};
+    struct x509file file[3] = {{0}};
+    struct buf data = {0};
+    struct err err;
+    for (size_t i = 0; i < ARRAY_LEN(file); i++) {
+        put_crt(&data, i < 2 ? &leaf : &rsa, GNUTLS_X509_FMT_PEM);
+        put_crt(&data, &ca, GNUTLS_X509_FMT_PEM);
+        write_file(data.data, data.len, 0600);
+        buf_done(&data);
+        ck_assert_msg(x509file_load_pooled(path, NULL, NULL, &pool, &file[i], &err) == 0, "%s", err.text);
+        ck_assert_uint_eq(file[i].n_crts, 2);
+        ck_assert(gnutls_x509_crt_equals(file[i].crt[1], ca.crt));
+        ck_assert_ptr_eq(file[i].crt[1], file[0].crt[1]);
+    }
+    ck_assert_ptr_ne(file[0].crt[0], file[1].crt[0]);
+    ck_assert_uint_eq(pool.n, 1);
+    ck_assert_uint_eq(x509file_pooled(&pool, file[2].crt[1]), 0);
+    ck_assert_uint_eq(x509file_pooled(&pool, file[2].crt[0]), pool.n);
+    /* A file that is refused leaves to the pool what it had of it, or gave it. */
+    put_crt(&data, &leaf, GNUTLS_X509_FMT_PEM);
+    put_crt(&data, &ca, GNUTLS_X509_FMT_PEM);
+    put_crt(&data, &rsa, GNUTLS_X509_FMT_PEM);
+    buf_puts(&data, "-----BEGIN CERTIFICATE-----");
+    write_file(data.data, data.len, 0600);
+    buf_done(&data);
+    struct x509file broken;
+    ck_assert_int_eq(x509file_load_pooled(path, NULL, NULL, &pool, &broken, &err), ERR_SYNTAX);
+    ck_assert_uint_eq(pool.n, 2);
+    ck_assert(gnutls_x509_crt_equals(pool.crt[0], ca.crt));
+    for (size_t i = 0; i < ARRAY_LEN(file); i++)
+        x509file_done(&file[i]);
+    x509file_pool_done(&pool);
+}
+END_TEST
+
 START_TEST(files)
 {
     struct x509file file = {0};
@@ -328,6 +368,7 @@ Suite *suite_x509file(void)
     tcase_add_unchecked_fixture(tc, make_folder, remove_folder);
     tcase_add_checked_fixture(tc, x509file_set_up, x509file_tear_down);
     tcase_add_test(tc, files);
+    tcase_add_test(tc, shared);
     tcase_add_test(tc, reading);
     tcase_add_test(tc, secrets);
     tcase_add_test(tc, uris);

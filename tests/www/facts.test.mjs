@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as facts from '../../www/facts.mjs';
-import { certificate, connection, failed, finding, INTERMEDIATE, nobody, NOW, peer, ROOT, tls } from './samples.mjs';
+import { certificate, CHECKS, connection, failed, finding, INTERMEDIATE, nobody, NOW, peer, ROOT, tls, unchecked, unpassed } from './samples.mjs';
 
 const signs = (checks) => Object.fromEntries(checks.map(({ name, sign }) => [name, sign]));
 
@@ -23,6 +23,14 @@ test('ciphers and names in short', () => {
     ['', '?'],
     [null, '?'],
   ]) assert.equal(facts.shortName(name), short);
+});
+
+test('an empty subject: the first other name stands for it', () => {
+  const san = { dns_names: [], emails: ['a@example.org', 'b@example.org'], ips: [], uris: [] };
+  assert.equal(facts.called(peer()), 'CN=alice');
+  assert.equal(facts.called(peer({ subject: '', san })), 'a@example.org');
+  assert.equal(facts.called(peer({ subject: '', san: { dns_names: [] } })), '?');
+  assert.equal(facts.called(nobody()), '?');
 });
 
 test('four states, each with its sentence', () => {
@@ -76,6 +84,13 @@ test('validity: today is within, before or after, and always on the axis', () =>
   assert.equal(facts.validity({ not_before: null, not_after: null }, NOW), null);
 });
 
+test('the name of the host among those of the certificate', () => {
+  for (const [name, host, want] of [['localhost', 'localhost', true], ['*.example.org', 'WWW.example.org', true], ['*.example.org', 'example.org', false],
+    ['*.example.org', 'a.b.example.org', false], ['*', 'localhost', false], ['2001:db8::1', '[2001:db8::1]', true], ['a.example', 'b.example', false]]) {
+    assert.equal(facts.bears(name, host), want, `${name} ${host}`);
+  }
+});
+
 test('the ladder ends at an issuer that the server has or has not', () => {
   const roles = (who) => facts.ladder(who).map((rung) => `${rung.role}${rung.bad ? '!' : ''}`);
   assert.deepEqual(roles(peer()), ['leaf', 'intermediate', 'anchor']);
@@ -91,19 +106,14 @@ test('the ladder ends at an issuer that the server has or has not', () => {
   assert.deepEqual(roles(nobody()), []);
 });
 
-test('the checks of the server: a code fails its check, an unknown code that of fitness', () => {
-  const of = (who, more) => signs(facts.serverChecks(connection({ peer: who, ...more })));
-  const good = { possession: 'good', trusted: 'good', expired: 'good', revoked: 'good', fit: 'good' };
-  assert.deepEqual(of(peer()), good);
-  assert.deepEqual(of(failed(finding('expired'))), { ...good, expired: 'bad' });
-  assert.deepEqual(of(failed(finding('revoked'), finding('wrong_purpose'))), { ...good, revoked: 'bad', fit: 'bad' });
-  assert.deepEqual(of(failed(finding('some_new_code'))), { ...good, fit: 'bad' });
-  assert.deepEqual(of(failed(finding('issuer_unknown'))), { ...good, trusted: 'bad', revoked: 'unseen' });
-  assert.deepEqual(of(nobody()), Object.fromEntries(Object.keys(good).map((name) => [name, 'none'])));
-  // error_detail = none: nobody may say that the other checks passed.
-  assert.deepEqual(of(failed()), { possession: 'good', trusted: 'unseen', expired: 'unseen', revoked: 'unseen', fit: 'unseen' });
-  const [possession] = facts.serverChecks(connection({ tls: tls({ resumed: true }) }));
-  assert.equal(possession.text.key, 'server.possession_resumed');
+test('the checks of the server: passed, failed, or why nobody asked', () => {
+  const of = (checks) => facts.serverChecks(connection({ peer: peer({ checks: { ...CHECKS, ...checks } }) }));
+  assert.deepEqual(signs(of({})), { possession: 'good', trusted: 'good', expired: 'good', revoked: 'good', fit: 'good' });
+  const [, , , revoked, fit] = of({ revoked: unchecked('no_crl'), fit: unpassed('weak_key') });
+  assert.deepEqual([revoked.sign, revoked.text.key], ['unseen', 'reason.no_crl']);
+  assert.deepEqual([fit.sign, fit.text.key, fit.codes], ['bad', 'server.fit_fail', ['weak_key']]);
+  assert.equal(of({})[0].text.values.value, 'v');
+  assert.deepEqual(Object.values(signs(facts.serverChecks(connection({ peer: nobody() })))), Array(5).fill('none'));
 });
 
 test('the checks of the client: only what the server knows is claimed', () => {

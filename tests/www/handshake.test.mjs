@@ -1,15 +1,14 @@
 // The rows of the sequence diagram: www/handshake.mjs, without a browser.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { comparison, explanation, fields, gap, none, rows, totals, width } from '../../www/handshake.mjs';
-import { MUTUAL, ONE_WAY, ROOT } from './samples.mjs';
+import { explanation, fields, gap, none, rows, totals, width } from '../../www/handshake.mjs';
+import { MUTUAL, NONE_CAME, ONE_WAY, ROOT } from './samples.mjs';
 
 test('a mutual handshake marks what one-way TLS lacks', () => {
   const all = rows(MUTUAL);
   assert.equal(all.length, MUTUAL.messages.length);
   assert.deepEqual(all.filter((r) => r.kind === 'mutual').map((r) => `${r.from} ${r.message}`),
     ['server CertificateRequest', 'client Certificate', 'client CertificateVerify']);
-  assert.equal(comparison(MUTUAL), 'strike');
 });
 
 test('a one-way handshake has the rest as ghosts in their places', () => {
@@ -17,7 +16,6 @@ test('a one-way handshake has the rest as ghosts in their places', () => {
   assert.deepEqual(all.map((r) => r.message), MUTUAL.messages.map((m) => m.message));
   assert.deepEqual(all.filter((r) => r.kind === 'ghost').map((r) => r.message), ['CertificateRequest', 'Certificate', 'CertificateVerify']);
   assert.ok(all.filter((r) => r.kind === 'ghost').every((r) => r.encrypted), 'under the cover of their neighbours');
-  assert.equal(comparison(ONE_WAY), 'add');
 });
 
 test('a ghost with an odd place is not lost', () => {
@@ -25,13 +23,6 @@ test('a ghost with an odd place is not lost', () => {
   const all = rows(odd).map((r) => r.message);
   assert.equal(all[0], 'First');
   assert.equal(all.at(-1), 'Last');
-});
-
-test('nothing to compare: no switch', () => {
-  const resumed = { ...MUTUAL, other_mode: [], messages: MUTUAL.messages.filter((m) => !m.message.startsWith('Certificate')) };
-  assert.ok(!comparison(resumed));
-  assert.ok(!comparison({ ...ONE_WAY, other_mode: [] }));
-  assert.ok(!comparison({ ...ONE_WAY, other_mode: undefined }));
 });
 
 test('the cover begins once', () => {
@@ -54,9 +45,11 @@ test('a wait makes room', () => {
   assert.equal(rows(MUTUAL).at(-1).gap, 4);
 });
 
-test('asked, and none came: one-way in effect', () => {
-  const came = (empty) => ({ messages: [...ONE_WAY.messages, { message: 'Certificate', from: 'client', bytes: 8, detail: { empty } }] });
-  assert.deepEqual([ONE_WAY, came(false), came(true)].map(none), [false, false, true]);
+test('asked, and none came: one-way in effect, with what a certificate would have added', () => {
+  assert.deepEqual([ONE_WAY, MUTUAL, NONE_CAME, { ...NONE_CAME, resumed: true }].map(none), [false, false, true, false]);
+  assert.deepEqual(rows(NONE_CAME).filter((r) => r.kind !== 'sent').map((r) => `${r.kind} ${r.message}`),
+    ['mutual CertificateRequest', 'mutual Certificate', 'ghost Certificate', 'ghost CertificateVerify']);
+  assert.equal(totals(NONE_CAME).extra, 2);
 });
 
 test('totals', () => {

@@ -25,6 +25,12 @@ export function certificate(subject, issuer, more = {}) {
 
 const LEAF = certificate('CN=alice,O=Example', INTERMEDIATE);
 
+const check = (status, more = {}) => ({ status, reasons: [], why: null, note: null, value: 'v', expected: 'e', ...more });
+
+export const CHECKS = Object.fromEntries(['possession', 'trusted', 'expired', 'revoked', 'fit'].map((name) => [name, check('pass')]));
+export const unchecked = (why) => check('unknown', { why, value: null, expected: null });
+export const unpassed = (...reasons) => check('fail', { reasons });
+
 export function peer(more = {}) {
   return {
     client_auth: 'request',
@@ -33,6 +39,7 @@ export function peer(more = {}) {
     verify: 'SUCCESS',
     errors: [],
     warnings: [],
+    checks: CHECKS,
     verified_at: '2030-06-01T11:59:00Z',
     resumed: false,
     ...LEAF,
@@ -51,7 +58,8 @@ export const failed = (...errors) => peer({ verify: 'FAILED', errors });
 export function nobody(more = {}) {
   const none = Object.fromEntries(Object.keys(LEAF).map((key) => [key, null]));
   return peer({ ...none, presented: false, verify: 'NONE', errors: [finding('no_certificate', null)], verified_at: null,
-    chain: [], ...more });
+    chain: [],
+    checks: Object.fromEntries(Object.keys(CHECKS).map((name) => [name, unchecked('no_certificate')])), ...more });
 }
 
 export function tls(more = {}) {
@@ -78,6 +86,8 @@ const message = (from, name, bytes, at_us, encrypted, detail = null) => ({ from,
 
 export const MUTUAL = {
   mode: 'mutual',
+  asked: true,
+  presented: true,
   version: 'TLSv1.3',
   resumed: false,
   messages: [
@@ -89,7 +99,7 @@ export const MUTUAL = {
       { certificates: [{ subject: 'CN=localhost', issuer: ROOT, bytes: 500 }], empty: false }),
     message('server', 'CertificateVerify', 80, 640, true, { algorithm: 'ecdsa_secp256r1_sha256' }),
     message('server', 'Finished', 36, 650, true, {}),
-    message('client', 'Certificate', 900, 6000, true, { certificates: [], empty: true }),
+    message('client', 'Certificate', 900, 6000, true, { certificates: [{ subject: 'CN=alice', issuer: INTERMEDIATE, bytes: 450 }], empty: false }),
     message('client', 'CertificateVerify', 80, 6010, true),
     message('client', 'Finished', 36, 6020, true),
     message('server', 'NewSessionTicket', 200, 40000, true, { lifetime: 21600 }),
@@ -108,10 +118,22 @@ const onlyMutual = (m) => m.message !== 'CertificateRequest' && !(m.from === 'cl
 export const ONE_WAY = {
   ...MUTUAL,
   mode: 'one-way',
+  asked: false,
+  presented: false,
   messages: MUTUAL.messages.filter(onlyMutual),
   other_mode: [
     { from: 'server', message: 'CertificateRequest', after: 2, detail: { ca_names: [ROOT] } },
     { from: 'client', message: 'Certificate', after: 5, detail: null },
     { from: 'client', message: 'CertificateVerify', after: 5, detail: null },
   ],
+};
+
+// Asked, and the answer was an empty list.
+export const NONE_CAME = {
+  ...MUTUAL,
+  mode: 'one-way',
+  presented: false,
+  messages: MUTUAL.messages.filter((m) => m.from === 'server' || m.message !== 'CertificateVerify').map((m) => (
+    m.from === 'client' && m.message === 'Certificate' ? { ...m, bytes: 8, detail: { certificates: [], empty: true } } : m)),
+  other_mode: [{ from: 'client', message: 'Certificate', after: 7, detail: null }, { from: 'client', message: 'CertificateVerify', after: 7, detail: null }],
 };

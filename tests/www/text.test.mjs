@@ -32,6 +32,11 @@ test('plurals, sizes, times', async () => {
   assert.deepEqual([12, 3440, 1.5e6].map(en.time), ['12 µs', '3.44 ms', '1.5 s']);
 });
 
+test('dates: UTC, with seconds and zone', async () => {
+  assert.match((await load('en')).date('2030-01-02T03:04:05Z'), /^Jan 2, 2030, 3:04:05\sAM UTC$/);
+  assert.match((await load('zh-Hans')).date('2030-01-02T03:04:05Z'), /^2030年1月2日 UTC 03:04:05$/);
+});
+
 test('a span in the largest unit of which there are two', () => {
   const L = language('en', { 'span.day': '{n}d', 'span.hour': '{n}h', 'span.minute': '{n}m', 'span.second': '{n}s' });
   assert.deepEqual([0, 1, 119, 120, 7199, 7200, 172799, 172800, 1e7].map(L.span),

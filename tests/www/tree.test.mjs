@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { flatten, LANGUAGES } from '../../www/text.mjs';
 
 const TOP = fileURLToPath(new URL('../../', import.meta.url));
@@ -20,12 +21,12 @@ const EN = languages.en;
 const others = Object.entries(languages).filter(([code]) => code !== 'en');
 
 // A visitor's browser loads one language, or, when somebody changes it, one more.
-test('under 56 KiB with any one language', () => {
-  const size = (names) => names.reduce((sum, name) => sum + statSync(path.join(WWW, name)).size, 0);
-  const page = size(FILES.filter((name) => !name.startsWith('lang/')));
+test('under 32 KiB compressed, 80 KiB not, with any one language', () => {
+  const size = (names, packed) => names.reduce((sum, name) => sum + (packed ? gzipSync(read(name), { level: 9 }).length : Buffer.byteLength(read(name))), 0);
+  const page = FILES.filter((name) => !name.startsWith('lang/'));
   for (const name of FILES.filter((file) => file.startsWith('lang/'))) {
-    const bytes = page + size([name]);
-    assert.ok(bytes < 56 * 1024, `${name}: ${bytes} bytes`);
+    const [plain, packed] = [false, true].map((gzip) => size([...page, name], gzip));
+    assert.ok(plain < 80 * 1024 && packed < 32 * 1024, `${name}: ${plain} bytes, compressed ${packed}`);
   }
 });
 
@@ -72,6 +73,14 @@ test('every code of a verdict has its text', () => {
   const elsewhere = ['wrong_host', 'policy_denied'];
   for (const code of codes) assert.ok(EN[`code.${code}`] || elsewhere.includes(code), code);
   for (const key of Object.keys(EN).filter((k) => k.startsWith('code.'))) assert.ok(codes.includes(key.slice(5)), `${key} is no code`);
+});
+
+// A check that nobody made says why, in a word of the server's.
+test('every why of a check has its text', () => {
+  const table = readFileSync(path.join(TOP, 'src/http/view_checks.c'), 'utf8');
+  const whys = [...table.matchAll(/\[WHY_\w+\] = \{"(\w+)"/g)].map(([, word]) => `reason.${word}`);
+  assert.ok(whys.length > 10);
+  assert.deepEqual(Object.keys(EN).filter((key) => key.startsWith('reason.')).sort(), whys.sort());
 });
 
 test('every text that is asked for exists, and each is asked for', () => {

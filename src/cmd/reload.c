@@ -1,0 +1,86 @@
+/* `mtlsd reload`: checks the configuration, and has the one server that runs with its pid_file read it anew.
+ */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "cmd/check.h"
+#include "config/conf.h"
+#include "os/pid_file.h"
+
+static const char USAGE[] =
+    "Usage: mtlsd reload [-c] [FILE]\n"
+    "Checks the configuration, and when that finds no error sends SIGHUP to the server that runs with the\n"
+    "pid_file that it names. Under systemd: systemctl reload mtlsd.\n"
+    "\n"
+    "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
+    "  -h, --help           this text\n";
+
+static int fail(const char *file, const char *why)
+{
+    fflush(stdout);
+    fprintf(stderr, "mtlsd reload: %s: %s\n", file, why);
+    return EXIT_FAILURE;
+}
+
+static int reload(const char *conf_file)
+{
+    struct diag silent = {0};
+    struct conf *conf = NULL;
+    struct err err = {0};
+    if (!check_configuration(conf_file, NULL, true))
+        return fail(conf_file, "not reloaded: the server goes on with what it has");
+    if (conf_load(conf_file, &silent, &conf) != 0)
+        return fail(conf_file, "cannot be read any more");
+    int status = EXIT_SUCCESS;
+    const pid_t pid = conf->pid_file.text ? pid_file_owner(conf->pid_file.text, &err) : 0;
+    if (pid == 0)
+        status = fail(conf_file, "there is no pid_file in it: write pid_file = \"mtlsd.pid\" and restart the "
+                                 "server, or use systemctl reload mtlsd");
+    else if (pid < 0)
+        status = fail(conf_file, err.text);
+    else if (kill(pid, SIGHUP) != 0)
+        status =
+            fail(conf_file, errno == EPERM ? "the server is another user's: run it as that user, or as root"
+                                           : strerror(errno));
+    else
+        printf("%s: process %ld was told; its log says what came of it\n", conf_file, (long)pid);
+    conf_free(conf);
+    return status;
+}
+
+int cmd_reload(int argc, char **argv)
+{
+    static const struct option LONG[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *conf_file = NULL;
+    for (int c; (c = getopt_long(argc, argv, "c:h", LONG, NULL)) != -1;) {
+        switch (c) {
+        case 'c':
+            conf_file = optarg;
+            break;
+        case 'h':
+            fputs(USAGE, stdout);
+            return EXIT_SUCCESS;
+        default:
+            fputs(USAGE, stderr);
+            return CMD_USAGE;
+        }
+    }
+    if (!conf_file && optind < argc)
+        conf_file = argv[optind++];
+    if (optind < argc) {
+        fprintf(stderr, "mtlsd reload: unexpected argument '%s'\n%s", argv[optind], USAGE);
+        return CMD_USAGE;
+    }
+    return reload(conf_file ? conf_file : MTLSD_CONF);
+}

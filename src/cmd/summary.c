@@ -1,0 +1,149 @@
+#include "cmd/summary.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base.h"
+
+bool summary_wanted(FILE *out, bool *colour)
+{
+    const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+    *colour = !(none && *none) && term && strcmp(term, "dumb") != 0;
+    return isatty(fileno(out)) == 1;
+}
+
+struct pen {
+    FILE *out;
+    bool colour;
+};
+
+/* A terminal obeys C0, DEL and C1 (which in UTF-8 is 0xc2 and one of 0x80 to 0x9f). */
+static void put(const struct pen *pen, const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (*p < 0x20 || *p == 0x7f) {
+            fputc('?', pen->out);
+        } else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
+            fputc('?', pen->out);
+            p++;
+        } else {
+            fputc(*p, pen->out);
+        }
+    }
+}
+
+enum tone { PLAIN, GOOD, BAD, DOUBT };
+
+static void toned(const struct pen *pen, enum tone tone, const char *text)
+{
+    static const char *const CODES[] = {
+        [PLAIN] = "", [GOOD] = "\033[32m", [BAD] = "\033[1;31m", [DOUBT] = "\033[33m"};
+    if (pen->colour)
+        fputs(CODES[tone], pen->out);
+    put(pen, text);
+    if (pen->colour && tone != PLAIN)
+        fputs("\033[0m", pen->out);
+}
+
+static const char *text_at(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+/* The first finding with this code, or NULL. */
+static const json_t *finding(const json_t *errors, const char *code)
+{
+    for (size_t i = 0; code && i < json_array_size(errors); i++) {
+        const char *mine = text_at(json_array_get(errors, i), "code");
+        if (mine && strcmp(mine, code) == 0)
+            return json_array_get(errors, i);
+    }
+    return NULL;
+}
+
+static void advice(const struct pen *pen, const char *text)
+{
+    if (!text)
+        return;
+    fputs("                    to do: ", pen->out);
+    put(pen, text);
+    fputc('\n', pen->out);
+}
+
+static void check_line(const struct pen *pen, const char *name, const json_t *check, const json_t *errors)
+{
+    const char *status = text_at(check, "status"), *note = text_at(check, "note"),
+               *value = text_at(check, "value");
+    const json_t *reasons = json_object_get(check, "reasons");
+    const json_t *failed = finding(errors, json_string_value(json_array_get(reasons, 0)));
+    bool pass = status && strcmp(status, "pass") == 0, fail = status && strcmp(status, "fail") == 0;
+    const char *why = failed                         ? text_at(failed, "reason")
+                      : note                         ? note
+                      : strcmp(name, "revoked") == 0 ? text_at(check, "expected")
+                                                     : value;
+
+    fprintf(pen->out, "  %-10s  ", name);
+    toned(pen, pass ? GOOD : fail ? BAD : DOUBT, pass ? "pass   " : fail ? "FAIL   " : "unknown");
+    if (why) {
+        fputs("  ", pen->out);
+        put(pen, why);
+    }
+    if (json_array_size(reasons) > 1)
+        fprintf(pen->out, " (and %zu more)", json_array_size(reasons) - 1);
+    fputc('\n', pen->out);
+    if (failed)
+        advice(pen, text_at(failed, "hint"));
+}
+
+static void check_lines(const struct pen *pen, const json_t *report)
+{
+    json_t *checks = json_object_get(report, "checks");
+    for (void *it = json_object_iter(checks); it; it = json_object_iter_next(checks, it)) {
+        const char *why = text_at(json_object_iter_value(it), "why");
+        if (!why || strcmp(why, "no_handshake") != 0) /* nobody asked for one */
+            check_line(pen, json_object_iter_key(it), json_object_iter_value(it),
+                       json_object_get(report, "errors"));
+    }
+    size_t n = json_array_size(json_object_get(report, "warnings"));
+    if (n > 0)
+        fprintf(pen->out, "  %zu warning%s: --json has %s\n", n, n > 1 ? "s" : "", n > 1 ? "them" : "it");
+}
+
+void summary_of_peer(const json_t *peer, bool colour, FILE *out)
+{
+    const struct pen pen = {out, colour};
+    const char *verify = text_at(peer, "verify"), *subject = text_at(peer, "subject");
+    bool good = verify && strcmp(verify, "SUCCESS") == 0;
+    toned(&pen, good ? GOOD : BAD, good ? "verified" : "refused");
+    fputs("  ", out);
+    put(&pen, subject && *subject ? subject : "(a certificate without a subject)");
+    fputc('\n', out);
+    check_lines(&pen, peer);
+}
+
+void summary_of_probe(const json_t *report, bool colour, FILE *out)
+{
+    const struct pen pen = {out, colour};
+    const json_t *tls = json_object_get(report, "tls"), *status = json_object_get(report, "status");
+    const char *error = text_at(report, "error"), *url = text_at(report, "url"),
+               *group = text_at(tls, "group");
+    long long code = json_is_integer(status) ? json_integer_value(status) : 0;
+    char text[24] = "no answer";
+    if (code > 0)
+        snprintf(text, sizeof text, "%lld", code);
+    toned(&pen, code >= 200 && code < 300 ? GOOD : BAD, text);
+    fputs("  ", out);
+    put(&pen, url ? url : "");
+    if (json_is_object(tls))
+        fprintf(out, "  %s, %s%s%s", text_at(tls, "version"), text_at(tls, "cipher_suite"), group ? ", " : "",
+                group ? group : "");
+    fputc('\n', out);
+    if (error) {
+        fputs("  ", out);
+        put(&pen, error);
+        fputc('\n', out);
+        advice(&pen, text_at(report, "hint"));
+    }
+    check_lines(&pen, report);
+}

@@ -1,0 +1,81 @@
+// The steps of a handshake: www/steps.mjs, without a browser.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { chips, choices, find, link, offer, own, parseLink, steps } from '../../www/steps.mjs';
+import { connection, MUTUAL, NONE_CAME, ONE_WAY, tls } from './samples.mjs';
+
+const drawn = (record, of) => steps(record, of).map(({ n, name, rows }) => (
+  `${n} ${name}: ${rows.map((r) => `${r.from[0]}${r.message}${r.kind === 'ghost' ? '?' : ''}`).join(' ')}`.trim()));
+
+test('mutual TLS 1.3 in its ten steps', () => {
+  assert.deepEqual(drawn(MUTUAL, 10), ['1 hello: cClientHello', '2 answer: sServerHello sEncryptedExtensions', '3 ask: sCertificateRequest',
+    '4 certificate: sCertificate sCertificateVerify sFinished', '5 check_server:', '6 yours: cCertificate', '7 proof: cCertificateVerify',
+    '8 check_client:', '9 keys: cFinished', '10 data: sNewSessionTicket']);
+  assert.ok(steps(MUTUAL, 10).every((step) => !step.ghost));
+});
+
+test('one-way TLS in five, and what mutual would add in ten', () => {
+  assert.deepEqual(drawn(ONE_WAY, 5), ['1 hello: cClientHello', '2 answer5: sServerHello sEncryptedExtensions sCertificate sCertificateVerify sFinished',
+    '3 check_server:', '4 keys: cFinished', '5 data: sNewSessionTicket']);
+  assert.deepEqual(drawn(ONE_WAY, 10).slice(2, 8), ['3 ask: sCertificateRequest?', '4 certificate: sCertificate sCertificateVerify sFinished',
+    '5 check_server:', '6 yours: cCertificate?', '7 proof: cCertificateVerify?', '8 check_client:']);
+  assert.deepEqual(steps(ONE_WAY, 10).filter((step) => step.ghost).map((step) => step.name), ['ask', 'yours', 'proof', 'check_client']);
+});
+
+test('asked, and none came: five steps are its own, the question among them', () => {
+  assert.deepEqual([MUTUAL, ONE_WAY, NONE_CAME].map(own), [10, 5, 5]);
+  assert.match(drawn(NONE_CAME, 5)[1], /sCertificateRequest/);
+  assert.match(drawn(NONE_CAME, 10)[5], /6 yours: cCertificate cCertificate\?/);
+  assert.deepEqual(steps(NONE_CAME, 10).filter((step) => step.ghost).map((step) => step.name), ['yours', 'proof', 'check_client']);
+});
+
+test('TLS 1.2: the server asks after it has shown its own; each message once, in order', () => {
+  const names = 'cClientHello sServerHello sCertificate sServerKeyExchange sCertificateRequest sServerHelloDone cCertificate cClientKeyExchange cCertificateVerify cChangeCipherSpec cFinished sNewSessionTicket sChangeCipherSpec sFinished'.split(' ');
+  const messages = names.map((name, i) => ({ from: name[0] === 'c' ? 'client' : 'server', message: name.slice(1), bytes: 100, at_us: i, encrypted: false, detail: null }));
+  const record = { ...MUTUAL, version: 'TLSv1.2', messages, other_mode: [] };
+  for (const of of [5, 10]) assert.deepEqual(steps(record, of).flatMap((s) => s.rows.map((r) => r.from[0] + r.message)), names);
+  assert.deepEqual(drawn(record, 10).slice(2, 9), ['3 certificate: sCertificate sServerKeyExchange', '4 ask: sCertificateRequest sServerHelloDone',
+    '5 check_server:', '6 yours: cCertificate cClientKeyExchange', '7 proof: cCertificateVerify', '8 check_client:',
+    '9 keys: cChangeCipherSpec cFinished sNewSessionTicket sChangeCipherSpec sFinished']);
+});
+
+test('a retry, ChangeCipherSpecs and what nobody knows lose no message', () => {
+  const hello = MUTUAL.messages[0];
+  const more = (from, message) => ({ ...hello, from, message, detail: null });
+  const messages = [hello, more('server', 'HelloRetryRequest'), more('server', 'ChangeCipherSpec'), more('client', 'ChangeCipherSpec'), hello,
+    ...MUTUAL.messages.slice(1), more('client', 'Unheard'), more('server', 'Alert')];
+  for (const of of [5, 10]) {
+    const all = steps({ ...MUTUAL, messages }, of);
+    assert.deepEqual(all.flatMap((s) => s.rows.map((r) => r.message)), messages.map((m) => m.message));
+    assert.equal(all[0].rows.length, 5);
+  }
+});
+
+test('links to a step', () => {
+  for (const [hash, mine, want] of [['#step=3', 5, [3, 5]], ['#step=3', 10, [3, 10]], ['#step=7', 5, [7, 10]], ['#step=3&of=10', 5, [3, 10]],
+    ['#step=0', 5, null], ['#step=6&of=5', 10, null], ['#step=11', 10, null], ['#step=x', 5, null], ['', 5, null], ['#install', 5, null]]) {
+    const there = parseLink(hash, mine);
+    assert.deepEqual(there && [there.n, there.of], want, hash);
+  }
+  assert.deepEqual(parseLink(link(4, 10), 5), { n: 4, of: 10 });
+  assert.equal(find(steps(MUTUAL, 10), 'answer', 'answer5'), 2);
+  assert.equal(find(steps(ONE_WAY, 5), 'keys'), 4);
+});
+
+test('chips: the chosen marked, GREASE folded', () => {
+  assert.deepEqual(chips(['GREASE', 'a', 'b', 'GREASE'], 'b'), [{ name: 'a', chosen: false }, { name: 'b', chosen: true }, { name: 'GREASE × 2', chosen: false }]);
+  assert.deepEqual(chips([], 'b'), []);
+  const found = choices(connection({ handshake: MUTUAL }));
+  assert.deepEqual(found, [['versions', [{ name: 'TLSv1.3', chosen: true }, { name: 'TLSv1.2', chosen: false }]]]);
+});
+
+test('the offer, judged', () => {
+  const of = (hello, more = {}) => Object.fromEntries(offer(connection({ handshake: MUTUAL, tls: tls({ client_hello: { ja4: 'j', ...hello }, ...more }) }))
+    .map(({ name, sign, text }) => [name, `${sign} ${text.key}`]));
+  assert.deepEqual(of({ groups: ['x25519'], cipher_suites: ['TLS_AES_128_GCM_SHA256'], versions: ['TLSv1.3'] }),
+    { pq: 'none offer.pq_none', forward: 'good offer.forward_none', old: 'good offer.old_none', ja4: 'none offer.ja4_text' });
+  assert.deepEqual(of({ groups: ['X25519MLKEM768'], cipher_suites: ['TLS_RSA_WITH_AES_128_GCM_SHA256', 'TLS_EMPTY_RENEGOTIATION_INFO_SCSV'], versions: ['TLSv1.3', 'TLSv1.0'] }),
+    { pq: 'none offer.pq_named', forward: 'warn offer.forward_some', old: 'warn offer.old_some', ja4: 'none offer.ja4_text' });
+  assert.equal(of({ groups: ['X25519MLKEM768'] }, { post_quantum: true }).pq, 'good offer.pq_used');
+  assert.deepEqual(offer(connection({ tls: tls({ client_hello: null }) })), []);
+});

@@ -1,0 +1,107 @@
+// A handshake as the drawing of the schoolbook: 5 steps when only the server shows a certificate, 10 when both do. The
+// messages are those that were sent, each in the step that it belongs to, in the order of time. Pure.
+import { rows } from './handshake.mjs';
+
+// What a step holds: [its name, who acts]. In TLS 1.2 the server asks after it has shown its own certificate.
+const FIVE = [['hello', 'client'], ['answer5', 'server'], ['check_server', 'client'], ['keys', 'both'], ['data', 'both']];
+const TEN = [['hello', 'client'], ['answer', 'server'], ['ask', 'server'], ['certificate', 'server'], ['check_server', 'client'],
+  ['yours', 'client'], ['proof', 'client'], ['check_client', 'server'], ['keys', 'both'], ['data', 'both']];
+const TEN_12 = [0, 1, 3, 2, 4, 5, 6, 7, 8, 9].map((i) => TEN[i]);
+const MUTUAL = ['ask', 'yours', 'proof', 'check_client'];
+
+const isTls13 = (version) => version === 'TLSv1.3';
+
+// The step of a message, by its name, its sender and the version; null: that of its neighbour before.
+function role({ message, from }, tls13) {
+  const client = from === 'client';
+  switch (message) {
+    case 'ClientHello': case 'HelloRetryRequest': return 'hello';
+    case 'ServerHello': case 'EncryptedExtensions': return 'answer';
+    case 'CertificateRequest': return 'ask';
+    case 'Certificate': return client ? 'yours' : 'certificate';
+    case 'CertificateVerify': return client ? 'proof' : 'certificate';
+    case 'CertificateStatus': case 'ServerKeyExchange': return 'certificate';
+    case 'ClientKeyExchange': return 'yours';
+    case 'Finished': return client || !tls13 ? 'keys' : 'certificate';
+    case 'NewSessionTicket': return tls13 ? 'data' : 'keys';
+    case 'ChangeCipherSpec': return tls13 ? null : 'keys';
+    default: return null;
+  }
+}
+
+const IN_FIVE = { answer: 'answer5', ask: 'answer5', certificate: 'answer5', yours: 'keys', proof: 'keys' };
+
+// How many steps the visitor's own handshake had.
+export const own = (record) => (record.mode === 'mutual' ? 10 : 5);
+
+export function steps(record, count) {
+  const tls13 = isTls13(record.version);
+  const layout = count === 5 ? FIVE : tls13 ? TEN : TEN_12;
+  const out = layout.map(([name, who], i) => ({ n: i + 1, name, who, rows: [],
+    ghost: record.mode !== 'mutual' && MUTUAL.includes(name) && !(name === 'ask' && record.asked) }));
+  let at = 0;
+  for (const row of rows(record)) {
+    if (count === 5 && row.kind === 'ghost') continue;
+    const name = role(row, tls13);
+    const place = out.findIndex((step) => step.name === (count === 5 ? IN_FIVE[name] ?? name : name));
+    at = Math.max(at, place);
+    out[at].rows.push(row);
+  }
+  return out;
+}
+
+// '#step=3' or '#step=7&of=10' → {n, of}; of plain numbers those above 5 are of ten.
+export function parseLink(hash, mine) {
+  const [, n, of] = /^#step=(\d{1,2})(?:&of=(5|10))?$/.exec(hash) ?? [];
+  if (!n) return null;
+  const count = Number(of ?? (n > 5 ? 10 : mine));
+  return n >= 1 && n <= count ? { n: Number(n), of: count } : null;
+}
+
+export const link = (n, of) => `#step=${n}&of=${of}`;
+
+// Where a step is that a line of text speaks of.
+export const find = (all, ...names) => all.find((step) => names.includes(step.name))?.n ?? 1;
+
+const GREASE = (name) => /^GREASE$/.test(name);
+
+// A list that was offered, as chips: the chosen one marked, what is only there to be ignored (RFC 8701) as one.
+export function chips(offered, chosen) {
+  const greased = offered.filter(GREASE).length;
+  const plain = offered.filter((name) => !GREASE(name)).map((name) => ({ name, chosen: name === chosen }));
+  return greased ? [...plain, { name: greased > 1 ? `GREASE × ${greased}` : 'GREASE', chosen: false }] : plain;
+}
+
+// What the server chose of what was offered: [field, chips], those of which something was offered.
+export function choices({ tls, handshake }) {
+  const hello = handshake?.messages.findLast((m) => m.message === 'ClientHello')?.detail ?? tls.client_hello;
+  if (!hello) return [];
+  return [['versions', tls.version], ['cipher_suites', tls.cipher_suite], ['groups', tls.group],
+    ['signature_algorithms', tls.server_signature]]
+    .filter(([field]) => hello[field]?.length)
+    .map(([field, chosen]) => [field, chips(hello[field], chosen)]);
+}
+
+const HYBRID = /MLKEM|Kyber/i;
+const STATIC = /^TLS_(RSA|DH_RSA|DH_DSS|ECDH_RSA|ECDH_ECDSA|PSK|RSA_PSK)_WITH_/;
+const OLD = /^(SSL|TLSv1(\.[01])?$)/;
+const NO_SUITE = /SCSV$/;
+
+// The client's offer, judged: [name, sign, key of the text, values, names of the steps that tell more].
+export function offer({ tls, handshake }) {
+  const hello = tls.client_hello;
+  if (!hello) return [];
+  const hybrid = (hello.groups ?? []).find((name) => HYBRID.test(name));
+  const shares = handshake?.messages.find((m) => m.message === 'ClientHello')?.detail?.key_shares ?? [];
+  const suites = (hello.cipher_suites ?? []).filter((name) => STATIC.test(name) && !NO_SUITE.test(name));
+  const old = (hello.versions ?? []).filter((name) => OLD.test(name));
+  const pq = tls.post_quantum ? 'used' : shares.some((name) => HYBRID.test(name)) ? 'offered' : hybrid ? 'named' : 'none';
+  return [
+    { name: 'pq', sign: pq === 'used' ? 'good' : 'none', text: { key: `offer.pq_${pq}`, values: { group: hybrid } }, steps: ['keys'] },
+    { name: 'forward', sign: suites.length ? 'warn' : 'good', text: { key: `offer.forward_${suites.length ? 'some' : 'none'}`, values: { n: suites.length } },
+      steps: ['answer', 'answer5'] },
+    { name: 'old', sign: old.length ? 'warn' : 'good', text: { key: `offer.old_${old.length ? 'some' : 'none'}`, values: { versions: old.join(', ') } },
+      steps: ['hello'] },
+    { name: 'ja4', sign: 'none', text: { key: 'offer.ja4_text', values: { ja4: hello.ja4 ?? '' } }, steps: ['hello'] },
+  ];
+}
