@@ -304,8 +304,7 @@ static void on_link(struct link_user *user, enum link_event event)
         p->untrusted = p->link->session != NULL;
         p->retries += p->pool->balancer.n > 1;
         proxy_strike(p, p->link->why);
-        if (proxy_find_link(p))
-            proxy_again(p);
+        proxy_again(p); /* behind all events: one may be of an idle link that says what nobody asked for */
         break;
     }
 }

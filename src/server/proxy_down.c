@@ -51,6 +51,7 @@ bool proxy_write(struct proxied *p, const char *bytes, size_t len)
         conn_relaying(p->conn, true);
     }
     buf_put(&p->down, bytes + sent, len - (size_t)sent);
+    proxy_expect(p); /* while the client takes nothing, nothing is asked of the server */
     return !buf_failed(&p->down);
 }
 
@@ -71,6 +72,7 @@ static int flush(struct proxied *p)
         buf_init(&p->down, 4 * RELAY_BYTES);
         p->down_at = 0;
         conn_relaying(p->conn, false);
+        proxy_expect(p);
     }
     return 1;
 }

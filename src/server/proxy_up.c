@@ -3,6 +3,7 @@
 #include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "server/http1_wait.h"
@@ -111,12 +112,15 @@ static int read_client(struct proxied *p)
 
 /* --- what the backend gets ------------------------------------------------------------------------------ */
 
-/* Parts of the request that have gone are not kept, but for a head alone: that may have to be sent again. */
+/* Parts of the request that have gone are not kept, but for a head alone: that may have to be sent again. A
+ * server that is always a little behind must not make the rest longer and longer. */
 static void drop_sent(struct proxied *p)
 {
-    if (p->up_at < p->up.len || (!p->bodied && !p->tunnel) || p->up.len == 0)
+    size_t rest = p->up.len - p->up_at;
+    if ((!p->bodied && !p->tunnel) || p->up_at == 0 || (rest > 0 && p->up_at < RELAY_BYTES / 2))
         return;
-    p->up.len = 0;
+    memmove(p->up.data, p->up.data + p->up_at, rest);
+    p->up.len = rest;
     p->up_at = 0;
     p->up_dropped = true;
 }
@@ -162,8 +166,7 @@ bool proxy_up(struct proxied *p, size_t *budget)
             int rc = write_server(p, budget);
             if (rc < 0)
                 break_up(p);
-            if (rc > 0)
-                drop_sent(p);
+            drop_sent(p);
             if (rc > 0 && p->client_ended && !p->ended_told) {
                 link_end(p->link);
                 p->ended_told = true;

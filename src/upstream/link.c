@@ -333,10 +333,17 @@ struct link *link_take(struct link_shelf *shelf, struct link_user *user)
     return link;
 }
 
+/* What lies there already has raised its event: it would be taken for the next response. */
+static bool says_more(struct link *link)
+{
+    char byte;
+    return link->readable && link_read(link, &byte, 1) != -EAGAIN;
+}
+
 void link_release(struct link *link, unsigned most, uint64_t keep_ms)
 {
     struct link_shelf *shelf = link->shelf;
-    if (link->ended || most == 0 || keep_ms == 0) {
+    if (link->ended || most == 0 || keep_ms == 0 || says_more(link)) {
         link_close(link);
         return;
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A scripted HTTP/1.1 backend for tests: what it answers, the request's path and query say.
 
-Usage: backend.py READY-FILE [--tls CERT KEY [--ca FILE]] [--unix PATH] [--name NAME]
+Usage: backend.py READY-FILE [--tls CERT KEY [--ca FILE]] [--unix PATH] [--name NAME] [--window BYTES]
 
 Writes its port to READY-FILE (nothing for a UNIX socket but "unix"), and answers until it is killed. Each connection
 has a thread. In the query, separated by "&", are steps, done in their order after the request's head (and, unless
@@ -15,12 +15,15 @@ has a thread. In the query, separated by "&", are steps, done in their order aft
     reset          resets the connection;  close  closes it
     early          does not read the body, until  read
     keepopen       does not close where HTTP would have it
+    cork           what follows leaves in one piece, with what the answer is
+    sip            the body of the request is read in small pieces, and the answer is its SHA-256 (behind "early")
     echo           the body is the request's body;  head  the body is JSON: what came, line by line
     once=TEXT      if this connection has had a request before: the raw bytes TEXT (empty: close), else what follows
     ws             switches protocols (101) and echoes bytes until the end
 
 Paths of its own: those that end with /go?NAME; with /count: JSON of how many requests came for each path, and connections in all.
 """
+import hashlib
 import json
 import os
 import socket
@@ -99,6 +102,17 @@ class Connection:
                 self.exactly(2)
         return self.exactly(int(known.get("content-length", 0)))
 
+    def sip(self, fields):
+        left = int({name.lower(): value for name, value in fields}["content-length"]) - len(self.held)
+        seen, self.held = hashlib.sha256(self.held), b""
+        while left > 0:
+            data = self.sock.recv(min(left, 2000))
+            if not data:
+                raise Gone
+            seen.update(data)
+            left -= len(data)
+        return seen.hexdigest()
+
     def drain(self):
         while True:
             self.held = b""
@@ -168,6 +182,10 @@ class Connection:
                 done = True
             elif key == "read":
                 body, early, done = self.body(fields), False, False
+            elif key == "cork":
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            elif key == "sip":
+                steps, early = [("body", self.sip(fields))], False
             elif key == "hang":
                 self.drain()
             elif key == "wait":
@@ -191,6 +209,8 @@ class Connection:
                     self.read()
         if not done:
             self.answer(method, steps, body, lines)
+        if ("cork", "") in steps:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
         if early:
             self.drain()
 
@@ -242,7 +262,14 @@ def main(argv):
         listener.listen(512)
         port = "unix"
     else:
-        listener = socket.create_server(("127.0.0.1", int(options.get("--port", 0))), backlog=512)
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if "--window" in options:
+            # Small segments, too: as on a network the sender's buffer stays small, then.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(options["--window"]))
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        listener.bind(("127.0.0.1", int(options.get("--port", 0))))
+        listener.listen(512)
         port = str(listener.getsockname()[1])
     with open(ready + ".tmp", "w", encoding="ascii") as file:
         file.write(port + "\n")

@@ -7,7 +7,7 @@ Columns, separated by tabs (lines that are empty or begin with # are for people)
 
     name
     bytes    what the client sends: \\r \\n \\t \\xHH, \\{N,text} for N times text, {wait TEXT} until that has come in,
-             {leave} the client goes away, {go NAME} ends the backend's wait=NAME, {get STEPS} GET /app/x?STEPS with nothing but Host, {GET STEPS} the request
+             {leave} the client goes away, {silence} another waits until its backend has said nothing for response_timeout, {go NAME} ends the backend's wait=NAME, {get STEPS} GET /app/x?STEPS with nothing but Host, {GET STEPS} the request
              line alone of that, {POST STEPS} likewise; in STEPS (see backend.py) bytes stand as above
     expect   regular expressions, separated by " && ", on all that came back (CRs taken out); one that begins with !
              must not match; body=N: so many bytes came behind the first empty line
@@ -70,10 +70,15 @@ class Client:
             self.read()
 
     def run(self, text):
-        for part in re.split(r"(\{(?:(?:wait|get|go|[A-Z]+) (?:\\\{[^}]*\}|[^}])*|leave)\})", text):
+        for part in re.split(r"(\{(?:(?:wait|get|go|[A-Z]+) (?:\\\{[^}]*\}|[^}])*|leave|silence)\})", text):
             if part == "{leave}":
                 self.sock.close()
                 self.end = "left"
+            elif part == "{silence}":
+                other = Client(self.context, self.port)
+                other.send(b"GET /app/silence?hang HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                while not other.end:
+                    other.read()
             elif part.startswith("{wait "):
                 self.wait(unescape(part[6:-1]))
             elif part.startswith("{go "):
