@@ -25,6 +25,12 @@ struct health_listener {
     time_t ticket_key_made;  /* 0: no tickets */
 };
 
+/* A backend for /health. */
+struct health_backend {
+    const char *name;
+    unsigned n, up; /* its servers, and those that get requests */
+};
+
 struct route;
 struct reply;
 struct guard;
@@ -38,6 +44,9 @@ struct health {
     uint64_t generation;      /* number of the snapshot, 1 at start */
     const struct health_listener *listener;
     size_t n_listeners;
+    size_t n_backends;
+    void (*backend)(const void *cls, size_t i, struct health_backend *out); /* as it is now */
+    const void *backend_cls;
 };
 
 /* One refusal that /api/rejections tells about. */

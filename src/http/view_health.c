@@ -144,6 +144,23 @@ static bool put_all_notes(json_t *checks, const struct health *health, enum leve
     return good;
 }
 
+/* A warning even where none is left: the server itself is well, and who asks may have other locations. */
+static json_t *backends(const struct health *health, enum level *worst)
+{
+    json_t *array = json_array();
+    bool good = true;
+    for (size_t i = 0; good && i < health->n_backends; i++) {
+        struct health_backend backend;
+        char output[80];
+        health->backend(health->backend_cls, i, &backend);
+        bool all = backend.up == backend.n;
+        snprintf(output, sizeof output, "%u of %u servers get requests", backend.up, backend.n);
+        good = view_append(array, check(health, backend.name, json_integer(backend.up), "servers",
+                                        all ? LEVEL_PASS : LEVEL_WARN, all ? NULL : output, worst));
+    }
+    return view_finish(array, good);
+}
+
 json_t *view_health(const struct health *health, const char **status)
 {
     enum level worst = LEVEL_PASS;
@@ -151,6 +168,7 @@ json_t *view_health(const struct health *health, const char **status)
     bool good =
         view_put(checks, "certificate:expiry", certificates(health, &worst)) &&
         view_put(checks, "crl:expiry", crls(health, &worst)) && put_all_notes(checks, health, &worst) &&
+        (health->n_backends == 0 || view_put(checks, "backend:servers", backends(health, &worst))) &&
         view_put(checks, "configuration:generation",
                  alone(check(health, NULL, json_integer((json_int_t)health->generation), NULL, LEVEL_PASS,
                              NULL, &worst))) &&

@@ -60,6 +60,8 @@ enum { MOST_ROUTES = 32 };
 
 /* clang-format off */
 #define LABEL_NONE           {NULL, 1, NULL}
+#define LABEL_GIVEN_backend  {"backend", 0, NULL}
+#define LABEL_GIVEN_server   {"server", 0, NULL}
 #define LABEL_GIVEN_limit    {"limit", 0, NULL}
 #define LABEL_GIVEN_listener {"listener", 0, NULL}
 #define LABEL_GIVEN_version  {"version", 0, NULL}
@@ -277,6 +279,10 @@ void metrics_write(const struct metrics_sample *samples, size_t n, struct buf *o
             buf_puts(out, row->name);
             if (samples[i].label) {
                 put_value(out, row->label[0].name, samples[i].label, "{");
+                if (samples[i].second)
+                    put_value(out, row->label[1].name, samples[i].second, ",");
+                if (samples[i].result)
+                    put_value(out, "result", samples[i].result, ",");
                 buf_putc(out, '}');
             }
             buf_printf(out, " %.17g\n", samples[i].value);

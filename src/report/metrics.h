@@ -66,6 +66,7 @@ struct metrics_sample {
     enum metric metric;
     const char *label; /* the value of its label; NULL: it has none */
     double value;
+    const char *second, *result; /* those of its second label, and of a third; NULL: none */
 };
 
 /* Writes all: the counts, and the samples where their metric's row is. Any thread. */

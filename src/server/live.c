@@ -121,6 +121,22 @@ void live_wait(struct live *live, uint64_t ms)
     pthread_mutex_unlock(&live->lock);
 }
 
+/* A server that has no requests for now, because of a check or of its failures. */
+static bool is_up(const struct origin *server, uint64_t now_ms)
+{
+    return balance_is_up(&server->state, now_ms);
+}
+
+static void look_at_backend(const void *cls, size_t i, struct health_backend *out)
+{
+    const struct snapshot *snapshot = cls;
+    const struct backend *backend = snapshot->backend[i];
+    const uint64_t now_ms = clock_mono_ms();
+    *out = (struct health_backend){.name = backend->conf->name, .n = backend->n};
+    for (unsigned j = 0; j < backend->n; j++)
+        out->up += is_up(backend->server[j].origin, now_ms);
+}
+
 void live_health(struct live *live, const struct snapshot *snapshot, struct health *out)
 {
     *out = (struct health){
@@ -130,6 +146,9 @@ void live_health(struct live *live, const struct snapshot *snapshot, struct heal
         .generation = snapshot->generation,
         .listener = snapshot->health,
         .n_listeners = snapshot->n_listeners,
+        .n_backends = snapshot->conf->n_backends,
+        .backend = look_at_backend,
+        .backend_cls = snapshot,
     };
     pthread_mutex_lock(&live->lock);
     out->reload_failed = live->reload_failed;
@@ -137,14 +156,50 @@ void live_health(struct live *live, const struct snapshot *snapshot, struct heal
     pthread_mutex_unlock(&live->lock);
 }
 
+static const char *const RESULTS[ORIGIN_RESULTS] = {
+    [ORIGIN_ANSWERED_1XX] = "1xx",        [ORIGIN_ANSWERED_2XX] = "2xx", [ORIGIN_ANSWERED_3XX] = "3xx",
+    [ORIGIN_ANSWERED_4XX] = "4xx",        [ORIGIN_ANSWERED_5XX] = "5xx", [ORIGIN_SILENT] = "silent",
+    [ORIGIN_UNREACHABLE] = "unreachable", [ORIGIN_BROKEN] = "broken",    [ORIGIN_LEFT] = "left"};
+
+enum { SERVER_SAMPLES = ORIGIN_RESULTS + 8 };
+
+static double microseconds(const _Atomic uint64_t *us)
+{
+    return (double)atomic_load_explicit(us, memory_order_relaxed) / 1e6;
+}
+
+/* The server stands in the configuration, so that no client can make more rows. */
+static size_t sample_server(const struct origin *server, struct metrics_sample *samples)
+{
+    size_t n = 0;
+#define SAMPLE(id, word, number)                                                                             \
+    samples[n++] = (struct metrics_sample){METRIC_##id, server->backend, (double)(number), server->name, word}
+    SAMPLE(backend_up, NULL, is_up(server, clock_mono_ms()));
+    SAMPLE(backend_active, NULL, atomic_load(&server->state.active));
+    for (size_t i = 0; i < ORIGIN_RESULTS; i++)
+        SAMPLE(backend_requests, RESULTS[i], atomic_load(&server->results[i]));
+    SAMPLE(backend_retries, NULL, atomic_load(&server->retries));
+    SAMPLE(backend_connections, NULL, atomic_load(&server->connections));
+    SAMPLE(backend_connect, NULL, microseconds(&server->connect_us));
+    SAMPLE(backend_first_byte, NULL, microseconds(&server->first_byte_us));
+    SAMPLE(backend_checks, "ok", atomic_load(&server->checks[0]));
+    SAMPLE(backend_checks, "failed", atomic_load(&server->checks[1]));
+#undef SAMPLE
+    return n;
+}
+
 void live_metrics(struct live *live, const struct snapshot *snapshot, struct buf *out)
 {
-    /* A row for each limit, three for each listener, and one for each of the rest. */
+    /* A row for each limit, three for each listener, some for each server of a backend, and one for each of
+     * the rest. */
     size_t room = LIMIT_COUNT + 3 * snapshot->n_listeners + METRIC_COUNT, n = 0;
+    for (size_t i = 0; i < snapshot->conf->n_backends; i++)
+        room += (size_t)snapshot->backend[i]->n * SERVER_SAMPLES;
     struct metrics_sample *samples = calloc(room, sizeof *samples);
     if (!samples)
         return;
-#define SAMPLE(id, text, number) samples[n++] = (struct metrics_sample){METRIC_##id, text, (double)(number)}
+#define SAMPLE(id, text, number)                                                                             \
+    samples[n++] = (struct metrics_sample){.metric = METRIC_##id, .label = text, .value = (double)(number)}
     SAMPLE(connections_open, NULL, live_connections(live));
     SAMPLE(connections, NULL, atomic_load(&live->opened));
     for (size_t i = 0; i < LIMIT_COUNT; i++)
@@ -165,6 +220,10 @@ void live_metrics(struct live *live, const struct snapshot *snapshot, struct buf
     SAMPLE(start_time, NULL, clock_now() - (time_t)((clock_mono_ms() - live->started_ms) / 1000));
     SAMPLE(build_info, PACKAGE_VERSION, 1);
 #undef SAMPLE
+    for (size_t i = 0; i < snapshot->conf->n_backends; i++) {
+        for (unsigned j = 0; j < snapshot->backend[i]->n; j++)
+            n += sample_server(snapshot->backend[i]->server[j].origin, samples + n);
+    }
     metrics_write(samples, n, out);
     free(samples);
 }

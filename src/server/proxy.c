@@ -239,7 +239,7 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
                     p->backend->conf->name, proxy_server(p)->origin->name, why);
         balance_failed(&balancer->rules, &balancer->server[p->server], conn->worker->now_ms);
     }
-    if (!p->head_sent)
+    if (!p->head_sent && p->counted) /* else no server has it, or had and was struck off */
         origin_count(proxy_server(p)->origin, result);
     if (status == 0 || p->head_sent) {
         if (!p->head_sent)
@@ -389,6 +389,8 @@ void proxy_turn(struct worker *worker)
         relays->dead = p->next_again;
         free(p);
     }
+    if (relays->checks)
+        checks_follow(relays->checks);
     links_settle(&relays->upstreams.links);
 }
 
@@ -433,7 +435,8 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
     p->bodied = !whole;
     p->up_chunked = !whole && http1_gate_content(gate) == 0;
     p->waits_for_100 = http1_gate_expects(gate);
-    p->bound = binds(&conn->request.head);
+    p->bound = binds(&conn->request.head) || p->backend->conf->send_proxy != SEND_PROXY_OFF;
+    p->wants_fresh = p->backend->conf->send_proxy != SEND_PROXY_OFF;
     retry_earn(&relays_of(p)->upstreams.retries);
     if (proxy_request_head(p, &p->up) != 0) {
         proxy_over(p);
@@ -441,6 +444,8 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
         return PROXY_REFUSED;
     }
     response_init(&p->response, has_method(conn, "HEAD"), p->upgrades);
+    if (p->forged > 0)
+        metrics_add(METRIC_forged, 0, 0, p->forged);
     p->head_len = p->up.len;
     conn->n_requests++;
     conn->request.under_way = true;
@@ -481,7 +486,8 @@ void proxy_left(struct conn *conn)
         return;
     if (!p->head_sent) {
         conn->request.status = 0;
-        origin_count(proxy_server(p)->origin, ORIGIN_LEFT);
+        if (p->counted)
+            origin_count(proxy_server(p)->origin, ORIGIN_LEFT);
     }
     account(p);
     proxy_over(p);
@@ -513,13 +519,18 @@ int proxy_start(struct worker *worker)
         return ERR_NOMEM;
     upstreams_init(&worker->relays->upstreams, worker->epoll, &worker->wheel);
     buf_init(&worker->relays->out, 8 * RELAY_BYTES);
-    return 0;
+    if (worker->number > 0)
+        return 0;
+    worker->relays->checks = checks_new(&worker->relays->upstreams.links, worker->live);
+    return worker->relays->checks ? 0 : ERR_NOMEM;
 }
 
 void proxy_stop(struct worker *worker)
 {
     if (!worker->relays)
         return;
+    checks_free(worker->relays->checks);
+    worker->relays->checks = NULL;
     proxy_turn(worker);
     upstreams_done(&worker->relays->upstreams);
     buf_done(&worker->relays->out);

@@ -118,6 +118,7 @@ static bool begin_response(struct proxied *p, struct buf *out)
         begin_tunnel(p);
     struct origin *server = p->backend->server[p->server].origin;
     origin_count(server, (enum origin_result)(response->status / 100 - 1));
+    atomic_fetch_add_explicit(&server->first_byte_us, p->first_byte_us, memory_order_relaxed);
     balance_answered(&p->pool->balancer.server[p->server], conn->worker->now_ms);
     return true;
 }

@@ -1,6 +1,7 @@
 /* The heads of a proxied exchange: what http/forward.h has to know of the connection, and how the body that
  * follows is framed. */
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -10,22 +11,29 @@
 #include "http/host.h"
 #include "http/path.h"
 #include "server/proxy_impl.h"
+#include "tls/proxy_writer.h"
 
 /* --- towards the backend -------------------------------------------------------------------------------- */
 
-/* The port that the client came to. */
+union socket_name {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+/* Where the client came to. */
+static bool own_address(const struct conn *conn, union socket_name *out)
+{
+    socklen_t len = sizeof *out;
+    *out = (union socket_name){.any.sa_family = AF_UNSPEC};
+    return getsockname(conn->transport.fd, &out->any, &len) == 0;
+}
+
 static unsigned own_port(struct conn *conn)
 {
-    if (conn->port == 0) {
-        union {
-            struct sockaddr any;
-            struct sockaddr_in in;
-            struct sockaddr_in6 in6;
-        } own = {.any.sa_family = AF_UNSPEC};
-        socklen_t len = sizeof own;
-        if (getsockname(conn->transport.fd, &own.any, &len) == 0)
-            conn->port = ntohs(own.any.sa_family == AF_INET6 ? own.in6.sin6_port : own.in.sin_port);
-    }
+    union socket_name own;
+    if (conn->port == 0 && own_address(conn, &own))
+        conn->port = ntohs(own.any.sa_family == AF_INET6 ? own.in6.sin6_port : own.in.sin_port);
     return conn->port;
 }
 
@@ -97,6 +105,59 @@ int proxy_request_head(struct proxied *p, struct buf *out)
     p->forged = made.forged;
     buf_done(&encoded);
     return rc;
+}
+
+/* The only common name of a certificate: of several nobody can say which one is meant. */
+static const struct certname_attr *common_name(const struct certinfo *leaf)
+{
+    const struct certname_attr *only = NULL;
+    for (size_t i = 0; i < leaf->subject.n; i++) {
+        const struct certname_attr *attr = &leaf->subject.attr[i];
+        if (strcmp(attr->label, "CN") != 0)
+            continue;
+        if (only || attr->is_der)
+            return NULL;
+        only = attr;
+    }
+    return only;
+}
+
+void proxy_opening(const struct proxied *p, struct buf *out)
+{
+    static const unsigned VERSIONS[] = {
+        [SEND_PROXY_OFF] = 0, [SEND_PROXY_V1] = PROXY_V1, [SEND_PROXY_V2] = PROXY_V2};
+    const unsigned version = VERSIONS[p->backend->conf->send_proxy];
+    const struct conn *conn = p->conn;
+    const struct peer *peer = conn->peer;
+    char target[LIMITS_REMOTE], key[40] = "";
+    union socket_name own;
+    if (version == 0)
+        return;
+    struct proxy_said said = {
+        .source = conn->remote,
+        .target = own_address(conn, &own) ? limits_remote(&own.any, target) : NULL,
+        .tls = true,
+        .server_name = conn->facts.server_name,
+        .alpn = conn->facts.alpn,
+        .version = conn->facts.version,
+        .cipher = conn->facts.cipher_suite,
+        .certificate = peer && peer->n_chain > 0,
+        .resumed = conn->facts.resumed,
+        .verified = peer && peer->verify == VERIFY_SUCCESS,
+    };
+    if (conn->n_shown > 0) {
+        const struct certinfo *shown = conn->shown[0];
+        bool curve = strncmp(shown->key_algorithm, "EC", 2) == 0;
+        snprintf(key, sizeof key, "%s%u", curve ? "EC" : shown->key_algorithm, shown->key_bits);
+        said.key = key;
+        said.signature = shown->signature_algorithm;
+    }
+    const struct certname_attr *name = said.certificate && said.verified ? common_name(peer->chain[0]) : NULL;
+    if (name) {
+        said.common_name = name->value;
+        said.common_name_len = name->len;
+    }
+    proxy_write_header(version, &said, out);
 }
 
 /* --- towards the client --------------------------------------------------------------------------------- */

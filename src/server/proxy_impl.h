@@ -3,6 +3,7 @@
 #define MTLSD_SERVER_PROXY_IMPL_H
 
 #include "base/event.h"
+#include "server/checks.h"
 #include "server/proxy.h"
 #include "upstream/pool.h"
 #include "upstream/response.h"
@@ -23,6 +24,7 @@ enum {
 /* What the exchanges of a worker share. */
 struct relays {
     struct upstreams upstreams;
+    struct checks *checks;        /* of the first worker; owned; NULL: another's */
     struct proxied *again, *last; /* they have more to do in the next turn */
     struct proxied *dead;         /* whose memory goes at the end of the turn */
     struct buf out;               /* towards a client, put together */
@@ -114,6 +116,8 @@ bool proxy_write(struct proxied *p, const char *bytes, size_t len);
 
 /* proxy_head.c */
 MUST_CHECK int proxy_request_head(struct proxied *p, struct buf *out);
+/* What a link for this client begins with; nothing where send_proxy is off. */
+void proxy_opening(const struct proxied *p, struct buf *out);
 /* `bytes`: the response's head, whole. */
 MUST_CHECK int proxy_response_head(struct proxied *p, const char *bytes, size_t len, struct buf *out);
 /* Those that the client has asked for; `bytes` are lines. */

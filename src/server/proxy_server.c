@@ -76,6 +76,20 @@ void proxy_leave_server(struct proxied *p)
     pool_room(p->pool);
 }
 
+static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char why[static LINK_WHY])
+{
+    struct buf opening = {0};
+    proxy_opening(p, &opening);
+    const struct link_first first = {opening.data, opening.len};
+    struct link *link = NULL;
+    if (buf_failed(&opening))
+        snprintf(why, LINK_WHY, "out of memory");
+    else
+        link = link_open(&relays_of(p)->upstreams.links, shelf, p->backend, p->server, &p->user, &first, why);
+    buf_done(&opening);
+    return link;
+}
+
 bool proxy_find_link(struct proxied *p)
 {
     struct relays *relays = relays_of(p);
@@ -99,7 +113,7 @@ bool proxy_find_link(struct proxied *p)
         if (p->link)
             return true;
         char why[LINK_WHY];
-        p->link = link_open(&relays->upstreams.links, shelf, p->backend, p->server, &p->user, why);
+        p->link = open_link(p, shelf, why);
         if (p->link)
             return true;
         p->retries += p->pool->balancer.n > 1;

@@ -305,34 +305,11 @@ static int take_servers(struct backend *backend, struct diag *diag)
     return 0;
 }
 
-/* What the configuration may say already, and nobody does yet. */
-static void warn_of_rest(const struct conf_backend *conf, struct diag *diag)
-{
-    if (conf->check.text)
-        diag_warning(
-            diag, conf->check.src,
-            "backend \"%s\": check: no server is asked whether it is well yet; those that fail requests are "
-            "taken out (max_fails)",
-            conf->name);
-}
-
-/* A server would take the wrong bytes for a request. */
-static int refuse_rest(const struct conf_backend *conf, struct diag *diag)
-{
-    if (conf->send_proxy == SEND_PROXY_OFF)
-        return 0;
-    diag_error(diag, conf->src, "backend \"%s\": send_proxy: PROXY headers are not sent yet: leave it off",
-               conf->name);
-    return ERR_NOTFOUND;
-}
-
 int backend_new(const struct conf_backend *conf, struct diag *diag, struct backend **out)
 {
-    warn_of_rest(conf, diag);
-    int rc = refuse_rest(conf, diag);
-    struct backend *backend = rc == 0 ? calloc(1, sizeof *backend) : NULL;
+    struct backend *backend = calloc(1, sizeof *backend);
     if (!backend)
-        return rc != 0 ? rc : ERR_NOMEM;
+        return ERR_NOMEM;
     atomic_init(&backend->refs, 1);
     backend->conf = conf;
     backend->rules = (struct balance_rules){
@@ -342,7 +319,7 @@ int backend_new(const struct conf_backend *conf, struct diag *diag, struct backe
         .max_connections = (unsigned)conf->max_connections,
     };
     backend->server = calloc(conf->n_servers + 1, sizeof *backend->server);
-    rc = backend->server ? take_servers(backend, diag) : ERR_NOMEM;
+    int rc = backend->server ? take_servers(backend, diag) : ERR_NOMEM;
     if (rc == 0)
         rc = make_credentials(backend, diag);
     if (rc == 0)

@@ -49,6 +49,7 @@ struct origin {
     unsigned short port;
     struct server_state state;
     _Atomic uint64_t results[ORIGIN_RESULTS], connections, connect_us, first_byte_us, retries;
+    _Atomic uint64_t checks[2]; /* that found it well, and not */
 
     pthread_mutex_t lock; /* of what follows */
     struct origin_address address[ORIGIN_MOST_ADDRESSES];

@@ -77,6 +77,8 @@ void link_close(struct link *link)
         gnutls_deinit(link->session);
         link->session = NULL;
     }
+    free(link->first);
+    link->first = NULL;
     close(link->fd);
     link->fd = -1;
     link->user = NULL;
@@ -211,6 +213,25 @@ static int begin_tls(struct link *link)
     return 0;
 }
 
+/* 1: all of it has gone; 0: the socket has no room; -1: it failed. */
+static int send_first(struct link *link)
+{
+    while (link->first) {
+        ssize_t n =
+            send(link->fd, link->first + link->first_at, link->first_len - link->first_at, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
+        link->first_at += (size_t)n;
+        if (link->first_at < link->first_len)
+            continue;
+        free(link->first);
+        link->first = NULL;
+    }
+    return 1;
+}
+
 static void connected(struct link *link)
 {
     int error = 0;
@@ -221,6 +242,11 @@ static void connected(struct link *link)
         fail(link, strerror(error));
         return;
     }
+    int sent = send_first(link);
+    if (sent < 0)
+        fail(link, strerror(errno));
+    if (sent <= 0)
+        return;
     if (link->backend->server[link->server].conf->scheme != CONF_SCHEME_HTTPS) {
         come_up(link);
         return;
@@ -285,7 +311,8 @@ static int dial(const struct origin_address *address)
 }
 
 struct link *link_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
-                       unsigned server, struct link_user *user, char why[static LINK_WHY])
+                       unsigned server, struct link_user *user, const struct link_first *first,
+                       char why[static LINK_WHY])
 {
     struct origin_address address;
     if (!origin_address(backend->server[server].origin, &address)) {
@@ -293,12 +320,20 @@ struct link *link_open(struct links *links, struct link_shelf *shelf, struct bac
         return NULL;
     }
     struct link *link = calloc(1, sizeof *link);
-    int fd = link ? dial(&address) : -1;
+    if (link && first->len > 0)
+        link->first = malloc(first->len);
+    bool good = link && (first->len == 0 || link->first);
+    int fd = good ? dial(&address) : -1;
     if (fd < 0) {
-        snprintf(why, LINK_WHY, "%s", link ? strerror(errno) : "out of memory");
+        snprintf(why, LINK_WHY, "%s", good ? strerror(errno) : "out of memory");
+        if (link)
+            free(link->first);
         free(link);
         return NULL;
     }
+    if (first->len > 0)
+        memcpy(link->first, first->data, first->len);
+    link->first_len = first->len;
     link->source.ready = on_ready;
     link->timer.fire = on_time;
     link->links = links;

@@ -53,6 +53,8 @@ struct link {
     unsigned server;          /* its number there */
     int fd;                   /* -1: dead */
     gnutls_session_t session; /* NULL: no TLS */
+    char *first;              /* of what goes before all else, what has not gone yet; owned; NULL: nothing */
+    size_t first_at, first_len;
     bool up, resumed;
     bool readable, writable,
         ended;    /* as the last event said: may be read, may be written, the server closed */
@@ -67,11 +69,19 @@ void links_init(struct links *links, int epoll, struct wheel *wheel);
 /* Ends what was closed in this turn; the owner's last act in each. */
 void links_settle(struct links *links);
 
+/* What a server gets before all else, also before TLS: it is about one client, so that the link is nobody
+ * else's afterwards. */
+struct link_first {
+    const void *data; /* copied */
+    size_t len;       /* 0: nothing */
+};
+
 /* A connection to that server of the backend; `user` will be told. NULL, with `why` filled: it failed at
  * once.
  */
 struct link *link_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
-                       unsigned server, struct link_user *user, char why[static LINK_WHY]);
+                       unsigned server, struct link_user *user, const struct link_first *first,
+                       char why[static LINK_WHY]);
 /* The idle one that was used last, NULL: there is none. */
 struct link *link_take(struct link_shelf *shelf, struct link_user *user);
 /* It has nothing more to say: keeps it for `keep_ms`, when there is room for `most` of them. */

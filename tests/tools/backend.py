@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A scripted HTTP/1.1 backend for tests: what it answers, the request's path and query say.
 
-Usage: backend.py READY-FILE [--tls CERT KEY [--ca FILE]] [--unix PATH] [--name NAME] [--window BYTES]
+Usage: backend.py READY-FILE [--tls CERT KEY [--ca FILE]] [--unix PATH] [--name NAME] [--window BYTES] [--proxy yes]
 
 Writes its port to READY-FILE (nothing for a UNIX socket but "unix"), and answers until it is killed. Each connection
 has a thread. In the query, separated by "&", are steps, done in their order after the request's head (and, unless
@@ -21,7 +21,9 @@ has a thread. In the query, separated by "&", are steps, done in their order aft
     once=TEXT      if this connection has had a request before: the raw bytes TEXT (empty: close), else what follows
     ws             switches protocols (101) and echoes bytes until the end
 
-Paths of its own: those that end with /go?NAME; with /count: JSON of how many requests came for each path, and connections in all.
+With --proxy each connection must begin with a PROXY header, which the JSON of "head" has as proxy.
+
+Paths of its own: those that end with /go?NAME; with /health: 200, or 503 from /health?bad to /health?good; with /count: JSON of how many requests came for each path, and connections in all.
 """
 import hashlib
 import json
@@ -33,7 +35,7 @@ import sys
 import threading
 from urllib.parse import unquote
 
-counts, connections, gates = {}, [0], {}
+counts, connections, gates, healthy = {}, [0], {}, [True]
 lock = threading.Lock()
 
 
@@ -63,8 +65,8 @@ class Gone(Exception):
 
 
 class Connection:
-    def __init__(self, sock, name):
-        self.sock, self.name, self.held, self.served = sock, name, b"", 0
+    def __init__(self, sock, name, proxy):
+        self.sock, self.name, self.proxy, self.held, self.served = sock, name, proxy, b"", 0
 
     def read(self):
         data = self.sock.recv(65536)
@@ -137,7 +139,7 @@ class Connection:
                 content = body
             elif key == "head":
                 fields.append("Content-Type: application/json")
-                content = json.dumps({"lines": lines, "body": len(body), "server": self.name, "served": self.served}).encode()
+                content = json.dumps({"lines": lines, "body": len(body), "server": self.name, "served": self.served, "proxy": self.proxy}).encode()
         head = [f"HTTP/1.1 {status} Reason", *fields]
         if chunks is None and not any(f.lower().startswith("content-length") for f in fields) and status not in ("204", "304"):
             head.append(f"Content-Length: {length or len(content)}")
@@ -166,6 +168,10 @@ class Connection:
         path, _, query = target.partition("?")
         with lock:
             counts[path] = counts.get(path, 0) + 1
+        if path.endswith("/health") and query:
+            healthy[0] = query == "good"
+        if path.endswith("/health"):
+            query = "status=200" if healthy[0] else "status=503"
         if path.endswith("/go"):
             gate(query).set()
             query = ""
@@ -229,8 +235,46 @@ class Connection:
             self.sock.close()
 
 
-def serve(sock, name, context):
+TLVS = {1: "alpn", 2: "authority", 0x21: "version", 0x22: "cn", 0x23: "cipher", 0x24: "signature", 0x25: "key"}
+
+
+def read_tlvs(data):
+    out = {}
+    while data:
+        kind, value, data = data[0], data[3 : 3 + int.from_bytes(data[1:3], "big")], data[3 + int.from_bytes(data[1:3], "big") :]
+        if kind == 0x20:
+            out.update(client=value[0], verify=int.from_bytes(value[1:5], "big"), **read_tlvs(value[5:]))
+        else:
+            out[TLVS[kind]] = value.decode("latin-1")
+    return out
+
+
+def read_proxy(sock):
+    """Takes a PROXY header and not a byte more."""
+    head = b""
+    while len(head) < 16 and not head.endswith(b"\n" if head.startswith(b"P") else b"?"):
+        head += sock.recv(1) or b"?"
+    if head.startswith(b"PROXY "):
+        while not head.endswith(b"\r\n"):
+            head += sock.recv(1) or b"\r\n"
+        return head.decode().rstrip()
+    if not head.startswith(b"\r\n\r\n\0\r\nQUIT\n"):
+        raise OSError("no PROXY header")
+    rest = sock.recv(int.from_bytes(head[14:16], "big"), socket.MSG_WAITALL)
+    at = {0x11: 4, 0x21: 16, 0: 0}[head[13]]
+    out = {"command": head[12], "tlvs": read_tlvs(rest[2 * at + 4 if at else 0 :])}
+    if at:
+        family = socket.AF_INET if at == 4 else socket.AF_INET6
+        out["source"] = f"{socket.inet_ntop(family, rest[:at])} {int.from_bytes(rest[2 * at : 2 * at + 2], 'big')}"
+        out["target"] = f"{socket.inet_ntop(family, rest[at : 2 * at])} {int.from_bytes(rest[2 * at + 2 : 2 * at + 4], 'big')}"
+    return out
+
+
+def serve(sock, name, context, proxied):
+    proxy = None
     try:
+        if proxied:
+            proxy = read_proxy(sock)
         if context:
             sock = context.wrap_socket(sock, server_side=True)
     except OSError:
@@ -240,7 +284,7 @@ def serve(sock, name, context):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with lock:
         connections[0] += 1
-    Connection(sock, name).run()
+    Connection(sock, name, proxy).run()
 
 
 def main(argv):
@@ -276,7 +320,7 @@ def main(argv):
     os.rename(ready + ".tmp", ready)
     while True:
         sock, _ = listener.accept()
-        threading.Thread(target=serve, args=(sock, options.get("--name", port), context), daemon=True).start()
+        threading.Thread(target=serve, args=(sock, options.get("--name", port), context, "--proxy" in options), daemon=True).start()
 
 
 if __name__ == "__main__":

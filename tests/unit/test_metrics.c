@@ -89,9 +89,12 @@ END_TEST
 START_TEST(samples_and_their_labels)
 {
     const struct metrics_sample samples[] = {
-        {METRIC_connections_open, NULL, 7},
-        {METRIC_certificate_not_after, "a\"b\\c\nd", 1795471819},
+        {.metric = METRIC_connections_open, .value = 7},
+        {.metric = METRIC_certificate_not_after, .label = "a\"b\\c\nd", .value = 1795471819},
+        {METRIC_backend_checks, "app", 3, "unix:\"", "ok"},
     };
+    has(samples, ARRAY_LEN(samples),
+        "\nmtlsd_backend_checks_total{backend=\"app\",server=\"unix:\\\"\",result=\"ok\"} 3\n");
     has(samples, ARRAY_LEN(samples), "\n# TYPE mtlsd_connections_open gauge\nmtlsd_connections_open 7\n");
     has(samples, ARRAY_LEN(samples),
         "\nmtlsd_certificate_not_after_timestamp_seconds{listener=\"a\\\"b\\\\c\\nd\"} 1795471819\n");

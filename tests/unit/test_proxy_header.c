@@ -7,6 +7,7 @@
 #include "base/cidr.h"
 #include "suites.h"
 #include "tls/proxy_header.h"
+#include "tls/proxy_writer.h"
 
 /* C's escapes, as far as the table uses them. Returns the length. */
 static size_t unescape(const char *text, uint8_t *out)
@@ -164,12 +165,101 @@ START_TEST(unexpected)
 }
 END_TEST
 
+/* What is written is read as what it says; `source` as show has it. */
+static void round_trip(unsigned version, const struct proxy_said *said, const char *source)
+{
+    struct buf out = {0};
+    struct proxy_header header;
+    const char *why = NULL;
+    char got[80];
+    proxy_write_header(version, said, &out);
+    ck_assert(!buf_failed(&out));
+    int used = proxy_header_parse((const uint8_t *)out.data, out.len, version, &header, &why);
+    ck_assert_msg(used == (int)out.len, "%s", why ? why : "a part of it");
+    show(used, &header, got);
+    ck_assert_str_eq(got, source);
+    buf_done(&out);
+}
+
+START_TEST(written)
+{
+    static const struct {
+        const char *source, *target, *as;
+    } ROWS[] = {
+        {"192.0.2.1:54321", "192.0.2.2:443", "192.0.2.1:54321"},
+        {"[2001:db8::1]:1", "[2001:db8::2]:65535", "[2001:db8::1]:1"},
+        {"192.0.2.1:54321", "[2001:db8::2]:443", "[::ffff:192.0.2.1]:54321"},
+        {"[2001:db8::1]:1", "192.0.2.2:443", "[2001:db8::1]:1"},
+        {"unix", "192.0.2.2:443", "?"},
+        {"192.0.2.1:54321", NULL, "?"},
+        {NULL, NULL, "?"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        const struct proxy_said said = {.source = ROWS[i].source, .target = ROWS[i].target};
+        round_trip(PROXY_V1, &said, ROWS[i].as);
+        round_trip(PROXY_V2, &said, ROWS[i].as);
+        const struct proxy_said tls = {.source = ROWS[i].source,
+                                       .target = ROWS[i].target,
+                                       .tls = true,
+                                       .server_name = "localhost",
+                                       .alpn = "http/1.1",
+                                       .version = "TLSv1.3",
+                                       .certificate = true,
+                                       .verified = true,
+                                       .common_name = "somebody",
+                                       .common_name_len = 8};
+        round_trip(PROXY_V2, &tls, ROWS[i].as);
+    }
+    struct buf none = {0};
+    proxy_write_header(0, &(struct proxy_said){0}, &none);
+    ck_assert_uint_eq(none.len, 0);
+}
+END_TEST
+
+/* The name of one that was not verified, one with a control byte, one that is too long: none of them. */
+START_TEST(named)
+{
+    static char longer[PROXY_MOST_TEXT + 1];
+    memset(longer, 'x', sizeof longer);
+    const struct {
+        const char *name;
+        size_t len;
+        bool verified, named;
+    } NAMES[] = {
+        {"bob", 3, true, true},
+        {"bob", 3, false, false},
+        {"bob\0", 4, true, false},
+        {"b\nob", 4, true, false},
+        {longer, sizeof longer, true, false},
+        {longer, sizeof longer - 1, true, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        const struct proxy_said said = {.source = "192.0.2.1:1",
+                                        .target = "192.0.2.2:2",
+                                        .tls = true,
+                                        .certificate = true,
+                                        .verified = NAMES[i].verified,
+                                        .common_name = NAMES[i].name,
+                                        .common_name_len = NAMES[i].len};
+        struct buf out = {0};
+        proxy_write_header(PROXY_V2, &said, &out);
+        enum { AT_CLIENT = 16 + 12 + 3, AT_CN = AT_CLIENT + 5 };
+        ck_assert_int_eq(out.data[AT_CLIENT], 7);
+        ck_assert_int_eq(out.data[AT_CLIENT + 4], !NAMES[i].verified);
+        ck_assert_msg((out.len > AT_CN && out.data[AT_CN] == 0x22) == NAMES[i].named, "row %zu", i);
+        buf_done(&out);
+    }
+}
+END_TEST
+
 Suite *suite_proxy_header(void)
 {
     Suite *suite = suite_create("proxy_header");
     TCase *tcase = tcase_create("proxy_header");
     tcase_add_test(tcase, unexpected);
     tcase_add_test(tcase, rows);
+    tcase_add_test(tcase, written);
+    tcase_add_test(tcase, named);
     tcase_add_test(tcase, a_socket_of_a_host);
     tcase_add_test(tcase, ranges);
     tcase_add_test(tcase, no_ranges);

@@ -1,0 +1,14 @@
+# Scripted backends (tests/tools/backend.py) for the tests that source this behind lib.sh. They end with the test.
+# shellcheck shell=bash
+backends=()
+trap 'ended=$?; set +e; trap - ERR; kill "${backends[@]}" 2>/dev/null; (exit "$ended"); lib_end' EXIT
+# backend NAME [ARGUMENT...]: starts one; its port in PORT_NAME
+backend() {
+    local name=$1 port
+    shift
+    python3 "$srcdir/tests/tools/backend.py" "$T/$name.ready" --name "$name" "$@" >"$T/$name.log" 2>&1 </dev/null &
+    backends+=("$!")
+    wait_for test -s "$T/$name.ready" || bail "the backend $name is not ready: $(cat "$T/$name.log")"
+    port=$(<"$T/$name.ready")
+    printf -v "PORT_$name" '%s' "$port"
+}
