@@ -74,6 +74,7 @@ static struct backend *backend_of(const struct snapshot *snapshot, const struct 
 
 static void on_link(struct link_user *user, enum link_event event);
 static void on_time(struct wheel_timer *timer);
+static void on_judgement(struct wheel_timer *timer);
 
 static void on_client_room(struct event_source *source, uint32_t events)
 {
@@ -92,6 +93,7 @@ static struct proxied *proxied_new(struct conn *conn, const struct conf_location
     p->user.event = on_link;
     p->client.ready = on_client_room;
     p->timer.fire = on_time;
+    p->judgement.fire = on_judgement;
     p->waiter.ready = proxy_room;
     p->conn = conn;
     p->snapshot = snapshot_ref(conn->snapshot);
@@ -131,6 +133,7 @@ void proxy_over(struct proxied *p)
     proxy_leave_server(p);
     leave_again(p);
     wheel_stop(&p->timer);
+    wheel_stop(&p->judgement);
     if (p->watched)
         (void)epoll_ctl(conn->worker->epoll, EPOLL_CTL_DEL, conn->transport.fd, NULL);
     pool_leave(p->pool);
@@ -265,10 +268,12 @@ void proxy_done(struct proxied *p)
         link_release(p->link, (unsigned)conf->keepalive, (uint64_t)conf->keepalive_timeout * 1000);
         p->link = NULL;
     }
-    bool last = p->close || p->tunnel;
+    bool last = p->close || p->tunnel, told = p->client_told;
     account(p);
     proxy_over(p);
-    if (last) {
+    if (told) {
+        transport_cut(&conn->transport); /* both have said goodbye */
+    } else if (last) {
         transport_enter(&conn->transport);
         transport_last_word(&conn->transport, "", 0);
         (void)transport_leave(&conn->transport, false);
@@ -346,6 +351,32 @@ static void on_time(struct wheel_timer *timer)
     }
 }
 
+/* The clock may be set meanwhile: it is asked again once a minute. */
+void proxy_watch_client(struct proxied *p)
+{
+    enum { MOST_S = 60 };
+    struct worker *worker = p->conn->worker;
+    const struct peer *peer = p->conn->peer;
+    const time_t now = clock_now();
+    if (!peer)
+        return;
+    uint64_t left = peer->judge_again - now < MOST_S ? (uint64_t)(peer->judge_again - now) : MOST_S;
+    if (peer->judge_again <= now)
+        left = 1;
+    wheel_set(&worker->wheel, &p->judgement, worker->now_ms + left * 1000);
+}
+
+static void on_judgement(struct wheel_timer *timer)
+{
+    struct proxied *p = (struct proxied *)(void *)((char *)timer - offsetof(struct proxied, judgement));
+    proxy_reconsider(p->conn);
+}
+
+bool proxy_tunnel_over(const struct proxied *p)
+{
+    return p->server_ended && p->client_told && (p->server_told || p->up_broken);
+}
+
 /* --- the run -------------------------------------------------------------------------------------------- */
 
 /* RFC-wise a request may go up with its head alone; a slow client would then hold a connection that others
@@ -369,9 +400,7 @@ void proxy_run(struct proxied *p)
     }
     if (!proxy_down(p, &budget))
         return;
-    if (p->tunnel && p->server_ended && p->client_ended)
-        proxy_done(p);
-    else if (budget == 0)
+    if (budget == 0)
         proxy_again(p);
 }
 
@@ -505,8 +534,10 @@ void proxy_reconsider(struct conn *conn)
     bool good = conn_refresh(conn) == 0 && !conn->stray && !conn_refused(conn) &&
                 path_normalise(conn->request.head.target, path, &query) == 0 &&
                 policy_decide(conn->snapshot->policy, host, path, conn->peer).outcome == POLICY_ALLOW;
-    if (good)
+    if (good) {
+        proxy_watch_client(p);
         return;
+    }
     log_info("%s: listener %s: its tunnel to backend \"%s\" ends: the client is not let in any more",
              conn->remote, conn->listener_name, p->backend->conf->name);
     cut(p);

@@ -93,6 +93,7 @@ static void begin_tunnel(struct proxied *p)
     if (http1_hold(p->conn, NULL, 0) != 0)
         p->up.failed = true;
     http1->unread = true;
+    proxy_watch_client(p);
     proxy_again(p);
 }
 
@@ -226,11 +227,23 @@ static bool finish(struct proxied *p)
         proxy_done(p);
         return false;
     }
-    if (p->tunnel && p->server_ended) {
-        proxy_done(p);
-        return false;
+    if (p->tunnel && p->server_ended && !p->client_told) {
+        transport_end(&p->conn->transport);
+        p->client_told = true;
     }
-    return true;
+    if (!p->tunnel || !proxy_tunnel_over(p))
+        return true;
+    proxy_done(p);
+    return false;
+}
+
+/* The server has ended its side, and still reads: or does it not any more? */
+static bool is_reset(struct link *link)
+{
+    char byte;
+    ssize_t n = link_read(link, &byte, 1);
+    link->readable = false; /* the end can be read again and again */
+    return n < 0 && n != -EAGAIN;
 }
 
 static bool may_read(const struct proxied *p)
@@ -252,6 +265,10 @@ bool proxy_down(struct proxied *p, size_t *budget)
             return true;
         if (!finish(p))
             return false;
+        if (p->tunnel && p->server_ended && is_reset(p->link)) {
+            proxy_fail(p, 0, ORIGIN_LEFT, NULL);
+            return false;
+        }
         if (*budget == 0 || !may_read(p))
             return true;
         ssize_t n = link_read(p->link, relays->bytes, sizeof relays->bytes);

@@ -35,6 +35,7 @@ struct proxied {
     struct link_user user;      /* told by the link */
     struct event_source client; /* the client's socket takes bytes again */
     struct wheel_timer timer;   /* the backend's next word is due, or its turn */
+    struct wheel_timer judgement; /* of a tunnel's client is due: time has changed it */
     struct pool_waiter waiter;
     uint64_t queued_until_ms;
     struct conn *conn;
@@ -66,7 +67,8 @@ struct proxied {
     bool fresh;         /* the link was made for this request */
     bool head_sent;     /* the final head is on its way to the client */
     bool waits_for_100; /* the client does, for its body */
-    bool tunnel, client_ended, server_ended, ended_told;
+    bool tunnel, client_ended, server_ended;
+    bool server_told, client_told; /* that the other has ended its side */
     bool close;                /* the connection ends with the response */
     bool waited;               /* for its turn */
     bool wants_fresh;          /* a kept link has failed it */
@@ -94,6 +96,10 @@ void proxy_done(struct proxied *p);
 bool proxy_retry(struct proxied *p, enum origin_result result, const char *why);
 /* Sets the deadline of the backend's next word. */
 void proxy_expect(struct proxied *p);
+/* A tunnel: looks at its client again when time changes what is thought of its certificate. */
+void proxy_watch_client(struct proxied *p);
+/* A tunnel: neither side has more to say, or nobody hears it. */
+bool proxy_tunnel_over(const struct proxied *p);
 
 /* proxy_server.c */
 struct backend_server *proxy_server(const struct proxied *p);

@@ -99,7 +99,7 @@ static int read_client(struct proxied *p)
         proxy_again(p);
         return 0;
     }
-    if (n == 0 && p->tunnel && !p->server_ended) {
+    if (n == 0 && p->tunnel) {
         p->client_ended = true;
         return 1;
     }
@@ -167,9 +167,9 @@ bool proxy_up(struct proxied *p, size_t *budget)
             if (rc < 0)
                 break_up(p);
             drop_sent(p);
-            if (rc > 0 && p->client_ended && !p->ended_told) {
+            if (rc > 0 && p->client_ended && !p->server_told) {
                 link_end(p->link);
-                p->ended_told = true;
+                p->server_told = true;
             }
         }
         if (*budget == 0 || !wants_plaintext(p))

@@ -19,11 +19,13 @@ has a thread. In the query, separated by "&", are steps, done in their order aft
     sip            the body of the request is read in small pieces, and the answer is its SHA-256 (behind "early")
     echo           the body is the request's body;  head  the body is JSON: what came, line by line
     once=TEXT      if this connection has had a request before: the raw bytes TEXT (empty: close), else what follows
+    take=N         reads N bytes of the body (behind "early")
+    half           switches protocols (101), ends its side, and counts at .../TEXT what still comes until the end
     ws             switches protocols (101) and echoes bytes until the end
 
 With --proxy each connection must begin with a PROXY header, which the JSON of "head" has as proxy.
 
-Paths of its own: those that end with /go?NAME; with /health: 200, or 503 from /health?bad to /health?good; with /count: JSON of how many requests came for each path, and connections in all.
+Paths of its own: those that end with /go?NAME; with /forget?TEXT: a count; with /health: 200, or 503 from /health?bad to /health?good; with /count: JSON of how many requests came for each path, and connections in all.
 """
 import hashlib
 import json
@@ -168,6 +170,10 @@ class Connection:
         path, _, query = target.partition("?")
         with lock:
             counts[path] = counts.get(path, 0) + 1
+        if path.endswith("/forget"):
+            with lock:
+                counts.pop("/" + query, None)
+            query = ""
         if path.endswith("/health") and query:
             healthy[0] = query == "good"
         if path.endswith("/health"):
@@ -206,6 +212,18 @@ class Connection:
                 if value:
                     self.sock.sendall(unescape(value))
                 raise Gone
+            elif key == "take":
+                self.exactly(int(value))
+            elif key == "half":
+                self.sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nlast words")
+                self.sock.shutdown(socket.SHUT_WR)
+                try:
+                    while True:
+                        self.read()
+                except Gone:
+                    with lock:
+                        counts["/" + self.held.decode("latin-1")] = 1
+                    raise
             elif key == "ws":
                 self.sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
                 while True:
