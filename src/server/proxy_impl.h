@@ -32,9 +32,9 @@ struct relays {
 };
 
 struct proxied {
-    struct link_user user;      /* told by the link */
-    struct event_source client; /* the client's socket takes bytes again */
-    struct wheel_timer timer;   /* the backend's next word is due, or its turn */
+    struct link_user user;        /* told by the link */
+    struct event_source client;   /* the client's socket takes bytes again */
+    struct wheel_timer timer;     /* the backend's next word is due, or its turn */
     struct wheel_timer judgement; /* of a tunnel's client is due: time has changed it */
     struct pool_waiter waiter;
     uint64_t queued_until_ms;
@@ -69,12 +69,12 @@ struct proxied {
     bool waits_for_100; /* the client does, for its body */
     bool tunnel, client_ended, server_ended;
     bool server_told, client_told; /* that the other has ended its side */
-    bool close;                /* the connection ends with the response */
-    bool waited;               /* for its turn */
-    bool wants_fresh;          /* a kept link has failed it */
-    bool timed_out, untrusted; /* why the last server could not be reached */
-    bool upgrades;             /* it asks for another protocol, which the location lets pass */
-    bool bound;                /* the link is not for others: see binds */
+    bool close;                    /* the connection ends with the response */
+    bool waited;                   /* for its turn */
+    bool wants_fresh;              /* a kept link has failed it */
+    bool timed_out, untrusted;     /* why the last server could not be reached */
+    bool upgrades;                 /* it asks for another protocol, which the location lets pass */
+    bool bound;                    /* the link is not for others: see binds */
     unsigned retries;
     unsigned forged; /* fields in our name that the client had sent */
     uint64_t connect_us, first_byte_us;
