@@ -233,6 +233,13 @@ static const char *words_for(unsigned status)
     }
 }
 
+/* Not where it closes while a body is on its way: what the client sends may be why. */
+static bool is_its_fault(const struct proxied *p, enum origin_result result)
+{
+    bool uploads = p->bodied && (!p->request_done || p->up_broken || p->up_at < p->up.len);
+    return result == ORIGIN_SILENT || (result == ORIGIN_BROKEN && !uploads);
+}
+
 void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, const char *why)
 {
     struct conn *conn = p->conn;
@@ -240,7 +247,8 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
     if (result == ORIGIN_SILENT || result == ORIGIN_BROKEN) {
         log_warning("%s: listener %s: backend \"%s\", %s: %s", conn->remote, conn->listener_name,
                     p->backend->conf->name, proxy_server(p)->origin->name, why);
-        balance_failed(&balancer->rules, &balancer->server[p->server], conn->worker->now_ms);
+        if (is_its_fault(p, result))
+            balance_failed(&balancer->rules, &balancer->server[p->server], conn->worker->now_ms);
     }
     if (!p->head_sent && p->counted) /* else no server has it, or had and was struck off */
         origin_count(proxy_server(p)->origin, result);
@@ -346,6 +354,8 @@ static void on_time(struct wheel_timer *timer)
             proxy_fail(p, 0, ORIGIN_LEFT, NULL);
         else
             proxy_run(p);
+    } else if (!p->request_done && p->up_at == p->up.len) {
+        proxy_fail(p, 408, ORIGIN_LEFT, NULL); /* it waits for the client */
     } else {
         proxy_fail(p, 504, ORIGIN_SILENT, "it said nothing for response_timeout");
     }

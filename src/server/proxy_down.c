@@ -202,6 +202,10 @@ static bool server_gone(struct proxied *p, ssize_t n, struct buf *out)
         p->server_ended = true;
         return true;
     }
+    if (p->tunnel) { /* it is no answer any more that is cut short */
+        proxy_fail(p, 0, ORIGIN_LEFT, NULL);
+        return false;
+    }
     if (n == 0 && response_has_head(&p->response) && response_eof(&p->response)) {
         end_content(p, out);
         return true;

@@ -12,7 +12,7 @@ has a thread. In the query, separated by "&", are steps, done in their order aft
     raw=TEXT       bytes as they stand (escapes \\r \\n \\t \\xHH), instead of an answer; several are sent in order
     hang           says nothing more, and waits for the end of the connection
     wait=NAME      waits until somebody has asked for .../go?NAME
-    reset          resets the connection;  close  closes it
+    reset          resets the connection (reset=tunnel: one that it has made a tunnel of, after five bytes);  close  closes it
     early          does not read the body, until  read
     keepopen       does not close where HTTP would have it
     cork           what follows leaves in one piece, with what the answer is
@@ -204,6 +204,9 @@ class Connection:
                 gate(value).wait(30)
                 gate(value).clear()
             elif key == "reset":
+                if value == "tunnel":
+                    self.sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                    self.exactly(5)
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 raise Gone
             elif key == "close":

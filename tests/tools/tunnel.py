@@ -4,6 +4,7 @@
 Usage: tunnel.py MODE PORT CA TLS-VERSION [CERTIFICATE KEY]
 
     half      the backend ends its side (step "half"): what still comes up counts there
+    reset     the backend resets the tunnel (step "reset=tunnel"): how it ended
     hold      opens a tunnel, says "up", echoes what stands on its input, line by line, and then how it ended
     stall N   N clients that take nothing of a large response, and N whose upload nobody takes: says "stalled", and
               waits for the end of its input
@@ -49,6 +50,19 @@ def half(port, context):
     raw = sock.unwrap()
     raw.close()
     print("closed")
+
+
+def reset(port, context):
+    sock = connect(port, context)
+    sock.sendall(f"GET /app/x?reset=tunnel {HEAD}".encode())
+    until(sock, b"\r\n\r\n")
+    sock.sendall(b"hello")
+    try:
+        print("more" if sock.recv(1) else "end")
+    except ssl.SSLZeroReturnError:
+        print("end")
+    except (ssl.SSLError, OSError):
+        print("cut")
 
 
 def hold(port, context):
@@ -98,7 +112,7 @@ def main(mode, *rest):
     if mode == "stall":
         stall(int(port), context, n)
     else:
-        {"half": half, "hold": hold}[mode](int(port), context)
+        {"half": half, "hold": hold, "reset": reset}[mode](int(port), context)
 
 
 if __name__ == "__main__":
