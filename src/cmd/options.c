@@ -17,7 +17,13 @@ static const char USAGE[] =
     "  --mdoc    the list of the manual mtlsd.conf(5)\n"
     "  --help    this text\n";
 
-enum { LINE_MOST = 110, TABLE_MOST = 80, MDOC_LINE_MOST = 78, VALUES_MOST = 3 * OPTION_KIND_TEXT };
+enum {
+    LINE_MOST = 110,
+    TABLE_MOST = 80,
+    MDOC_LINE_MOST = 78,
+    VALUES_MOST = 3 * OPTION_KIND_TEXT,
+    HOST_OPTIONS_TEXT = 1024
+};
 
 /* "listen.address"; outside the blocks the name alone. */
 static void print_name(FILE *out, const struct option *option, int width)
@@ -118,6 +124,36 @@ static void print_sample_options(FILE *out, enum option_section section, const c
     }
 }
 
+/* "certificate, client_auth and crl": what a host block may say. */
+static void name_host_options(char *out, size_t size)
+{
+    size_t last = 0, at = 0;
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        last = option_in(&OPTIONS[i], SECTION_HOST) ? i : last;
+    *out = '\0';
+    for (size_t i = 0; i <= last && at < size; i++) {
+        if (option_in(&OPTIONS[i], SECTION_HOST))
+            at += (size_t)snprintf(out + at, size - at, "%s%s",
+                                   at == 0     ? ""
+                                   : i == last ? " and "
+                                               : ", ",
+                                   OPTIONS[i].name);
+    }
+}
+
+static void print_sample_host(FILE *out)
+{
+    char names[HOST_OPTIONS_TEXT], text[HOST_OPTIONS_TEXT + 256];
+    name_host_options(names, sizeof names);
+    snprintf(text, sizeof text,
+             "Another answer to those who ask for this name (SNI), or with \"*.example.org\" for one below "
+             "it. It may say %s; what it does not say is the listener's.",
+             names);
+    fputc('\n', out);
+    print_comment(out, "    ", text);
+    fputs("    #host \"api.example.org\" {\n        #client_auth = require\n    #}\n", out);
+}
+
 static void print_sample(FILE *out)
 {
     static const char *const HEAD[] = {
@@ -152,6 +188,7 @@ static void print_sample(FILE *out)
         "several; each has a name of its own, which stands in logs and metrics.");
     fputs("listen \"public\" {\n", out);
     print_sample_options(out, SECTION_LISTEN, "    ", false);
+    print_sample_host(out);
     fputs("}\n\n", out);
     print_comment(out, "",
                   "Who may see a path and what lies below it: /secure, /secure/ and /secure/file, but not "
@@ -253,8 +290,16 @@ static void print_mdoc(FILE *out)
         [SECTION_LISTEN] = "Options of a listen block",
         [SECTION_LOCATION] = "Options of a location block",
     };
+    char names[HOST_OPTIONS_TEXT];
     fputs(".\\\" Made by `mtlsd options --mdoc`.\n", out);
     for (enum option_section s = SECTION_GLOBAL; s < SECTION_COUNT; s++) {
+        if (s == SECTION_HOST) {
+            name_host_options(names, sizeof names - 1);
+            fputs(".Ss Options of a host block\nThose of its listener that may differ for one name:\n", out);
+            strcat(names, ".");
+            wrap(out, names, "", 0, MDOC_LINE_MOST);
+            continue;
+        }
         fprintf(out, ".Ss %s\n.Bl -tag -width Ds\n", TITLES[s]);
         for (size_t i = 0; i < OPTION_COUNT; i++) {
             if (OPTIONS[i].section == s)

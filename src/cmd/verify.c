@@ -79,10 +79,14 @@ static int trust_from_conf(const struct verify_options *o, struct trust **out)
     const struct conf_listener *chosen = NULL;
     if (conf_load(o->conf, &diag, &conf) < 0)
         return VERIFY_FAULT;
-    for (size_t i = 0; i < conf->n_listeners && chosen == NULL; i++) {
-        const struct conf_listener *l = &conf->listener[i];
-        if (o->listener != NULL ? strcmp(l->name, o->listener) == 0 : l->client_auth != CLIENT_AUTH_OFF)
+    for (size_t i = 0; i < conf->n_listeners + conf->n_hosts && chosen == NULL; i++) {
+        const struct conf_listener *l =
+            i < conf->n_listeners ? &conf->listener[i] : &conf->host[i - conf->n_listeners];
+        char *label = conf_label(l); /* "LISTENER/HOST" */
+        if (o->listener != NULL ? label != NULL && strcmp(label, o->listener) == 0
+                                : l->client_auth != CLIENT_AUTH_OFF)
             chosen = l;
+        free(label);
     }
     int rc = VERIFY_FAULT;
     if (chosen == NULL)

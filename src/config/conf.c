@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "config/conf_backend.h"
+#include "config/conf_block.h"
 #include "config/conf_check.h"
 #include "config/conf_proxy.h"
 #include "config/conf_source.h"
@@ -29,107 +30,6 @@ struct build {
     void **target; /* [block]: the struct conf, conf_backend, conf_listener or conf_location that it fills */
     bool *faulty;  /* [block] */
 };
-
-/* Where the blocks of a section stand in struct conf. Each begins with its title and its place. */
-static const struct kind {
-    size_t array, n, size;
-} KINDS[SECTION_COUNT] = {
-    [SECTION_BACKEND] = {offsetof(struct conf, backend), offsetof(struct conf, n_backends),
-                         sizeof(struct conf_backend)},
-    [SECTION_LISTEN] = {offsetof(struct conf, listener), offsetof(struct conf, n_listeners),
-                        sizeof(struct conf_listener)},
-    [SECTION_LOCATION] = {offsetof(struct conf, location), offsetof(struct conf, n_locations),
-                          sizeof(struct conf_location)},
-};
-
-struct titled {
-    char *title;
-    struct src src;
-};
-_Static_assert(offsetof(struct conf_backend, src) == offsetof(struct titled, src), "");
-_Static_assert(offsetof(struct conf_listener, src) == offsetof(struct titled, src), "");
-_Static_assert(offsetof(struct conf_location, src) == offsetof(struct titled, src), "");
-
-static size_t *count_of(struct conf *conf, enum option_section section)
-{
-    return (size_t *)(void *)((char *)conf + KINDS[section].n);
-}
-
-static void **array_of(struct conf *conf, enum option_section section)
-{
-    return (void **)(void *)((char *)conf + KINDS[section].array);
-}
-
-static void *block_at(struct conf *conf, enum option_section section, size_t i)
-{
-    return (char *)*array_of(conf, section) + i * KINDS[section].size;
-}
-
-static size_t index_of(struct conf *conf, enum option_section section, const void *target)
-{
-    return (size_t)((const char *)target - (char *)*array_of(conf, section)) / KINDS[section].size;
-}
-
-static void *field(const struct option *option, void *target)
-{
-    return (char *)target + option->offset;
-}
-
-/* Kept in a struct conf_list. */
-static bool is_list(const struct option *option)
-{
-    return option_is_list(option) && option->type != OPTION_WORDS;
-}
-
-static bool is_text(const struct option *option)
-{
-    return option->type == OPTION_PATH || option->type == OPTION_TEXT;
-}
-
-static void free_fields(enum option_section section, void *target)
-{
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (OPTIONS[i].section != section)
-            continue;
-        if (is_text(&OPTIONS[i])) {
-            free(((struct conf_text *)field(&OPTIONS[i], target))->text);
-        } else if (is_list(&OPTIONS[i])) {
-            struct conf_list *list = field(&OPTIONS[i], target);
-            for (size_t j = 0; j < list->n; j++)
-                free(list->item[j].text);
-            free(list->item);
-        }
-    }
-}
-
-/* Frees all that a block has, not itself. */
-static void free_block(enum option_section section, void *target)
-{
-    free_fields(section, target);
-    free(((struct titled *)target)->title);
-    if (section == SECTION_BACKEND)
-        conf_backend_done(target);
-    else if (section == SECTION_LOCATION)
-        conf_proxy_done(target);
-}
-
-void conf_free(struct conf *conf)
-{
-    if (!conf)
-        return;
-    for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++) {
-        for (size_t i = 0; i < *count_of(conf, s); i++)
-            free_block(s, block_at(conf, s, i));
-        free(*array_of(conf, s));
-    }
-    free_fields(SECTION_GLOBAL, conf);
-    for (size_t i = 0; i < conf->n_names; i++)
-        free(conf->names[i].text);
-    free(conf->names);
-    free(conf->file);
-    free(conf->dir);
-    free(conf);
-}
 
 /* What these name is open already: a log there is written to that descriptor, which no sandbox forbids and no
  * rotation opens again. */
@@ -156,36 +56,24 @@ static char *keep(const struct build *b, const struct option *option, const char
     return conf_join(b->conf->dir, value);
 }
 
-static int add_to_list(struct conf_list *list, struct conf_text text)
-{
-    if ((list->n & (list->n - 1)) == 0) {
-        struct conf_text *larger = realloc(list->item, (list->n ? 2 * list->n : 1) * sizeof *larger);
-        if (!larger)
-            return ERR_NOMEM;
-        list->item = larger;
-    }
-    list->item[list->n++] = text;
-    return 0;
-}
-
 /* Stores one value. A fault in it goes to *err. */
 static int assign(struct build *b, const struct option *option, void *target, const char *value,
                   struct src src, struct err *err)
 {
-    void *at = field(option, target);
+    void *at = conf_field(option, target);
     long long number;
     int rc = conf_value_text(option, value, err);
     if (rc != 0)
         return rc;
-    if (is_text(option) || is_list(option)) {
-        if (is_list(option) && ((struct conf_list *)at)->n >= CONF_LIST_MOST)
+    if (conf_field_is_text(option) || conf_field_is_list(option)) {
+        if (conf_field_is_list(option) && ((struct conf_list *)at)->n >= CONF_LIST_MOST)
             return err_set(err, ERR_RANGE, "%s may have %d values at most", option->name, CONF_LIST_MOST);
         struct conf_text text = {keep(b, option, value), src};
-        if (!text.text || (is_list(option) && add_to_list(at, text) != 0)) {
+        if (!text.text || (conf_field_is_list(option) && conf_list_add(at, text) != 0)) {
             free(text.text);
             return err_nomem(err);
         }
-        if (is_text(option)) {
+        if (conf_field_is_text(option)) {
             free(((struct conf_text *)at)->text);
             *(struct conf_text *)at = text;
         }
@@ -235,7 +123,7 @@ static int derive_location(struct conf_location *l, const struct option *option,
 static int derive(const struct build *b, void *target, const struct option *option, const char *value,
                   struct src src, struct err *err)
 {
-    if (option->section == SECTION_LISTEN)
+    if (option->section == SECTION_LISTEN) /* or a host in it */
         return derive_listener(target, option, value, src, err);
     if (option->section == SECTION_LOCATION)
         return derive_location(target, option, value, src, err);
@@ -267,7 +155,27 @@ static bool is_cut(const struct build *b, size_t i)
 static int check_title(enum option_section section, const char *title, struct err *err)
 {
     return section == SECTION_LOCATION ? conf_value_prefix(title, err)
+           : section == SECTION_HOST   ? conf_value_server_name(title, err)
                                        : conf_value_name(option_section_name(section), title, err);
+}
+
+/* Which host is whose, wherever they stand by now: hosts stand in the order of their listeners. A target that
+ * is NULL was left out. */
+static void link_hosts(struct build *b)
+{
+    for (size_t i = 1; i < b->tree->n_blocks; i++) {
+        if (b->tree->block[i].section == SECTION_LISTEN && b->target[i])
+            ((struct conf_listener *)b->target[i])->n_hosts = 0;
+    }
+    for (size_t i = 1; i < b->tree->n_blocks; i++) {
+        struct conf_listener *host = b->target[i];
+        if (b->tree->block[i].section != SECTION_HOST || !host)
+            continue;
+        struct conf_listener *of = b->target[b->tree->block[i].parent];
+        host->of = of;
+        if (of->n_hosts++ == 0)
+            of->host = host;
+    }
 }
 
 /* Makes the structs that the blocks fill, with their titles. */
@@ -283,20 +191,22 @@ static int make_blocks(struct build *b)
     if (!b->target || !b->faulty)
         return ERR_NOMEM;
     for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++) {
-        if (!(*array_of(b->conf, s) = calloc(n[s] + 1, KINDS[s].size)))
+        if (!(*conf_block_array(b->conf, s) = calloc(n[s] + 1, conf_block_size(s))))
             return ERR_NOMEM;
     }
     b->target[0] = b->conf;
     for (size_t i = 1; i < tree->n_blocks; i++) {
         const struct conf_block *block = &tree->block[i];
-        struct titled *target = block_at(b->conf, block->section, *count_of(b->conf, block->section));
+        struct conf_titled *target =
+            conf_block_at(b->conf, block->section, *conf_block_count(b->conf, block->section));
         target->src = conf_source_at(b->source, block->line);
-        target->title = strdup(block->title);
+        target->title = strdup(block->title ? block->title : "");
         if (!target->title)
             return ERR_NOMEM;
-        for (char *p = target->title; block->section == SECTION_LOCATION && *p && *p != '/'; p++)
+        const bool named = block->section == SECTION_LOCATION || block->section == SECTION_HOST;
+        for (char *p = target->title; named && *p && *p != '/'; p++)
             *p = (char)tolower((unsigned char)*p); /* hosts are compared so */
-        ++*count_of(b->conf, block->section);
+        ++*conf_block_count(b->conf, block->section);
         b->target[i] = target;
         if (block->section == SECTION_LISTEN)
             ((struct conf_listener *)(void *)target)->client_auth_src = target->src;
@@ -306,7 +216,25 @@ static int make_blocks(struct build *b)
         }
         b->faulty[i] = b->faulty[i] || is_cut(b, i);
     }
+    link_hosts(b);
     return 0;
+}
+
+/* What stands nowhere in the block `i`: the preset, or in a host what its listener says. */
+static int fill(struct build *b, size_t i, const struct option *option)
+{
+    const struct conf_block *block = &b->tree->block[i];
+    struct err err;
+    if (block->section == SECTION_HOST)
+        return conf_block_inherit(option, b->target[block->parent], b->target[i]);
+    int rc = option->preset ? set(b, option, b->target[i], option->preset, (struct src){NULL, 0}, &err) : 0;
+    /* It may be among what was left out. */
+    if (option->flags & OPTION_REQUIRED && !is_cut(b, i)) {
+        diag_error(b->diag, conf_source_at(b->source, block->line), "this %s block has no %s: write %s = %s",
+                   option_section_name(block->section), option->name, option->name, option->example);
+        b->faulty[i] = true;
+    }
+    return rc;
 }
 
 static int apply_settings(struct build *b)
@@ -353,17 +281,10 @@ static int apply_settings(struct build *b)
         const struct conf_block *block = &tree->block[i];
         for (size_t j = 0; j < OPTION_COUNT && rc == 0; j++) {
             const struct option *option = &OPTIONS[j];
-            if (option->section != block->section || given[i * OPTION_COUNT + j])
-                continue;
-            if (option->preset)
-                rc = set(b, option, b->target[i], option->preset, (struct src){NULL, 0}, &err);
-            /* It may be among what was left out. */
-            if (option->flags & OPTION_REQUIRED && !is_cut(b, i)) {
-                diag_error(b->diag, conf_source_at(b->source, block->line),
-                           "this %s block has no %s: write %s = %s", option_section_name(block->section),
-                           option->name, option->name, option->example);
-                b->faulty[i] = true;
-            }
+            /* A host has every field of a listener. */
+            if (option->section == (block->section == SECTION_HOST ? SECTION_LISTEN : block->section) &&
+                !given[i * OPTION_COUNT + j])
+                rc = fill(b, i, option);
         }
     }
     free(given);
@@ -385,12 +306,15 @@ static bool report_faults(struct build *b)
  * of which nobody knows what it covers, or that covers what another does, and no half of a backend. */
 static bool is_left_out(const struct build *b, size_t i, const bool *twice_location)
 {
-    struct titled *target = b->target[i];
+    struct conf_titled *target = b->target[i];
     if (b->tree->block[i].section == SECTION_LISTEN)
         return is_cut(b, i);
+    if (b->tree->block[i].section == SECTION_HOST)
+        return is_cut(b, i) || is_cut(b, b->tree->block[i].parent) ||
+               conf_value_server_name(target->title, NULL) != 0;
     if (b->tree->block[i].section == SECTION_BACKEND)
         return is_cut(b, i) || b->faulty[i];
-    return twice_location[index_of(b->conf, SECTION_LOCATION, target)] ||
+    return twice_location[conf_block_index(b->conf, SECTION_LOCATION, target)] ||
            conf_value_prefix(target->title, NULL) != 0;
 }
 
@@ -401,13 +325,17 @@ static void leave_out(struct build *b, const bool *twice_location)
         const enum option_section section = b->tree->block[i].section;
         if (!b->target[i]) /* never, which clang's analyzer does not see */
             continue;
-        if (is_left_out(b, i, twice_location))
-            free_block(section, b->target[i]);
-        else
-            memmove(block_at(b->conf, section, n[section]++), b->target[i], KINDS[section].size);
+        if (is_left_out(b, i, twice_location)) {
+            conf_block_done(section, b->target[i]);
+            b->target[i] = NULL;
+        } else {
+            void *place = conf_block_at(b->conf, section, n[section]++);
+            b->target[i] = memmove(place, b->target[i], conf_block_size(section));
+        }
     }
+    link_hosts(b);
     for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++)
-        *count_of(b->conf, s) = n[s];
+        *conf_block_count(b->conf, s) = n[s];
     conf_proxy_resolve(b->conf);
 }
 
@@ -416,16 +344,18 @@ static int check(struct build *b, bool whole)
     struct conf *conf = b->conf;
     struct conf_faults faults = {.backend = calloc(conf->n_backends + 1, sizeof(bool)),
                                  .listener = calloc(conf->n_listeners + 1, sizeof(bool)),
+                                 .host = calloc(conf->n_hosts + 1, sizeof(bool)),
                                  .location = calloc(conf->n_locations + 1, sizeof(bool)),
                                  .twice = calloc(conf->n_locations + 1, sizeof(bool))};
     bool *const of[SECTION_COUNT] = {[SECTION_BACKEND] = faults.backend,
                                      [SECTION_LISTEN] = faults.listener,
+                                     [SECTION_HOST] = faults.host,
                                      [SECTION_LOCATION] = faults.location};
     int rc = ERR_NOMEM;
-    if (faults.backend && faults.listener && faults.location && faults.twice) {
+    if (faults.backend && faults.listener && faults.host && faults.location && faults.twice) {
         for (size_t i = 1; i < b->tree->n_blocks; i++) {
             const enum option_section section = b->tree->block[i].section;
-            of[section][index_of(conf, section, b->target[i])] = b->faulty[i];
+            of[section][conf_block_index(conf, section, b->target[i])] = b->faulty[i];
         }
         rc = conf_check(conf, &faults, whole, b->diag);
         if (rc == 0)
@@ -433,6 +363,7 @@ static int check(struct build *b, bool whole)
     }
     free(faults.backend);
     free(faults.listener);
+    free(faults.host);
     free(faults.location);
     free(faults.twice);
     return rc;

@@ -88,10 +88,15 @@ struct conf_backend {
     enum send_proxy send_proxy;
 };
 
-/* listen "NAME" { ... } */
+/* listen "NAME" { ... }, and in it host "NAME" { ... }: what the listener says to whoever asks for that name
+ * (SNI). A host has every field of a listener; those that it does not say, or cannot, are copies of its
+ * listener's. */
 struct conf_listener {
-    char *name;
+    char *name; /* a host's: in small letters, or "*.example.org" */
     struct src src;
+    const struct conf_listener *of;   /* a host's listener; NULL: it is one */
+    const struct conf_listener *host; /* a listener's, n_hosts of them, in struct conf */
+    size_t n_hosts;
     struct conf_text address; /* "[::]:8443", "0.0.0.0:443", "localhost:0" */
     struct conf_list
         certificate; /* files in any order and format: leaf first per chain, keys found by match */
@@ -191,6 +196,8 @@ struct conf {
     size_t n_backends;
     struct conf_listener *listener;
     size_t n_listeners;
+    struct conf_listener *host; /* of all listeners, in their order */
+    size_t n_hosts;
     struct conf_location *location;
     size_t n_locations;
     struct conf_text *names; /* file names that src.file points to; owned */
@@ -222,6 +229,16 @@ struct conf_address {
 };
 /* 0, or ERR_SYNTAX with what is wrong and what to write. */
 MUST_CHECK int conf_address(const char *text, struct conf_address *out, struct err *err);
+
+/* "LISTENER", "LISTENER/HOST" as a new string; NULL when memory is short. */
+char *conf_label(const struct conf_listener *listener);
+/* True when `text`, of a host, is a copy of its listener's. */
+bool conf_is_inherited(const struct conf_listener *host, const struct conf_text *text);
+/* True when both believe the same CAs and CRLs; ask the same of clients besides, so that whom one lets in the
+ * other does; show the same. */
+bool conf_same_trust(const struct conf_listener *a, const struct conf_listener *b);
+bool conf_same_credentials(const struct conf_listener *a, const struct conf_listener *b);
+bool conf_same_judgement(const struct conf_listener *a, const struct conf_listener *b);
 
 /* The words of the enums above, for views and logs. */
 const char *conf_client_auth_word(enum client_auth v);

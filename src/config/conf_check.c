@@ -7,6 +7,7 @@
 #include "base/cidr.h"
 #include "base/text.h"
 #include "config/conf_backend.h"
+#include "config/conf_diff.h"
 #include "config/conf_proxy.h"
 #include "config/conf_value.h"
 
@@ -21,7 +22,7 @@ static void check_trust(const struct conf_listener *l, struct diag *diag)
             "client_auth = %s needs a CA to verify the clients' certificates against: write client_ca = { "
             "\"root.crt\" } with the file of the CA that issues them",
             conf_client_auth_word(l->client_auth));
-    } else if (l->client_auth == CLIENT_AUTH_OFF && ca->n > 0) {
+    } else if (l->client_auth == CLIENT_AUTH_OFF && ca->n > 0 && !conf_is_inherited(l, &ca->item[0])) {
         diag_warning(
             diag, ca->item[0].src,
             "%s has no effect: clients are not asked for a certificate while client_auth = off; write "
@@ -32,10 +33,10 @@ static void check_trust(const struct conf_listener *l, struct diag *diag)
         diag_error(diag, l->crl.item[0].src,
                    "crl needs the CA that signed the list: write client_ca = { \"root.crt\" } with its "
                    "file, or leave crl out");
-    if (l->crl.n > 0 && l->crl_check == CRL_CHECK_OFF)
+    if (l->crl.n > 0 && l->crl_check == CRL_CHECK_OFF && !conf_is_inherited(l, &l->crl.item[0]))
         diag_warning(diag, l->crl.item[0].src,
                      "crl has no effect while crl_check = off: revoked certificates pass");
-    if (l->crl.n == 0 && l->crl_stale.src.file)
+    if (l->crl.n == 0 && l->crl_stale.src.file && !conf_is_inherited(l, &l->crl_stale))
         diag_warning(diag, l->crl_stale.src, "crl_stale has no effect without crl");
 }
 
@@ -208,6 +209,29 @@ static void check_duplicates(const struct conf *conf, size_t i, const bool *faul
     }
 }
 
+/* A host against those above it in its listener, and what it is good for. */
+static void check_host(const struct conf *conf, size_t i, bool faulty, struct diag *diag)
+{
+    const struct conf_listener *host = &conf->host[i];
+    for (size_t j = i; j > 0 && conf->host[j - 1].of == host->of; j--) {
+        const struct conf_listener *older = &conf->host[j - 1];
+        if (strcmp(older->name, host->name) != 0 || !*host->name)
+            continue;
+        diag_error(diag, host->src,
+                   "host \"%s\" stands twice in listen \"%s\", first on line %u of %s: join the two blocks",
+                   host->name, host->of->name, older->src.line, older->src.file);
+        return;
+    }
+    if (faulty)
+        return;
+    check_trust(host, diag);
+    if (conf_same_host(host))
+        diag_warning(diag, host->src,
+                     "host \"%s\" says nothing that listen \"%s\" does not say: write in it what is "
+                     "different for this name, or leave it out",
+                     host->name, host->of->name);
+}
+
 static void check_listeners(const struct conf *conf, const bool *faulty, bool whole, struct diag *diag)
 {
     for (size_t i = 0; i < conf->n_listeners && i < CONF_LISTENERS_MOST; i++) {
@@ -227,10 +251,14 @@ static void check_listeners(const struct conf *conf, const bool *faulty, bool wh
                    CONF_LISTENERS_MOST);
 }
 
-static bool anybody_asked(const struct conf *conf, const bool *faulty)
+static bool anybody_asked(const struct conf *conf, const struct conf_faults *faults)
 {
     for (size_t i = 0; i < conf->n_listeners; i++) {
-        if (faulty[i] || conf->listener[i].client_auth != CLIENT_AUTH_OFF)
+        if (faults->listener[i] || conf->listener[i].client_auth != CLIENT_AUTH_OFF)
+            return true;
+    }
+    for (size_t i = 0; i < conf->n_hosts; i++) {
+        if (faults->host[i] || conf->host[i].client_auth != CLIENT_AUTH_OFF)
             return true;
     }
     return conf->n_listeners == 0;
@@ -238,7 +266,7 @@ static bool anybody_asked(const struct conf *conf, const bool *faulty)
 
 int conf_check(const struct conf *conf, struct conf_faults *faults, bool whole, struct diag *diag)
 {
-    const bool asks = !whole || anybody_asked(conf, faults->listener);
+    const bool asks = !whole || anybody_asked(conf, faults);
     const struct conf_location **older = calloc(conf->n_locations + 1, sizeof *older);
     if (!older || find_same_locations(conf, older) != 0) {
         free(older);
@@ -246,6 +274,8 @@ int conf_check(const struct conf *conf, struct conf_faults *faults, bool whole, 
     }
     conf_backend_check(conf, faults->backend, diag);
     check_listeners(conf, faults->listener, whole, diag);
+    for (size_t i = 0; i < conf->n_hosts; i++)
+        check_host(conf, i, faults->host[i], diag);
     for (size_t i = 0; i < conf->n_locations; i++) {
         const struct conf_location *l = &conf->location[i];
         faults->twice[i] = older[i] && conf_value_prefix(l->prefix, NULL) == 0;

@@ -7,7 +7,7 @@
 /* Blocks with errors of their own, which are not judged further: what was written there is not what stands in
  * `conf`. */
 struct conf_faults {
-    bool *backend, *listener, *location;
+    bool *backend, *listener, *host, *location;
     bool *twice; /* of locations, written by conf_check: another covers the same paths */
 };
 

@@ -40,6 +40,49 @@ static bool same_value(const struct option *option, const void *a, const void *b
     return same_list(a, b);
 }
 
+static bool same_option(const char *name, const struct conf_listener *a, const struct conf_listener *b)
+{
+    const struct option *option = option_find(SECTION_LISTEN, name);
+    return option && same_value(option, (const char *)a + option->offset, (const char *)b + option->offset);
+}
+
+bool conf_same_trust(const struct conf_listener *a, const struct conf_listener *b)
+{
+    static const char *const JUDGED_BY[] = {"client_ca", "trusted_ca", "certificate_form", "crl",
+                                            "crl_check", "crl_stale",  "verify_depth"};
+    bool same = true;
+    for (size_t i = 0; same && i < ARRAY_LEN(JUDGED_BY); i++)
+        same = same_option(JUDGED_BY[i], a, b);
+    return same;
+}
+
+bool conf_same_judgement(const struct conf_listener *a, const struct conf_listener *b)
+{
+    /* Nobody is asked, nobody is judged. */
+    return a->client_auth == b->client_auth && (a->client_auth == CLIENT_AUTH_OFF || conf_same_trust(a, b));
+}
+
+bool conf_same_credentials(const struct conf_listener *a, const struct conf_listener *b)
+{
+    static const char *const MADE_OF[] = {"certificate", "ocsp_response", "password_file", "pin_file",
+                                          "client_auth", "client_ca",     "advertise_ca"};
+    bool same = true;
+    for (size_t i = 0; same && i < ARRAY_LEN(MADE_OF); i++)
+        same = same_option(MADE_OF[i], a, b);
+    return same;
+}
+
+bool conf_same_host(const struct conf_listener *host)
+{
+    bool same = true;
+    for (size_t i = 0; same && i < OPTION_COUNT; i++) {
+        const size_t offset = OPTIONS[i].offset;
+        same = !(OPTIONS[i].flags & OPTION_HOST) ||
+               same_value(&OPTIONS[i], (const char *)host + offset, (const char *)host->of + offset);
+    }
+    return same;
+}
+
 void conf_warn_restart(const struct conf *running, const struct conf *wanted, struct diag *diag)
 {
     struct src src = {.file = wanted->file};

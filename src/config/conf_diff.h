@@ -8,4 +8,7 @@
  * restart. */
 void conf_warn_restart(const struct conf *running, const struct conf *wanted, struct diag *diag);
 
+/* True when a host says nothing else than its listener. */
+bool conf_same_host(const struct conf_listener *host);
+
 #endif

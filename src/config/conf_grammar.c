@@ -348,7 +348,9 @@ static void end_block(struct grammar *g, struct token brace, size_t marks, bool 
     g->n_open--;
 }
 
-static void add_block(struct grammar *g, struct conf_range range)
+/* A block that begins: blocks are numbered by that, and a host ends before its listener. Whatever stops the
+ * reading, it counts as faulty until it has ended. */
+static size_t reserve_block(struct grammar *g, unsigned line)
 {
     struct conf_source *source = g->source;
     struct conf_range *larger = source->block;
@@ -356,10 +358,11 @@ static void add_block(struct grammar *g, struct conf_range range)
         larger = realloc(larger, (source->n_blocks ? 2 * source->n_blocks : 1) * sizeof *larger);
     if (!larger) {
         g->nomem = true;
-        return;
+        return 0;
     }
     source->block = larger;
-    source->block[source->n_blocks++] = range;
+    source->block[source->n_blocks] = (struct conf_range){line, line, true};
+    return source->n_blocks++;
 }
 
 /* From the opening brace on; `opened`: it is missing, and was told of. */
@@ -377,14 +380,15 @@ static void block(struct grammar *g, enum option_section section, struct token n
         g->opened[g->n_open++] = g->depth;
     else if (!open_brace(g))
         return;
+    const size_t number = kept ? reserve_block(g, name.line) : 0;
     g->dropped += !kept;
     g->suspect = 0;
     statements(g, section);
     end_block(g, brace, marks, kept);
     g->dropped -= !kept;
-    if (kept)
-        add_block(g, (struct conf_range){name.line, g->place.line,
-                                         source->n_faults != faults || g->n_marks != marks});
+    if (kept && !g->nomem)
+        source->block[number] =
+            (struct conf_range){name.line, g->place.line, source->n_faults != faults || g->n_marks != marks};
 }
 
 /* What is wrong with a word behind which neither a value nor a block of ours follows. */
@@ -486,8 +490,13 @@ static void statement(struct grammar *g, enum option_section section)
     struct token name = peek(g);
     if (begins_block(g, name)) {
         const enum option_section of = block_of(name);
-        const bool kept = section == SECTION_GLOBAL && g->dropped == 0;
-        if (section != SECTION_GLOBAL && section != SECTION_FOREIGN)
+        const bool nested = of == SECTION_HOST;
+        const bool kept = section == (nested ? SECTION_LISTEN : SECTION_GLOBAL) && g->dropped == 0;
+        if (nested && section != SECTION_LISTEN && section != SECTION_FOREIGN)
+            fault(g, name.line,
+                  "a host block stands in a listen block, whose certificate and client_auth it changes for "
+                  "one name: write listen \"NAME\" { ... host \"api.example.org\" { ... } }");
+        else if (!nested && section != SECTION_GLOBAL && section != SECTION_FOREIGN)
             fault(g, name.line, "a %s block cannot stand inside a block: write it outside, behind the '}'",
                   option_section_name(of));
         take(g);
@@ -523,7 +532,8 @@ static void statements(struct grammar *g, enum option_section section)
         struct token token = peek(g);
         if (is_over(g) || conf_token_is_end(token) || token.kind == KIND_CLOSE)
             return;
-        if (section != SECTION_GLOBAL && begins_block(g, token) && (g->suspect || !is_closed_later(g)))
+        if (section != SECTION_GLOBAL && begins_block(g, token) && (g->suspect || !is_closed_later(g)) &&
+            !(section == SECTION_LISTEN && block_of(token) == SECTION_HOST))
             return;
         statement(g, section);
     }

@@ -34,6 +34,25 @@ static int walk_section(enum option_section section, const void *base, conf_path
     return rc;
 }
 
+struct own {
+    const struct conf_listener *host;
+    conf_path_fn *fn;
+    void *cls;
+};
+
+static int visit_own(void *cls, const struct option *option, const struct conf_text *path)
+{
+    const struct own *own = cls;
+    return conf_is_inherited(own->host, path) ? 0 : own->fn(own->cls, option, path);
+}
+
+/* What it has of its listener was walked there. */
+static int walk_host(const struct conf_listener *host, conf_path_fn *fn, void *cls)
+{
+    struct own own = {host, fn, cls};
+    return walk_section(SECTION_LISTEN, host, visit_own, &own);
+}
+
 int conf_paths(const struct conf *conf, conf_path_fn *fn, void *cls)
 {
     int rc = 0;
@@ -45,6 +64,8 @@ int conf_paths(const struct conf *conf, conf_path_fn *fn, void *cls)
         rc = walk_section(SECTION_BACKEND, &conf->backend[i], fn, cls);
     for (size_t i = 0; rc == 0 && i < conf->n_listeners; i++)
         rc = walk_section(SECTION_LISTEN, &conf->listener[i], fn, cls);
+    for (size_t i = 0; rc == 0 && i < conf->n_hosts; i++)
+        rc = walk_host(&conf->host[i], fn, cls);
     for (size_t i = 0; rc == 0 && i < conf->n_locations; i++)
         rc = walk_section(SECTION_LOCATION, &conf->location[i], fn, cls);
     return rc;
@@ -61,8 +82,9 @@ static bool has_token(const struct conf_list *list)
 
 bool conf_uses_tokens(const struct conf *conf)
 {
-    for (size_t i = 0; i < conf->n_listeners; i++) {
-        const struct conf_listener *l = &conf->listener[i];
+    for (size_t i = 0; i < conf->n_listeners + conf->n_hosts; i++) {
+        const struct conf_listener *l =
+            i < conf->n_listeners ? &conf->listener[i] : &conf->host[i - conf->n_listeners];
         if (has_token(&l->certificate) || has_token(&l->client_ca) || has_token(&l->trusted_ca))
             return true;
     }

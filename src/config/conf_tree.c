@@ -11,9 +11,12 @@
 struct parse {
     struct conf_tree *tree;
     const struct conf_source *source;
-    bool inside;               /* a block is being read: the last of tree->block */
-    cfg_t *block;              /* libConfuse's idea of it; NULL while none of its values came */
-    bool seen[2][OPTION_MOST]; /* [inside][row of OPTIONS]: has a value in the present block */
+    unsigned depth; /* blocks that are being read: none, one, or a host in its listener */
+    struct {
+        size_t index;           /* in tree->block */
+        cfg_t *cfg;             /* libConfuse's idea of it; NULL: only a host in it was seen yet */
+        bool seen[OPTION_MOST]; /* [row of OPTIONS]: it has a value here */
+    } open[3];                  /* [depth] */
     bool nomem;
 };
 
@@ -22,14 +25,19 @@ struct parse {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct parse *active;
 
-static enum option_section section_of(const cfg_t *cfg)
+static enum option_section section_named(const char *name)
 {
     enum option_section section = SECTION_GLOBAL;
     for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++) {
-        if (cfg->title && strcmp(cfg->name, option_section_name(s)) == 0)
+        if (strcmp(name, option_section_name(s)) == 0)
             section = s;
     }
     return section;
+}
+
+static enum option_section section_of(const cfg_t *cfg)
+{
+    return cfg->title ? section_named(cfg->name) : SECTION_GLOBAL;
 }
 
 static bool grow(void **array, size_t n, size_t size)
@@ -48,17 +56,20 @@ static int fail_nomem(struct parse *parse)
     return -1;
 }
 
-static int add_block(struct parse *parse, enum option_section section, const char *title, unsigned line)
+static int add_block(struct parse *parse, enum option_section section, unsigned line)
 {
     struct conf_tree *tree = parse->tree;
     void *array = tree->block;
-    char *copy = title ? strdup(title) : NULL;
-    if ((title && !copy) || !grow(&array, tree->n_blocks, sizeof *tree->block)) {
-        free(copy);
+    if (!grow(&array, tree->n_blocks, sizeof *tree->block))
         return fail_nomem(parse);
-    }
     tree->block = array;
-    tree->block[tree->n_blocks++] = (struct conf_block){section, copy, line};
+    parse->open[parse->depth].index = tree->n_blocks;
+    parse->open[parse->depth].cfg = NULL;
+    memset(parse->open[parse->depth].seen, 0, sizeof parse->open[0].seen);
+    tree->block[tree->n_blocks++] =
+        (struct conf_block){.section = section,
+                            .parent = parse->depth > 0 ? parse->open[parse->depth - 1].index : 0,
+                            .line = line};
     return 0;
 }
 
@@ -72,20 +83,34 @@ static int add_setting(struct parse *parse, struct conf_setting setting)
         return fail_nomem(parse);
     }
     tree->setting = array;
-    setting.block = parse->inside ? tree->n_blocks - 1 : 0;
+    setting.block = parse->open[parse->depth].index;
     tree->setting[tree->n_settings++] = setting;
     return 0;
 }
 
-/* The first value in a block, or its end, tells that it began. */
-static int enter_block(struct parse *parse, cfg_t *cfg)
+static int open_block(struct parse *parse, enum option_section section, const cfg_t *cfg)
 {
     size_t n = parse->tree->n_blocks;
     unsigned line = n <= parse->source->n_blocks ? parse->source->block[n - 1].first : (unsigned)cfg->line;
-    parse->inside = true;
-    parse->block = cfg;
-    memset(parse->seen[1], 0, sizeof parse->seen[1]);
-    return add_block(parse, section_of(cfg), cfg->title, line);
+    parse->depth++;
+    return add_block(parse, section, line);
+}
+
+/* The first value in a block, or its end, tells that it began; that of a host also tells that its listener
+ * did, whose title comes with the listener's own first value or end. */
+static int enter_block(struct parse *parse, enum option_section section, cfg_t *cfg)
+{
+    const unsigned depth = section == SECTION_HOST ? 2 : 1;
+    if (parse->depth + 1 < depth && open_block(parse, SECTION_LISTEN, cfg) != 0)
+        return -1;
+    if (parse->depth < depth && open_block(parse, section, cfg) != 0)
+        return -1;
+    if (parse->open[depth].cfg)
+        return 0;
+    struct conf_block *block = &parse->tree->block[parse->open[depth].index];
+    parse->open[depth].cfg = cfg;
+    block->title = strdup(cfg->title);
+    return block->title ? 0 : fail_nomem(parse);
 }
 
 /* After a value was read. A list is told of each of its values and once more of its closing brace: the value
@@ -99,12 +124,12 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt)
     const struct option *option = option_find(section, opt->name);
     if (!option)
         return 0;
-    if (section != SECTION_GLOBAL && !parse->inside && enter_block(parse, cfg) != 0)
+    if (section != SECTION_GLOBAL && enter_block(parse, section, cfg) != 0)
         return -1;
 
     char *value = opt->values[opt->nvalues - 1]->string;
     opt->values[opt->nvalues - 1]->string = NULL;
-    parse->seen[parse->inside][option - OPTIONS] = true;
+    parse->open[parse->depth].seen[option - OPTIONS] = true;
     return add_setting(parse, (struct conf_setting){.option = option,
                                                     .value = value,
                                                     .line = (unsigned)cfg->line,
@@ -116,7 +141,7 @@ static int find_emptied(struct parse *parse, cfg_t *cfg)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *option = &OPTIONS[i];
-        if (option->section != section_of(cfg) || !parse->seen[parse->inside][i])
+        if (!option_in(option, section_of(cfg)) || !parse->open[parse->depth].seen[i])
             continue;
         if (cfg_size(cfg, option->name) == 0 &&
             add_setting(parse, (struct conf_setting){
@@ -129,18 +154,18 @@ static int find_emptied(struct parse *parse, cfg_t *cfg)
 static int on_block_end(cfg_t *cfg, cfg_opt_t *opt)
 {
     struct parse *parse = active;
-    cfg_t *block = NULL;
+    const enum option_section section = section_named(opt->name);
+    const unsigned depth = section == SECTION_HOST ? 2 : 1;
+    cfg_t *block = parse->depth >= depth ? parse->open[depth].cfg : NULL;
     /* Without a value it was not seen yet. It need not be the last: libConfuse puts it in the place of an
      * older one of the same title. It is the one that ended on this line. */
-    for (unsigned i = cfg_opt_size(opt); i > 0 && !block && !parse->inside; i--) {
+    for (unsigned i = cfg_opt_size(opt); i > 0 && !block; i--) {
         cfg_t *b = cfg_opt_getnsec(opt, i - 1);
         block = b && b->line == cfg->line ? b : NULL;
     }
-    if (block && enter_block(parse, block) != 0)
+    if (!block || enter_block(parse, section, block) != 0 || find_emptied(parse, block) != 0)
         return -1;
-    if (find_emptied(parse, parse->block) != 0)
-        return -1;
-    parse->inside = false;
+    parse->depth = depth - 1;
     return 0;
 }
 
@@ -170,7 +195,7 @@ static size_t declare(enum option_section section, cfg_opt_t *out)
     size_t n = 0;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *row = &OPTIONS[i];
-        if (row->section != section)
+        if (!option_in(row, section))
             continue;
         out[n++] = (cfg_opt_t){.name = row->name,
                                .type = CFGT_STR,
@@ -201,26 +226,26 @@ static int pass(struct parse *parse)
     cfg_t *cfg = NULL;
     int rc = ERR_NOMEM;
 
-    parse->inside = false;
-    memset(parse->seen, 0, sizeof parse->seen);
-    if (!opts || add_block(parse, SECTION_GLOBAL, NULL, 1) != 0)
+    parse->depth = 0;
+    if (!opts || add_block(parse, SECTION_GLOBAL, 1) != 0)
         goto out;
-    size_t n = declare(SECTION_GLOBAL, opts);
+    size_t n[SECTION_COUNT];
+    for (enum option_section s = SECTION_GLOBAL; s < SECTION_COUNT; s++)
+        n[s] = declare(s, opts + most * s);
     for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++) {
-        cfg_opt_t *sub = opts + most * s;
-        declare(s, sub);
-        opts[n++] = (cfg_opt_t){.name = option_section_name(s),
-                                .type = CFGT_SEC,
-                                .flags = CFGF_MULTI | CFGF_TITLE,
-                                .subopts = sub,
-                                .validcb = on_block_end};
+        const enum option_section outer = s == SECTION_HOST ? SECTION_LISTEN : SECTION_GLOBAL;
+        opts[most * outer + n[outer]++] = (cfg_opt_t){.name = option_section_name(s),
+                                                      .type = CFGT_SEC,
+                                                      .flags = CFGF_MULTI | CFGF_TITLE,
+                                                      .subopts = opts + most * s,
+                                                      .validcb = on_block_end};
     }
     cfg = cfg_init(opts, CFGF_NONE);
     if (!cfg)
         goto out;
     cfg_set_error_function(cfg, on_error);
     int result = cfg_parse_buf(cfg, parse->source->text.data);
-    parse->inside = false;
+    parse->depth = 0;
     if (result != CFG_SUCCESS)
         stop(parse->tree, cfg, "this is no statement"); /* when it had no words of its own */
     if (result == CFG_SUCCESS)

@@ -16,7 +16,8 @@ struct conf_setting {
 
 struct conf_block {
     enum option_section section;
-    char *title; /* NULL for SECTION_GLOBAL */
+    size_t parent; /* the block in which it stands: a host's listener, else 0 */
+    char *title;   /* NULL for SECTION_GLOBAL, and where an error stopped the reading */
     unsigned line;
 };
 

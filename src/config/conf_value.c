@@ -290,6 +290,27 @@ static const char *wrong_host(const char *text, size_t n)
     return NULL;
 }
 
+int conf_value_server_name(const char *name, struct err *err)
+{
+    char given[CONF_VALUE_SHOWN];
+    const char *what = NULL, *bare = name + (strncmp(name, "*.", 2) == 0 ? 2 : 0);
+    const size_t len = strlen(bare);
+    if (strchr(name, '/'))
+        what = "a host is chosen before there is a path: write only the name";
+    else if (*name == '[' || (len > 0 && strspn(bare, "0123456789.") == len))
+        what = "clients ask for names, never for an address (RFC 6066 section 3): what they get without a "
+               "name is the listener's";
+    else if (strchr(name, ':'))
+        what = "clients ask for a name without a port: write it without";
+    else if (strchr(bare, '*'))
+        what = "a wildcard stands for the labels before a name: write \"*.example.org\"";
+    else if (len > 0 && bare[len - 1] == '.')
+        what = "names are compared without the final dot: leave it out";
+    else if (!conf_value_host(bare, false))
+        what = "write the name that clients ask for, as \"api.example.org\" or \"*.example.org\"";
+    return what ? err_set(err, ERR_SYNTAX, "host \"%s\": %s", conf_value_shown(name, given), what) : 0;
+}
+
 int conf_value_prefix(const char *text, struct err *err)
 {
     char given[CONF_VALUE_SHOWN];

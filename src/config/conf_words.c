@@ -166,7 +166,7 @@ void conf_words_unknown(enum option_section section, const char *name, char out[
     const char *words[OPTION_MOST + SECTION_COUNT];
     size_t n = 0;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (OPTIONS[i].section == section)
+        if (option_in(&OPTIONS[i], section))
             words[n++] = OPTIONS[i].name;
     }
     for (enum option_section s = SECTION_GLOBAL + 1; section == SECTION_GLOBAL && s < SECTION_COUNT; s++)

@@ -202,43 +202,48 @@ const struct option OPTIONS[] = {
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,
      .help = "HOST:PORT; an IPv6 address stands in brackets, [::] is every address, port 0 any free one."},
     {LISTEN(certificate), .type = OPTION_PATHS, .example = "{ \"server.crt\", \"server.key\" }",
-     .flags = OPTION_REQUIRED | OPTION_SAMPLE | OPTION_SECRET,
+     .flags = OPTION_REQUIRED | OPTION_SAMPLE | OPTION_SECRET | OPTION_HOST,
      .help = "The server's certificates, chains and keys, in any order and form: PEM, DER, PKCS#7, PKCS#12, "
              "pkcs11: URI."},
-    {LISTEN(client_auth), .type = OPTION_WORD, .preset = "off", .example = "request", .flags = OPTION_SAMPLE,
+    {LISTEN(client_auth), .type = OPTION_WORD, .preset = "off", .example = "request",
+     .flags = OPTION_SAMPLE | OPTION_HOST,
      .words = WORDS({"off", CLIENT_AUTH_OFF}, {"one-way", CLIENT_AUTH_OFF}, {"request", CLIENT_AUTH_REQUEST},
                     {"optional", CLIENT_AUTH_OPTIONAL}, {"require", CLIENT_AUTH_REQUIRE},
                     {"mutual", CLIENT_AUTH_REQUIRE}),
      .help = "Whether clients are asked for a certificate: off (one-way) does not ask; request asks and "
              "serves all, reporting a bad one; optional refuses a bad one; require (mutual) refuses a "
              "missing one too."},
-    {LISTEN(client_ca), .type = OPTION_PATHS, .example = "{ \"root.crt\" }", .flags = OPTION_SAMPLE,
+    {LISTEN(client_ca), .type = OPTION_PATHS, .example = "{ \"root.crt\" }",
+     .flags = OPTION_SAMPLE | OPTION_HOST,
      .help = "CAs that client certificates are verified against; their names are sent to clients."},
-    {LISTEN(trusted_ca), .type = OPTION_PATHS, .example = "{ \"old-root.crt\" }",
+    {LISTEN(trusted_ca), .type = OPTION_PATHS, .example = "{ \"old-root.crt\" }", .flags = OPTION_HOST,
      .help = "CAs that are trusted as well, but not named to clients."},
     {LISTEN(certificate_form), .type = OPTION_WORD, .preset = "standard", .example = "strict",
      .words = WORDS({"standard", CERTIFICATE_FORM_STANDARD}, {"strict", CERTIFICATE_FORM_STRICT}),
+     .flags = OPTION_HOST,
      .help = "What is asked of the form of client certificates: what RFC 5280 section 6 asks of a path, with "
              "a warning about the rest; or also what its sections 4.1 and 4.2 ask of the CAs that issue."},
     {LISTEN(crl), .type = OPTION_PATHS, .example = "{ \"root.crl\", \"intermediate.crl\" }",
-     .flags = OPTION_SAMPLE, .help = "Certificate revocation lists of these CAs."},
+     .flags = OPTION_SAMPLE | OPTION_HOST, .help = "Certificate revocation lists of these CAs."},
     {LISTEN(advertise_ca), .type = OPTION_WORD, .preset = "list", .example = "none",
-     .words = WORDS({"list", ADVERTISE_CA_LIST}, {"none", ADVERTISE_CA_NONE}),
+     .words = WORDS({"list", ADVERTISE_CA_LIST}, {"none", ADVERTISE_CA_NONE}), .flags = OPTION_HOST,
      .help = "Whether the names of client_ca are sent to clients, which choose their certificate by them."},
     {LISTEN(crl_check), .type = OPTION_WORD, .preset = "chain", .example = "leaf",
      .words = WORDS({"off", CRL_CHECK_OFF}, {"leaf", CRL_CHECK_LEAF}, {"chain", CRL_CHECK_CHAIN}),
+     .flags = OPTION_HOST,
      .help = "Which certificates are looked up in the CRLs: none, the client's own, or its whole chain."},
     {LISTEN(crl_stale), .type = OPTION_TEXT, .preset = "refuse", .min = 1, .max = 366LL * DAY,
-     .also = "refuse | grace:DURATION | accept", .example = "grace:7d",
+     .also = "refuse | grace:DURATION | accept", .example = "grace:7d", .flags = OPTION_HOST,
      .help = "What happens when a CRL is past its next update: its issuer's certificates are refused, "
              "still accepted for a time, or accepted."},
     {LISTEN(verify_depth), .type = OPTION_NUMBER, .preset = "5", .example = "2", .min = 0, .max = 16,
+     .flags = OPTION_HOST,
      .help = "Most intermediate certificates between a client's certificate and a trusted CA."},
     {LISTEN(tickets), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help =
          "Lets clients resume a session by ticket (in TLS 1.2 see tickets_tls12); the certificate in it is "
          "judged again each time."},
-    {LISTEN(tickets_tls12), .type = OPTION_BOOL, .preset = "off", .example = "on",
+    {LISTEN(tickets_tls12), .type = OPTION_BOOL, .preset = "off", .example = "on", .flags = OPTION_HOST,
      .help = "Gives tickets to TLS 1.2 clients also where client_auth asks. They go over the wire "
              "unencrypted by TLS: useless without the session's secret, but in anybody's hands. Off, each "
              "such connection costs a full handshake."},
@@ -250,11 +255,12 @@ const struct option OPTIONS[] = {
          "Ticket key that several servers share. What protects the tickets is derived from it by time, alike "
          "on all whose clocks agree; another file ends the tickets made before. Without it each server makes "
          "its own."},
-    {LISTEN(ocsp_response), .type = OPTION_PATHS, .example = "{ \"server.ocsp\" }",
+    {LISTEN(ocsp_response), .type = OPTION_PATHS, .example = "{ \"server.ocsp\" }", .flags = OPTION_HOST,
      .help = "OCSP responses (DER) to staple to the server's certificates."},
-    {LISTEN(password_file), .type = OPTION_PATH, .example = "\"server.pass\"", .flags = OPTION_SECRET,
+    {LISTEN(password_file), .type = OPTION_PATH, .example = "\"server.pass\"",
+     .flags = OPTION_SECRET | OPTION_HOST,
      .help = "File whose first line opens a PKCS#12 file or an encrypted key in certificate."},
-    {LISTEN(pin_file), .type = OPTION_PATH, .example = "\"token.pin\"", .flags = OPTION_SECRET,
+    {LISTEN(pin_file), .type = OPTION_PATH, .example = "\"token.pin\"", .flags = OPTION_SECRET | OPTION_HOST,
      .help = "File whose first line is the PIN of the pkcs11: URIs in certificate."},
     {LISTEN(max_connections), .type = OPTION_NUMBER, .preset = "0", .example = "1000", .min = 0,
      .max = 1000000,
@@ -324,10 +330,8 @@ _Static_assert(ARRAY_LEN(OPTIONS) <= OPTION_MOST, "raise OPTION_MOST");
 const char *option_section_name(enum option_section section)
 {
     static const char *const NAMES[SECTION_COUNT] = {
-        [SECTION_GLOBAL] = "",
-        [SECTION_BACKEND] = "backend",
-        [SECTION_LISTEN] = "listen",
-        [SECTION_LOCATION] = "location",
+        [SECTION_GLOBAL] = "",   [SECTION_BACKEND] = "backend",   [SECTION_LISTEN] = "listen",
+        [SECTION_HOST] = "host", [SECTION_LOCATION] = "location",
     };
     return NAMES[section];
 }
@@ -340,7 +344,7 @@ bool option_is_list(const struct option *option)
 const struct option *option_find(enum option_section section, const char *name)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (OPTIONS[i].section == section && strcmp(OPTIONS[i].name, name) == 0)
+        if (option_in(&OPTIONS[i], section) && strcmp(OPTIONS[i].name, name) == 0)
             return &OPTIONS[i];
     }
     return NULL;

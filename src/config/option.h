@@ -6,7 +6,14 @@
 
 #include "base/base.h"
 
-enum option_section { SECTION_GLOBAL, SECTION_BACKEND, SECTION_LISTEN, SECTION_LOCATION, SECTION_COUNT };
+enum option_section {
+    SECTION_GLOBAL,
+    SECTION_BACKEND,
+    SECTION_LISTEN,
+    SECTION_HOST,
+    SECTION_LOCATION,
+    SECTION_COUNT
+};
 enum option_type {
     OPTION_BOOL,     /* bool: on | off (yes, no, true, false) */
     OPTION_NUMBER,   /* long long in [min, max] */
@@ -27,6 +34,7 @@ enum option_flag {
     OPTION_FOLDER = 16,  /* PATH, PATHS: a folder with all that is below it; otherwise a file */
     OPTION_WRITTEN = 32, /* PATH, PATHS: the server writes there; otherwise it only reads */
     OPTION_KEPT = 64,    /* PATH: opened once, at the start, and kept: nobody has to leave the place open */
+    OPTION_HOST = 128,   /* of a listener: may stand in a host block in it, too */
 };
 
 struct option_word {
@@ -61,8 +69,15 @@ const char *option_kind(const struct option *option, char out[static OPTION_KIND
 const char *option_range(const struct option *option, char out[static OPTION_KIND_TEXT]);
 /* A number of this option's type as one would write it: "4", "16k", "5m". Returns out. */
 const char *option_number(const struct option *option, long long value, char out[static OPTION_KIND_TEXT]);
-const char *option_section_name(enum option_section section); /* "", "backend", "listen", "location" */
+const char *
+option_section_name(enum option_section section); /* "", "backend", "listen", "host", "location" */
 bool option_is_list(const struct option *option);
+
+/* Whether it may stand in such a block. Those of a host are rows of the listener. */
+static inline bool option_in(const struct option *option, enum option_section section)
+{
+    return option->section == section || (section == SECTION_HOST && (option->flags & OPTION_HOST));
+}
 
 /* The row of that name, or NULL. */
 const struct option *option_find(enum option_section section, const char *name);

@@ -89,6 +89,7 @@ struct request {
     uint64_t number;        /* of this request on its connection, from 1 */
     const char *remote;     /* "192.0.2.1:54321", "[2001:db8::1]:443" */
     const char *listener;   /* its name */
+    const char *served_as;  /* the host block of it whose client this is; NULL: none */
     enum client_auth client_auth;
     bool cert_requested;         /* a CertificateRequest was sent (or would have been but for resumption) */
     const struct tls_facts *tls; /* never NULL */

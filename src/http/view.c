@@ -68,6 +68,8 @@ json_t *view_connection(const struct request *request)
                 view_put(object, "peer", view_request_peer(request)) &&
                 view_put(object, "handshake", view_handshake(request->record, request->peer)) &&
                 view_put(object, "server_chain", server_chain(request));
+    if (request->served_as)
+        good = good && view_put(object, "host", view_text(request->served_as));
     return view_finish(object, good);
 }
 

@@ -64,6 +64,10 @@ void creds_choose(const struct creds *creds, const struct creds_offer *offer, st
 /* False: there is one, and the offer does not matter. */
 bool creds_several(const struct creds *creds);
 
+/* Whether one of the certificates is for this name, in small letters; of "*.example.org", for any below it.
+ */
+bool creds_cover(const struct creds *creds, const char *name);
+
 /* Facts of the own leaf certificates, for /health, /metrics and pages. Borrowed. */
 const struct certinfo *const *creds_leaves(const struct creds *creds, size_t *n);
 /* Earliest notAfter of any own certificate in use; from when on that, or that of another, is soon. */

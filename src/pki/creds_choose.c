@@ -255,3 +255,15 @@ void creds_choose(const struct creds *creds, const struct creds_offer *offer, st
         .key = set->key,
     };
 }
+
+bool creds_cover(const struct creds *creds, const char *name)
+{
+    const struct creds_offer any = {.server_name = name, .kinds = ~0U};
+    const size_t len = strlen(name);
+    bool covers = choose_by(creds, name, &any) != NULL;
+    for (size_t i = 0; *name == '*' && !covers && i < creds->n_names; i++) {
+        const size_t n = strlen(creds->name[i].name);
+        covers = n >= len && strcmp(creds->name[i].name + n - (len - 1), name + 1) == 0;
+    }
+    return covers;
+}

@@ -82,11 +82,13 @@ static void check_origin(struct conn *conn)
 
 const struct snapshot_listener *conn_listener(const struct conn *conn, const struct snapshot *snapshot)
 {
+    const char *name = conn->server_name ? conn->server_name : "";
     const struct snapshot_listener *listener = listener_in(conn->came_to, snapshot);
     if (listener)
-        return listener;
+        return snapshot_host(listener, name);
     /* Its address is gone. What the name has elsewhere holds, unless it lets in who was not let in here. */
     listener = snapshot_listener(snapshot, conn->listener_name);
+    listener = listener ? snapshot_host(listener, name) : NULL;
     return listener && listener->conf->client_auth >= conn->listener->conf->client_auth ? listener : NULL;
 }
 
@@ -294,7 +296,8 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
     enum log_level level = !left                        ? LOG_LEVEL_WARNING
                            : record_hello(conn->record) ? LOG_LEVEL_INFO
                                                         : LOG_LEVEL_DEBUG;
-    log_line(level, "%s: listener %s: handshake %s: %s%s", conn->remote, conn->listener_name,
+    log_line(level, "%s: listener %s%s%s: handshake %s: %s%s", conn->remote, conn->listener_name,
+             conn_host(conn) ? ", host " : "", conn_host(conn) ? conn_host(conn) : "",
              left ? "ended" : "refused", why, line.data ? line.data : "");
     buf_done(&line);
 
@@ -374,17 +377,11 @@ static int set_up(struct conn *conn, gnutls_session_t session)
 {
     static const gnutls_datum_t PROTOCOLS[] = {{(unsigned char *)(uintptr_t) "http/1.1", 8},
                                                {(unsigned char *)(uintptr_t) "http/1.0", 8}};
-    const struct snapshot_listener *listener = conn->listener;
-    int rc = gnutls_priority_set(session, listener->priorities);
+    /* RFC 7301: a client that names only other protocols is refused, not served by guess */
+    int rc = conn_host_begin(conn, session);
     if (rc >= 0)
-        rc = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, creds_gnutls(conn->creds));
-    if (rc >= 0) /* RFC 7301: a client that names only other protocols is refused, not served by guess */
         rc = gnutls_alpn_set_protocols(session, PROTOCOLS, ARRAY_LEN(PROTOCOLS),
                                        GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE);
-    if (rc >= 0 && listener->ticket_key.data) {
-        gnutls_db_set_cache_expiration(session, (int)listener->conf->ticket_lifetime);
-        rc = gnutls_session_ticket_enable_server(session, &listener->ticket_key);
-    }
     if (rc < 0) {
         log_error("%s: listener %s: cannot set up the session: %s", conn->remote, conn->listener_name,
                   gnutls_strerror(rc));
@@ -393,16 +390,6 @@ static int set_up(struct conn *conn, gnutls_session_t session)
     gnutls_handshake_set_max_packet_length(session, MOST_HANDSHAKE_MESSAGE);
     /* Whatever handshake_record says: the proof hangs on these messages. */
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, conn_message);
-    if (conn->asked) {
-        /* Never GNUTLS_CERT_REQUIRE: it would refuse an absent certificate before the verify function is
-         * asked. */
-        gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
-        gnutls_session_set_verify_function(session, conn_verify);
-        if (listener->conf->advertise_ca == ADVERTISE_CA_NONE)
-            gnutls_certificate_send_x509_rdn_sequence(session, 1);
-    } else {
-        gnutls_certificate_server_set_request(session, GNUTLS_CERT_IGNORE);
-    }
     return 0;
 }
 
@@ -486,6 +473,7 @@ void conn_free(struct conn *conn)
     http1_head_done(&conn->request.head);
     identity_made_done(&conn->identity);
     free(conn->came);
+    free(conn->server_name);
     conn_forget_sent(conn);
     proof_done(&conn->trail);
     free(conn);

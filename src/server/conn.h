@@ -91,7 +91,9 @@ struct conn {
     uint64_t id;
     char remote[CONN_REMOTE];                 /* "192.0.2.1:54321", "[2001:db8::1]:443" */
     struct snapshot *snapshot;                /* the newest that it was judged by; a reference */
-    const struct snapshot_listener *listener; /* in `snapshot` */
+    const struct snapshot_listener *listener; /* in `snapshot`: the listener, or the host that it asked for */
+    char *server_name; /* that it asked for, as names are compared; owned; NULL: none, or not yet */
+    bool hello_seen;
     struct creds *creds; /* of the snapshot that it was born with: the session uses them; a reference */
     bool asked; /* the session asks for a certificate: fixed for its life, as the listener was then */
     bool stray; /* since a reload it comes from where no proxy is trusted: nothing is answered */
@@ -146,7 +148,15 @@ void conn_free(struct conn *conn);
  * offered. */
 gnutls_certificate_retrieve_function3 conn_certificate;
 
-/* What the snapshot says of it (listener_in), NULL: nothing. */
+/* The host in its listener that it asked for; NULL: it is the listener's own. */
+const char *conn_host(const struct conn *conn);
+/* A request on it is for a host (http1_host_name) whose clients are asked for something else, or judged
+ * otherwise, than those of the host that the handshake was for: it was judged for the wrong one (421). After
+ * conn_refresh. */
+bool conn_misdirected(const struct conn *conn, const char *host, const char *path);
+void conn_tell_misdirected(const struct conn *conn, const char *authority, const char *host);
+
+/* What the snapshot says of it (listener_in, and the host in it), NULL: nothing. */
 const struct snapshot_listener *conn_listener(const struct conn *conn, const struct snapshot *snapshot);
 /* A reload has closed the listener that it came to. */
 bool conn_is_retired(const struct conn *conn);

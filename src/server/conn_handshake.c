@@ -230,8 +230,6 @@ static int check_hello(struct conn *conn, gnutls_session_t session, const gnutls
     server_name_forget(); /* of a hello before a HelloRetryRequest: its memory is gone */
     if (!client_hello_affordable(message->data, message->size, &conn->hello_items))
         return refuse_for(conn, GNUTLS_A_HANDSHAKE_FAILURE, "the ClientHello lists more than is read");
-    if (creds_several(conn->creds))
-        note_kinds(conn, message);
     conn->hello_compresses = client_hello_compresses(message->data, message->size);
     enum server_name kind = server_name_find(message->data, message->size, &name);
     switch (kind) {
@@ -246,6 +244,14 @@ static int check_hello(struct conn *conn, gnutls_session_t session, const gnutls
         return refuse_naming(conn, GNUTLS_A_UNRECOGNIZED_NAME,
                              "the ClientHello names a server with more than 255 bytes, which begin", name);
     }
+    int rc = conn_host_choose(conn, session, kind == SERVER_NAME_NONE ? (struct wire){NULL, 0} : name);
+    if (rc == GNUTLS_E_ILLEGAL_PARAMETER)
+        return refuse_for(conn, GNUTLS_A_ILLEGAL_PARAMETER,
+                          "the second ClientHello asks for another host (RFC 8446 section 4.1.2)");
+    if (rc < 0)
+        return rc;
+    if (creds_several(conn->creds))
+        note_kinds(conn, message);
     bool hide = kind == SERVER_NAME_ODD && conn->transport.turn;
     if (hide)
         server_name_hide(&name);

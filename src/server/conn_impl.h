@@ -3,6 +3,7 @@
 #define MTLSD_SERVER_CONN_IMPL_H
 
 #include "server/conn.h"
+#include "tls/wire.h"
 
 /* Judges whom the session's certificates prove, see tls/proof.h. 0 and conn->peer, or negative: not judged,
  * never a pass. */
@@ -18,6 +19,15 @@ void conn_forget_sent(struct conn *conn);
 int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
                  const gnutls_datum_t *message);
 int conn_verify(gnutls_session_t session);
+
+/* --- conn_host.c ---------------------------------------------------------------------------------------- */
+
+/* Before the ClientHello: the session is the listener's own, but that where there are hosts nothing is said
+ * yet that could not be taken back. 0, or an error of GnuTLS. */
+MUST_CHECK int conn_host_begin(struct conn *conn, gnutls_session_t session);
+/* The ClientHello, before GnuTLS reads it, asks for `name` (n = 0: none). 0, or the error with which the
+ * handshake ends: a second one asked for another host. */
+MUST_CHECK int conn_host_choose(struct conn *conn, gnutls_session_t session, struct wire name);
 
 /* Of its transport_ops, what concerns requests: conn_request.c. */
 void conn_plain_http(struct transport *transport, const char *head, size_t len, struct buf *answer);

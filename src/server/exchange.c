@@ -419,6 +419,7 @@ static void answer(struct conn *conn, struct request *request, char path[static 
         return;
     }
     request->client_auth = conn->listener->conf->client_auth;
+    request->served_as = conn_host(conn);
     if (conn->stray) {
         problem_reply(request, 403, "This address is not one of the listener's trusted proxies.", reply);
         return;
@@ -439,6 +440,14 @@ static void answer(struct conn *conn, struct request *request, char path[static 
     }
     request->authority = http1_authority(&conn->request.head, conn->facts.server_name, names[0]);
     request->host = http1_host_name(request->authority, names[1]);
+    if (conn_misdirected(conn, request->host, request->path)) {
+        conn_tell_misdirected(conn, request->authority, request->host);
+        problem_reply(request, 421,
+                      "This connection is for another host, whose clients are judged otherwise: the request "
+                      "needs a connection of its own.",
+                      reply);
+        return;
+    }
     const struct route *route = route_for(request->path, conn->listener->conf->routes,
                                           policy_location(snapshot->policy, request->host, request->path));
     conn->request.route = route;

@@ -145,7 +145,7 @@ void live_health(struct live *live, const struct snapshot *snapshot, struct heal
         .draining = live_draining(live),
         .generation = snapshot->generation,
         .listener = snapshot->health,
-        .n_listeners = snapshot->n_listeners,
+        .n_listeners = snapshot->n_all,
         .n_backends = snapshot->conf->n_backends,
         .backend = look_at_backend,
         .backend_cls = snapshot,
@@ -192,7 +192,7 @@ void live_metrics(struct live *live, const struct snapshot *snapshot, struct buf
 {
     /* A row for each limit, three for each listener, some for each server of a backend, and one for each of
      * the rest. */
-    size_t room = LIMIT_COUNT + 3 * snapshot->n_listeners + METRIC_COUNT, n = 0;
+    size_t room = LIMIT_COUNT + 3 * snapshot->n_all + METRIC_COUNT, n = 0;
     for (size_t i = 0; i < snapshot->conf->n_backends; i++)
         room += (size_t)snapshot->backend[i]->n * SERVER_SAMPLES;
     struct metrics_sample *samples = calloc(room, sizeof *samples);
@@ -204,7 +204,7 @@ void live_metrics(struct live *live, const struct snapshot *snapshot, struct buf
     SAMPLE(connections, NULL, atomic_load(&live->opened));
     for (size_t i = 0; i < LIMIT_COUNT; i++)
         SAMPLE(limit_hits, limits_name((enum limit)i), limits_hits(live->limits, (enum limit)i));
-    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+    for (size_t i = 0; i < snapshot->n_all; i++) {
         const struct health_listener *listener = &snapshot->health[i];
         if (listener->certificate_not_after != 0)
             SAMPLE(certificate_not_after, listener->name, listener->certificate_not_after);

@@ -45,6 +45,8 @@ static const struct conf_location *location_of(struct conn *conn)
         return NULL;
     const struct policy *policy = conn->snapshot->policy;
     http1_host_name(http1_authority(head, conn->facts.server_name, authority), host);
+    if (conn_misdirected(conn, host, path))
+        return NULL;
     const struct request request = {
         .method = route_method(head->method),
         .path = path,

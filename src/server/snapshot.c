@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,14 +14,50 @@
 #include "tls/facts.h"
 #include "tls/priorities.h"
 
+/* What its listener has loaded already is shared, and its troubles are not told twice. */
+static int load_trust(const struct conf *conf, const struct snapshot_listener *of, struct crl_shelf *shelf,
+                      struct diag *diag, struct snapshot_listener *out)
+{
+    const bool same = of && conf_same_trust(of->conf, out->conf);
+    if (same && of->trust)
+        out->trust = trust_ref(of->trust);
+    return out->trust ? 0 : trust_load(conf, out->conf, shelf, diag, &out->trust);
+}
+
+static int load_creds(const struct conf *conf, const struct snapshot_listener *of, struct diag *diag,
+                      struct snapshot_listener *out)
+{
+    struct diag silent = {0};
+    const bool told = of && conf_is_inherited(out->conf, &out->conf->certificate.item[0]);
+    if (of && of->creds && conf_same_credentials(of->conf, out->conf)) {
+        out->creds = creds_ref(of->creds);
+        return 0;
+    }
+    return creds_load(conf, out->conf, out->trust, told && !of->creds ? &silent : diag, &out->creds);
+}
+
+static int load_priorities(const struct conf_listener *listener, struct snapshot_listener *out)
+{
+    /* A TLS 1.2 ticket goes over the wire in the clear, and so does the certificate in it (proof.h). */
+    bool only13 = listener->client_auth != CLIENT_AUTH_OFF && !listener->tickets_tls12;
+    int rc = gnutls_priority_init(&out->priorities, tls_priorities(only13), NULL);
+    if (rc >= 0 && listener->n_hosts > 0) /* what GnuTLS was once told to leave out stays out */
+        rc = gnutls_priority_init(&out->open_priorities, tls_priorities(false), NULL);
+    return rc;
+}
+
+/* `of`: of a host, its listener; NULL: it is one. */
 static int load_listener(const struct conf *conf, const struct conf_listener *listener,
                          const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
-                         struct crl_shelf *shelf, struct diag *diag, struct snapshot_listener *out)
+                         struct crl_shelf *shelf, const struct snapshot_listener *of, struct diag *diag,
+                         struct snapshot_listener *out)
 {
     out->conf = listener;
-    int rc = trust_load(conf, listener, shelf, diag, &out->trust);
-    int own = listener->certificate.n > 0 ? creds_load(conf, listener, out->trust, diag, &out->creds)
-                                          : ERR_SYNTAX; /* conf_check said so */
+    out->of = of ? of : out;
+    out->label = conf_label(listener);
+    int rc = load_trust(conf, of, shelf, diag, out);
+    int own =
+        listener->certificate.n > 0 ? load_creds(conf, of, diag, out) : ERR_SYNTAX; /* conf_check said so */
     rc = rc != 0 ? rc : own;
     if (rc != 0)
         return rc;
@@ -29,23 +66,52 @@ static int load_listener(const struct conf *conf, const struct conf_listener *li
     struct err err = {0};
     rc = ticket_key_init(&out->ticket_key, master, listener, out->trust, &err);
     if (rc != 0) {
-        diag_error(diag, listener->ticket_key_file.text ? listener->ticket_key_file.src : listener->src, "%s",
-                   err.text);
+        if (!of)
+            diag_error(diag, listener->ticket_key_file.text ? listener->ticket_key_file.src : listener->src,
+                       "%s", err.text);
         return rc;
     }
-    /* A TLS 1.2 ticket goes over the wire in the clear, and so does the certificate in it (proof.h). */
-    bool only13 = listener->client_auth != CLIENT_AUTH_OFF && !listener->tickets_tls12;
-    if (gnutls_priority_init(&out->priorities, tls_priorities(only13), NULL) < 0) {
+    if (load_priorities(listener, out) < 0) {
         diag_error(diag, listener->src, "GnuTLS does not take the priorities that every listener has");
         return ERR_CRYPTO;
     }
     out->peers = peer_cache_new();
     out->proxies = calloc(listener->trusted_proxies.n + 1, sizeof *out->proxies);
-    if (!out->peers || !out->proxies)
+    if (!out->peers || !out->proxies || !out->label)
         return ERR_NOMEM;
     for (size_t i = 0; rc == 0 && i < listener->trusted_proxies.n; i++) /* conf_check has looked at them */
         rc = cidr_parse(listener->trusted_proxies.item[i].text, &out->proxies[i], &err);
     return rc;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct snapshot_listener *x = *(const struct snapshot_listener *const *)a,
+                                   *y = *(const struct snapshot_listener *const *)b;
+    return strcmp(x->conf->name, y->conf->name);
+}
+
+/* Its hosts, which are loaded, stand at `host`. */
+static int index_hosts(struct snapshot_listener *listener, struct snapshot_listener *host)
+{
+    const size_t n = listener->conf->n_hosts;
+    listener->host = calloc(n + 1, sizeof(struct snapshot_listener *));
+    if (!listener->host)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        listener->host[i] = &host[i];
+        host[i].judged_as = i + 1; /* the listener's own is 0 */
+        if (conf_same_judgement(host[i].conf, listener->conf))
+            host[i].judged_as = 0;
+        for (size_t j = 0; j < i && host[i].judged_as == i + 1; j++) {
+            if (host[j].judged_as == j + 1 && conf_same_judgement(host[i].conf, host[j].conf))
+                host[i].judged_as = j + 1;
+        }
+    }
+    listener->n_hosts = n;
+    if (n > 0)
+        qsort(listener->host, n, sizeof(struct snapshot_listener *), by_name);
+    return 0;
 }
 
 /* The CAs of the locations. */
@@ -107,6 +173,53 @@ static time_t ticket_key_made(const struct conf_listener *listener, const struct
     return stat(listener->ticket_key_file.text, &st) == 0 ? st.st_mtime : 0;
 }
 
+/* Of a host, what it has of its listener is told there. */
+static void describe(const struct snapshot_listener *listener, const struct ticket_master *master,
+                     struct health_listener *out)
+{
+    const struct conf_listener *conf = listener->conf;
+    const bool shown = !conf_is_inherited(conf, &conf->certificate.item[0]);
+    const bool trusted = listener->of == listener || listener->trust != listener->of->trust;
+    *out = (struct health_listener){
+        .name = listener->label,
+        .certificate_not_after = shown ? creds_not_after(listener->creds) : 0,
+        .certificate_soon_from = shown ? creds_ends_soon_from(listener->creds) : 0,
+        .crl_next_update = trusted ? trust_crl_next_update(listener->trust) : 0,
+        .crl_refuses_from = trusted ? refuses_from(conf, listener->trust) : 0,
+        .ticket_key_made = listener->of == listener ? ticket_key_made(conf, master) : 0,
+    };
+    if (trusted)
+        out->note = trust_notes(listener->trust, &out->n_notes);
+}
+
+/* All, also when one fails. */
+static int load_listeners(struct snapshot *snapshot, const struct ticket_master *master,
+                          gnutls_certificate_retrieve_function3 *choose, struct crl_shelf *shelf,
+                          struct diag *diag)
+{
+    const struct conf *conf = snapshot->conf;
+    int rc = 0;
+    for (size_t i = 0; i < snapshot->n_all; i++) {
+        struct snapshot_listener *listener = &snapshot->listener[i], *of = NULL;
+        const struct conf_listener *its = &conf->listener[i];
+        if (i >= conf->n_listeners) {
+            its = &conf->host[i - conf->n_listeners];
+            of = &snapshot->listener[its->of - conf->listener];
+        }
+        int one = load_listener(conf, its, master, choose, shelf, of, diag, listener);
+        rc = rc != 0 ? rc : one;
+        if (one == 0)
+            describe(listener, master, &snapshot->health[i]);
+    }
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        const struct conf_listener *its = &conf->listener[i];
+        const size_t first = its->n_hosts > 0 ? (size_t)(its->host - conf->host) : 0;
+        int one = index_hosts(&snapshot->listener[i], &snapshot->listener[conf->n_listeners + first]);
+        rc = rc != 0 ? rc : one;
+    }
+    return rc;
+}
+
 static int load_backends(struct snapshot *snapshot, struct diag *diag)
 {
     const struct conf *conf = snapshot->conf;
@@ -137,13 +250,14 @@ static int build(const char *conf_file, const struct ticket_master *master,
         goto out;
 
     const struct conf *conf = snapshot->conf;
-    snapshot->listener = calloc(conf->n_listeners + 1, sizeof *snapshot->listener);
-    snapshot->health = calloc(conf->n_listeners + 1, sizeof *snapshot->health);
+    snapshot->listener = calloc(conf->n_listeners + conf->n_hosts + 1, sizeof *snapshot->listener);
+    snapshot->health = calloc(conf->n_listeners + conf->n_hosts + 1, sizeof *snapshot->health);
     if (!snapshot->listener || !snapshot->health) {
         rc = ERR_NOMEM;
         goto out;
     }
     snapshot->n_listeners = conf->n_listeners;
+    snapshot->n_all = conf->n_listeners + conf->n_hosts;
     /* Every part is tried even when an earlier one failed, so that all findings come at once. */
     rc = policy_new(conf->location, conf->n_locations, diag, &snapshot->policy);
     int root = open_root(conf, diag, &snapshot->document_root);
@@ -154,22 +268,8 @@ static int build(const char *conf_file, const struct ticket_master *master,
         rc = rc != 0 ? rc : cas;
         guard_find_links(snapshot->policy, conf, snapshot->document_root, diag);
     }
-    for (size_t i = 0; i < conf->n_listeners; i++) {
-        struct snapshot_listener *listener = &snapshot->listener[i];
-        int one = load_listener(conf, &conf->listener[i], master, choose, shelf, diag, listener);
-        rc = rc != 0 ? rc : one;
-        if (one == 0) {
-            snapshot->health[i] = (struct health_listener){
-                .name = conf->listener[i].name,
-                .certificate_not_after = creds_not_after(listener->creds),
-                .certificate_soon_from = creds_ends_soon_from(listener->creds),
-                .crl_next_update = trust_crl_next_update(listener->trust),
-                .crl_refuses_from = refuses_from(&conf->listener[i], listener->trust),
-                .ticket_key_made = ticket_key_made(&conf->listener[i], master),
-            };
-            snapshot->health[i].note = trust_notes(listener->trust, &snapshot->health[i].n_notes);
-        }
-    }
+    int listeners = load_listeners(snapshot, master, choose, shelf, diag);
+    rc = rc != 0 ? rc : listeners;
     int backends = load_backends(snapshot, diag);
     rc = rc != 0 ? rc : backends;
     rc = conf_rc != 0 ? conf_rc : rc;
@@ -204,9 +304,9 @@ int snapshot_build_partial(const char *conf_file, struct diag *diag, struct snap
 static const char *shared_name(const struct snapshot *snapshot)
 {
     const char *name = NULL;
-    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+    for (size_t i = 0; i < snapshot->n_all; i++) {
         const struct trust *one = snapshot->listener[i].trust;
-        for (size_t j = i; one && !name && j < snapshot->n_listeners; j++) {
+        for (size_t j = i; one && !name && j < snapshot->n_all; j++) {
             const struct trust *other = snapshot->listener[j].trust;
             name = other ? trust_shared_name(one, other) : NULL;
         }
@@ -217,7 +317,7 @@ static const char *shared_name(const struct snapshot *snapshot)
 /* Whether a listener trusts the CA that also asks for certificates. */
 static bool is_asked_for(const struct snapshot *snapshot, const struct anchor_id *id)
 {
-    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+    for (size_t i = 0; i < snapshot->n_all; i++) {
         const struct snapshot_listener *listener = &snapshot->listener[i];
         if (listener->conf->client_auth != CLIENT_AUTH_OFF && trust_has(listener->trust, id))
             return true;
@@ -229,7 +329,7 @@ static bool is_asked_for(const struct snapshot *snapshot, const struct anchor_id
 static void lint_short(const struct snapshot *snapshot, const struct conf_location *location,
                        const struct anchor_set *set, struct diag *diag)
 {
-    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+    for (size_t i = 0; i < snapshot->n_all; i++) {
         const struct anchor_id *above = NULL,
                                *below = trust_short_of(snapshot->listener[i].trust, set, &above);
         if (!below || snapshot->listener[i].conf->client_auth == CLIENT_AUTH_OFF)
@@ -238,7 +338,7 @@ static void lint_short(const struct snapshot *snapshot, const struct conf_locati
             diag, location->client_ca.item[0].src,
             "location \"%s\": listen \"%s\" trusts %s itself: paths end there before they reach %s, and do "
             "not count here; name its certificate in client_ca of the location, too, where they may pass",
-            location->prefix, snapshot->listener[i].conf->name, below->subject, above->subject);
+            location->prefix, snapshot->listener[i].label, below->subject, above->subject);
         return;
     }
 }
@@ -271,27 +371,49 @@ static void lint_client_ca(const struct snapshot *snapshot, const struct conf_lo
         lint_short(snapshot, location, set, diag);
 }
 
+/* A host whose clients get a certificate that is not for its name. */
+static void lint_name(const struct snapshot_listener *host, struct diag *diag)
+{
+    const struct conf_listener *conf = host->conf;
+    if (creds_cover(host->creds, conf->name))
+        return;
+    diag_warning(diag, conf->src,
+                 "host \"%s\": no certificate is for this name, %s: clients will refuse it; name one in "
+                 "certificate that is",
+                 conf->name,
+                 conf_is_inherited(conf, &conf->certificate.item[0]) ? "those are the listener's"
+                                                                     : "of those that it has");
+}
+
 void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *diag)
 {
     if (snapshot->policy)
         policy_lint(snapshot->policy, shared_name(snapshot), diag);
     for (size_t i = 0; snapshot->whole && i < snapshot->conf->n_locations; i++)
         lint_client_ca(snapshot, &snapshot->conf->location[i], diag);
-    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+    for (size_t i = 0; i < snapshot->n_all; i++) {
         const struct snapshot_listener *listener = &snapshot->listener[i];
-        if (listener->trust)
+        const bool host = listener->of != listener;
+        if (listener->trust && !(host && listener->trust == listener->of->trust))
             trust_lint(listener->trust, diag);
-        if (listener->creds)
+        if (!listener->creds)
+            continue;
+        if (!conf_is_inherited(listener->conf, &listener->conf->certificate.item[0]))
             creds_lint(listener->creds, listener->conf, now, diag);
+        if (host)
+            lint_name(listener, diag);
     }
 }
 
 void snapshot_warn_older(const struct snapshot *old, const struct snapshot *snapshot, struct diag *diag)
 {
-    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+    for (size_t i = 0; i < snapshot->n_all; i++) {
         const struct snapshot_listener *listener = &snapshot->listener[i];
-        const struct snapshot_listener *before = snapshot_listener(old, listener->conf->name);
-        if (before && listener->conf->crl.n > 0)
+        const struct snapshot_listener *before = snapshot_listener(old, listener->of->conf->name);
+        if (before && listener->of != listener)
+            before = snapshot_host(before, listener->conf->name);
+        const bool told = listener->of != listener && listener->trust == listener->of->trust;
+        if (before && !told && listener->conf->crl.n > 0)
             trust_warn_older_crls(before->trust, listener->trust, listener->conf->crl.item[0].src, diag);
     }
 }
@@ -306,10 +428,13 @@ void snapshot_unref(struct snapshot *snapshot)
 {
     if (!snapshot || atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+    for (size_t i = 0; i < snapshot->n_all; i++) {
         struct snapshot_listener *listener = &snapshot->listener[i];
         peer_cache_free(listener->peers);
-        free(snapshot->listener[i].proxies);
+        free(listener->proxies);
+        free(listener->host);
+        free(listener->label);
+        gnutls_priority_deinit(listener->open_priorities);
         ticket_key_done(&listener->ticket_key);
         gnutls_priority_deinit(listener->priorities);
         creds_unref(listener->creds);
@@ -345,4 +470,35 @@ bool snapshot_trusts(const struct snapshot_listener *listener, const struct sock
             return true;
     }
     return false;
+}
+
+static const struct snapshot_listener *find_host(const struct snapshot_listener *listener, const char *name)
+{
+    size_t from = 0, to = listener->n_hosts;
+    while (from < to) {
+        const size_t middle = from + (to - from) / 2;
+        const int order = strcmp(name, listener->host[middle]->conf->name);
+        if (order == 0)
+            return listener->host[middle];
+        if (order < 0)
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    return NULL;
+}
+
+const struct snapshot_listener *snapshot_host(const struct snapshot_listener *listener, const char *name)
+{
+    enum { NAME_MOST = 255 };
+    char wildcard[NAME_MOST + 2];
+    const struct snapshot_listener *found = listener->n_hosts > 0 ? find_host(listener, name) : NULL;
+    const size_t len = strlen(name);
+    if (listener->n_hosts == 0 || len > NAME_MOST || *name == '*')
+        return listener;
+    for (const char *dot = strchr(name, '.'); dot && dot > name && !found; dot = strchr(dot + 1, '.')) {
+        snprintf(wildcard, sizeof wildcard, "*%s", dot);
+        found = find_host(listener, wildcard);
+    }
+    return found ? found : listener;
 }

@@ -17,14 +17,22 @@
 #include "server/tickets.h"
 #include "upstream/backend.h"
 
+/* What a listener, or a host in it, says to its clients. */
 struct snapshot_listener {
     const struct conf_listener *conf;
+    const struct snapshot_listener *of;    /* a host's listener; a listener's is itself */
+    const struct snapshot_listener **host; /* a listener's, n_hosts of them, by name; owned */
+    size_t n_hosts;
+    /* Those of one listener that have the same number ask the same of clients, and judge them alike. */
+    size_t judged_as;
+    char *label; /* "LISTENER", "LISTENER/HOST"; owned */
     struct trust *trust;
     struct creds *creds;
     struct peer_cache *peers;  /* chains that were judged under this trust */
     gnutls_datum_t ticket_key; /* data NULL: no tickets */
     gnutls_priority_t priorities;
-    struct cidr *proxies; /* conf->trusted_proxies, read */
+    gnutls_priority_t open_priorities; /* of a listener with hosts, until a ClientHello says which; or NULL */
+    struct cidr *proxies;              /* conf->trusted_proxies, read */
 };
 
 struct snapshot {
@@ -33,11 +41,11 @@ struct snapshot {
     bool whole;          /* false only after errors: see snapshot_build_partial */
     struct conf *conf;
     struct policy *policy;
-    int document_root; /* O_PATH descriptor, -1: none */
-    struct snapshot_listener *listener;
-    size_t n_listeners;
+    int document_root;                  /* O_PATH descriptor, -1: none */
+    struct snapshot_listener *listener; /* n_listeners, and behind them their hosts: n_all */
+    size_t n_listeners, n_all;
     struct backend **backend;       /* as many as `conf` has, in its order */
-    struct health_listener *health; /* n_listeners of them */
+    struct health_listener *health; /* n_all of them */
 };
 
 /* Reads the configuration and every file that it names. All problems go to `diag`. 0 and *out with one
@@ -64,6 +72,10 @@ void snapshot_unref(struct snapshot *snapshot);
 
 /* True when proxy_protocol is off, or `address` is one of a proxy that is trusted. */
 bool snapshot_trusts(const struct snapshot_listener *listener, const struct sockaddr *address);
+
+/* Who answers for a server name, as names are compared (http1_host_name): the host of it, else that of the
+ * longest wildcard that fits, else the listener itself. */
+const struct snapshot_listener *snapshot_host(const struct snapshot_listener *listener, const char *name);
 
 /* The listener of that name, NULL when this configuration has none. */
 const struct snapshot_listener *snapshot_listener(const struct snapshot *snapshot, const char *name);

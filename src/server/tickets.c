@@ -51,6 +51,8 @@ static int derive(const void *secret, size_t secret_len, const struct conf_liste
     static const char LABEL[] = "mtlsd session tickets 2";
     const char *mode = conf_client_auth_word(listener->client_auth);
     rc = absorb(hmac, LABEL, sizeof LABEL);
+    if (rc >= 0 && listener->of) /* a host: five parts, where a listener has four */
+        rc = absorb(hmac, listener->of->name, strlen(listener->of->name));
     if (rc >= 0)
         rc = absorb(hmac, listener->name, strlen(listener->name));
     if (rc >= 0)

@@ -1,7 +1,7 @@
 /* Session ticket keys. A listener's key is derived from a master secret and from what the listener *is*: its
- * name, its client_auth and its CAs. So a ticket never resumes at another listener nor after one of these
- * changed (the class of nginx's CVE-2025-23419), keys survive a reload that changes none of them, and
- * instances with the same master share them. */
+ * name, its client_auth and its CAs; that of a host in it from the host's name, too. So a ticket never
+ * resumes at another listener or host nor after one of these changed (the class of nginx's CVE-2025-23419),
+ * keys survive a reload that changes none of them, and instances with the same master share them. */
 #ifndef MTLSD_SERVER_TICKETS_H
 #define MTLSD_SERVER_TICKETS_H
 

@@ -51,6 +51,12 @@ struct record *record_new(uint64_t begun_us, bool asks, bool whole)
     return record;
 }
 
+void record_for(struct record *record, bool asks)
+{
+    if (record)
+        record->asks = asks;
+}
+
 struct record *record_ref(struct record *record)
 {
     if (record)

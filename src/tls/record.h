@@ -22,6 +22,8 @@ struct record;
  * for a certificate. `whole`: false keeps what the first ClientHello offered and nothing else. NULL when
  * memory is short; every function takes a NULL record and does nothing. */
 struct record *record_new(uint64_t begun_us, bool asks, bool whole);
+/* The ClientHello says for which host it is, and whether clients of that are asked. `record` may be NULL. */
+void record_for(struct record *record, bool asks);
 struct record *record_ref(struct record *record);
 void record_unref(struct record *record);
 

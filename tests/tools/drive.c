@@ -3,7 +3,8 @@
  * one line for each; OPTIONS are cert=FILE, key=FILE, tls12, resume=NAME and sni=HOST:
  *
  * - open NAME PORT OPTIONS: "open NAME ok VERSION full|resumed" or "open NAME alert N ..."
- * - get NAME PATH [| HEADER: VALUE]: "get NAME STATUS BODY"; the body's line ends become spaces
+ * - get NAME PATH [| HEADER: VALUE]: "get NAME STATUS BODY"; the body's line ends become spaces. Host is
+ * localhost, unless it is the header
  * - head NAME PATH [| HEADER: VALUE]: "head NAME STATUS HEAD"; the same for the head of the response
  * - getall PATH: "getall STATUS:COUNT ..." over all open connections, "closed" for those that ended
  * - askall PATH: "askall COUNT"; only asks, and getall without a path only reads the answers
@@ -187,8 +188,9 @@ static void keep_ticket(struct link *link)
 static int send_get(struct link *link, const char *path, const char *field)
 {
     static char buffer[BUFFER];
-    int n = snprintf(buffer, sizeof buffer, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s%s\r\n", path,
-                     field ? field : "", field ? "\r\n" : "");
+    const bool named = field && strncmp(field, "Host:", 5) == 0;
+    int n = snprintf(buffer, sizeof buffer, "GET %s HTTP/1.1\r\n%s%s%s\r\n", path,
+                     named ? "" : "Host: localhost\r\n", field ? field : "", field ? "\r\n" : "");
     ssize_t rc;
     for (size_t sent = 0; sent < (size_t)n; sent += (size_t)rc) {
         rc = gnutls_record_send(link->session, buffer + sent, (size_t)n - sent);
@@ -468,6 +470,8 @@ int main(void)
         line[strcspn(line, "\n")] = '\0';
         if (field) /* "get NAME PATH | Header: value" */
             *field++ = '\0';
+        while (field && *field == ' ')
+            field++;
         for (char *w = strtok_r(line, " ", &save); w && n < WORDS; w = strtok_r(NULL, " ", &save))
             word[n++] = w;
         if (n >= 3 && strcmp(word[0], "open") == 0)

@@ -491,6 +491,71 @@ START_TEST(sample)
 }
 END_TEST
 
+/* Before and behind what is the listener's own, empty or not. */
+START_TEST(hosts)
+{
+    static const char TEXT[] = "listen \"a\" {\n"
+                               "  host \"Open.Example\" { client_auth = off }\n"
+                               "  host \"empty.example\" { }\n"
+                               "  address = \"127.0.0.1:0\"\n"
+                               "  certificate = { \"a.crt\", \"a.key\" }\n"
+                               "  client_auth = require client_ca = { \"a.crt\" } crl_stale = grace:1h\n"
+                               "  ocsp_response = { \"a.ocsp\" }\n"
+                               "  host \"*.example\" {\n"
+                               "    client_ca = { \"x.crt\", \"y.crt\" }\n"
+                               "    client_ca += { \"z.crt\" } certificate = { \"b.crt\" }\n"
+                               "  }\n"
+                               "  verify_depth = 3\n"
+                               "}\n"
+                               "listen \"b\" { host \"open.example\" { verify_depth = 1 } address = "
+                               "\"127.0.0.1:1\" certificate = { \"b.crt\" } }\n";
+    ck_assert_msg(parse(TEXT) == 0, "%s", findings());
+    ck_assert_uint_eq(diag.warnings, 2); /* and crl_stale without crl, once */
+    ck_assert_ptr_nonnull(strstr(findings(), "f.conf:3: warning: host \"empty.example\" says nothing"));
+    ck_assert_uint_eq(conf->n_listeners, 2);
+    ck_assert_uint_eq(conf->n_hosts, 4);
+    const struct conf_listener *a = &conf->listener[0], *b = &conf->listener[1];
+    ck_assert_uint_eq(a->n_hosts, 3);
+    ck_assert_ptr_eq(a->host, &conf->host[0]);
+    ck_assert_uint_eq(b->n_hosts, 1);
+    ck_assert_ptr_eq(b->host, &conf->host[3]);
+    ck_assert_ptr_eq(b->host->of, b);
+    ck_assert_ptr_null(a->of);
+
+    const struct conf_listener *open = &a->host[0], *empty = &a->host[1], *all = &a->host[2];
+    ck_assert_str_eq(open->name, "open.example");
+    ck_assert_uint_eq(open->src.line, 2);
+    ck_assert_int_eq(open->client_auth, CLIENT_AUTH_OFF);
+    ck_assert_uint_eq(open->client_auth_src.line, 2);
+    ck_assert_uint_eq(open->client_ca.n, 1);
+    ck_assert_uint_eq(open->certificate.n, 2);
+    ck_assert_str_eq(open->certificate.item[1].text, "/etc/x/a.key");
+    ck_assert(conf_is_inherited(open, &open->certificate.item[1]));
+    ck_assert_int_eq(open->verify_depth, 3);
+    ck_assert_int_eq(open->crl_stale_mode, CRL_STALE_GRACE);
+    ck_assert_int_eq(open->crl_grace, 3600);
+    ck_assert_str_eq(open->address.text, "127.0.0.1:0");
+    ck_assert_uint_eq(open->ocsp_response.n, 1);
+    ck_assert(!conf_same_judgement(open, a) && conf_same_judgement(empty, a) && conf_same_trust(open, a));
+    ck_assert(!conf_same_credentials(open, a) && conf_same_credentials(empty, a));
+    ck_assert_str_eq(empty->name, "empty.example");
+    ck_assert_uint_eq(empty->src.line, 3);
+    ck_assert_str_eq(all->name, "*.example");
+    ck_assert_uint_eq(all->client_ca.n, 3);
+    ck_assert(!conf_is_inherited(all, &all->client_ca.item[0]) && !conf_same_judgement(all, a));
+    ck_assert_uint_eq(all->certificate.n, 1);
+    ck_assert_uint_eq(all->ocsp_response.n, 0);
+    ck_assert_int_eq(all->client_auth, CLIENT_AUTH_REQUIRE);
+    ck_assert_int_eq(b->host->verify_depth, 1);
+    ck_assert_int_eq(b->host->client_auth, CLIENT_AUTH_OFF);
+    char *label = conf_label(all), *own = conf_label(a);
+    ck_assert_str_eq(label, "a/*.example");
+    ck_assert_str_eq(own, "a");
+    free(label);
+    free(own);
+}
+END_TEST
+
 Suite *suite_conf(void)
 {
     Suite *suite = suite_create("conf");
@@ -509,6 +574,7 @@ Suite *suite_conf(void)
     tcase_add_test(tc, environment);
     tcase_add_test(tc, joining);
     tcase_add_test(tc, sample);
+    tcase_add_test(tc, hosts);
     suite_add_tcase(suite, tc);
     return suite;
 }

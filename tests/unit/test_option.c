@@ -84,9 +84,11 @@ static void put_section(struct buf *text, enum option_section section, const str
 {
     static const char *const NEEDED[] = {"address", "certificate",    "client_auth",    "client_ca",
                                          "crl",     "proxy_protocol", "trusted_proxies"};
-    static const char *const TITLES[SECTION_COUNT] = {NULL, "app", "x", "/x"};
+    static const char *const TITLES[SECTION_COUNT] = {NULL, "app", "x", NULL, "/x"};
     if (section == SECTION_LOCATION && is_option(option, section, "redirect"))
         buf_puts(text, "location \"/y\" { backend = app }\n");
+    if (section == SECTION_HOST)
+        return;
     if (section != SECTION_GLOBAL)
         buf_printf(text, "%s \"%s\" {\n", option_section_name(section), TITLES[section]);
     for (size_t i = 0; section == SECTION_LISTEN && i < ARRAY_LEN(NEEDED); i++) {
@@ -215,11 +217,12 @@ START_TEST(fields)
     size_t n = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[n] = '\0';
-    covered(text, SECTION_GLOBAL, "struct conf {",
-            " file dir backend n_backends listener n_listeners location n_locations names n_names ");
+    covered(
+        text, SECTION_GLOBAL, "struct conf {",
+        " file dir backend n_backends listener n_listeners host n_hosts location n_locations names n_names ");
     covered(text, SECTION_BACKEND, "struct conf_backend {", " name src servers n_servers ");
     covered(text, SECTION_LISTEN, "struct conf_listener {",
-            " name src client_auth_src crl_stale_mode crl_grace ");
+            " name src of host n_hosts client_auth_src crl_stale_mode crl_grace ");
     covered(text, SECTION_LOCATION, "struct conf_location {", " prefix src to redirect_to field n_fields ");
 }
 END_TEST
