@@ -50,7 +50,7 @@ static void share(const struct x509file *file, gnutls_x509_crt_t crt)
     pool->crt[pool->n++] = crt;
 }
 
-static void drop_crt(const struct x509file *file, gnutls_x509_crt_t crt)
+void x509file_drop_crt(const struct x509file *file, gnutls_x509_crt_t crt)
 {
     if (!file->pool || x509file_pooled(file->pool, crt) == file->pool->n)
         gnutls_x509_crt_deinit(crt);
@@ -71,7 +71,7 @@ int x509file_keep_crt(struct x509file *out, gnutls_x509_crt_t crt, struct err *e
 {
     int rc = grow((void **)&out->crt, out->n_crts, sizeof(gnutls_x509_crt_t), err);
     if (rc != 0) {
-        drop_crt(out, crt);
+        x509file_drop_crt(out, crt);
         return rc;
     }
     share(out, crt);
@@ -104,7 +104,7 @@ void x509file_done(struct x509file *file)
     if (!file)
         return;
     for (size_t i = 0; i < file->n_crts; i++)
-        drop_crt(file, file->crt[i]);
+        x509file_drop_crt(file, file->crt[i]);
     for (size_t i = 0; i < file->n_crls; i++)
         crl_unref(file->crl[i]);
     for (size_t i = 0; i < file->n_keys; i++)
