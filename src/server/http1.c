@@ -25,8 +25,6 @@ enum {
      * connections.
      */
     REST_MS = 1000,
-    /* Of a turn: one more handshake's share comes on top. */
-    HANDSHAKES_US = 1000,
 };
 
 /* MHD_USE_NO_THREAD_SAFETY, which headers of before 1.0.0 do not have. Without it, since then, a connection
@@ -160,21 +158,10 @@ static void empty(struct wheel_timer *timer)
         (void)madvise(memory + (from - (uintptr_t)memory), to - from, MADV_DONTNEED);
 }
 
-/* Thousands of handshakes may be ready at once, and libmicrohttpd goes through all of them in one run. */
-static bool handshake_waits(struct worker *worker)
-{
-    if (worker->handshakes_begun && clock_mono_us() >= worker->handshakes_until_us)
-        return true;
-    worker->handshakes_begun = true;
-    return false;
-}
-
 ssize_t http1_recv(struct conn *conn, void *data, size_t size)
 {
     struct transport *transport = &conn->transport;
     struct conn_http1 *http1 = &conn->http1;
-    if (conn->phase == CONN_HANDSHAKE && handshake_waits(conn->worker))
-        return GNUTLS_E_INTERRUPTED; /* others first; libmicrohttpd asks again in the next turn */
     if (!http1->pool)
         http1->pool = data;
     wheel_set(&conn->worker->wheel, &http1->empty, 0);
@@ -351,7 +338,5 @@ int http1_timeout(const struct worker *worker)
 
 void http1_run(struct worker *worker)
 {
-    worker->handshakes_begun = false;
-    worker->handshakes_until_us = clock_mono_us() + HANDSHAKES_US;
     (void)MHD_run(worker->http1);
 }
