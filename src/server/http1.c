@@ -21,9 +21,7 @@
 enum {
     FIELD_RECORD = 80, /* libmicrohttpd's, of a header field */
     TURN_RECORDS = 8,  /* that are read in a turn without a request that is whole */
-    /* Longer than a client takes between two requests of a page, shorter than anybody counts idle
-     * connections.
-     */
+    /* Longer than a client takes between two requests of a page, shorter than anybody counts idle ones. */
     REST_MS = 1000,
 };
 
@@ -240,8 +238,7 @@ void http1_adopt(struct worker *worker, const struct arrival *arrival)
     /* Closes the socket when it fails. */
     enum MHD_Result rc = MHD_add_connection(worker->http1, own.fd, &own.from.any, own.from_len);
     worker->pools.open = false;
-    /* Without a name here and in on_started: the place was given back, and with it the hold on the listener.
-     */
+    /* Without a name here and in on_started: the place was given back, and with it what held the listener. */
     if (rc != MHD_YES)
         limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
     if (worker->arriving) /* it was not told of */
