@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "pki/x509file_impl.h"
 
 enum { FIRST_ROOM = 16 * 1024, SECRET_MOST = 4096 };
@@ -50,7 +51,7 @@ static void share(const struct x509file *file, gnutls_x509_crt_t crt)
     pool->crt[pool->n++] = crt;
 }
 
-static void drop_crt(const struct x509file *file, gnutls_x509_crt_t crt)
+void x509file_drop_crt(const struct x509file *file, gnutls_x509_crt_t crt)
 {
     if (!file->pool || x509file_pooled(file->pool, crt) == file->pool->n)
         gnutls_x509_crt_deinit(crt);
@@ -71,7 +72,7 @@ int x509file_keep_crt(struct x509file *out, gnutls_x509_crt_t crt, struct err *e
 {
     int rc = grow((void **)&out->crt, out->n_crts, sizeof(gnutls_x509_crt_t), err);
     if (rc != 0) {
-        drop_crt(out, crt);
+        x509file_drop_crt(out, crt);
         return rc;
     }
     share(out, crt);
@@ -104,7 +105,7 @@ void x509file_done(struct x509file *file)
     if (!file)
         return;
     for (size_t i = 0; i < file->n_crts; i++)
-        drop_crt(file, file->crt[i]);
+        x509file_drop_crt(file, file->crt[i]);
     for (size_t i = 0; i < file->n_crls; i++)
         crl_unref(file->crl[i]);
     for (size_t i = 0; i < file->n_keys; i++)
@@ -260,8 +261,8 @@ static int load_file(const char *path, size_t most, const char *password, struct
 int x509file_load_pooled(const char *path, const char *password, const char *pin, struct x509file_pool *pool,
                          struct x509file *out, struct err *err)
 {
-    return strncmp(path, "pkcs11:", 7) == 0 ? x509file_load_token(path, pin, out, err)
-                                            : load_file(path, X509FILE_MAX, password, pool, out, err);
+    return text_is_token(path) ? x509file_load_token(path, pin, out, err)
+                               : load_file(path, X509FILE_MAX, password, pool, out, err);
 }
 
 int x509file_load(const char *path, const char *password, const char *pin, struct x509file *out,
@@ -273,7 +274,7 @@ int x509file_load(const char *path, const char *password, const char *pin, struc
 int x509file_load_crls(const char *path, size_t most, const char *password, const char *pin,
                        struct x509file *out, struct err *err)
 {
-    if (strncmp(path, "pkcs11:", 7) == 0)
+    if (text_is_token(path))
         return x509file_load_token(path, pin, out, err);
     int rc = load_file(path, most, password, NULL, out, err);
     if (rc != ERR_RANGE)

@@ -7,6 +7,8 @@
 
 /* A certificate with these bytes that came before in another file, or NULL. */
 gnutls_x509_crt_t x509file_again(const struct x509file *file, const gnutls_datum_t *der);
+/* One that the file has no use for; what its pool has stays there. */
+void x509file_drop_crt(const struct x509file *file, gnutls_x509_crt_t crt);
 /* Each takes its object over, success or not. 0 or ERR_NOMEM. */
 MUST_CHECK int x509file_keep_crt(struct x509file *out, gnutls_x509_crt_t crt, struct err *err);
 MUST_CHECK int x509file_keep_crl(struct x509file *out, struct crl *crl, struct err *err);

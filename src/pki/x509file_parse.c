@@ -205,7 +205,7 @@ static int take_bags(gnutls_pkcs12_t pkcs12, const char *password, const char *g
 static void forget_since(struct x509file *out, const struct x509file *before)
 {
     while (out->n_crts > before->n_crts)
-        gnutls_x509_crt_deinit(out->crt[--out->n_crts]);
+        x509file_drop_crt(out, out->crt[--out->n_crts]);
     while (out->n_crls > before->n_crls)
         crl_unref(out->crl[--out->n_crls]);
     while (out->n_keys > before->n_keys)
