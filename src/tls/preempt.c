@@ -31,8 +31,8 @@
 static int (*real_setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
 static void *(*real_mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 static int (*real_munmap)(void *at, size_t size);
-static int (*real_import)(gnutls_pcert_st *out, const gnutls_datum_t *certificate, gnutls_x509_crt_fmt_t format,
-                          unsigned flags);
+static int (*real_import)(gnutls_pcert_st *out, const gnutls_datum_t *certificate,
+                          gnutls_x509_crt_fmt_t format, unsigned flags);
 #ifdef HAVE_OWN_NETTLE
 static void (*real_mul)(uint8_t *q, const uint8_t *n, const uint8_t *p);
 static int (*real_verify)(const struct ecc_point *key, size_t len, const uint8_t *digest,

@@ -38,7 +38,7 @@ struct proof_trail {
     bool verified;    /* a CertificateVerify came after it */
     bool shown;       /* and had been found good when the verify function was called */
     bool settled;
-    bool vouched; /* the stand-in has verified CertificateVerify, and has gone */
+    bool vouched;              /* the stand-in has verified CertificateVerify, and has gone */
     gnutls_datum_t message;    /* owned, until proof_settle or proof_forget; {NULL, 0}: none */
     struct stand_in *stand_in; /* NULL: GnuTLS reads what the client sent */
 };

@@ -82,10 +82,16 @@ static bool derive(uint8_t out[static X25519_BYTES], const uint8_t scalar[static
     return bits != 0;
 }
 
+/* Of several names, with colons between them. */
 static bool is_named(const char *names)
 {
-    size_t len = strcspn(names, ":");
-    return (len == 6 && strncasecmp(names, "X25519", len) == 0) || (names[len] && is_named(names + len + 1));
+    static const char NAME[] = "X25519";
+    for (size_t len; *names; names += len + (names[len] != '\0')) {
+        len = strcspn(names, ":");
+        if (len == sizeof NAME - 1 && strncasecmp(names, NAME, len) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* The functions of X25519 for one kind of operation, NULL: none that may be kept. */

@@ -25,7 +25,8 @@ static void end(void)
 
 static struct mk_pair make(gnutls_pk_algorithm_t algorithm, unsigned usage, gnutls_datum_t *der)
 {
-    struct mk_spec spec = {.dn = "CN=alice", .path_len = -1, .not_before = 1700000000, .not_after = 2100000000};
+    struct mk_spec spec = {
+        .dn = "CN=alice", .path_len = -1, .not_before = 1700000000, .not_after = 2100000000};
     struct mk_pair pair = mk_make(&spec, NULL);
     gnutls_privkey_t signer;
     gnutls_x509_privkey_deinit(pair.key);
