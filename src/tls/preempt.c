@@ -124,15 +124,15 @@ int own_munmap(void *at, size_t size)
 #endif
 
 /* GnuTLS, of a certificate that came. */
-int gnutls_pcert_import_x509_raw(gnutls_pcert_st *out, const gnutls_datum_t *certificate,
+int gnutls_pcert_import_x509_raw(gnutls_pcert_st *pcert, const gnutls_datum_t *cert,
                                  gnutls_x509_crt_fmt_t format, unsigned flags)
 {
-    if (format == GNUTLS_X509_FMT_DER && known_import(out, certificate, flags))
+    if (format == GNUTLS_X509_FMT_DER && known_import(pcert, cert, flags))
         return 0;
     prepare();
-    int rc = real_import(out, certificate, format, flags);
+    int rc = real_import(pcert, cert, format, flags);
     if (rc >= 0 && format == GNUTLS_X509_FMT_DER)
-        known_add(out, certificate, flags);
+        known_add(pcert, cert, flags);
     return rc;
 }
 
