@@ -1,9 +1,11 @@
 #include "base/buf.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BUF_DEFAULT_LIMIT = 16 * 1024 * 1024 };
 
@@ -89,6 +91,19 @@ void buf_printf(struct buf *buf, const char *fmt, ...)
         va_end(ap);
     }
     buf->len += (size_t)n;
+}
+
+int buf_write(const struct buf *buf, int fd)
+{
+    for (size_t done = 0; done < buf->len;) {
+        ssize_t n = write(fd, buf->data + done, buf->len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -1;
+        done += (size_t)n;
+    }
+    return 0;
 }
 
 char *buf_take(struct buf *buf, size_t *len)

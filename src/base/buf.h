@@ -43,6 +43,9 @@ static inline bool buf_failed(const struct buf *buf)
     return buf->failed;
 }
 
+/* Writes all of it. 0, or -1 with errno. */
+MUST_CHECK int buf_write(const struct buf *buf, int fd);
+
 /* Hands the bytes to the caller, who frees them with free(); the buffer is empty again. NULL when it failed
  * or memory is short. An empty buffer gives "". `len` may be NULL. */
 char *buf_take(struct buf *buf, size_t *len);

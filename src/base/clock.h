@@ -2,6 +2,7 @@
 #ifndef MTLSD_BASE_CLOCK_H
 #define MTLSD_BASE_CLOCK_H
 
+#include <pthread.h>
 #include <time.h>
 
 #include "base/base.h"
@@ -12,6 +13,10 @@ uint64_t clock_mono_us(void);
 uint64_t clock_mono_ms(void);
 /* Seconds since the epoch. */
 time_t clock_now(void);
+
+/* A condition that is waited for by CLOCK_MONOTONIC; and that wait, `ms` at most, with the lock held. */
+void clock_cond_init(pthread_cond_t *cond);
+void clock_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ms);
 
 enum { CLOCK_TEXT = 40 };
 /* "2026-11-23T16:42:00Z" (RFC 3339, UTC). Years outside 0 to 9999 are clamped. */

@@ -94,6 +94,11 @@ char *text_escaped(const void *s, size_t n)
     return buf_take(&buf, NULL);
 }
 
+bool text_is_token(const char *text)
+{
+    return strncmp(text, "pkcs11:", 7) == 0;
+}
+
 bool text_equal_nocase(const char *a, const char *b)
 {
     return strcasecmp(a, b) == 0;

@@ -26,6 +26,9 @@ char *text_escaped(const void *s, size_t n);
 /* ASCII case-insensitive. */
 bool text_equal_nocase(const char *a, const char *b);
 
+/* A PKCS#11 URI (RFC 7512), where a file could be named as well. */
+bool text_is_token(const char *text);
+
 /* The word of `words` (n of them) that is nearest to `word`, or NULL when none is near: for "did you mean".
  */
 const char *text_nearest(const char *word, const char *const *words, size_t n);

@@ -128,7 +128,7 @@ static void check_new_listeners(const struct conf *conf, struct diag *diag)
 }
 
 /* After errors with what could be loaded all the same, so that everything is found in one run. */
-bool check_configuration(const char *conf_file, const char *as_user, bool news_only)
+bool check_configuration(const char *conf_file, const char *as_user, bool news_only, struct snapshot **out)
 {
     struct diag diag = {.emit = diag_print, .cls = stdout};
     struct snapshot *snapshot = NULL;
@@ -143,10 +143,14 @@ bool check_configuration(const char *conf_file, const char *as_user, bool news_o
         sandbox_lint(snapshot->conf, &order.diag);
     }
     diag_order_flush(&order);
-    snapshot_unref(snapshot);
     if (!news_only && diag.errors == 0 && diag.warnings == 0)
         printf("%s: good\n", conf_file);
-    return diag.errors == 0 && whole;
+    const bool good = diag.errors == 0 && whole;
+    if (good && out)
+        *out = snapshot;
+    else
+        snapshot_unref(snapshot);
+    return good;
 }
 
 int cmd_check(int argc, char **argv)
@@ -174,17 +178,13 @@ int cmd_check(int argc, char **argv)
             return CMD_USAGE;
         }
     }
-    if (!conf_file && optind < argc)
-        conf_file = argv[optind++];
-    if (optind < argc) {
-        fprintf(stderr, "mtlsd check: unexpected argument '%s'\n%s", argv[optind], USAGE);
+    conf_file = cmd_conf_file(argc, argv, conf_file, USAGE);
+    if (!conf_file)
         return CMD_USAGE;
-    }
     if (as_user && geteuid() != 0) {
         fputs("mtlsd check: --as-user: only root can see what another user may read: run it as root\n",
               stderr);
         return CMD_USAGE;
     }
-    return check_configuration(conf_file ? conf_file : MTLSD_CONF, as_user, false) ? EXIT_SUCCESS
-                                                                                   : EXIT_FAILURE;
+    return check_configuration(conf_file, as_user, false, NULL) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

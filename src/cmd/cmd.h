@@ -7,6 +7,8 @@
 #include <config.h>
 #endif
 
+#include <stdio.h>
+
 #include "base/base.h"
 
 /* The exit status for a command line that cannot be understood. */
@@ -15,6 +17,14 @@ enum { CMD_USAGE = 2 };
 #ifndef MTLSD_CONF
 #define MTLSD_CONF "/etc/mtlsd/mtlsd.conf"
 #endif
+
+/* The configuration of a command line that may have no argument but that: `given` by -c, else one that stands
+ * alone, else MTLSD_CONF. NULL when more stands there, of which the standard error was told. */
+const char *cmd_conf_file(int argc, char **argv, const char *given, const char *usage);
+
+/* Words at most up to column `width`, each further line with `prefix` before it. The first continues at
+ * `column`. */
+void cmd_wrap(FILE *out, const char *text, const char *prefix, size_t column, size_t width);
 
 int cmd_serve(int argc, char **argv);
 int cmd_reload(int argc, char **argv);

@@ -53,26 +53,6 @@ static const char *applies(const struct option *option)
     return option->flags & OPTION_RESTART ? "restart" : "reload";
 }
 
-/* Words at most up to column `width`, each further line with `prefix` before it. The first continues at
- * `column`. */
-static void wrap(FILE *out, const char *text, const char *prefix, size_t column, size_t width)
-{
-    bool first = true;
-    for (const char *p = text + strspn(text, " "); *p; p += strspn(p, " ")) {
-        size_t n = strcspn(p, " ");
-        if (!first && column + 1 + n > width) {
-            fprintf(out, "\n%s", prefix);
-            column = strlen(prefix);
-            first = true;
-        }
-        fprintf(out, "%s%.*s", first ? "" : " ", (int)n, p);
-        column += n + (first ? 0 : 1);
-        first = false;
-        p += n;
-    }
-    fputc('\n', out);
-}
-
 /* For a terminal of 80 columns. */
 static void print_table(FILE *out)
 {
@@ -87,11 +67,11 @@ static void print_table(FILE *out)
                 : *preset(o)               ? preset(o)
                                            : "-",
                 applies(o), indent);
-        wrap(out, o->help, indent, sizeof indent - 1, TABLE_MOST);
+        cmd_wrap(out, o->help, indent, sizeof indent - 1, TABLE_MOST);
         fprintf(out, "%sValues: ", indent);
-        wrap(out, values(o, kind), more, sizeof more - 1, TABLE_MOST);
+        cmd_wrap(out, values(o, kind), more, sizeof more - 1, TABLE_MOST);
         fprintf(out, "%sExample: %s = ", indent, o->name);
-        wrap(out, o->example, more, sizeof more + strlen(o->name) + 3, TABLE_MOST);
+        cmd_wrap(out, o->example, more, sizeof more + strlen(o->name) + 3, TABLE_MOST);
     }
 }
 
@@ -101,7 +81,7 @@ static void print_comment(FILE *out, const char *indent, const char *text)
     char prefix[16];
     snprintf(prefix, sizeof prefix, "%s# ", indent);
     fputs(prefix, out);
-    wrap(out, text, prefix, strlen(prefix), LINE_MOST);
+    cmd_wrap(out, text, prefix, strlen(prefix), LINE_MOST);
 }
 
 static void print_sample_options(FILE *out, enum option_section section, const char *indent)
@@ -202,7 +182,7 @@ static void print_mdoc_text(FILE *out, const char *text)
             end++;
         size_t n = (size_t)(end - text) + (*end ? 1 : 0);
         snprintf(sentence, sizeof sentence, "%.*s", (int)n, text);
-        wrap(out, sentence, "", 0, MDOC_LINE_MOST);
+        cmd_wrap(out, sentence, "", 0, MDOC_LINE_MOST);
         text += n + strspn(text + n, " ");
     }
 }

@@ -11,8 +11,8 @@
 
 #include "base/err.h"
 #include "cmd/check.h"
-#include "config/conf.h"
 #include "os/pid_file.h"
+#include "server/snapshot.h"
 
 static const char USAGE[] =
     "Usage: mtlsd reload [-c] [FILE]\n"
@@ -31,15 +31,13 @@ static int fail(const char *file, const char *why)
 
 static int reload(const char *conf_file)
 {
-    struct diag silent = {0};
-    struct conf *conf = NULL;
+    struct snapshot *snapshot = NULL;
     struct err err = {0};
-    if (!check_configuration(conf_file, NULL, true))
+    if (!check_configuration(conf_file, NULL, true, &snapshot))
         return fail(conf_file, "not reloaded: the server goes on with what it has");
-    if (conf_load(conf_file, &silent, &conf) != 0)
-        return fail(conf_file, "cannot be read any more");
     int status = EXIT_SUCCESS;
-    const pid_t pid = conf->pid_file.text ? pid_file_owner(conf->pid_file.text, &err) : 0;
+    const char *pid_file = snapshot->conf->pid_file.text;
+    const pid_t pid = pid_file ? pid_file_owner(pid_file, &err) : 0;
     if (pid == 0)
         status = fail(conf_file, "there is no pid_file in it: write pid_file = \"mtlsd.pid\" and restart the "
                                  "server, or use systemctl reload mtlsd");
@@ -51,7 +49,7 @@ static int reload(const char *conf_file)
                                            : strerror(errno));
     else
         printf("%s: process %ld was told; its log says what came of it\n", conf_file, (long)pid);
-    conf_free(conf);
+    snapshot_unref(snapshot);
     return status;
 }
 
@@ -76,11 +74,8 @@ int cmd_reload(int argc, char **argv)
             return CMD_USAGE;
         }
     }
-    if (!conf_file && optind < argc)
-        conf_file = argv[optind++];
-    if (optind < argc) {
-        fprintf(stderr, "mtlsd reload: unexpected argument '%s'\n%s", argv[optind], USAGE);
+    conf_file = cmd_conf_file(argc, argv, conf_file, USAGE);
+    if (!conf_file)
         return CMD_USAGE;
-    }
-    return reload(conf_file ? conf_file : MTLSD_CONF);
+    return reload(conf_file);
 }

@@ -17,31 +17,17 @@ static const char *remark(const struct route *route)
                                : "";
 }
 
-/* Words up to column 80, each line indented. */
-static void print_words(const char *text)
-{
-    enum { INDENT = 4, WIDTH = 80 };
-    int column = 0;
-    for (const char *p = text; *p; p += strspn(p, " ")) {
-        int n = (int)strcspn(p, " ");
-        if (column > 0 && column + 1 + n > WIDTH) {
-            putchar('\n');
-            column = 0;
-        }
-        column += column > 0 ? printf(" %.*s", n, p) : printf("%*s%.*s", INDENT, "", n, p);
-        p += n;
-    }
-    putchar('\n');
-}
-
 static void print_table(void)
 {
+    enum { WIDTH = 80 };
+    static const char INDENT[] = "    ";
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         const struct route *route = &ROUTES[i];
         char text[512];
         printf("%s  %s\n", route->path, route->type);
         snprintf(text, sizeof text, "%s%s", route->help, remark(route));
-        print_words(text);
+        printf("%s", INDENT);
+        cmd_wrap(stdout, text, INDENT, strlen(INDENT), WIDTH);
     }
 }
 

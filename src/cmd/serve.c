@@ -567,11 +567,8 @@ int cmd_serve(int argc, char **argv)
             return CMD_USAGE;
         }
     }
-    if (!conf_file && optind < argc)
-        conf_file = argv[optind++];
-    if (optind < argc) {
-        fprintf(stderr, "mtlsd serve: unexpected argument '%s'\n%s", argv[optind], USAGE);
+    conf_file = cmd_conf_file(argc, argv, conf_file, USAGE);
+    if (!conf_file)
         return CMD_USAGE;
-    }
-    return serve(conf_file ? conf_file : MTLSD_CONF, ready_file);
+    return serve(conf_file, ready_file);
 }

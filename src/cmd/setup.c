@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "cmd/check.h"
 #include "cmd/setup_impl.h"
 #include "config/conf.h"
@@ -59,7 +60,7 @@ static int check_names(const struct setup *s)
     for (size_t k = 0; k < SETUP_KINDS; k++) {
         for (size_t i = 0; i < s->kind[k].n; i++) {
             const char *file = s->kind[k].file[i];
-            if (setup_is_token(file))
+            if (text_is_token(file))
                 continue;
             if (!is_plain(setup_base_name(file)))
                 return setup_fail(file,
@@ -84,15 +85,15 @@ static int check_names(const struct setup *s)
 
 /* ---- whom it is for ---- */
 
-static int find_user(struct setup *s)
+/* `unit` NULL: there is none. */
+static int find_user(struct setup *s, const struct unit *unit)
 {
-    struct unit unit;
     s->root = geteuid() == 0;
     if (!s->root && s->user)
         return setup_fail("--user", "only root can give files to another user: run it as root");
     if (!s->root)
         return 0;
-    const char *name = s->user ? s->user : unit_find(MTLSD_CONF, &unit) ? unit.user.text : "mtlsd";
+    const char *name = s->user ? s->user : unit ? unit->user.text : "mtlsd";
     // cppcheck-suppress getpwnamCalled ; the only thread
     const struct passwd *found = getpwnam(name);
     if (!found) {
@@ -137,15 +138,16 @@ static int setup(struct setup *s)
 {
     char conf_file[SETUP_PLACE];
     struct unit unit;
-    if (find_user(s) != 0 || check_names(s) != 0 || setup_place(s, "mtlsd.conf", conf_file) != 0 ||
-        setup_make_folder(s) != 0)
+    const bool found = unit_find(MTLSD_CONF, &unit);
+    if (find_user(s, found ? &unit : NULL) != 0 || check_names(s) != 0 ||
+        setup_place(s, "mtlsd.conf", conf_file) != 0 || setup_make_folder(s) != 0)
         return EXIT_FAILURE;
-    s->service = unit_find(MTLSD_CONF, &unit) && unit_serves(&unit, conf_file);
+    s->service = found && unit_serves(&unit, conf_file);
     if ((s->practice ? setup_make_practice(s, conf_file) : setup_make_own(s)) != 0) {
         setup_undo(s);
         return EXIT_FAILURE;
     }
-    if (!check_configuration(conf_file, s->root ? s->reader : NULL, true)) {
+    if (!check_configuration(conf_file, s->root ? s->reader : NULL, true, NULL)) {
         setup_undo(s);
         fflush(stdout);
         fprintf(stderr, "mtlsd setup: mend that, and call it again%s\n",

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "cmd/setup_impl.h"
 #include "config/conf.h"
 #include "config/conf_paths.h"
@@ -21,11 +22,6 @@ int setup_fail(const char *what, const char *why)
 {
     fprintf(stderr, "mtlsd setup: %s: %s\n", what, why);
     return -1;
-}
-
-bool setup_is_token(const char *file)
-{
-    return strncmp(file, "pkcs11:", 7) == 0;
 }
 
 const char *setup_base_name(const char *file)
@@ -69,20 +65,6 @@ int setup_make_folder(struct setup *s)
     return 0;
 }
 
-static int write_all(int fd, const char *data, size_t n)
-{
-    while (n > 0) {
-        ssize_t written = write(fd, data, n);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return -1;
-        data += written;
-        n -= (size_t)written;
-    }
-    return 0;
-}
-
 /* A new file that never was readable by more than it is to be. */
 static int put_file(struct setup *s, const char *name, const struct buf *data)
 {
@@ -95,7 +77,7 @@ static int put_file(struct setup *s, const char *name, const struct buf *data)
                                     ? "permission denied: run it as root, or give a DIR of your own"
                                     : strerror(errno));
     snprintf(s->made[s->n_made++], SETUP_PLACE, "%s", path);
-    int rc = write_all(fd, data->data ? data->data : "", data->len);
+    int rc = buf_write(data, fd);
     if (rc == 0 && s->root)
         rc = fchown(fd, 0, s->gid) == 0 ? fchmod(fd, FILE_MODE) : -1;
     if (rc != 0)
@@ -132,17 +114,6 @@ static int copy_file(struct setup *s, const char *file)
 
 /* ---- the configuration ---- */
 
-static void put_quoted(struct buf *out, const char *text)
-{
-    buf_putc(out, '"');
-    for (const char *p = text; *p; p++) {
-        if (strchr("\"\\$", *p))
-            buf_putc(out, '\\');
-        buf_putc(out, *p);
-    }
-    buf_putc(out, '"');
-}
-
 static void put_files(struct buf *out, const char *option, const struct setup *s, enum setup_kind kind)
 {
     if (s->kind[kind].n == 0)
@@ -151,7 +122,7 @@ static void put_files(struct buf *out, const char *option, const struct setup *s
     for (size_t i = 0; i < s->kind[kind].n; i++) {
         const char *file = s->kind[kind].file[i];
         buf_puts(out, i > 0 ? ", " : " ");
-        put_quoted(out, setup_is_token(file) ? file : setup_base_name(file));
+        conf_put_quoted(out, text_is_token(file) ? file : setup_base_name(file));
     }
     buf_puts(out, " }\n");
 }
@@ -165,22 +136,22 @@ static void put_conf(struct buf *out, const struct setup *s)
              "# Names of files are relative to this folder.\n");
     if (s->document_root) {
         buf_puts(out, "document_root = ");
-        put_quoted(out, s->document_root);
+        conf_put_quoted(out, s->document_root);
         buf_puts(out, "\n");
     }
     if (s->root && !s->service) {
         buf_puts(out, "user = ");
-        put_quoted(out, s->reader);
+        conf_put_quoted(out, s->reader);
         buf_puts(out, "\n");
     }
     buf_puts(out, "# access_log = \"/var/log/mtlsd/access.log\"\n"
                   "\nlisten \"public\" {\n    address     = ");
-    put_quoted(out, s->address);
+    conf_put_quoted(out, s->address);
     buf_puts(out, "\n");
     put_files(out, "certificate", s, SETUP_CERTIFICATE);
     if (s->kind[SETUP_PASSWORD].n > 0) {
         buf_puts(out, "    password_file = ");
-        put_quoted(out, setup_base_name(s->kind[SETUP_PASSWORD].file[0]));
+        conf_put_quoted(out, setup_base_name(s->kind[SETUP_PASSWORD].file[0]));
         buf_puts(out, "\n");
     }
     buf_printf(out, "    # off, request, optional or require: see mtlsd.conf(5).\n    client_auth = %s\n",
@@ -203,7 +174,7 @@ int setup_make_own(struct setup *s)
     int rc = 0;
     for (size_t k = 0; rc == 0 && k < SETUP_KINDS; k++) {
         for (size_t i = 0; rc == 0 && i < s->kind[k].n; i++)
-            rc = setup_is_token(s->kind[k].file[i]) ? 0 : copy_file(s, s->kind[k].file[i]);
+            rc = text_is_token(s->kind[k].file[i]) ? 0 : copy_file(s, s->kind[k].file[i]);
     }
     if (rc == 0) {
         put_conf(&text, s);

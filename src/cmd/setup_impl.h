@@ -28,8 +28,6 @@ struct setup {
 
 /* Says what failed, and is -1. */
 int setup_fail(const char *what, const char *why);
-/* A name of a token, which is no file. */
-bool setup_is_token(const char *file);
 const char *setup_base_name(const char *file);
 /* DIR/NAME; 0 or -1. */
 MUST_CHECK int setup_place(const struct setup *s, const char *name, char out[static SETUP_PLACE]);

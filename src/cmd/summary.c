@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/base.h"
+#include "base/text.h"
 
 bool summary_wanted(FILE *out, bool *colour)
 {
@@ -18,18 +18,18 @@ struct pen {
     bool colour;
 };
 
-/* A terminal obeys C0, DEL and C1 (which in UTF-8 is 0xc2 and one of 0x80 to 0x9f). */
 static void put(const struct pen *pen, const char *text)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p < 0x20 || *p == 0x7f) {
-            fputc('?', pen->out);
-        } else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
-            fputc('?', pen->out);
-            p++;
-        } else {
-            fputc(*p, pen->out);
+    size_t left = strlen(text);
+    for (size_t n; left > 0; text += n, left -= n) {
+        uint32_t cp = 0;
+        n = text_utf8_char((const unsigned char *)text, left, &cp);
+        if (n > 0 && !text_is_unsafe(cp)) {
+            fwrite(text, 1, n, pen->out);
+            continue;
         }
+        fputc('?', pen->out);
+        n = n > 0 ? n : 1;
     }
 }
 

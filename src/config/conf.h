@@ -7,6 +7,8 @@
 #include "base/diag.h"
 #include "base/err.h"
 
+struct buf;
+
 /* The values are those of tls/proxy_header.h. */
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2, PROXY_PROTOCOL_BOTH };
 /* In the order of what they ask. */
@@ -132,6 +134,9 @@ MUST_CHECK int conf_load(const char *file, struct diag *diag, struct conf **out)
 MUST_CHECK int conf_load_partial(const char *file, struct diag *diag, struct conf **out);
 
 void conf_free(struct conf *conf);
+
+/* Appends the text as a configuration has it, in double quotes. */
+void conf_put_quoted(struct buf *out, const char *text);
 
 /* "HOST:PORT" taken apart: the form that every listener's address has. */
 struct conf_address {

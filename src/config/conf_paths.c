@@ -1,10 +1,10 @@
 #include "config/conf_paths.h"
 
-#include <string.h>
+#include "base/text.h"
 
 static bool is_token(const struct conf_text *text)
 {
-    return text->text && strncmp(text->text, "pkcs11:", 7) == 0;
+    return text->text && text_is_token(text->text);
 }
 
 static int visit(const struct option *option, const struct conf_text *path, conf_path_fn *fn, void *cls)

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "config/conf.h"
 #include "config/conf_source.h"
 
 static char *string_end(struct conf_place *place, char *p)
@@ -89,4 +91,20 @@ void conf_token_blank(char *from, const char *to)
 {
     for (; from < to; from++)
         *from = *from == '\n' ? '\n' : ' ';
+}
+
+/* Within double quotes libConfuse knows backslash escapes and ${NAME}; a line may not end there. */
+void conf_put_quoted(struct buf *out, const char *text)
+{
+    buf_putc(out, '"');
+    for (const char *p = text; *p; p++) {
+        if ((unsigned char)*p < ' ') {
+            buf_printf(out, "\\x%02x", (unsigned)(unsigned char)*p);
+            continue;
+        }
+        if (strchr("\"\\$", *p))
+            buf_putc(out, '\\');
+        buf_putc(out, *p);
+    }
+    buf_putc(out, '"');
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "pki/creds_impl.h"
 #include "pki/signer.h"
 
@@ -133,7 +134,7 @@ static void report_lonely_key(const struct parts *parts, const struct part *key,
 
 static void report_lonely_crt(const struct part *crt, const struct conf_listener *listener, struct diag *diag)
 {
-    bool token = strncmp(crt->from->text, "pkcs11:", 7) == 0 && !listener->pin_file.text;
+    bool token = text_is_token(crt->from->text) && !listener->pin_file.text;
     diag_error(diag, crt->from->src, "certificate: %s holds a certificate without its private key: %s",
                crt->from->text,
                token ? "name a file with the token's PIN in pin_file" : "add the key's file to the list");

@@ -21,19 +21,6 @@ int lab_path(char path[static LAB_PATH_ROOM], const struct lab_options *options,
     return n < 0 || n >= LAB_PATH_ROOM ? err_set(err, ERR_RANGE, "the folder's name is too long") : 0;
 }
 
-static int write_all(int fd, const struct buf *data)
-{
-    for (size_t done = 0; done < data->len;) {
-        ssize_t n = write(fd, data->data + done, data->len - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        done += (size_t)n;
-    }
-    return 0;
-}
-
 int lab_write(const struct lab_options *options, const char *stem, const char *suffix, mode_t mode,
               struct buf *data, struct err *err)
 {
@@ -42,7 +29,7 @@ int lab_write(const struct lab_options *options, const char *stem, const char *s
     if (rc == 0) {
         snprintf(aside, sizeof aside, "%s.XXXXXX", path);
         int fd = mkostemp(aside, O_CLOEXEC); /* 0600, so a key is never readable by others */
-        bool good = fd >= 0 && write_all(fd, data) == 0 && fchmod(fd, mode) == 0;
+        bool good = fd >= 0 && buf_write(data, fd) == 0 && fchmod(fd, mode) == 0;
         if (fd >= 0)
             good = close(fd) == 0 && good;
         if (!good || rename(aside, path) != 0) {

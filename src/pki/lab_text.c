@@ -1,23 +1,8 @@
 /* The lab's own configuration and the script that tries every client against it. */
 #include <string.h>
 
+#include "config/conf.h"
 #include "pki/lab_impl.h"
-
-/* Within double quotes libConfuse knows backslash escapes and ${NAME}; a line may not end there. */
-static void put_quoted(struct buf *out, const char *text)
-{
-    buf_putc(out, '"');
-    for (const char *p = text; *p; p++) {
-        if ((unsigned char)*p < ' ') {
-            buf_printf(out, "\\x%02x", (unsigned)(unsigned char)*p);
-            continue;
-        }
-        if (strchr("\"\\$", *p))
-            buf_putc(out, '\\');
-        buf_putc(out, *p);
-    }
-    buf_putc(out, '"');
-}
 
 static void put_listener(struct buf *out, const char *name, unsigned port, const char *mode,
                          const char *about)
@@ -42,7 +27,7 @@ void lab_conf(struct buf *out, const struct lab_options *options)
                   "# `mtlsd options` lists every option.\n");
     if (options->document_root) {
         buf_puts(out, "document_root = ");
-        put_quoted(out, options->document_root);
+        conf_put_quoted(out, options->document_root);
         buf_puts(out, "\n");
     }
     if (options->pid_file)

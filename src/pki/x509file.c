@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "pki/x509file_impl.h"
 
 enum { FIRST_ROOM = 16 * 1024, SECRET_MOST = 4096 };
@@ -260,8 +261,8 @@ static int load_file(const char *path, size_t most, const char *password, struct
 int x509file_load_pooled(const char *path, const char *password, const char *pin, struct x509file_pool *pool,
                          struct x509file *out, struct err *err)
 {
-    return strncmp(path, "pkcs11:", 7) == 0 ? x509file_load_token(path, pin, out, err)
-                                            : load_file(path, X509FILE_MAX, password, pool, out, err);
+    return text_is_token(path) ? x509file_load_token(path, pin, out, err)
+                               : load_file(path, X509FILE_MAX, password, pool, out, err);
 }
 
 int x509file_load(const char *path, const char *password, const char *pin, struct x509file *out,
@@ -273,7 +274,7 @@ int x509file_load(const char *path, const char *password, const char *pin, struc
 int x509file_load_crls(const char *path, size_t most, const char *password, const char *pin,
                        struct x509file *out, struct err *err)
 {
-    if (strncmp(path, "pkcs11:", 7) == 0)
+    if (text_is_token(path))
         return x509file_load_token(path, pin, out, err);
     int rc = load_file(path, most, password, NULL, out, err);
     if (rc != ERR_RANGE)

@@ -4,9 +4,8 @@
 #include "report/access.h"
 #include "report/metrics.h"
 
-/* nginx's number for a client that left before it had its answer: readers of access logs know it, and take no
- * 0.
- */
+/* nginx's number for a client that left before it had its answer: readers of access logs know it, and take
+ * no 0. */
 enum { CLIENT_LEFT = 499 };
 
 static struct access_record record_of(const struct account_client *client)

@@ -21,12 +21,8 @@
 enum {
     FIELD_RECORD = 80, /* libmicrohttpd's, of a header field */
     TURN_RECORDS = 8,  /* that are read in a turn without a request that is whole */
-    /* Longer than a client takes between two requests of a page, shorter than anybody counts idle
-     * connections.
-     */
+    /* Longer than a client takes between two requests of a page, shorter than anybody counts idle ones. */
     REST_MS = 1000,
-    /* Of a turn: one more handshake's share comes on top. */
-    HANDSHAKES_US = 1000,
 };
 
 /* MHD_USE_NO_THREAD_SAFETY, which headers of before 1.0.0 do not have. Without it, since then, a connection
@@ -160,21 +156,10 @@ static void empty(struct wheel_timer *timer)
         (void)madvise(memory + (from - (uintptr_t)memory), to - from, MADV_DONTNEED);
 }
 
-/* Thousands of handshakes may be ready at once, and libmicrohttpd goes through all of them in one run. */
-static bool handshake_waits(struct worker *worker)
-{
-    if (worker->handshakes_begun && clock_mono_us() >= worker->handshakes_until_us)
-        return true;
-    worker->handshakes_begun = true;
-    return false;
-}
-
 ssize_t http1_recv(struct conn *conn, void *data, size_t size)
 {
     struct transport *transport = &conn->transport;
     struct conn_http1 *http1 = &conn->http1;
-    if (conn->phase == CONN_HANDSHAKE && handshake_waits(conn->worker))
-        return GNUTLS_E_INTERRUPTED; /* others first; libmicrohttpd asks again in the next turn */
     if (!http1->pool)
         http1->pool = data;
     wheel_set(&conn->worker->wheel, &http1->empty, 0);
@@ -253,8 +238,7 @@ void http1_adopt(struct worker *worker, const struct arrival *arrival)
     /* Closes the socket when it fails. */
     enum MHD_Result rc = MHD_add_connection(worker->http1, own.fd, &own.from.any, own.from_len);
     worker->pools.open = false;
-    /* Without a name here and in on_started: the place was given back, and with it the hold on the listener.
-     */
+    /* Without a name here and in on_started: the place was given back, and with it what held the listener. */
     if (rc != MHD_YES)
         limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
     if (worker->arriving) /* it was not told of */
@@ -351,7 +335,5 @@ int http1_timeout(const struct worker *worker)
 
 void http1_run(struct worker *worker)
 {
-    worker->handshakes_begun = false;
-    worker->handshakes_until_us = clock_mono_us() + HANDSHAKES_US;
     (void)MHD_run(worker->http1);
 }

@@ -4,7 +4,6 @@
 
 #include <gnutls/crypto.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,11 +16,7 @@ void live_init(struct live *live)
     *live = (struct live){.started_ms = clock_mono_ms()};
     handshakes_init(&live->handshakes);
     pthread_mutex_init(&live->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&live->moved, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&live->moved);
     if (gnutls_rnd(GNUTLS_RND_NONCE, &live->run, sizeof live->run) < 0)
         live->run = (uint32_t)clock_now();
 }
@@ -107,17 +102,9 @@ size_t live_connections(const struct live *live)
 
 void live_wait(struct live *live, uint64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     atomic_store(&live->awaited, true);
     pthread_mutex_lock(&live->lock);
-    pthread_cond_timedwait(&live->moved, &live->lock, &until);
+    clock_cond_wait(&live->moved, &live->lock, ms);
     pthread_mutex_unlock(&live->lock);
 }
 

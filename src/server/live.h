@@ -19,8 +19,8 @@ struct live {
     struct limits *limits;         /* owned */
     struct rejections *rejections; /* owned */
     struct handshakes handshakes;
-    uint32_t
-        run; /* a number that this start has and hardly another: with a connection's it is one of a kind */
+    /* A number that this start has and hardly another: with a connection's it is one of a kind. */
+    uint32_t run;
     uint64_t started_ms;
     atomic_bool draining; /* the server ends: answers end their connections, and so do idle ones */
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -60,12 +59,9 @@ static void tell_of_access_log(struct server *server)
 
 static bool sleeps(struct server *server)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += KEEP_MS / 1000;
     pthread_mutex_lock(&server->lock);
     if (!server->stopped)
-        pthread_cond_timedwait(&server->stops, &server->lock, &until);
+        clock_cond_wait(&server->stops, &server->lock, KEEP_MS);
     bool stopped = server->stopped;
     pthread_mutex_unlock(&server->lock);
     return !stopped;
@@ -135,11 +131,7 @@ static struct server *make(const char *conf_file)
         return NULL;
     live_init(&server->live);
     pthread_mutex_init(&server->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->stops, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&server->stops);
     server->live.limits = limits_new(descriptors());
     linger_limit(limits_lingering(descriptors()));
     server->listeners = (struct listeners){.workers = &server->workers, .limits = server->live.limits};

@@ -57,9 +57,7 @@ struct worker {
     unsigned number;
     const struct workers *all;
     struct live *live;
-    uint64_t now_ms;              /* clock_mono_ms() when the turn began */
-    uint64_t handshakes_until_us; /* clock_mono_us(): those that are left then wait for the next turn, */
-    bool handshakes_begun;        /* but for the first one of a turn */
+    uint64_t now_ms; /* clock_mono_ms() when the turn began */
     struct wheel wheel;
     struct tls_share share;
     struct pools pools;

@@ -54,8 +54,8 @@ void workers_stop(struct workers *workers)
         if (workers->item[i]->running)
             pthread_join(workers->item[i]->thread, NULL);
     }
-    for (unsigned i = 0; i < workers->n;
-         i++) /* they hand connections to each other until the last has ended */
+    /* They hand connections to each other until the last has ended. */
+    for (unsigned i = 0; i < workers->n; i++)
         loop_free(workers->item[i]);
     free(workers->item);
     *workers = (struct workers){0};

@@ -293,14 +293,20 @@ START_TEST(a_failed_reload_changes_nothing)
 }
 END_TEST
 
+/* "a" and "b", and where they are. */
+static void start_two(char one[static PORT_TEXT], char two[static PORT_TEXT])
+{
+    CONFIGURE("a", "127.0.0.1:0", "b", "127.0.0.1:0");
+    ck_assert_int_eq(reload(), 0);
+    strcpy(one, named("a")->port->bound);
+    strcpy(two, named("b")->port->bound);
+}
+
 START_TEST(names_change_and_sockets_stay)
 {
     char one[PORT_TEXT], two[PORT_TEXT];
-    CONFIGURE("a", "127.0.0.1:0", "b", "127.0.0.1:0");
-    ck_assert_int_eq(reload(), 0);
+    start_two(one, two);
     struct port *first = named("a")->port, *second = named("b")->port;
-    strcpy(one, first->bound);
-    strcpy(two, second->bound);
     struct listener *a = named("a");
     struct limits_place place;
     ck_assert(limits_admit(set.limits, &a->door, NULL, &place)); /* a client of before */
@@ -333,10 +339,7 @@ END_TEST
 START_TEST(who_is_dropped_is_closed)
 {
     char one[PORT_TEXT], two[PORT_TEXT];
-    CONFIGURE("a", "127.0.0.1:0", "b", "127.0.0.1:0");
-    ck_assert_int_eq(reload(), 0);
-    strcpy(one, named("a")->port->bound);
-    strcpy(two, named("b")->port->bound);
+    start_two(one, two);
     CONFIGURE("b", two);
     ck_assert_int_eq(reload(), 0);
     ck_assert(!accepts(one));
@@ -352,10 +355,7 @@ END_TEST
 START_TEST(a_busy_worker_keeps_the_descriptor)
 {
     char one[PORT_TEXT], two[PORT_TEXT];
-    CONFIGURE("a", "127.0.0.1:0", "b", "127.0.0.1:0");
-    ck_assert_int_eq(reload(), 0);
-    strcpy(one, named("a")->port->bound);
-    strcpy(two, named("b")->port->bound);
+    start_two(one, two);
     struct listener *a = named("a");
     int fd = a->port->fd;
     atomic_store(&busy, true);
