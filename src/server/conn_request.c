@@ -89,11 +89,21 @@ uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bo
     return problem(conn, status, detail, last, answer);
 }
 
+/* A request whose head was understood is logged like any other. */
 static void refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer)
 {
+    bool understood = conn->request.head.whole;
     uint64_t bytes = problem(conn, status, detail, true, answer);
-    struct account_client client = conn_client(conn);
-    account_refused(&client, status, bytes);
+    if (understood) {
+        conn->n_requests++;
+        conn->request.status = status;
+        conn->request.reply_bytes = bytes;
+        conn->request.route = NULL;
+        conn_answered(conn);
+    } else {
+        struct account_client client = conn_client(conn);
+        account_refused(&client, status, bytes);
+    }
     http1_head_done(&conn->request.head);
 }
 

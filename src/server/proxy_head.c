@@ -186,7 +186,12 @@ int proxy_response_head(struct proxied *p, const char *bytes, size_t len, struct
         return ERR_SYNTAX;
     buf_puts(out, "HTTP/1.1");
     buf_put(out, bytes + VERSION, (size_t)(end + 1 - bytes) - VERSION);
-    struct forward_answer answer = {.conf = p->snapshot->conf, .upgrade = p->tunnel};
+    const struct forward_answer answer = {
+        .conf = p->snapshot->conf,
+        .date = worker_date(p->conn->worker, clock_now()),
+        .upgrade = p->tunnel,
+        .interim = p->response.status < 200,
+    };
     forward_response(&answer, bytes, len, out);
     put_framing(p, out);
     buf_puts(out, "\r\n");
