@@ -309,6 +309,8 @@ static void put_hop(const struct forward *f, struct buf *out, struct forward_mad
         buf_puts(out, "Transfer-Encoding: chunked\r\n");
     else if (f->body == FORWARD_LENGTH)
         buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)f->length);
+    else if (http1_head_value(f->head, "Content-Length")) /* of nothing: servers miss it in a POST (411) */
+        buf_puts(out, "Content-Length: 0\r\n");
 }
 
 int forward_request(const struct forward *f, struct buf *out, struct forward_made *made)

@@ -171,13 +171,18 @@ static void begin_limits(struct conn *conn)
         conn->request.limits.max_body = conf->n_backends > 0 ? UINT64_MAX : (uint64_t)conf->max_body;
 }
 
+static void out_of_memory(struct conn *conn, struct conn_word *word)
+{
+    limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
+    refuse(conn, 503, NULL, &word->answer);
+    word->last = true;
+}
+
 /* The request is whole, or shall be answered as if it were. */
 static void pass(struct conn *conn, bool cut, struct conn_word *word)
 {
     if (http1_head_finish(&conn->request.head) != 0) {
-        limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
-        refuse(conn, 503, NULL, &word->answer);
-        word->last = true;
+        out_of_memory(conn, word);
         return;
     }
     word->whole = true;
@@ -195,9 +200,7 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
         bool head = http1_gate_idle(gate) || http1_gate_in_head(gate);
         size_t n = http1_gate_feed(gate, &conn->request.limits, data + word.used, len - word.used, &events);
         if (head && http1_head_put(&conn->request.head, data + word.used, n) != 0) {
-            limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
-            refuse(conn, 503, NULL, &word.answer);
-            word.last = true;
+            out_of_memory(conn, &word);
             return word;
         }
         word.used += n;
@@ -213,7 +216,7 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
         if (events & HTTP1_REQUEST_DONE)
             pass(conn, false, &word);
         else if (word.head && http1_head_finish(&conn->request.head) != 0)
-            pass(conn, true, &word); /* which says that memory is short */
+            out_of_memory(conn, &word); /* asked again, it takes the fields that it has for all */
         if (word.head || (events & HTTP1_REQUEST_DONE))
             return word;
     }
