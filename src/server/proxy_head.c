@@ -166,10 +166,13 @@ static void put_framing(const struct proxied *p, struct buf *out)
 {
     const struct response *response = &p->response;
     bool may_have = response->status >= 200 && response->status != 204;
-    if (p->down_chunked)
+    if (p->down_chunked) {
         buf_puts(out, "Transfer-Encoding: chunked\r\n");
-    else if (may_have && response_has_length(response))
-        buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)response->declared);
+    } else if (may_have && response_has_length(response)) {
+        buf_puts(out, "Content-Length: ");
+        buf_put_uint(out, response->declared);
+        buf_puts(out, "\r\n");
+    }
     if (p->tunnel || response->status < 200)
         return;
     if (p->close)
