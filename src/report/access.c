@@ -156,6 +156,8 @@ static char *json_text(const struct access_record *r, size_t most)
         json_object_set_new(line, "upstream_first_byte_us",
                             json_integer((json_int_t)r->upstream_first_byte_us));
         json_object_set_new(line, "retries", json_integer((json_int_t)r->retries));
+        if (r->cut)
+            json_object_set_new(line, "cut", string(r->cut, most));
     }
     json_object_set_new(line, "request_id", string(id, most));
     char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;

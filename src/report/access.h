@@ -31,7 +31,8 @@ struct access_record {
     unsigned upstream_status; /* 0: it gave no answer */
     uint64_t upstream_connect_us, upstream_first_byte_us;
     unsigned retries;
-    uint32_t run;                           /* of the process */
+    const char *cut; /* a word: why its answer was cut short, where this server did it; NULL */
+    uint32_t run;    /* of the process */
     uint64_t connection_id, request_number; /* with it the request's id; 0: refused so */
 };
 

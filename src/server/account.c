@@ -52,6 +52,7 @@ void account_answered(const struct account_client *client, const struct account_
     record.upstream_connect_us = request->upstream->connect_us;
     record.upstream_first_byte_us = request->upstream->first_byte_us;
     record.retries = request->upstream->retries;
+    record.cut = request->upstream->cut;
     access_write(&record);
 }
 

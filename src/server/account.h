@@ -23,6 +23,7 @@ struct account_upstream {
     unsigned status;  /* of its answer, 0: there was none */
     uint64_t connect_us, first_byte_us;
     unsigned retries;
+    const char *cut; /* a word: why its answer was, by this server; NULL: it was not */
 };
 
 struct account_request {

@@ -76,7 +76,6 @@ static struct backend *backend_of(const struct snapshot *snapshot, const struct 
 
 static void on_link(struct link_user *user, enum link_event event);
 static void on_time(struct wheel_timer *timer);
-static void on_judgement(struct wheel_timer *timer);
 
 static void on_client_room(struct event_source *source, uint32_t events)
 {
@@ -95,7 +94,7 @@ static struct proxied *proxied_new(struct conn *conn, const struct conf_location
     p->user.event = on_link;
     p->client.ready = on_client_room;
     p->timer.fire = on_time;
-    p->judgement.fire = on_judgement;
+    p->judgement.fire = proxy_judge_again;
     p->waiter.ready = proxy_room;
     p->conn = conn;
     p->snapshot = snapshot_ref(conn->snapshot);
@@ -172,6 +171,7 @@ static void account(struct proxied *p)
         .connect_us = p->connect_us,
         .first_byte_us = p->first_byte_us,
         .retries = p->retries,
+        .cut = p->cut_for,
     };
     conn_answered(conn);
     conn->request.upstream = (struct account_upstream){0};
@@ -220,6 +220,8 @@ static void answer_problem(struct proxied *p, unsigned status, const char *detai
 static const char *words_for(unsigned status)
 {
     switch (status) {
+    case 403:
+        return "The client is not let in any more.";
     case 413:
         return "The body is larger than max_body of this location.";
     case 408:
@@ -364,27 +366,6 @@ static void on_time(struct wheel_timer *timer)
     }
 }
 
-/* The clock may be set meanwhile: it is asked again once a minute. */
-void proxy_watch_client(struct proxied *p)
-{
-    enum { MOST_S = 60 };
-    struct worker *worker = p->conn->worker;
-    const struct peer *peer = p->conn->peer;
-    const time_t now = clock_now();
-    if (!peer)
-        return;
-    uint64_t left = peer->judge_again - now < MOST_S ? (uint64_t)(peer->judge_again - now) : MOST_S;
-    if (peer->judge_again <= now)
-        left = 1;
-    wheel_set(&worker->wheel, &p->judgement, worker->now_ms + left * 1000);
-}
-
-static void on_judgement(struct wheel_timer *timer)
-{
-    struct proxied *p = (struct proxied *)(void *)((char *)timer - offsetof(struct proxied, judgement));
-    proxy_reconsider(p->conn);
-}
-
 bool proxy_tunnel_over(const struct proxied *p)
 {
     return p->server_ended && p->client_told && (p->server_told || p->up_broken);
@@ -496,6 +477,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
     conn->request.route = NULL;
     conn->transport.long_body = false;
     conn_relaying(conn, false);
+    proxy_watch_client(p);
     return PROXY_STARTED;
 }
 
@@ -533,27 +515,6 @@ void proxy_left(struct conn *conn)
     }
     account(p);
     proxy_over(p);
-}
-
-/* Where the rules for its client have changed, or its certificate was revoked, a tunnel does not go on. */
-void proxy_reconsider(struct conn *conn)
-{
-    struct proxied *p = conn->proxied;
-    if (!p || !p->tunnel)
-        return;
-    char path[PATH_MOST + 1], authority[HTTP1_AUTHORITY], host[HTTP1_AUTHORITY];
-    const char *query;
-    http1_host_name(http1_authority(&conn->request.head, conn->facts.server_name, authority), host);
-    bool good = conn_refresh(conn) == 0 && !conn->stray && !conn_refused(conn) &&
-                path_normalise(conn->request.head.target, path, &query) == 0 &&
-                policy_decide(conn->snapshot->policy, host, path, conn->peer).outcome == POLICY_ALLOW;
-    if (good) {
-        proxy_watch_client(p);
-        return;
-    }
-    log_info("%s: listener %s: its tunnel to backend \"%s\" ends: the client is not let in any more",
-             conn->remote, conn->listener_name, p->backend->conf->name);
-    cut(p);
 }
 
 int proxy_start(struct worker *worker)

@@ -27,7 +27,7 @@ void proxy_begin(struct conn *conn, const char *bytes, size_t len);
 ssize_t proxy_client_ready(struct conn *conn);
 /* The connection is about to be freed. */
 void proxy_left(struct conn *conn);
-/* Something has changed: may it go on? */
+/* Something has changed: may it go on? Else it is cut, or refused with 403 where no answer has begun. */
 void proxy_reconsider(struct conn *conn);
 
 /* Each turn of the loop: those that have more to do. */

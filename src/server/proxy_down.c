@@ -93,7 +93,6 @@ static void begin_tunnel(struct proxied *p)
     if (http1_hold(p->conn, NULL, 0) != 0)
         p->up.failed = true;
     http1->unread = true;
-    proxy_watch_client(p);
     proxy_again(p);
 }
 

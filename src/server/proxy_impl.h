@@ -35,7 +35,7 @@ struct proxied {
     struct link_user user;        /* told by the link */
     struct event_source client;   /* the client's socket takes bytes again */
     struct wheel_timer timer;     /* the backend's next word is due, or its turn */
-    struct wheel_timer judgement; /* of a tunnel's client is due: time has changed it */
+    struct wheel_timer judgement; /* of its client is due: time has changed it */
     struct pool_waiter waiter;
     uint64_t queued_until_ms;
     struct conn *conn;
@@ -78,6 +78,7 @@ struct proxied {
     unsigned retries;
     unsigned forged; /* fields in our name that the client had sent */
     uint64_t connect_us, first_byte_us;
+    const char *cut_for; /* a word for the access log; NULL: it was not */
 };
 
 struct relays *relays_of(const struct proxied *p);
@@ -96,10 +97,13 @@ void proxy_done(struct proxied *p);
 bool proxy_retry(struct proxied *p, enum origin_result result, const char *why);
 /* Sets the deadline of the backend's next word. */
 void proxy_expect(struct proxied *p);
-/* A tunnel: looks at its client again when time changes what is thought of its certificate. */
-void proxy_watch_client(struct proxied *p);
 /* A tunnel: neither side has more to say, or nobody hears it. */
 bool proxy_tunnel_over(const struct proxied *p);
+
+/* proxy_judge.c */
+/* Looks at its client again when time changes what is thought of its certificate. */
+void proxy_watch_client(struct proxied *p);
+void proxy_judge_again(struct wheel_timer *timer);
 
 /* proxy_server.c */
 struct backend_server *proxy_server(const struct proxied *p);

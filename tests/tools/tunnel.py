@@ -6,6 +6,8 @@ Usage: tunnel.py MODE PORT CA TLS-VERSION [CERTIFICATE KEY]
     half      the backend ends its side (step "half"): what still comes up counts there
     reset     the backend resets the tunnel (step "reset=tunnel"): how it ended
     hold      opens a tunnel, says "up", echoes what stands on its input, line by line, and then how it ended
+    begin N   sends the target on its input, the rest of its line a POST's body, of which N bytes are announced (0: a
+              GET): says "up", reads to the end, and prints the status, or "-", and how it ended
     stall N   N clients that take nothing of a large response, and N whose upload nobody takes: says "stalled", and
               waits for the end of its input
 """
@@ -84,6 +86,27 @@ def hold(port, context):
         print("silence" if isinstance(error, TimeoutError) else "cut")
 
 
+def begin(port, context, n):
+    sock = connect(port, context)
+    target, _, body = sys.stdin.readline().strip().partition(" ")
+    head = f"{'POST' if n else 'GET'} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    sock.sendall((head + (f"Content-Length: {n}\r\n\r\n{body}" if n else "\r\n")).encode())
+    print("up", flush=True)
+    sock.settimeout(60)
+    got, ended = b"", "end"
+    try:
+        while True:
+            data = sock.recv(65536)
+            if not data:
+                break
+            got += data
+    except ssl.SSLZeroReturnError:
+        pass
+    except (ssl.SSLError, OSError) as error:
+        ended = "silence" if isinstance(error, TimeoutError) else "cut"
+    print(got[9:12].decode() or "-", "last-chunk" if got.endswith(b"\r\n0\r\n\r\n") else ended)
+
+
 def stall(port, context, n):
     held = []
     for _ in range(n):
@@ -102,15 +125,16 @@ def stall(port, context, n):
 
 
 def main(mode, *rest):
-    n = int(rest[0]) if mode == "stall" else 0
-    port, ca, version, *own = rest[1:] if n else rest
+    counts = mode in ("stall", "begin")
+    n = int(rest[0]) if counts else 0
+    port, ca, version, *own = rest[1:] if counts else rest
     context = ssl.create_default_context(cafile=ca)
     context.check_hostname = False
     context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, version)
     if own:
         context.load_cert_chain(*own)
-    if mode == "stall":
-        stall(int(port), context, n)
+    if counts:
+        {"stall": stall, "begin": begin}[mode](int(port), context, n)
     else:
         {"half": half, "hold": hold, "reset": reset}[mode](int(port), context)
 

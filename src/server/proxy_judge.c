@@ -1,0 +1,58 @@
+/* Whether the client of an exchange under way is still let in: at a reload, and when its certificate or a CRL
+ * is over. What a backend sends has no end that is known here, so none of it waits for the next request. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/host.h"
+#include "http/path.h"
+#include "server/proxy_impl.h"
+
+/* The clock may be set meanwhile: it is asked again once a minute. */
+void proxy_watch_client(struct proxied *p)
+{
+    enum { MOST_S = 60 };
+    struct worker *worker = p->conn->worker;
+    const struct peer *peer = p->conn->peer;
+    if (!peer)
+        return;
+    const time_t now = clock_now();
+    uint64_t left = peer->judge_again - now < MOST_S ? (uint64_t)(peer->judge_again - now) : MOST_S;
+    if (peer->judge_again <= now)
+        left = 1;
+    wheel_set(&worker->wheel, &p->judgement, worker->now_ms + left * 1000);
+}
+
+void proxy_judge_again(struct wheel_timer *timer)
+{
+    struct proxied *p = (struct proxied *)(void *)((char *)timer - offsetof(struct proxied, judgement));
+    proxy_reconsider(p->conn);
+}
+
+/* As a request that came now would be decided on. */
+static bool is_let_in(struct conn *conn)
+{
+    const struct http1_head *head = &conn->request.head;
+    char path[PATH_MOST + 1], authority[HTTP1_AUTHORITY], host[HTTP1_AUTHORITY];
+    const char *query;
+    if (conn_refresh(conn) != 0 || conn->stray || conn_refused(conn) ||
+        path_normalise(head->target, path, &query) != 0)
+        return false;
+    http1_host_name(http1_authority(head, conn->facts.server_name, authority), host);
+    return !conn_misdirected(conn, host, path) &&
+           policy_decide(conn->snapshot->policy, host, path, conn->peer).outcome == POLICY_ALLOW;
+}
+
+void proxy_reconsider(struct conn *conn)
+{
+    struct proxied *p = conn->proxied;
+    if (!p)
+        return;
+    if (is_let_in(conn)) {
+        proxy_watch_client(p);
+        return;
+    }
+    log_info("%s: listener %s: its %s to backend \"%s\" ends: the client is not let in any more",
+             conn->remote, conn->listener_name, p->tunnel ? "tunnel" : "request", p->backend->conf->name);
+    if (p->head_sent)
+        p->cut_for = "client_not_let_in";
+    proxy_fail(p, 403, ORIGIN_LEFT, NULL);
+}
