@@ -375,22 +375,28 @@ struct link *link_open(struct links *links, struct link_shelf *shelf, struct bac
 
 /* --- between requests ----------------------------------------------------------------------------------- */
 
-struct link *link_take(struct link_shelf *shelf, struct link_user *user)
-{
-    struct link *link = shelf->first;
-    if (!link)
-        return NULL;
-    unshelve(link);
-    wheel_set(link->links->wheel, &link->timer, 0);
-    link->user = user;
-    return link;
-}
-
 /* What lies there already has raised its event: it would be taken for the next response. */
 static bool says_more(struct link *link)
 {
     char byte;
     return link->readable && link_read(link, &byte, 1) != -EAGAIN;
+}
+
+/* An event that tells of bytes or the end may be in the same turn, behind the request that wants the link:
+ * the socket itself is asked. */
+struct link *link_take(struct link_shelf *shelf, struct link_user *user)
+{
+    struct link *link;
+    while ((link = shelf->first) != NULL) {
+        unshelve(link);
+        wheel_set(link->links->wheel, &link->timer, 0);
+        link->user = user;
+        link->readable = true;
+        if (!link->ended && !says_more(link))
+            return link;
+        link_close(link);
+    }
+    return NULL;
 }
 
 void link_release(struct link *link, unsigned most, uint64_t keep_ms)

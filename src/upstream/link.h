@@ -82,7 +82,7 @@ struct link_first {
 struct link *link_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
                        unsigned server, struct link_user *user, const struct link_first *first,
                        char why[static LINK_WHY]);
-/* The idle one that was used last, NULL: there is none. */
+/* The idle one that was used last and has said nothing since; NULL: there is none. */
 struct link *link_take(struct link_shelf *shelf, struct link_user *user);
 /* It has nothing more to say: keeps it for `keep_ms`, when there is room for `most` of them. */
 void link_release(struct link *link, unsigned most, uint64_t keep_ms);

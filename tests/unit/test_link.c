@@ -150,6 +150,26 @@ START_TEST(a_name_without_an_address)
 }
 END_TEST
 
+START_TEST(one_that_has_said_something_is_nobodys)
+{
+    set_up(true, true);
+    open_it();
+    int came = accept(sockets[0], NULL, NULL);
+    link_release(asker.link, 8, 10000);
+    ck_assert_ptr_eq(link_take(&shelf, &asker.user), asker.link);
+    link_release(asker.link, 8, 10000);
+    /* No event is taken from the set before the next one asks for it. */
+    if (_i == 0)
+        ck_assert_int_eq(send(came, "H", 1, 0), 1);
+    else
+        ck_assert_int_eq(shutdown(came, SHUT_WR), 0);
+    ck_assert_ptr_null(link_take(&shelf, &asker.user));
+    ck_assert_uint_eq(shelf.n_all, 0);
+    close(came);
+    tear_down();
+}
+END_TEST
+
 Suite *suite_link(void)
 {
     Suite *suite = suite_create("link");
@@ -159,5 +179,8 @@ Suite *suite_link(void)
     tcase_add_test(connecting, none_takes_it);
     tcase_add_test(connecting, a_name_without_an_address);
     suite_add_tcase(suite, connecting);
+    TCase *kept = tcase_create("kept");
+    tcase_add_loop_test(kept, one_that_has_said_something_is_nobodys, 0, 2);
+    suite_add_tcase(suite, kept);
     return suite;
 }
