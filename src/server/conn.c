@@ -109,7 +109,10 @@ static void take_newest(struct conn *conn)
     snapshot_unref(conn->snapshot);
     conn->snapshot = newest;
     conn->listener = listener;
+    const uint64_t most = conn->request.limits.max_body;
     take_limits(conn);
+    if (conn->proxied) /* the location of a body under way has said how large it may be */
+        conn->request.limits.max_body = most;
     check_origin(conn);
     /* A session cannot be asked any more: its client comes again, and is. */
     if (conn->stray || (!conn->asked && listener->conf->client_auth != CLIENT_AUTH_OFF))
