@@ -192,7 +192,8 @@ static void adopt(int listener)
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = conn};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
         die("epoll_ctl");
-}
+    /* The set has it, until close_conn. */
+} // NOLINT(clang-analyzer-unix.Malloc)
 
 static int listen_somewhere(void)
 {

@@ -38,18 +38,14 @@ void memory_prepare(void)
     all_counts = mode != '0' && mode != '1';
 }
 
-/* Somebody else may set them, at any time (prlimit(2)). */
-static bool is_unlimited(int resource)
-{
-    struct rlimit limit;
-    return getrlimit(resource, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY;
-}
-
 /* Where address space has no limit a mapping that nobody has touched is never refused: to make one and undo
- * it, which is four times as dear as these two questions, would tell nothing. */
+ * it, which is four times as dear as these two questions, would tell nothing. Somebody else may set the
+ * limits, at any time (prlimit(2)). */
 static bool never_refused(void)
 {
-    return !all_counts && is_unlimited(RLIMIT_AS) && is_unlimited(RLIMIT_DATA);
+    struct rlimit space, data;
+    return !all_counts && getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur == RLIM_INFINITY &&
+           getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur == RLIM_INFINITY;
 }
 
 bool memory_spare(size_t bytes)
