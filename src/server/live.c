@@ -186,7 +186,7 @@ void live_metrics(struct live *live, const struct snapshot *snapshot, struct buf
     if (!samples)
         return;
 #define SAMPLE(id, text, number)                                                                             \
-    samples[n++] = (struct metrics_sample){.metric = METRIC_##id, .label = text, .value = (double)(number)}
+    samples[n++] = (struct metrics_sample){.metric = METRIC_##id, .label = (text), .value = (double)(number)}
     SAMPLE(connections_open, NULL, live_connections(live));
     SAMPLE(connections, NULL, atomic_load(&live->opened));
     for (size_t i = 0; i < LIMIT_COUNT; i++)

@@ -206,7 +206,7 @@ static bool turn(struct worker *worker)
             source->ready(source, events[i].events);
         else if (what == worker)
             goes_on = listen_to(worker);
-        else if (what != worker->http1)
+        else if (what && what != worker->http1)
             accept_some(worker, what);
     }
     sweep(worker);

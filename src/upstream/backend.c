@@ -264,9 +264,10 @@ static int take_certificate(struct backend *backend, struct diag *diag)
 
 static int make_credentials(struct backend *backend, struct diag *diag)
 {
+    const struct conf_backend *conf = backend->conf;
     bool tls = false;
-    for (unsigned i = 0; i < backend->n; i++)
-        tls = tls || backend->server[i].conf->scheme == CONF_SCHEME_HTTPS;
+    for (size_t i = 0; i < conf->n_servers; i++)
+        tls = tls || conf->servers[i].scheme == CONF_SCHEME_HTTPS;
     if (!tls)
         return 0;
     int made = gnutls_certificate_allocate_credentials(&backend->credentials);

@@ -452,7 +452,7 @@ START_TEST(test_upstream)
 {
     static const struct {
         const char *method, *host, *path, *query;
-        int peer;
+        enum bring peer;
         bool refused, preflight;
         const char *to; /* the location whose backend gets it, NULL: it stays here */
         unsigned status;
