@@ -276,7 +276,8 @@ static void print_mdoc(FILE *out)
         if (s == SECTION_HOST) {
             name_host_options(names, sizeof names - 1);
             fputs(".Ss Options of a host block\nThose of its listener that may differ for one name:\n", out);
-            strcat(names, ".");
+            const size_t len = strlen(names);
+            memcpy(names + len, ".", 2);
             cmd_wrap(out, names, "", 0, MDOC_LINE_MOST);
             continue;
         }
