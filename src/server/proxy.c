@@ -485,7 +485,7 @@ void proxy_begin(struct conn *conn, const char *bytes, size_t len)
 {
     struct proxied *p = conn->proxied;
     conn->http1.unread = true; /* nobody has read until there was no more */
-    ssize_t used = p->request_done ? 0 : proxy_take(p, bytes, len);
+    ssize_t used = proxy_take(p, bytes, len);
     if (used < 0)
         return;
     if (http1_hold(conn, bytes + used, len - (size_t)used) != 0) {

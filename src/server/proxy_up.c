@@ -38,9 +38,9 @@ ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len)
             put_content(p, bytes + used, good);
         used += good;
         p->request_done = events & HTTP1_REQUEST_DONE;
+        if (p->request_done && p->up_chunked)
+            buf_puts(&p->up, "0\r\n\r\n");
     }
-    if (p->request_done && p->up_chunked)
-        buf_puts(&p->up, "0\r\n\r\n");
     if (used > 0 && p->waits_for_100) { /* it does not */
         p->waits_for_100 = false;
         proxy_expect(p);

@@ -14,12 +14,12 @@ has a thread. In the query, separated by "&", are steps, done in their order aft
     wait=NAME      waits until somebody has asked for .../go?NAME
     reset          resets the connection (reset=tunnel: one that it has made a tunnel of, after five bytes);  close  closes it
     early          does not read the body, until  read
-    keepopen       does not close where HTTP would have it
     cork           what follows leaves in one piece, with what the answer is
     sip            the body of the request is read in small pieces, and the answer is its SHA-256 (behind "early")
     echo           the body is the request's body;  head  the body is JSON: what came, line by line
     once=TEXT      if this connection has had a request before: the raw bytes TEXT (empty: close), else what follows
     take=N         reads N bytes of the body (behind "early")
+    rest           the body is "rest:", and what came behind the request
     half           switches protocols (101), ends its side, and counts at .../TEXT what still comes until the end
     ws             switches protocols (101) and echoes bytes until the end
 
@@ -117,13 +117,22 @@ class Connection:
             left -= len(data)
         return seen.hexdigest()
 
+    def behind(self):
+        self.sock.setblocking(False)
+        try:
+            self.held += self.sock.recv(65536)
+        except BlockingIOError:
+            pass
+        self.sock.setblocking(True)
+        return self.held
+
     def drain(self):
         while True:
             self.held = b""
             self.read()
 
     def answer(self, method, steps, body, lines):
-        status, fields, content, chunks, length = "200", [], b"ok", None, None
+        status, fields, content, chunks = "200", [], b"ok", None
         for key, value in steps:
             if key == "status":
                 status = value
@@ -133,8 +142,6 @@ class Connection:
                 content = unescape(value)
             elif key == "length":
                 content = b"x" * int(value)
-            elif key == "says":
-                length = value
             elif key == "chunked":
                 chunks = [int(n) for n in value.split(",") if n]
             elif key == "echo":
@@ -144,7 +151,7 @@ class Connection:
                 content = json.dumps({"lines": lines, "body": len(body), "server": self.name, "served": self.served, "proxy": self.proxy}).encode()
         head = [f"HTTP/1.1 {status} Reason", *fields]
         if chunks is None and not any(f.lower().startswith("content-length") for f in fields) and status not in ("204", "304"):
-            head.append(f"Content-Length: {length or len(content)}")
+            head.append(f"Content-Length: {len(content)}")
         elif chunks is not None:
             head.append("Transfer-Encoding: chunked")
         self.sock.sendall(("\r\n".join(head) + "\r\n\r\n").encode("latin-1"))
@@ -196,6 +203,8 @@ class Connection:
                 body, early, done = self.body(fields), False, False
             elif key == "cork":
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            elif key == "rest":
+                steps, done = [("body", f"rest:{self.behind()!r}".replace("\\", "\\\\"))], False
             elif key == "sip":
                 steps, early = [("body", self.sip(fields))], False
             elif key == "hang":
