@@ -6,16 +6,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "fuzz.h"
 #include "http/view.h"
 #include "pki/cert.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)                                                                                   \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            abort();                                                                                         \
-    } while (0)
 
 static void check_text(const char *text)
 {

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "config/conf.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void count(void *cls, enum diag_severity severity, struct src src, const char *text)
 {

@@ -7,15 +7,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "fuzz.h"
 #include "http/path.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)                                                                                   \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            abort();                                                                                         \
-    } while (0)
 
 static void check(const char *path)
 {

@@ -12,16 +12,9 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "fuzz.h"
 #include "pki/certinfo.h"
 #include "policy/policy.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)                                                                                   \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            abort();                                                                                         \
-    } while (0)
 
 enum { MOST_FACTS = 16384, MOST_ATTRS = 12, MOST_VALUE = 80 };
 

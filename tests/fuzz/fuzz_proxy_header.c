@@ -1,8 +1,7 @@
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "tls/proxy_header.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A header is never longer than what there is, and what was needed more of is taken or refused in the end. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "http/view.h"
 #include "tls/frames.h"
 #include "tls/record.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { EVENT_MESSAGE, EVENT_WATCH, EVENT_ALERT, EVENT_TRIM, FROM_SERVER = 4, IS_RETRY = 8, IS_END = 16 };
 

@@ -7,16 +7,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "fuzz.h"
 #include "pki/crl.h"
 #include "pki/verdict.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)                                                                                   \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            abort();                                                                                         \
-    } while (0)
 
 enum { OBJECTS = 20, NOW = 1900000000 };
 
