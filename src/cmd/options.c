@@ -270,15 +270,14 @@ static void print_mdoc(FILE *out)
         [SECTION_LISTEN] = "Options of a listen block",
         [SECTION_LOCATION] = "Options of a location block",
     };
-    char names[HOST_OPTIONS_TEXT];
+    char names[HOST_OPTIONS_TEXT], text[HOST_OPTIONS_TEXT + 1];
     fputs(".\\\" Made by `mtlsd options --mdoc`.\n", out);
     for (enum option_section s = SECTION_GLOBAL; s < SECTION_COUNT; s++) {
         if (s == SECTION_HOST) {
-            name_host_options(names, sizeof names - 1);
+            name_host_options(names, sizeof names);
+            snprintf(text, sizeof text, "%s.", names);
             fputs(".Ss Options of a host block\nThose of its listener that may differ for one name:\n", out);
-            const size_t len = strlen(names);
-            memcpy(names + len, ".", 2);
-            cmd_wrap(out, names, "", 0, MDOC_LINE_MOST);
+            cmd_wrap(out, text, "", 0, MDOC_LINE_MOST);
             continue;
         }
         fprintf(out, ".Ss %s\n.Bl -tag -width Ds\n", TITLES[s]);

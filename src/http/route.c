@@ -108,7 +108,8 @@ static bool is_proxied(const struct conf_location *location)
     return location && (location->backend.text || location->redirect.text);
 }
 
-const struct route *route_for(const char *path, enum routes routes, const struct conf_location *location)
+const struct route *route_for(const struct policy *policy, enum routes routes, const char *host,
+                              const char *path)
 {
     const struct route *route = route_match(path);
     bool ours = true;
@@ -122,7 +123,7 @@ const struct route *route_for(const char *path, enum routes routes, const struct
     case ROUTES_ALL:
         break;
     case ROUTES_AUTO:
-        ours = route->exempt || !is_proxied(location);
+        ours = route->exempt || route == FILES_ROUTE || !is_proxied(policy_location(policy, host, path));
         break;
     }
     return ours ? route : FILES_ROUTE;

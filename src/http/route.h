@@ -35,7 +35,8 @@ const struct route *route_match(const char *path);
 /* The row for a request: as route_match, but where `routes` or a location's backend or redirect takes the
  * path from a route of ours, the last row. A backend shall not lose /api to us without a word, and its health
  * checker shall find /health, which no application behind a proxy is asked for from outside. */
-const struct route *route_for(const char *path, enum routes routes, const struct conf_location *location);
+const struct route *route_for(const struct policy *policy, enum routes routes, const char *host,
+                              const char *path);
 /* What `check` says of the routes of a listener where a backend takes some of them; false: all are there. */
 bool route_note(const struct conf *conf, const struct conf_listener *listener, char *out, size_t size);
 

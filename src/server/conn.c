@@ -34,16 +34,15 @@ bool conn_refused(const struct conn *conn)
     return !peer || peer->verify != VERIFY_SUCCESS;
 }
 
-/* What the newest configuration says of requests that begin from now on. */
+/* What the newest configuration says of heads from now on. How large a body may be is said as each request
+ * begins (conn_request.c), and stays so while it is under way. */
 static void take_limits(struct conn *conn)
 {
     const struct conf *conf = conn->snapshot->conf;
-    conn->request.limits = (struct http1_limits){
-        .max_target = (uint32_t)conf->max_uri,
-        .max_head = (uint32_t)conf->max_header,
-        .max_fields = (uint32_t)conf->max_header_fields,
-        .max_body = (uint64_t)conf->max_body,
-    };
+    struct http1_limits *limits = &conn->request.limits;
+    limits->max_target = (uint32_t)conf->max_uri;
+    limits->max_head = (uint32_t)conf->max_header;
+    limits->max_fields = (uint32_t)conf->max_header_fields;
 }
 
 /* GnuTLS acknowledges max_fragment_length (RFC 6066 section 4) and, in TLS 1.2, forgets it for what it sends
@@ -109,10 +108,7 @@ static void take_newest(struct conn *conn)
     snapshot_unref(conn->snapshot);
     conn->snapshot = newest;
     conn->listener = listener;
-    const uint64_t most = conn->request.limits.max_body;
     take_limits(conn);
-    if (conn->proxied) /* the location of a body under way has said how large it may be */
-        conn->request.limits.max_body = most;
     check_origin(conn);
     /* A session cannot be asked any more: its client comes again, and is. */
     if (conn->stray || (!conn->asked && listener->conf->client_auth != CLIENT_AUTH_OFF))

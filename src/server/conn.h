@@ -55,6 +55,8 @@ struct conn_request {
     unsigned status;           /* of the response, 0: none yet */
     uint64_t reply_bytes;      /* of its body */
     bool under_way;            /* its head came, its answer is not complete */
+    bool rated;                /* it was counted against request_rate; with what came of it: */
+    unsigned wait_s;           /* so long its client should wait, 0: it did not come too soon */
     uint64_t began_us;
     struct account_upstream upstream; /* while its line in the log is written; {0}: no backend had it */
 };
@@ -205,6 +207,9 @@ MUST_CHECK int conn_limit_body(struct conn *conn, uint64_t most, struct conn_wor
  * its body. */
 void conn_refuse(struct conn *conn, unsigned status, struct buf *answer);
 uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer);
+/* The seconds that the client should wait, where the request under way is more than its request_rate; 0: it
+ * is not. It counts once, whoever asks first. */
+unsigned conn_rate(struct conn *conn);
 /* The answer to this request is to be the last. */
 bool conn_is_last(const struct conn *conn);
 /* The wait was ended while the connection was open: fills the answer (408), nothing when it was idle. */
@@ -212,6 +217,8 @@ void conn_timed_out(struct conn *conn, struct buf *answer);
 /* The `header` of a struct request whose header_cls is a struct http1_head. */
 const char *conn_header(const struct request *request, const char *name);
 
+/* The first byte of a request came. */
+void conn_request_begins(struct conn *conn);
 /* What the log knows of the client. */
 struct account_client conn_client(const struct conn *conn);
 /* The request under way ended, with its status, or without an answer. */

@@ -58,8 +58,8 @@ const char *conn_header(const struct request *request, const char *name)
     return http1_head_value(request->header_cls, name);
 }
 
-/* The answer in place of a handler's: what came so far says in which form. */
-static uint64_t problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer)
+/* What came so far says in which form. */
+uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer)
 {
     struct http1_head *head = &conn->request.head;
     if (!head->whole && http1_head_finish(head) != 0)
@@ -84,16 +84,11 @@ static uint64_t problem(struct conn *conn, unsigned status, const char *detail, 
     return bytes;
 }
 
-uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer)
-{
-    return problem(conn, status, detail, last, answer);
-}
-
 /* A request whose head was understood is logged like any other. */
 static void refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer)
 {
     bool understood = conn->request.head.whole;
-    uint64_t bytes = problem(conn, status, detail, true, answer);
+    uint64_t bytes = conn_problem(conn, status, detail, true, answer);
     if (understood) {
         conn->n_requests++;
         conn->request.status = status;
@@ -110,6 +105,15 @@ static void refuse(struct conn *conn, unsigned status, const char *detail, struc
 void conn_refuse(struct conn *conn, unsigned status, struct buf *answer)
 {
     refuse(conn, status, NULL, answer);
+}
+
+unsigned conn_rate(struct conn *conn)
+{
+    struct conn_request *request = &conn->request;
+    if (!request->rated && conn->snapshot->conf->request_rate > 0)
+        request->wait_s = limits_request(&conn->place, conn->remote);
+    request->rated = true;
+    return request->wait_s;
 }
 
 bool conn_is_last(const struct conn *conn)
@@ -178,6 +182,13 @@ static void out_of_memory(struct conn *conn, struct conn_word *word)
     word->last = true;
 }
 
+void conn_request_begins(struct conn *conn)
+{
+    conn->request.began_us = clock_mono_us();
+    conn->request.rated = false;
+    conn->request.wait_s = 0;
+}
+
 /* The request is whole, or shall be answered as if it were. */
 static void pass(struct conn *conn, bool cut, struct conn_word *word)
 {
@@ -206,7 +217,7 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
         word.used += n;
         seen |= events;
         if (events & HTTP1_HEAD_BEGUN)
-            conn->request.began_us = clock_mono_us();
+            conn_request_begins(conn);
         if (gate->status != 0) {
             refused_by_gate(conn, &word.answer);
             word.last = true;

@@ -38,7 +38,7 @@ void *exchange_target(void *cls, const char *uri, struct MHD_Connection *connect
     conn->request.route = NULL;
     if (conn->request.head.whole)
         return conn;
-    conn->request.began_us = clock_mono_us();
+    conn_request_begins(conn);
     /* Without the preemption nobody kept a head: this one begins with what MHD drops soon. */
     if (http1_head_put(&conn->request.head, "GET ", 4) != 0 ||
         http1_head_put(&conn->request.head, uri, strlen(uri)) != 0)
@@ -448,12 +448,11 @@ static void answer(struct conn *conn, struct request *request, char path[static 
                       reply);
         return;
     }
-    const struct route *route = route_for(request->path, conn->listener->conf->routes,
-                                          policy_location(snapshot->policy, request->host, request->path));
+    const struct route *route =
+        route_for(snapshot->policy, conn->listener->conf->routes, request->host, request->path);
     conn->request.route = route;
     bool exempt = route->exempt;
-    unsigned wait =
-        exempt || snapshot->conf->request_rate == 0 ? 0 : limits_request(&conn->place, conn->remote);
+    unsigned wait = exempt ? 0 : conn_rate(conn);
     if (wait > 0) {
         problem_reply(request, 429, NULL, reply);
         if (reply_header(reply, "Retry-After", "%u", wait) != 0)

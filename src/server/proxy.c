@@ -12,8 +12,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/forward.h"
-#include "http/host.h"
-#include "http/path.h"
 #include "http/route.h"
 #include "server/http1_wait.h"
 #include "server/proxy_impl.h"
@@ -39,32 +37,23 @@ static bool has_method(const struct conn *conn, const char *method)
 static const struct conf_location *location_of(struct conn *conn)
 {
     const struct http1_head *head = &conn->request.head;
-    char path[PATH_MOST + 1], authority[HTTP1_AUTHORITY], host[HTTP1_AUTHORITY];
-    const char *query;
-    if (conn_refresh(conn) != 0 || conn->stray || path_normalise(head->target, path, &query) != 0)
+    struct proxy_aim aim;
+    if (!proxy_aim(conn, &aim))
         return NULL;
     const struct policy *policy = conn->snapshot->policy;
-    http1_host_name(http1_authority(head, conn->facts.server_name, authority), host);
-    if (conn_misdirected(conn, host, path))
-        return NULL;
     const struct request request = {
         .method = route_method(head->method),
-        .path = path,
-        .host = host,
+        .path = aim.path,
+        .host = aim.host,
         .header = conn_header,
         .header_cls = head,
         .conf = conn->snapshot->conf,
         .peer = conn->peer,
         .refused = conn_refused(conn),
     };
-    const struct route *route =
-        route_for(path, conn->listener->conf->routes, policy_location(policy, host, path));
+    const struct route *route = route_for(policy, conn->listener->conf->routes, aim.host, aim.path);
     const struct conf_location *location = route_upstream(route, policy, &request);
-    if (!location)
-        return NULL;
-    if (conn->snapshot->conf->request_rate > 0 && limits_request(&conn->place, conn->remote) > 0)
-        return NULL;
-    return location;
+    return location && conn_rate(conn) == 0 ? location : NULL;
 }
 
 static struct backend *backend_of(const struct snapshot *snapshot, const struct conf_location *location)

@@ -3,6 +3,8 @@
 #define MTLSD_SERVER_PROXY_IMPL_H
 
 #include "base/event.h"
+#include "http/host.h"
+#include "http/path.h"
 #include "server/checks.h"
 #include "server/proxy.h"
 #include "upstream/pool.h"
@@ -101,6 +103,12 @@ void proxy_expect(struct proxied *p);
 bool proxy_tunnel_over(const struct proxied *p);
 
 /* proxy_judge.c */
+/* What a request is for, when its connection is up to the newest snapshot. False: it is for nobody behind us.
+ */
+struct proxy_aim {
+    char path[PATH_MOST + 1], host[HTTP1_AUTHORITY];
+};
+MUST_CHECK bool proxy_aim(struct conn *conn, struct proxy_aim *out);
 /* Looks at its client again when time changes what is thought of its certificate. */
 void proxy_watch_client(struct proxied *p);
 void proxy_judge_again(struct wheel_timer *timer);

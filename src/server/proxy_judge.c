@@ -2,8 +2,6 @@
  * is over. What a backend sends has no end that is known here, so none of it waits for the next request. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "http/host.h"
-#include "http/path.h"
 #include "server/proxy_impl.h"
 
 /* The clock may be set meanwhile: it is asked again once a minute. */
@@ -27,18 +25,23 @@ void proxy_judge_again(struct wheel_timer *timer)
     proxy_reconsider(p->conn);
 }
 
+bool proxy_aim(struct conn *conn, struct proxy_aim *out)
+{
+    const struct http1_head *head = &conn->request.head;
+    char authority[HTTP1_AUTHORITY];
+    const char *query;
+    if (conn_refresh(conn) != 0 || conn->stray || path_normalise(head->target, out->path, &query) != 0)
+        return false;
+    http1_host_name(http1_authority(head, conn->facts.server_name, authority), out->host);
+    return !conn_misdirected(conn, out->host, out->path);
+}
+
 /* As a request that came now would be decided on. */
 static bool is_let_in(struct conn *conn)
 {
-    const struct http1_head *head = &conn->request.head;
-    char path[PATH_MOST + 1], authority[HTTP1_AUTHORITY], host[HTTP1_AUTHORITY];
-    const char *query;
-    if (conn_refresh(conn) != 0 || conn->stray || conn_refused(conn) ||
-        path_normalise(head->target, path, &query) != 0)
-        return false;
-    http1_host_name(http1_authority(head, conn->facts.server_name, authority), host);
-    return !conn_misdirected(conn, host, path) &&
-           policy_decide(conn->snapshot->policy, host, path, conn->peer).outcome == POLICY_ALLOW;
+    struct proxy_aim aim;
+    return proxy_aim(conn, &aim) && !conn_refused(conn) &&
+           policy_decide(conn->snapshot->policy, aim.host, aim.path, conn->peer).outcome == POLICY_ALLOW;
 }
 
 void proxy_reconsider(struct conn *conn)

@@ -421,11 +421,16 @@ START_TEST(test_route_for)
     };
     const struct conf_location *const locations[] = {&files, &proxied, &redirected, NULL};
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        const struct conf_location *location = locations[ROWS[i].location];
+        struct diag diag = {0};
+        struct policy *policy = NULL;
+        ck_assert_int_eq(policy_new(location, location != NULL, &diag, &policy), 0);
         for (size_t j = 0; j < ARRAY_LEN(PATHS); j++) {
-            const struct route *route = route_for(PATHS[j], ROWS[i].routes, locations[ROWS[i].location]);
+            const struct route *route = route_for(policy, ROWS[i].routes, "", PATHS[j]);
             ck_assert_msg((route != &ROUTES[ROUTE_COUNT - 1]) == (j < ROWS[i].ours), "row %zu: %s", i,
                           PATHS[j]);
         }
+        policy_free(policy);
     }
 }
 END_TEST
@@ -495,8 +500,7 @@ START_TEST(test_upstream)
             fixture_header(&f, "Origin", "https://o.example");
             fixture_header(&f, "Access-Control-Request-Method", "POST");
         }
-        const struct route *route =
-            route_for(ROWS[i].path, ROUTES_AUTO, policy_location(policy, ROWS[i].host, ROWS[i].path));
+        const struct route *route = route_for(policy, ROUTES_AUTO, ROWS[i].host, ROWS[i].path);
         const struct conf_location *to = route_upstream(route, policy, &f.request);
         ck_assert_msg(!to == !ROWS[i].to && (!to || strcmp(to->prefix, ROWS[i].to) == 0), "row %zu: %s", i,
                       to ? to->prefix : "here");
