@@ -2,7 +2,6 @@
 #include "cmd/check.h"
 
 #include <getopt.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -129,33 +128,11 @@ static void check_new_listeners(const struct conf *conf, struct diag *diag)
     }
 }
 
-/* A name that nobody knows now may be known later: the server asks again. */
-static void check_names(const struct conf *conf, struct diag *diag)
-{
-    for (size_t i = 0; i < conf->n_backends; i++) {
-        const struct conf_backend *backend = &conf->backend[i];
-        for (size_t j = 0; j < backend->n_servers; j++) {
-            const struct conf_server *server = &backend->servers[j];
-            const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-            struct addrinfo *found = NULL;
-            int rc = server->path ? 0 : getaddrinfo(server->host, NULL, &hints, &found);
-            if (rc != 0)
-                diag_warning(
-                    diag, server->src,
-                    "backend \"%s\": the name %s has no address now: %s; its requests are answered 503 "
-                    "until it has",
-                    backend->name, server->host, gai_strerror(rc));
-            if (found)
-                freeaddrinfo(found);
-        }
-    }
-}
-
 /* What was decided for the operator: no finding, and no reason for concern. */
 static void print_notes(const struct conf *conf)
 {
     char text[512];
-    for (size_t i = 0; conf && i < conf->n_listeners; i++) {
+    for (size_t i = 0; i < conf->n_listeners; i++) {
         const struct conf_listener *listener = &conf->listener[i];
         if (route_note(conf, listener, text, sizeof text))
             printf("%s:%u: note: %s\n", listener->src.file, listener->src.line, text);
@@ -175,12 +152,11 @@ bool check_configuration(const char *conf_file, const char *as_user, bool news_o
         check_places(snapshot->conf, conf_file, as_user, whole, &order.diag);
         if (whole)
             check_new_listeners(snapshot->conf, &order.diag);
-        check_names(snapshot->conf, &order.diag);
         sandbox_lint(snapshot->conf, &order.diag);
     }
     diag_order_flush(&order);
-    if (!news_only)
-        print_notes(snapshot ? snapshot->conf : NULL);
+    if (!news_only && snapshot)
+        print_notes(snapshot->conf);
     if (!news_only && diag.errors == 0 && diag.warnings == 0)
         printf("%s: good\n", conf_file);
     const bool good = diag.errors == 0 && whole;

@@ -151,7 +151,7 @@ struct conf_location {
     struct conf_field *field;      /* the same, taken apart */
     size_t n_fields;
     enum forwarded forwarded;
-    struct conf_list upgrade; /* protocols, in small letters */
+    struct conf_list upgrade; /* protocols, as written: case does not matter */
     long long max_body;       /* bytes, of a request to the backend */
 };
 

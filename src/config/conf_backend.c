@@ -214,7 +214,7 @@ const struct conf_backend *conf_backend_find(const struct conf *conf, const char
     return NULL;
 }
 
-static bool has_https(const struct conf_backend *b)
+bool conf_backend_has_https(const struct conf_backend *b)
 {
     bool https = false;
     for (size_t i = 0; i < b->n_servers; i++)
@@ -231,7 +231,7 @@ static void check_tls(const struct conf_backend *b, struct diag *diag)
                       {"server_name", b->server_name.text ? &b->server_name : NULL},
                       {"certificate", b->certificate.n ? &b->certificate.item[0] : NULL}};
     for (size_t i = 0; i < ARRAY_LEN(NEED_HTTPS); i++) {
-        if (NEED_HTTPS[i].first && !has_https(b))
+        if (NEED_HTTPS[i].first && !conf_backend_has_https(b))
             diag_error(diag, NEED_HTTPS[i].first->src,
                        "%s has no effect: no server of backend \"%s\" is https; write https:// before its "
                        "host, or leave %s out",

@@ -12,6 +12,8 @@ MUST_CHECK int conf_backend_add(struct conf_backend *backend, const char *text, 
                                 struct src src, struct err *err);
 /* Frees the servers. */
 void conf_backend_done(struct conf_backend *backend);
+/* One of its servers is spoken to over TLS. */
+bool conf_backend_has_https(const struct conf_backend *backend);
 
 /* The one of that name, or NULL. */
 const struct conf_backend *conf_backend_find(const struct conf *conf, const char *name);

@@ -14,7 +14,7 @@ MUST_CHECK int conf_proxy_upgrade(const char *text, struct err *err);
 /* Frees what these made. */
 void conf_proxy_done(struct conf_location *location);
 
-/* Finds the backends of all locations. Before anything is moved no longer. */
+/* Finds the backends of all locations. When no block moves any more. */
 void conf_proxy_resolve(struct conf *conf);
 
 /* Options of one location against each other, and against the backends. */

@@ -28,11 +28,12 @@ const char *conf_value_shown(const char *text, char out[static CONF_VALUE_SHOWN]
  */
 bool conf_value_host(const char *host, bool ipv6);
 
-/* The NAME of a listen or backend block (`block`), which stands in logs, metrics and file names; the
- * PATH or HOST/PATH of a location. ERR_SYNTAX. */
+/* The NAME of a listen or backend block (`block`), which stands in logs, metrics and file names. ERR_SYNTAX.
+ */
 MUST_CHECK int conf_value_name(const char *block, const char *name, struct err *err);
 /* The NAME of a host block: what clients ask for (SNI), or "*.NAME". */
 MUST_CHECK int conf_value_server_name(const char *name, struct err *err);
+/* The PATH or HOST/PATH of a location. */
 MUST_CHECK int conf_value_prefix(const char *prefix, struct err *err);
 
 #endif

@@ -80,7 +80,8 @@ static size_t host_rank(const struct place *place)
     return place->host == 0 ? 0 : all ? place->host : SIZE_MAX;
 }
 
-/* Then by text, then as written, so that the second of two equal ones follows the first. */
+/* By host_rank, the longest path, text, and then as written: the second of two equal ones follows the first.
+ */
 static int compare_places(const void *a, const void *b)
 {
     const struct place *x = a, *y = b;

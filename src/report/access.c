@@ -149,15 +149,15 @@ static char *json_text(const struct access_record *r, size_t most)
     json_object_set_new(line, "client_subject", string(r->client_subject, most));
     json_object_set_new(line, "client_serial", string(r->client_serial, most));
     json_object_set_new(line, "client_fingerprint_sha256", string(r->client_fingerprint_sha256, most));
-    if (r->upstream) {
-        json_object_set_new(line, "upstream", string(r->upstream, most));
-        json_object_set_new(line, "upstream_status", json_integer((json_int_t)r->upstream_status));
-        json_object_set_new(line, "upstream_connect_us", json_integer((json_int_t)r->upstream_connect_us));
+    if (r->upstream.name) {
+        json_object_set_new(line, "upstream", string(r->upstream.name, most));
+        json_object_set_new(line, "upstream_status", json_integer((json_int_t)r->upstream.status));
+        json_object_set_new(line, "upstream_connect_us", json_integer((json_int_t)r->upstream.connect_us));
         json_object_set_new(line, "upstream_first_byte_us",
-                            json_integer((json_int_t)r->upstream_first_byte_us));
-        json_object_set_new(line, "retries", json_integer((json_int_t)r->retries));
-        if (r->cut)
-            json_object_set_new(line, "cut", string(r->cut, most));
+                            json_integer((json_int_t)r->upstream.first_byte_us));
+        json_object_set_new(line, "retries", json_integer((json_int_t)r->upstream.retries));
+        if (r->upstream.cut)
+            json_object_set_new(line, "cut", string(r->upstream.cut, most));
     }
     json_object_set_new(line, "request_id", string(id, most));
     char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;

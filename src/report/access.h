@@ -13,6 +13,15 @@
 #include "config/conf.h"
 
 /* What is known of an exchange when it is over. Strings are borrowed; NULL where there is nothing. */
+/* The backend that had a request. */
+struct access_upstream {
+    const char *name; /* of the server; NULL: none had it */
+    unsigned status;  /* of its answer, 0: there was none */
+    uint64_t connect_us, first_byte_us;
+    unsigned retries;
+    const char *cut; /* a word: why its answer was, by this server; NULL: it was not */
+};
+
 struct access_record {
     time_t at;
     const char *remote;                     /* with the port */
@@ -26,13 +35,8 @@ struct access_record {
     bool resumed;
     const char *client_verify; /* "NONE", "SUCCESS", "FAILED" */
     const char *client_subject, *client_serial, *client_fingerprint_sha256;
-    /* Of the backend that had the request; NULL: none had it. */
-    const char *upstream;
-    unsigned upstream_status; /* 0: it gave no answer */
-    uint64_t upstream_connect_us, upstream_first_byte_us;
-    unsigned retries;
-    const char *cut; /* a word: why its answer was cut short, where this server did it; NULL */
-    uint32_t run;    /* of the process */
+    struct access_upstream upstream;
+    uint32_t run;                           /* of the process */
     uint64_t connection_id, request_number; /* with it the request's id; 0: refused so */
 };
 

@@ -47,12 +47,7 @@ void account_answered(const struct account_client *client, const struct account_
     record.referer = http1_head_value(request->head, "Referer");
     record.user_agent = http1_head_value(request->head, "User-Agent");
     record.request_number = request->number;
-    record.upstream = request->upstream->name;
-    record.upstream_status = request->upstream->status;
-    record.upstream_connect_us = request->upstream->connect_us;
-    record.upstream_first_byte_us = request->upstream->first_byte_us;
-    record.retries = request->upstream->retries;
-    record.cut = request->upstream->cut;
+    record.upstream = *request->upstream;
     access_write(&record);
 }
 

@@ -17,18 +17,9 @@ struct account_client {
     uint64_t connection_id;
 };
 
-/* The backend that had a request. */
-struct account_upstream {
-    const char *name; /* of the server; NULL: none had it */
-    unsigned status;  /* of its answer, 0: there was none */
-    uint64_t connect_us, first_byte_us;
-    unsigned retries;
-    const char *cut; /* a word: why its answer was, by this server; NULL: it was not */
-};
-
 struct account_request {
     const struct http1_head *head;
-    const struct account_upstream *upstream;
+    const struct access_upstream *upstream;
     const struct route *route; /* NULL: it came to none */
     unsigned status;           /* 0: it ended without an answer, and counts as 499 */
     uint64_t reply_bytes;      /* of the response's body */

@@ -58,7 +58,7 @@ struct conn_request {
     bool rated;                /* it was counted against request_rate; with what came of it: */
     unsigned wait_s;           /* so long its client should wait, 0: it did not come too soon */
     uint64_t began_us;
-    struct account_upstream upstream; /* while its line in the log is written; {0}: no backend had it */
+    struct access_upstream upstream; /* while its line in the log is written; {0}: no backend had it */
 };
 
 /* How its plaintext comes and goes while libmicrohttpd answers (http1.c). */
@@ -207,6 +207,10 @@ MUST_CHECK int conn_limit_body(struct conn *conn, uint64_t most, struct conn_wor
  * its body. */
 void conn_refuse(struct conn *conn, unsigned status, struct buf *answer);
 uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer);
+enum { CONN_DETAIL = 200 };
+/* The gate refused the request under way: the log and the limits are told, its status and words for the
+ * client come back. */
+unsigned conn_gate_refused(struct conn *conn, char detail[static CONN_DETAIL]);
 /* The seconds that the client should wait, where the request under way is more than its request_rate; 0: it
  * is not. It counts once, whoever asks first. */
 unsigned conn_rate(struct conn *conn);

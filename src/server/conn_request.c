@@ -1,5 +1,5 @@
 /* Plaintext of a connection, up to a request that is whole: the gate judges it, its head is kept, its body is
- * dropped. What is refused gets its answer here. */
+ * dropped, unless a backend has it (proxy_up.c). What is refused gets its answer here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -125,7 +125,7 @@ bool conn_is_last(const struct conn *conn)
            conn->n_requests >= (uint64_t)conn->snapshot->conf->keepalive_requests;
 }
 
-static void refused_by_gate(struct conn *conn, struct buf *answer)
+unsigned conn_gate_refused(struct conn *conn, char detail[static CONN_DETAIL])
 {
     static const char *const WORDS[LIMIT_COUNT][2] = {
         [LIMIT_body] = {"The body is larger than", "bytes (max_body)"},
@@ -136,11 +136,10 @@ static void refused_by_gate(struct conn *conn, struct buf *answer)
     };
     enum limit over = limit_of(conn);
     unsigned status = conn->request.gate.status;
-    char detail[200];
     if (over == LIMIT_COUNT) {
         log_info("%s: listener %s: request refused with %u: %s", conn->remote, conn->listener_name, status,
                  conn->request.gate.why);
-        snprintf(detail, sizeof detail, "The request cannot be taken: %s.", conn->request.gate.why);
+        snprintf(detail, CONN_DETAIL, "The request cannot be taken: %s.", conn->request.gate.why);
     } else {
         const struct http1_limits *limits = &conn->request.limits;
         uint32_t target = limits->max_target < limits->max_head ? limits->max_target : limits->max_head;
@@ -149,8 +148,15 @@ static void refused_by_gate(struct conn *conn, struct buf *answer)
                                   : over == LIMIT_header_bytes ? limits->max_head
                                                                : limits->max_fields;
         limits_hit(conn->place.limits, over, conn->remote, conn->listener_name);
-        snprintf(detail, sizeof detail, "%s %llu %s.", WORDS[over][0], most, WORDS[over][1]);
+        snprintf(detail, CONN_DETAIL, "%s %llu %s.", WORDS[over][0], most, WORDS[over][1]);
     }
+    return status;
+}
+
+static void refused_by_gate(struct conn *conn, struct buf *answer)
+{
+    char detail[CONN_DETAIL];
+    unsigned status = conn_gate_refused(conn, detail);
     refuse(conn, status, detail, answer);
 }
 

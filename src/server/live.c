@@ -108,7 +108,7 @@ void live_wait(struct live *live, uint64_t ms)
     pthread_mutex_unlock(&live->lock);
 }
 
-/* A server that has no requests for now, because of a check or of its failures. */
+/* It gets its share of the requests: neither a check nor its failures speak against it. */
 static bool is_up(const struct origin *server, uint64_t now_ms)
 {
     return balance_is_up(&server->state, now_ms);

@@ -150,12 +150,12 @@ void proxy_again(struct proxied *p)
 
 /* --- its end -------------------------------------------------------------------------------------------- */
 
-/* The log's and the metrics' share; what is asked for later is copied. */
+/* The log's and the metrics' share. */
 static void account(struct proxied *p)
 {
     struct conn *conn = p->conn;
-    conn->request.upstream = (struct account_upstream){
-        .name = proxy_server(p)->origin->name,
+    conn->request.upstream = (struct access_upstream){
+        .name = p->counted || p->tried ? proxy_server(p)->origin->name : NULL,
         .status = response_has_head(&p->response) ? p->response.status : 0,
         .connect_us = p->connect_us,
         .first_byte_us = p->first_byte_us,
@@ -163,7 +163,7 @@ static void account(struct proxied *p)
         .cut = p->cut_for,
     };
     conn_answered(conn);
-    conn->request.upstream = (struct account_upstream){0};
+    conn->request.upstream = (struct access_upstream){0};
     conn->request.under_way = false;
     http1_head_clear(&conn->request.head);
 }
@@ -211,8 +211,6 @@ static const char *words_for(unsigned status)
     switch (status) {
     case 403:
         return "The client is not let in any more.";
-    case 413:
-        return "The body is larger than max_body of this location.";
     case 408:
         return "The body of the request did not arrive in time (body_timeout).";
     case 502:
@@ -250,7 +248,7 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
             conn->request.status = 0;
         cut(p);
     } else {
-        answer_problem(p, status, words_for(status));
+        answer_problem(p, status, result == ORIGIN_LEFT && why ? why : words_for(status));
     }
 }
 
@@ -308,7 +306,6 @@ static void on_link(struct link_user *user, enum link_event event)
     case LINK_FAILED:
         p->timed_out = p->link->timed_out;
         p->untrusted = p->link->session != NULL;
-        p->retries += p->pool->balancer.n > 1;
         proxy_strike(p, p->link->why);
         proxy_again(p); /* behind all events: one may be of an idle link that says what nobody asked for */
         break;
@@ -349,15 +346,10 @@ static void on_time(struct wheel_timer *timer)
         else
             proxy_run(p);
     } else if (!p->request_done && p->up_at == p->up.len) {
-        proxy_fail(p, 408, ORIGIN_LEFT, NULL); /* it waits for the client */
+        proxy_body_late(p); /* it waits for the client */
     } else {
         proxy_fail(p, 504, ORIGIN_SILENT, "it said nothing for response_timeout");
     }
-}
-
-bool proxy_tunnel_over(const struct proxied *p)
-{
-    return p->server_ended && p->client_told && (p->server_told || p->up_broken);
 }
 
 /* --- the run -------------------------------------------------------------------------------------------- */

@@ -97,6 +97,17 @@ static void begin_tunnel(struct proxied *p)
 }
 
 /* A final head came: decides how its body is framed for the client, and whether the connection stays. */
+/* False: `p` is gone. */
+static bool put_head(struct proxied *p, struct buf *out)
+{
+    if (proxy_response_head(p, p->head.data, p->head.len, out) != 0) {
+        proxy_fail(p, 502, ORIGIN_BROKEN, "the head of its response is more than can be held");
+        return false;
+    }
+    buf_done(&p->head);
+    return true;
+}
+
 static bool begin_response(struct proxied *p, struct buf *out)
 {
     struct conn *conn = p->conn;
@@ -107,16 +118,13 @@ static bool begin_response(struct proxied *p, struct buf *out)
     if (!p->tunnel && (!p->request_done || (endless && is_old(p)) || conn_is_last(conn)))
         p->close = true;
     conn->request.status = response->status;
-    if (proxy_response_head(p, p->head.data, p->head.len, out) != 0) {
-        proxy_fail(p, 502, ORIGIN_BROKEN, "the head of its response is more than can be held");
+    if (!put_head(p, out))
         return false;
-    }
-    buf_done(&p->head);
     p->head_sent = true;
     p->waits_for_100 = false;
     if (p->tunnel)
         begin_tunnel(p);
-    struct origin *server = p->backend->server[p->server].origin;
+    struct origin *server = proxy_server(p)->origin;
     origin_count(server, (enum origin_result)(response->status / 100 - 1));
     atomic_fetch_add_explicit(&server->first_byte_us, p->first_byte_us, memory_order_relaxed);
     balance_answered(&p->pool->balancer.server[p->server], conn->worker->now_ms);
@@ -128,10 +136,8 @@ static bool interim(struct proxied *p, struct buf *out)
     if (p->response.status == 100)
         p->waits_for_100 = false;
     /* RFC 9110 section 15.2: not to clients that know of none. */
-    if (!is_old(p) && proxy_response_head(p, p->head.data, p->head.len, out) != 0) {
-        proxy_fail(p, 502, ORIGIN_BROKEN, "the head of its response is more than can be held");
+    if (!is_old(p) && !put_head(p, out))
         return false;
-    }
     buf_done(&p->head);
     buf_init(&p->head, RESPONSE_MOST_HEAD + 1);
     return true;
@@ -223,6 +229,12 @@ static bool server_gone(struct proxied *p, ssize_t n, struct buf *out)
     return false;
 }
 
+/* A tunnel: neither side has more to say, or nobody hears it. */
+static bool is_tunnel_over(const struct proxied *p)
+{
+    return p->server_ended && p->client_told && (p->server_told || p->up_broken);
+}
+
 /* Everything went to the client, and no more comes. */
 static bool finish(struct proxied *p)
 {
@@ -234,7 +246,7 @@ static bool finish(struct proxied *p)
         transport_end(&p->conn->transport);
         p->client_told = true;
     }
-    if (!p->tunnel || !proxy_tunnel_over(p))
+    if (!p->tunnel || !is_tunnel_over(p))
         return true;
     proxy_done(p);
     return false;

@@ -62,7 +62,6 @@ struct proxied {
     bool watched; /* the client's socket is watched for room */
     bool bodied;  /* the request has a body */
     bool up_chunked, down_chunked;
-    bool up_dropped;   /* parts of the request were sent, and are not held any more */
     bool up_broken;    /* the server takes no more of it */
     bool request_done; /* all of it came */
     bool response_done;
@@ -89,7 +88,8 @@ struct relays *relays_of(const struct proxied *p);
 void proxy_run(struct proxied *p);
 /* Later in this turn, or in the next. */
 void proxy_again(struct proxied *p);
-/* The exchange failed: the client gets this status, or its connection is cut where an answer has begun. */
+/* The exchange failed: the client gets this status, or its connection is cut where an answer has begun. `why`
+ * is for the log where the server is to blame, and for the client (ORIGIN_LEFT; may be NULL) where it is. */
 void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, const char *why);
 /* The exchange is over. */
 void proxy_over(struct proxied *p);
@@ -99,8 +99,6 @@ void proxy_done(struct proxied *p);
 bool proxy_retry(struct proxied *p, enum origin_result result, const char *why);
 /* Sets the deadline of the backend's next word. */
 void proxy_expect(struct proxied *p);
-/* A tunnel: neither side has more to say, or nobody hears it. */
-bool proxy_tunnel_over(const struct proxied *p);
 
 /* proxy_judge.c */
 /* What a request is for, when its connection is up to the newest snapshot. False: it is for nobody behind us.
@@ -126,6 +124,8 @@ void proxy_room(struct pool_waiter *waiter);
 bool proxy_up(struct proxied *p, size_t *budget);
 /* Takes plaintext that came; how much of it belongs to this request. -1: `p` is gone. */
 ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len);
+/* The rest of the request's body does not come: 408. */
+void proxy_body_late(struct proxied *p);
 
 /* proxy_down.c: from the backend to the client. False: `p` is gone. */
 bool proxy_down(struct proxied *p, size_t *budget);

@@ -13,10 +13,9 @@ void proxy_watch_client(struct proxied *p)
     if (!peer)
         return;
     const time_t now = clock_now();
-    uint64_t left = peer->judge_again - now < MOST_S ? (uint64_t)(peer->judge_again - now) : MOST_S;
-    if (peer->judge_again <= now)
-        left = 1;
-    wheel_set(&worker->wheel, &p->judgement, worker->now_ms + left * 1000);
+    time_t left = peer->judge_again - now;
+    left = left < 1 ? 1 : left < MOST_S ? left : MOST_S;
+    wheel_set(&worker->wheel, &p->judgement, worker->now_ms + (uint64_t)left * 1000);
 }
 
 void proxy_judge_again(struct wheel_timer *timer)

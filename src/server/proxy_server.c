@@ -37,6 +37,7 @@ void proxy_strike(struct proxied *p, const char *why)
     origin_count(proxy_server(p)->origin, ORIGIN_UNREACHABLE);
     balance_failed(&balancer->rules, &balancer->server[p->server], p->conn->worker->now_ms);
     p->tried |= 1ull << p->server;
+    p->retries += balancer->n > 1;
     proxy_leave_server(p);
 }
 
@@ -116,7 +117,6 @@ bool proxy_find_link(struct proxied *p)
         p->link = open_link(p, shelf, why);
         if (p->link)
             return true;
-        p->retries += p->pool->balancer.n > 1;
         proxy_strike(p, why);
     }
 }
@@ -127,7 +127,7 @@ bool proxy_retry(struct proxied *p, enum origin_result result, const char *why)
     bool may = false;
     for (size_t i = 0; i < ARRAY_LEN(AGAIN); i++)
         may = may || strcmp(p->conn->request.head.method, AGAIN[i]) == 0;
-    if (p->fresh || !may || p->bodied || p->up_dropped || !retry_spend(&relays_of(p)->upstreams.retries)) {
+    if (p->fresh || !may || p->bodied || !retry_spend(&relays_of(p)->upstreams.retries)) {
         proxy_fail(p, 502, result, why);
         return false;
     }

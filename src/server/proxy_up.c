@@ -31,7 +31,9 @@ ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len)
         size_t n = content == 0 ? 1 : content < len - used ? (size_t)content : len - used;
         size_t good = http1_gate_feed(&request->gate, &request->limits, bytes + used, n, &events);
         if (request->gate.status != 0) {
-            proxy_fail(p, request->gate.status, ORIGIN_LEFT, request->gate.why);
+            char detail[CONN_DETAIL];
+            unsigned status = conn_gate_refused(p->conn, detail);
+            proxy_fail(p, status, ORIGIN_LEFT, detail);
             return -1;
         }
         if (content > 0)
@@ -48,11 +50,17 @@ ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len)
     return (ssize_t)used;
 }
 
+void proxy_body_late(struct proxied *p)
+{
+    limits_hit(p->conn->place.limits, LIMIT_body_time, p->conn->remote, p->conn->listener_name);
+    proxy_fail(p, 408, ORIGIN_LEFT, NULL);
+}
+
 /* The client's connection ended, or its wait did. Always false. */
 static bool client_gone(struct proxied *p, ssize_t n)
 {
     if (n == GNUTLS_E_TIMEDOUT && !p->request_done && !p->head_sent)
-        proxy_fail(p, 408, ORIGIN_LEFT, "the body of the request did not arrive in time (body_timeout)");
+        proxy_body_late(p);
     else
         proxy_fail(p, 0, ORIGIN_LEFT, NULL);
     return false;
@@ -126,7 +134,6 @@ static void drop_sent(struct proxied *p)
     memmove(p->up.data, p->up.data + p->up_at, rest);
     p->up.len = rest;
     p->up_at = 0;
-    p->up_dropped = true;
 }
 
 /* 1: all has gone; 0: the socket has no room; -1: the server takes no more. */
@@ -163,7 +170,7 @@ bool proxy_up(struct proxied *p, size_t *budget)
 {
     for (;;) {
         if (buf_failed(&p->up)) {
-            proxy_fail(p, 503, ORIGIN_LEFT, "memory is short");
+            proxy_fail(p, 503, ORIGIN_LEFT, NULL);
             return false;
         }
         if (p->link && p->link->up && !p->up_broken) {

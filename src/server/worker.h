@@ -72,7 +72,7 @@ struct worker {
     struct relays *relays;    /* see proxy.h; owned */
     struct MHD_Daemon *http1; /* see http1.h */
     int http1_epoll;          /* becomes readable when it has something to do */
-    int kick;                 /* always readable: whose turn it is to read is told by it (http1.c) */
+    int kick;                 /* always readable: whose turn it is to read is told by it (http1_wait.c) */
     struct conn *kicked, *last_kicked;
     const struct arrival *arriving; /* while it is handed to http1 */
     size_t http1_pool;              /* bytes of its memory for a connection; 0: its use of it is not known */

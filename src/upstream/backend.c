@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/conf_backend.h"
 #include "pki/x509file.h"
 #include "tls/priorities.h"
 
@@ -265,10 +266,7 @@ static int take_certificate(struct backend *backend, struct diag *diag)
 static int make_credentials(struct backend *backend, struct diag *diag)
 {
     const struct conf_backend *conf = backend->conf;
-    bool tls = false;
-    for (size_t i = 0; i < conf->n_servers; i++)
-        tls = tls || conf->servers[i].scheme == CONF_SCHEME_HTTPS;
-    if (!tls)
+    if (!conf_backend_has_https(conf))
         return 0;
     int made = gnutls_certificate_allocate_credentials(&backend->credentials);
     if (made >= 0)
@@ -298,7 +296,9 @@ static int take_servers(struct backend *backend, struct diag *diag)
         server->sni_is_address = parse_address(server->sni, 0, &ignored);
         backend->n++;
         int rc = server->origin->host ? resolve(server->origin) : 0;
-        if (rc != 0)
+        unsigned turn;
+        /* Those that it had before stay, and the resolver asks again. */
+        if (rc != 0 && !origin_address(server->origin, 0, &turn, &ignored))
             diag_warning(
                 diag, one->src,
                 "backend \"%s\": the name %s cannot be resolved now (%s): the server has no requests "

@@ -40,7 +40,6 @@ static void unshelve(struct link *link)
     *(link->next ? &link->next->prev : &shelf->last) = link->prev;
     link->next = link->prev = NULL;
     shelf->n--;
-    link->links->n_idle--;
 }
 
 static bool is_shelved(const struct link *link)
@@ -304,6 +303,14 @@ static void connected(struct link *link)
         shake(link);
 }
 
+/* Between two requests: something would be taken for the next response. Session tickets of TLS may come late;
+ * anything else, the end too, is nobody's. */
+static bool says_more(struct link *link)
+{
+    char byte;
+    return link->readable && link_read(link, &byte, 1) != -EAGAIN;
+}
+
 static void on_ready(struct event_source *source, uint32_t events)
 {
     struct link *link = (struct link *)(void *)source;
@@ -313,9 +320,7 @@ static void on_ready(struct event_source *source, uint32_t events)
     link->writable = link->writable || (events & (EPOLLOUT | EPOLLHUP | EPOLLERR));
     link->ended = link->ended || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     if (!link->user) {
-        /* Session tickets of TLS may come late; anything else is nobody's. */
-        char byte;
-        if (link->readable && link_read(link, &byte, 1) != -EAGAIN)
+        if (says_more(link))
             link_close(link);
     } else if (link->up) {
         link->user->event(link->user, LINK_READY);
@@ -375,13 +380,6 @@ struct link *link_open(struct links *links, struct link_shelf *shelf, struct bac
 
 /* --- between requests ----------------------------------------------------------------------------------- */
 
-/* What lies there already has raised its event: it would be taken for the next response. */
-static bool says_more(struct link *link)
-{
-    char byte;
-    return link->readable && link_read(link, &byte, 1) != -EAGAIN;
-}
-
 /* An event that tells of bytes or the end may be in the same turn, behind the request that wants the link:
  * the socket itself is asked. */
 struct link *link_take(struct link_shelf *shelf, struct link_user *user)
@@ -415,7 +413,6 @@ void link_release(struct link *link, unsigned most, uint64_t keep_ms)
     *(shelf->first ? &shelf->first->prev : &shelf->last) = link;
     shelf->first = link;
     shelf->n++;
-    link->links->n_idle++;
     wheel_set(link->links->wheel, &link->timer, clock_mono_ms() + keep_ms);
 }
 

@@ -17,7 +17,7 @@ struct link;
 
 enum link_event {
     LINK_UP,     /* it may be read and written */
-    LINK_FAILED, /* it could not be made: `why`; it is gone */
+    LINK_FAILED, /* it could not be made: `why`; its user closes it */
     LINK_READY,  /* something may be read, or written again */
 };
 
@@ -32,7 +32,6 @@ struct links {
     int epoll;
     struct wheel *wheel;
     struct link *dead; /* whose memory goes at the end of the turn: an event of it may be on its way */
-    unsigned n_idle;
 };
 
 /* Where a link waits while it is idle, the one that was used last first. {0} is empty. */
@@ -62,7 +61,6 @@ struct link {
     bool blocked; /* the socket had no bytes, or no room, during GnuTLS's last call */
     bool timed_out;
     uint64_t born_us, up_us;
-    uint64_t n_requests;
     char why[LINK_WHY];
 };
 

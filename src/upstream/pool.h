@@ -7,7 +7,7 @@
 
 struct pool;
 
-/* Embedded in the worker. */
+/* A worker's; embedded in its relays. */
 struct upstreams {
     struct links links;
     struct pool *first;

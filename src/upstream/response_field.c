@@ -16,6 +16,8 @@ static const struct {
     [CODING] = {"transfer-encoding", 17, AT_LIST},
     [CONNECTION] = {"connection", 10, AT_LIST},
 };
+/* A bit for each `len` there: names of these lengths are looked at one by one. */
+enum { KNOWN_LENGTHS = 1 << 14 | 1 << 17 | 1 << 10 };
 
 static void end_line(struct response_walk *w, const char *why)
 {
@@ -52,7 +54,7 @@ static void plain_lines(struct response_walk *w)
     while (r->fields < RESPONSE_MOST_FIELDS) {
         const unsigned char *colon = chars_token_run(w->p, w->end);
         ptrdiff_t n = colon - w->p;
-        if (n == 0 || n == 10 || n == 14 || n == 17 || colon == w->end || *colon != ':')
+        if (n == 0 || (n < 32 && (KNOWN_LENGTHS >> n & 1)) || colon == w->end || *colon != ':')
             return;
         const unsigned char *cr = chars_value_run(colon + 1, w->end);
         if (w->end - cr < 2 || cr[0] != '\r' || cr[1] != '\n')

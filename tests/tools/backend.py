@@ -342,7 +342,7 @@ def main(argv):
             # Small segments, too: as on a network the sender's buffer stays small, then.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(options["--window"]))
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
-        listener.bind(("127.0.0.1", int(options.get("--port", 0))))
+        listener.bind(("127.0.0.1", 0))
         listener.listen(512)
         port = str(listener.getsockname()[1])
     with open(ready + ".tmp", "w", encoding="ascii") as file:

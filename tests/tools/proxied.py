@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sends the rows of a table to a listener whose location /app/ has tests/tools/backend.py behind it.
 
-Usage: proxied.py TABLE CA PORT [CERTIFICATE KEY]
+Usage: proxied.py TABLE CA PORT
 
 Columns, separated by tabs (lines that are empty or begin with # are for people):
 
@@ -124,7 +124,7 @@ def try_row(context, port, row):
     return wrong, got
 
 
-def main(table, ca, port, *own):
+def main(table, ca, port):
     failed = 0
     with open(table, encoding="latin-1") as file:
         rows = [line.rstrip("\n").split("\t") for line in file if line.strip() and not line.startswith("#")]
@@ -132,8 +132,6 @@ def main(table, ca, port, *own):
         context = ssl.create_default_context(cafile=ca)
         context.check_hostname = False
         context.minimum_version = context.maximum_version = version
-        if own:
-            context.load_cert_chain(*own)
         for row in rows:
             title = f"{row[0]} ({version.name})"
             wrong, got = try_row(context, int(port), row)
