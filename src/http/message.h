@@ -75,11 +75,12 @@ enum http_method {
 /* Everything is borrowed and valid until the handler returns. */
 struct request {
     enum http_method method;
-    const char *target;    /* as sent */
-    const char *path;      /* decoded once, normalised, begins with '/' */
-    const char *query;     /* after '?', as sent, or NULL */
-    const char *host;      /* what it is for, by http1_host_name; "": it does not say */
-    const char *authority; /* the same as it was sent, with its port */
+    const char *method_text; /* as sent */
+    const char *target;      /* as sent */
+    const char *path;        /* decoded once, normalised, begins with '/' */
+    const char *query;       /* after '?', as sent, or NULL */
+    const char *host;        /* what it is for, by http1_host_name; "": it does not say */
+    const char *authority;   /* the same as it was sent, with its port */
     /* The value of a field, or NULL: see http1_head_value. */
     const char *(*header)(const struct request *request, const char *name);
     const void *header_cls;

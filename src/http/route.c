@@ -195,7 +195,7 @@ static void redirect_reply(const struct request *request, const struct conf_loca
     buf_init(&path, 0);
     buf_init(&to, 0);
     forward_put_path(&path, request->path);
-    const struct request_view view = {.method = request->method == METHOD_HEAD ? "HEAD" : "GET",
+    const struct request_view view = {.method = request->method_text,
                                       .host = request->authority,
                                       .path = path.data ? path.data : "/",
                                       .query = request->query,

@@ -489,6 +489,7 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
 
     struct request request = {
         .method = route_method(conn->request.head.method),
+        .method_text = conn->request.head.method,
         .target = conn->request.head.target,
         .host = "",
         .authority = "",

@@ -394,7 +394,7 @@ void proxy_turn(struct worker *worker)
         free(p);
     }
     if (relays->checks)
-        checks_follow(relays->checks);
+        health_checks_follow(relays->checks);
     links_settle(&relays->upstreams.links);
 }
 
@@ -507,7 +507,7 @@ int proxy_start(struct worker *worker)
     buf_init(&worker->relays->out, 8 * RELAY_BYTES);
     if (worker->number > 0)
         return 0;
-    worker->relays->checks = checks_new(&worker->relays->upstreams.links, worker->live);
+    worker->relays->checks = health_checks_new(&worker->relays->upstreams.links, worker->live);
     return worker->relays->checks ? 0 : ERR_NOMEM;
 }
 
@@ -515,7 +515,7 @@ void proxy_stop(struct worker *worker)
 {
     if (!worker->relays)
         return;
-    checks_free(worker->relays->checks);
+    health_checks_free(worker->relays->checks);
     worker->relays->checks = NULL;
     proxy_turn(worker);
     upstreams_done(&worker->relays->upstreams);

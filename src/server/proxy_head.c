@@ -11,7 +11,7 @@
 #include "http/host.h"
 #include "http/path.h"
 #include "server/proxy_impl.h"
-#include "tls/proxy_writer.h"
+#include "tls/proxy_header_write.h"
 
 /* --- towards the backend -------------------------------------------------------------------------------- */
 

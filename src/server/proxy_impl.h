@@ -5,7 +5,7 @@
 #include "base/event.h"
 #include "http/host.h"
 #include "http/path.h"
-#include "server/checks.h"
+#include "server/health_checks.h"
 #include "server/proxy.h"
 #include "upstream/pool.h"
 #include "upstream/response.h"
@@ -26,7 +26,7 @@ enum {
 /* What the exchanges of a worker share. */
 struct relays {
     struct upstreams upstreams;
-    struct checks *checks;        /* of the first worker; owned; NULL: another's */
+    struct health_checks *checks; /* of the first worker; owned; NULL: another's */
     struct proxied *again, *last; /* they have more to do in the next turn */
     struct proxied *dead;         /* whose memory goes at the end of the turn */
     struct buf out;               /* towards a client, put together */

@@ -16,7 +16,7 @@
 #include "server/limits.h"
 #include "server/live.h"
 #include "tls/blocks.h"
-#include "tls/known.h"
+#include "tls/pcert_cache.h"
 #include "tls/pools.h"
 #include "tls/share.h"
 
@@ -62,7 +62,7 @@ struct worker {
     struct wheel wheel;
     struct tls_share share;
     struct pools pools;
-    struct known known;
+    struct pcert_cache pcerts;
     struct blocks blocks;
     struct kept_store *kept; /* owned */
     struct metrics_shard metrics;

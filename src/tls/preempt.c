@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 
 #include "tls/ecdsa.h"
-#include "tls/known.h"
 #include "tls/library.h"
+#include "tls/pcert_cache.h"
 #include "tls/pools.h"
 #include "tls/x25519.h"
 
@@ -127,12 +127,12 @@ int own_munmap(void *at, size_t size)
 int gnutls_pcert_import_x509_raw(gnutls_pcert_st *pcert, const gnutls_datum_t *cert,
                                  gnutls_x509_crt_fmt_t format, unsigned flags)
 {
-    if (format == GNUTLS_X509_FMT_DER && known_import(pcert, cert, flags))
+    if (format == GNUTLS_X509_FMT_DER && pcert_cache_import(pcert, cert, flags))
         return 0;
     prepare();
     int rc = real_import(pcert, cert, format, flags);
     if (rc >= 0 && format == GNUTLS_X509_FMT_DER)
-        known_add(pcert, cert, flags);
+        pcert_cache_add(pcert, cert, flags);
     return rc;
 }
 

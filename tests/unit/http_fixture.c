@@ -94,6 +94,7 @@ void fixture_init(struct fixture *f)
         .now = FIXTURE_NOW, .uptime = 42, .generation = 1, .listener = f->listener, .n_listeners = 2};
     f->request = (struct request){
         .method = METHOD_GET,
+        .method_text = "GET",
         .host = "localhost",
         .authority = "localhost:8443",
         .header = header,

@@ -87,7 +87,7 @@ START_TEST(test_every_number)
 }
 END_TEST
 
-START_TEST(test_known)
+START_TEST(test_pcert_cache)
 {
     ck_assert_str_eq(tls_cipher_suite_name(0x1301), "TLS_AES_128_GCM_SHA256");
     ck_assert_str_eq(tls_cipher_suite_name(0xc02b), "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
@@ -180,7 +180,7 @@ Suite *suite_names(void)
     Suite *suite = suite_create("names");
     TCase *tcase = tcase_create("names");
     tcase_add_loop_test(tcase, test_every_number, 0, (int)ARRAY_LEN(KINDS));
-    tcase_add_test(tcase, test_known);
+    tcase_add_test(tcase, test_pcert_cache);
     tcase_add_test(tcase, test_against_gnutls);
     tcase_add_test(tcase, test_name_or_hex);
     suite_add_tcase(suite, tcase);

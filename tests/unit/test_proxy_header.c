@@ -7,7 +7,7 @@
 #include "base/cidr.h"
 #include "suites.h"
 #include "tls/proxy_header.h"
-#include "tls/proxy_writer.h"
+#include "tls/proxy_header_write.h"
 
 /* C's escapes, as far as the table uses them. Returns the length. */
 static size_t unescape(const char *text, uint8_t *out)

@@ -51,6 +51,7 @@ static void set_up(struct fixture *f, const char *method, const char *path, enum
         f->request.cert_requested = false;
     }
     f->request.method = route_method(method);
+    f->request.method_text = method;
     fixture_path(f, path);
 }
 

@@ -6,21 +6,21 @@
 #include <string.h>
 
 #include "../tools/mkchain.h"
-#include "tls/known.h"
+#include "tls/pcert_cache.h"
 
-static struct known *known;
+static struct pcert_cache *cache;
 
 static void begin(void)
 {
-    known = calloc(1, sizeof *known);
-    ck_assert_ptr_nonnull(known);
-    known_enter(known);
+    cache = calloc(1, sizeof *cache);
+    ck_assert_ptr_nonnull(cache);
+    pcert_cache_enter(cache);
 }
 
 static void end(void)
 {
-    known_leave();
-    free(known);
+    pcert_cache_leave();
+    free(cache);
 }
 
 static struct mk_pair make(gnutls_pk_algorithm_t algorithm, unsigned usage, gnutls_datum_t *der)
@@ -85,7 +85,7 @@ static void read_and_add(const gnutls_datum_t *der, unsigned flags, unsigned tim
     for (unsigned i = 0; i < times; i++) {
         gnutls_pcert_st made;
         ck_assert_int_eq(gnutls_pcert_import_x509_raw(&made, der, GNUTLS_X509_FMT_DER, flags), 0);
-        known_add(&made, der, flags);
+        pcert_cache_add(&made, der, flags);
         gnutls_pcert_deinit(&made);
     }
 }
@@ -98,16 +98,16 @@ START_TEST(the_same_as_read)
     gnutls_datum_t der;
     struct mk_pair pair = make(GNUTLS_PK_ECDSA, USAGES[_i], &der);
     gnutls_pcert_st read, copied;
-    known_leave();
+    pcert_cache_leave();
     gnutls_pcert_st fresh[ARRAY_LEN(FLAGS)];
     for (size_t i = 0; i < ARRAY_LEN(FLAGS); i++)
         ck_assert_int_eq(gnutls_pcert_import_x509_raw(&fresh[i], &der, GNUTLS_X509_FMT_DER, FLAGS[i]), 0);
-    known_enter(known);
-    ck_assert(!known_import(&copied, &der, 0));
+    pcert_cache_enter(cache);
+    ck_assert(!pcert_cache_import(&copied, &der, 0));
     for (size_t i = 0; i < ARRAY_LEN(FLAGS); i++) {
         read_and_add(&der, FLAGS[i], 2);
-        ck_assert(!known_import(&copied, &der, FLAGS[!i]));
-        ck_assert(known_import(&copied, &der, FLAGS[i]));
+        ck_assert(!pcert_cache_import(&copied, &der, FLAGS[!i]));
+        ck_assert(pcert_cache_import(&copied, &der, FLAGS[i]));
         expect_same(&fresh[i], &copied);
         expect_verifies(&copied, pair.key);
         gnutls_pcert_deinit(&copied);
@@ -130,13 +130,13 @@ START_TEST(no_other_certificate)
     read_and_add(&der, 0, 2);
     for (unsigned i = 0; i < der.size; i++) {
         der.data[i] ^= 1;
-        ck_assert(!known_import(&copied, &der, 0));
+        ck_assert(!pcert_cache_import(&copied, &der, 0));
         der.data[i] ^= 1;
     }
     der.size--;
-    ck_assert(!known_import(&copied, &der, 0));
+    ck_assert(!pcert_cache_import(&copied, &der, 0));
     der.size++;
-    ck_assert(known_import(&copied, &der, 0));
+    ck_assert(pcert_cache_import(&copied, &der, 0));
     gnutls_pcert_deinit(&copied);
 
     /* The same place and mark, by somebody who chose them: each has its own key, whoever came last. */
@@ -145,10 +145,10 @@ START_TEST(no_other_certificate)
     gnutls_pcert_st made;
     ck_assert_int_eq(gnutls_pcert_import_x509_raw(&made, &other, GNUTLS_X509_FMT_DER, 0), 0);
     memcpy(other.data + other.size - 8, der.data + der.size - 8, 8);
-    known_add(&made, &other, 0);
+    pcert_cache_add(&made, &other, 0);
     gnutls_pcert_deinit(&made);
-    ck_assert(!known_import(&copied, &der, 0));
-    ck_assert(known_import(&copied, &other, 0));
+    ck_assert(!pcert_cache_import(&copied, &der, 0));
+    ck_assert(pcert_cache_import(&copied, &other, 0));
     expect_verifies(&copied, pair2.key);
     gnutls_pcert_deinit(&copied);
     gnutls_free(other.data);
@@ -164,30 +164,30 @@ START_TEST(what_is_not_kept)
     gnutls_pcert_st copied;
     struct mk_pair pair = make(GNUTLS_PK_RSA, 0, &der);
     read_and_add(&der, 0, 3);
-    ck_assert(!known_import(&copied, &der, 0));
+    ck_assert(!pcert_cache_import(&copied, &der, 0));
     gnutls_free(der.data);
     mk_free(&pair);
 
-    static unsigned char large[KNOWN_MOST_BYTES + 1], small[7];
-    ck_assert(!known_import(&copied, &(gnutls_datum_t){large, sizeof large}, 0));
-    ck_assert(!known_import(&copied, &(gnutls_datum_t){small, sizeof small}, 0));
-    ck_assert(!known_import(&copied, &(gnutls_datum_t){small, 0}, 0));
+    static unsigned char large[PCERT_CACHE_MOST_BYTES + 1], small[7];
+    ck_assert(!pcert_cache_import(&copied, &(gnutls_datum_t){large, sizeof large}, 0));
+    ck_assert(!pcert_cache_import(&copied, &(gnutls_datum_t){small, sizeof small}, 0));
+    ck_assert(!pcert_cache_import(&copied, &(gnutls_datum_t){small, 0}, 0));
 
     pair = make(GNUTLS_PK_ECDSA, 0, &der);
-    known_leave(); /* a thread that is no worker */
+    pcert_cache_leave(); /* a thread that is no worker */
     read_and_add(&der, 0, 3);
-    ck_assert(!known_import(&copied, &der, 0));
-    known_enter(known);
-    ck_assert(!known_import(&copied, &der, 0));
+    ck_assert(!pcert_cache_import(&copied, &der, 0));
+    pcert_cache_enter(cache);
+    ck_assert(!pcert_cache_import(&copied, &der, 0));
     gnutls_free(der.data);
     mk_free(&pair);
 }
 END_TEST
 
-Suite *suite_known(void)
+Suite *suite_pcert_cache(void)
 {
-    Suite *suite = suite_create("known");
-    TCase *tc = tcase_create("known");
+    Suite *suite = suite_create("pcert_cache");
+    TCase *tc = tcase_create("pcert_cache");
     tcase_add_checked_fixture(tc, begin, end);
     tcase_add_loop_test(tc, the_same_as_read, 0, ARRAY_LEN(USAGES));
     tcase_add_test(tc, no_other_certificate);

@@ -1,4 +1,4 @@
-#include "server/checks.h"
+#include "server/health_checks.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,14 +7,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "tls/proxy_writer.h"
+#include "tls/proxy_header_write.h"
 #include "upstream/response.h"
 
 /* One server that is asked. */
 struct server_check {
     struct link_user user;
     struct wheel_timer timer; /* the end of the check under way, which is when the next one begins */
-    struct checks *all;
+    struct health_checks *all;
     struct backend *backend; /* of `all`'s snapshot */
     unsigned server;
     struct link_shelf shelf; /* keeps a session of TLS to resume; no link stays there */
@@ -24,7 +24,7 @@ struct server_check {
     size_t sent;
 };
 
-struct checks {
+struct health_checks {
     struct links *links;
     struct live *live;
     struct wheel_timer begin;  /* the worker's first turn */
@@ -143,7 +143,7 @@ static void on_time(struct wheel_timer *timer)
 
 /* --- all of them ---------------------------------------------------------------------------------------- */
 
-static void drop(struct checks *checks)
+static void drop(struct health_checks *checks)
 {
     for (size_t i = 0; i < checks->n; i++) {
         struct server_check *check = &checks->item[i];
@@ -171,7 +171,7 @@ static void put_request(const struct conf_backend *conf, const struct conf_serve
     buf_puts(out, "\r\nUser-Agent: mtlsd\r\nConnection: close\r\n\r\n");
 }
 
-static void add(struct checks *checks, struct backend *backend, unsigned server)
+static void add(struct health_checks *checks, struct backend *backend, unsigned server)
 {
     struct server_check *check = &checks->item[checks->n++];
     *check = (struct server_check){
@@ -187,7 +187,7 @@ static void forget(struct backend *backend)
         atomic_store(&backend->server[i].origin->state.check_failed, false);
 }
 
-void checks_follow(struct checks *checks)
+void health_checks_follow(struct health_checks *checks)
 {
     if (checks->snapshot && checks->snapshot->generation == live_generation(checks->live))
         return;
@@ -212,20 +212,21 @@ void checks_follow(struct checks *checks)
 
 static void on_begin(struct wheel_timer *timer)
 {
-    checks_follow((struct checks *)(void *)((char *)timer - offsetof(struct checks, begin)));
+    health_checks_follow(
+        (struct health_checks *)(void *)((char *)timer - offsetof(struct health_checks, begin)));
 }
 
-struct checks *checks_new(struct links *links, struct live *live)
+struct health_checks *health_checks_new(struct links *links, struct live *live)
 {
-    struct checks *checks = calloc(1, sizeof *checks);
+    struct health_checks *checks = calloc(1, sizeof *checks);
     if (!checks)
         return NULL;
-    *checks = (struct checks){.links = links, .live = live, .begin.fire = on_begin};
+    *checks = (struct health_checks){.links = links, .live = live, .begin.fire = on_begin};
     wheel_set(links->wheel, &checks->begin, clock_mono_ms());
     return checks;
 }
 
-void checks_free(struct checks *checks)
+void health_checks_free(struct health_checks *checks)
 {
     if (!checks)
         return;

@@ -1,46 +1,46 @@
-#include "tls/known.h"
+#include "tls/pcert_cache.h"
 
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local struct known *own;
+static _Thread_local struct pcert_cache *own;
 
 /* The end of its signature. Who chooses others makes them give way to his, no more. */
 static bool mark_of(const gnutls_datum_t *der, uint64_t *mark)
 {
-    if (der->size < sizeof *mark || der->size > KNOWN_MOST_BYTES)
+    if (der->size < sizeof *mark || der->size > PCERT_CACHE_MOST_BYTES)
         return false;
     memcpy(mark, der->data + der->size - sizeof *mark, sizeof *mark);
     return true;
 }
 
-static struct known_one *place(uint64_t mark)
+static struct pcert_cache_one *place(uint64_t mark)
 {
-    return &own->one[(mark ^ mark >> 32) % KNOWN_MOST];
+    return &own->one[(mark ^ mark >> 32) % PCERT_CACHE_MOST];
 }
 
-static void forget(struct known_one *one)
+static void forget(struct pcert_cache_one *one)
 {
     free(one->der.data);
     gnutls_free(one->x.data);
     gnutls_free(one->y.data);
-    *one = (struct known_one){0};
+    *one = (struct pcert_cache_one){0};
 }
 
-void known_enter(struct known *known)
+void pcert_cache_enter(struct pcert_cache *cache)
 {
-    own = known;
+    own = cache;
 }
 
-void known_leave(void)
+void pcert_cache_leave(void)
 {
-    for (size_t i = 0; own && i < KNOWN_MOST; i++)
+    for (size_t i = 0; own && i < PCERT_CACHE_MOST; i++)
         forget(&own->one[i]);
     own = NULL;
 }
 
-static gnutls_pubkey_t copy_key(const struct known_one *one)
+static gnutls_pubkey_t copy_key(const struct pcert_cache_one *one)
 {
     gnutls_pubkey_t key;
     if (gnutls_pubkey_init(&key) < 0)
@@ -52,12 +52,12 @@ static gnutls_pubkey_t copy_key(const struct known_one *one)
     return NULL;
 }
 
-bool known_import(gnutls_pcert_st *out, const gnutls_datum_t *der, unsigned flags)
+bool pcert_cache_import(gnutls_pcert_st *out, const gnutls_datum_t *der, unsigned flags)
 {
     uint64_t mark;
     if (!own || !mark_of(der, &mark))
         return false;
-    const struct known_one *one = place(mark);
+    const struct pcert_cache_one *one = place(mark);
     if (!one->der.data || one->flags != flags || one->der.size != der->size ||
         memcmp(one->der.data, der->data, der->size) != 0)
         return false;
@@ -77,19 +77,19 @@ bool known_import(gnutls_pcert_st *out, const gnutls_datum_t *der, unsigned flag
     return true;
 }
 
-void known_add(const gnutls_pcert_st *made, const gnutls_datum_t *der, unsigned flags)
+void pcert_cache_add(const gnutls_pcert_st *made, const gnutls_datum_t *der, unsigned flags)
 {
     uint64_t mark;
     if (!own || !mark_of(der, &mark))
         return;
-    struct known_one *one = place(mark);
+    struct pcert_cache_one *one = place(mark);
     bool again = one->mark == mark;
     if (!again || gnutls_pubkey_get_pk_algorithm(made->pubkey, NULL) != GNUTLS_PK_ECDSA) {
         forget(one);
         one->mark = mark;
         return;
     }
-    struct known_one next = {
+    struct pcert_cache_one next = {
         .mark = mark,
         .der = {malloc(der->size), der->size},
         .flags = flags,

@@ -1,7 +1,7 @@
 /* The PROXY header that a backend gets, about the client for whom a connection is made (proxy_header.h reads
  * those of others). Pure. */
-#ifndef MTLSD_TLS_PROXY_WRITER_H
-#define MTLSD_TLS_PROXY_WRITER_H
+#ifndef MTLSD_TLS_PROXY_HEADER_WRITE_H
+#define MTLSD_TLS_PROXY_HEADER_WRITE_H
 
 #include "base/buf.h"
 #include "tls/proxy_header.h"

@@ -5,8 +5,8 @@
  * read every certificate that is copied. ECDSA keys; what is seen for the first time leaves a mark only.
  *
  * GnuTLS's functions are told of no worker, hence a thread's own. preempt.c asks. */
-#ifndef MTLSD_TLS_KNOWN_H
-#define MTLSD_TLS_KNOWN_H
+#ifndef MTLSD_TLS_PCERT_CACHE_H
+#define MTLSD_TLS_PCERT_CACHE_H
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
@@ -16,13 +16,13 @@
 #include "base/base.h"
 
 enum {
-    KNOWN_MOST = 128,        /* certificates */
-    KNOWN_MOST_BYTES = 4096, /* of one */
+    PCERT_CACHE_MOST = 128,        /* certificates */
+    PCERT_CACHE_MOST_BYTES = 4096, /* of one */
 };
 
 /* A worker's; embedded there, {0} is empty. */
-struct known {
-    struct known_one {
+struct pcert_cache {
+    struct pcert_cache_one {
         uint64_t mark;      /* of the last one that came to this place */
         gnutls_datum_t der; /* owned; {NULL, 0}: only the mark */
         gnutls_ecc_curve_t curve;
@@ -30,16 +30,16 @@ struct known {
         unsigned usage;
         unsigned flags; /* that GnuTLS was given */
         bool whole;     /* it put the certificate beside the key */
-    } one[KNOWN_MOST];
+    } one[PCERT_CACHE_MOST];
 };
 
-/* From here to known_leave, this thread remembers in it. */
-void known_enter(struct known *known);
-void known_leave(void);
+/* From here to pcert_cache_leave, this thread remembers in it. */
+void pcert_cache_enter(struct pcert_cache *cache);
+void pcert_cache_leave(void);
 
 /* What gnutls_pcert_import_x509_raw would make of the certificate. False: it has to be asked. */
-MUST_CHECK bool known_import(gnutls_pcert_st *out, const gnutls_datum_t *der, unsigned flags);
+MUST_CHECK bool pcert_cache_import(gnutls_pcert_st *out, const gnutls_datum_t *der, unsigned flags);
 /* It made that. */
-void known_add(const gnutls_pcert_st *made, const gnutls_datum_t *der, unsigned flags);
+void pcert_cache_add(const gnutls_pcert_st *made, const gnutls_datum_t *der, unsigned flags);
 
 #endif

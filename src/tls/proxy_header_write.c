@@ -1,4 +1,4 @@
-#include "tls/proxy_writer.h"
+#include "tls/proxy_header_write.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
