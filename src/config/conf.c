@@ -68,7 +68,7 @@ static int assign(struct build *b, const struct option *option, void *target, co
     if (conf_field_is_text(option) || conf_field_is_list(option)) {
         if (conf_field_is_list(option) && ((struct conf_list *)at)->n >= CONF_LIST_MOST)
             return err_set(err, ERR_RANGE, "%s may have %d values at most", option->name, CONF_LIST_MOST);
-        struct conf_text text = {keep(b, option, value), src};
+        struct conf_text text = {.text = keep(b, option, value), .src = src};
         if (!text.text || (conf_field_is_list(option) && conf_list_add(at, text) != 0)) {
             free(text.text);
             return err_nomem(err);

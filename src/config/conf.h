@@ -30,6 +30,7 @@ enum reload_mode { RELOAD_SIGNAL, RELOAD_AUTO };
 struct conf_text {
     char *text; /* NULL: not given and no default */
     struct src src;
+    bool inherited; /* a host's, which has it of its listener */
 };
 
 struct conf_list {
@@ -237,8 +238,6 @@ MUST_CHECK int conf_address(const char *text, struct conf_address *out, struct e
 
 /* "LISTENER", "LISTENER/HOST" as a new string; NULL when memory is short. */
 char *conf_label(const struct conf_listener *listener);
-/* True when `text`, of a host, is a copy of its listener's. */
-bool conf_is_inherited(const struct conf_listener *host, const struct conf_text *text);
 /* True when both believe the same CAs and CRLs; ask the same of clients besides, so that whom one lets in the
  * other does; show the same. */
 bool conf_same_trust(const struct conf_listener *a, const struct conf_listener *b);

@@ -124,7 +124,8 @@ int conf_list_add(struct conf_list *list, struct conf_text text)
 
 static int copy_text(const struct conf_text *from, struct conf_text *to)
 {
-    *to = (struct conf_text){from->text ? strdup(from->text) : NULL, from->src};
+    *to = (struct conf_text){
+        .text = from->text ? strdup(from->text) : NULL, .src = from->src, .inherited = true};
     return from->text && !to->text ? ERR_NOMEM : 0;
 }
 
@@ -153,7 +154,7 @@ int conf_block_inherit(const struct option *option, const struct conf_listener *
     }
     /* They are of the listener's certificates. */
     if (option->offset == offsetof(struct conf_listener, ocsp_response) && host->certificate.n > 0 &&
-        !conf_is_inherited(host, &host->certificate.item[0]))
+        !host->certificate.item[0].inherited)
         return 0;
     switch (option->type) {
     case OPTION_BOOL:
@@ -178,33 +179,6 @@ int conf_block_inherit(const struct option *option, const struct conf_listener *
         break;
     }
     return copy_list(value, at);
-}
-
-static bool is_in(const struct conf_list *list, const struct conf_text *text)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        const struct conf_text *item = &list->item[i];
-        if (item->src.line == text->src.line && item->src.file == text->src.file &&
-            strcmp(item->text, text->text) == 0)
-            return true;
-    }
-    return false;
-}
-
-bool conf_is_inherited(const struct conf_listener *listener, const struct conf_text *text)
-{
-    for (size_t i = 0; listener->of && text->text && i < OPTION_COUNT; i++) {
-        const struct option *option = &OPTIONS[i];
-        const void *value = (const char *)listener->of + option->offset;
-        if (option->section != SECTION_LISTEN)
-            continue;
-        if (conf_field_is_list(option)
-                ? is_in(value, text)
-                : conf_field_is_text(option) && ((const struct conf_text *)value)->text &&
-                      is_in(&(struct conf_list){(struct conf_text *)(uintptr_t)value, 1}, text))
-            return true;
-    }
-    return false;
 }
 
 char *conf_label(const struct conf_listener *listener)

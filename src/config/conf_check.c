@@ -22,7 +22,7 @@ static void check_trust(const struct conf_listener *l, struct diag *diag)
             "client_auth = %s needs a CA to verify the clients' certificates against: write client_ca = { "
             "\"root.crt\" } with the file of the CA that issues them",
             conf_client_auth_word(l->client_auth));
-    } else if (l->client_auth == CLIENT_AUTH_OFF && ca->n > 0 && !conf_is_inherited(l, &ca->item[0])) {
+    } else if (l->client_auth == CLIENT_AUTH_OFF && ca->n > 0 && !ca->item[0].inherited) {
         diag_warning(
             diag, ca->item[0].src,
             "%s has no effect: clients are not asked for a certificate while client_auth = off; write "
@@ -33,10 +33,10 @@ static void check_trust(const struct conf_listener *l, struct diag *diag)
         diag_error(diag, l->crl.item[0].src,
                    "crl needs the CA that signed the list: write client_ca = { \"root.crt\" } with its "
                    "file, or leave crl out");
-    if (l->crl.n > 0 && l->crl_check == CRL_CHECK_OFF && !conf_is_inherited(l, &l->crl.item[0]))
+    if (l->crl.n > 0 && l->crl_check == CRL_CHECK_OFF && !l->crl.item[0].inherited)
         diag_warning(diag, l->crl.item[0].src,
                      "crl has no effect while crl_check = off: revoked certificates pass");
-    if (l->crl.n == 0 && l->crl_stale.src.file && !conf_is_inherited(l, &l->crl_stale))
+    if (l->crl.n == 0 && l->crl_stale.src.file && !l->crl_stale.inherited)
         diag_warning(diag, l->crl_stale.src, "crl_stale has no effect without crl");
 }
 

@@ -9,7 +9,8 @@ static bool is_token(const struct conf_text *text)
 
 static int visit(const struct option *option, const struct conf_text *path, conf_path_fn *fn, void *cls)
 {
-    if (!path->text || (option->flags & OPTION_KEPT) || is_token(path) || option_also(option, path->text))
+    if (!path->text || path->inherited || (option->flags & OPTION_KEPT) || is_token(path) ||
+        option_also(option, path->text))
         return 0;
     return fn(cls, option, path);
 }
@@ -34,25 +35,6 @@ static int walk_section(enum option_section section, const void *base, conf_path
     return rc;
 }
 
-struct own {
-    const struct conf_listener *host;
-    conf_path_fn *fn;
-    void *cls;
-};
-
-static int visit_own(void *cls, const struct option *option, const struct conf_text *path)
-{
-    const struct own *own = cls;
-    return conf_is_inherited(own->host, path) ? 0 : own->fn(own->cls, option, path);
-}
-
-/* What it has of its listener was walked there. */
-static int walk_host(const struct conf_listener *host, conf_path_fn *fn, void *cls)
-{
-    struct own own = {host, fn, cls};
-    return walk_section(SECTION_LISTEN, host, visit_own, &own);
-}
-
 int conf_paths(const struct conf *conf, conf_path_fn *fn, void *cls)
 {
     int rc = 0;
@@ -65,7 +47,7 @@ int conf_paths(const struct conf *conf, conf_path_fn *fn, void *cls)
     for (size_t i = 0; rc == 0 && i < conf->n_listeners; i++)
         rc = walk_section(SECTION_LISTEN, &conf->listener[i], fn, cls);
     for (size_t i = 0; rc == 0 && i < conf->n_hosts; i++)
-        rc = walk_host(&conf->host[i], fn, cls);
+        rc = walk_section(SECTION_LISTEN, &conf->host[i], fn, cls);
     for (size_t i = 0; rc == 0 && i < conf->n_locations; i++)
         rc = walk_section(SECTION_LOCATION, &conf->location[i], fn, cls);
     return rc;

@@ -132,9 +132,9 @@ bool unit_find(const char *preset, struct unit *out)
         read_drop_ins(out, folders.folder[i]);
     if (!found || !out->user_name[0])
         return false;
-    out->user = (struct conf_text){out->user_name, {out->file, out->user.src.line}};
-    out->group =
-        (struct conf_text){out->group_name[0] ? out->group_name : NULL, {out->file, out->group.src.line}};
+    out->user = (struct conf_text){.text = out->user_name, .src = {out->file, out->user.src.line}};
+    out->group = (struct conf_text){.text = out->group_name[0] ? out->group_name : NULL,
+                                    .src = {out->file, out->group.src.line}};
     return true;
 }
 

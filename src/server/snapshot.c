@@ -24,11 +24,17 @@ static int load_trust(const struct conf *conf, const struct snapshot_listener *o
     return out->trust ? 0 : trust_load(conf, out->conf, shelf, diag, &out->trust);
 }
 
+/* Not those of its listener. */
+static bool has_own_certificates(const struct conf_listener *conf)
+{
+    return conf->certificate.n > 0 && !conf->certificate.item[0].inherited;
+}
+
 static int load_creds(const struct conf *conf, const struct snapshot_listener *of, struct diag *diag,
                       struct snapshot_listener *out)
 {
     struct diag silent = {0};
-    const bool told = of && conf_is_inherited(out->conf, &out->conf->certificate.item[0]);
+    const bool told = of && !has_own_certificates(out->conf);
     if (of && of->creds && conf_same_credentials(of->conf, out->conf)) {
         out->creds = creds_ref(of->creds);
         return 0;
@@ -178,7 +184,7 @@ static void describe(const struct snapshot_listener *listener, const struct tick
                      struct health_listener *out)
 {
     const struct conf_listener *conf = listener->conf;
-    const bool shown = !conf_is_inherited(conf, &conf->certificate.item[0]);
+    const bool shown = has_own_certificates(conf);
     const bool trusted = listener->of == listener || listener->trust != listener->of->trust;
     *out = (struct health_listener){
         .name = listener->label,
@@ -381,8 +387,7 @@ static void lint_name(const struct snapshot_listener *host, struct diag *diag)
                  "host \"%s\": no certificate is for this name, %s: clients will refuse it; name one in "
                  "certificate that is",
                  conf->name,
-                 conf_is_inherited(conf, &conf->certificate.item[0]) ? "those are the listener's"
-                                                                     : "of those that it has");
+                 has_own_certificates(conf) ? "of those that it has" : "those are the listener's");
 }
 
 void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *diag)
@@ -398,7 +403,7 @@ void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *dia
             trust_lint(listener->trust, diag);
         if (!listener->creds)
             continue;
-        if (!conf_is_inherited(listener->conf, &listener->conf->certificate.item[0]))
+        if (has_own_certificates(listener->conf))
             creds_lint(listener->creds, listener->conf, now, diag);
         if (host)
             lint_name(listener, diag);

@@ -530,7 +530,7 @@ START_TEST(hosts)
     ck_assert_uint_eq(open->client_ca.n, 1);
     ck_assert_uint_eq(open->certificate.n, 2);
     ck_assert_str_eq(open->certificate.item[1].text, "/etc/x/a.key");
-    ck_assert(conf_is_inherited(open, &open->certificate.item[1]));
+    ck_assert(open->certificate.item[1].inherited);
     ck_assert_int_eq(open->verify_depth, 3);
     ck_assert_int_eq(open->crl_stale_mode, CRL_STALE_GRACE);
     ck_assert_int_eq(open->crl_grace, 3600);
@@ -542,7 +542,7 @@ START_TEST(hosts)
     ck_assert_uint_eq(empty->src.line, 3);
     ck_assert_str_eq(all->name, "*.example");
     ck_assert_uint_eq(all->client_ca.n, 3);
-    ck_assert(!conf_is_inherited(all, &all->client_ca.item[0]) && !conf_same_judgement(all, a));
+    ck_assert(!all->client_ca.item[0].inherited && !conf_same_judgement(all, a));
     ck_assert_uint_eq(all->certificate.n, 1);
     ck_assert_uint_eq(all->ocsp_response.n, 0);
     ck_assert_int_eq(all->client_auth, CLIENT_AUTH_REQUIRE);

@@ -147,7 +147,7 @@ START_TEST(secrets)
     gnutls_free(key.data);
     ck_assert_int_eq(lf_load(), ERR_CRYPTO);
     lf_expect_only("error 2:", "name it in password_file");
-    lf.listener.password_file = (struct conf_text){lf.file[0].text, {"test.conf", 50}};
+    lf.listener.password_file = (struct conf_text){.text = lf.file[0].text, .src = {"test.conf", 50}};
     ck_assert_int_eq(lf_load(), ERR_CRYPTO);
     lf_expect_only("error 2:", "the password in password_file does not open it");
     lf_add_bytes("open me\n", 8);
@@ -160,7 +160,8 @@ START_TEST(secrets)
     lf_expect_only("error 50:", "password_file: ");
     free(lf.file[2].text);
     lf.listener.password_file.text = NULL;
-    lf.listener.pin_file = (struct conf_text){(char *)(uintptr_t) "/nowhere/pin", {"test.conf", 51}};
+    lf.listener.pin_file =
+        (struct conf_text){.text = (char *)(uintptr_t) "/nowhere/pin", .src = {"test.conf", 51}};
     ck_assert_int_eq(lf_load(), ERR_NOTFOUND);
     lf_expect_only("error 51:", "pin_file: ");
 }
@@ -345,7 +346,7 @@ START_TEST(advertised)
 {
     lf_add_crts(2, &lf.leaf, &lf.intermediate);
     lf_add_key(&lf.leaf);
-    struct conf_text ca = {(char *)(uintptr_t) "ca", {"test.conf", 60}};
+    struct conf_text ca = {.text = (char *)(uintptr_t) "ca", .src = {"test.conf", 60}};
     lf.listener.client_ca = (struct conf_list){&ca, 1};
     lf.listener.client_auth = CLIENT_AUTH_REQUEST;
     struct trust *few = many_cas(400, 60), *near = many_cas(660, 60), *many = many_cas(700, 90);

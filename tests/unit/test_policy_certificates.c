@@ -140,10 +140,10 @@ static void note(void *cls, enum diag_severity severity, struct src src, const c
 
 START_TEST(test_all_errors_are_reported)
 {
-    struct conf_text allow[] = {{(char[]){"subject:CN=alice"}, {"f", 2}},
-                                {(char[]){"subject:CM=alice"}, {"f", 3}},
-                                {(char[]){"san.dns:\x01"}, {"f", 4}}};
-    struct conf_text deny[] = {{(char[]){"nonsense"}, {"f", 6}}};
+    struct conf_text allow[] = {{.text = (char[]){"subject:CN=alice"}, .src = {"f", 2}},
+                                {.text = (char[]){"subject:CM=alice"}, .src = {"f", 3}},
+                                {.text = (char[]){"san.dns:\x01"}, .src = {"f", 4}}};
+    struct conf_text deny[] = {{.text = (char[]){"nonsense"}, .src = {"f", 6}}};
     struct conf_location location[] = {
         {.prefix = (char[]){"/a/"}, .src = {"f", 1}, .allow = {allow, 3}},
         {.prefix = (char[]){"/b/c"}, .src = {"f", 5}, .deny = {deny, 1}},
