@@ -9,6 +9,8 @@
  * - getall PATH: "getall STATUS:COUNT ..." over all open connections, "closed" for those that ended
  * - askall PATH: "askall COUNT"; only asks, and getall without a path only reads the answers
  * - ticket NAME: "ticket NAME yes|no"
+ * - ended NAME: "ended NAME yes", once the server has ended it, "ended NAME no" when it says something or
+ * nothing
  * - close NAME: "close NAME"
  * - tcp NAME PORT: "tcp NAME ok" or the reason; connects and says nothing
  * - tls NAME OPTIONS: as open, on the connection that tcp has made
@@ -329,6 +331,20 @@ static void do_get(char **word, char *field)
     }
 }
 
+/* The server ends it: asks nothing, which would be answered by a server that has not come to it yet. */
+static void do_ended(const char *name)
+{
+    struct link *link = find(name);
+    ssize_t got = 0;
+    char byte;
+    if (link && link->open) {
+        do
+            got = gnutls_record_recv(link->session, &byte, sizeof byte);
+        while (got == GNUTLS_E_AGAIN || got == GNUTLS_E_INTERRUPTED);
+    }
+    printf("ended %s %s\n", name, got == 0 || got == GNUTLS_E_PREMATURE_TERMINATION ? "yes" : "no");
+}
+
 static void do_askall(const char *path)
 {
     unsigned asked = 0;
@@ -494,6 +510,8 @@ int main(void)
             do_knock(word, n);
         else if (n >= 2 && strcmp(word[0], "ticket") == 0)
             printf("ticket %s %s\n", word[1], find(word[1]) && find(word[1])->ticket.data ? "yes" : "no");
+        else if (n >= 2 && strcmp(word[0], "ended") == 0)
+            do_ended(word[1]);
         else if (n >= 2 && strcmp(word[0], "close") == 0) {
             if (find(word[1]))
                 shut(find(word[1]));
