@@ -152,8 +152,9 @@ struct conf_location {
     struct conf_field *field;      /* the same, taken apart */
     size_t n_fields;
     enum forwarded forwarded;
-    struct conf_list upgrade; /* protocols, as written: case does not matter */
-    long long max_body;       /* bytes, of a request to the backend */
+    struct conf_list upgrade;  /* protocols, as written: case does not matter */
+    long long max_body;        /* bytes, of a request to the backend */
+    long long request_timeout; /* seconds, for all of it; 0: no such bound */
 };
 
 /* Behind the host, if there is one. */

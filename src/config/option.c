@@ -325,6 +325,12 @@ const struct option OPTIONS[] = {
      .help =
          "Most bytes of a request's body to the backend; more is answered 413. The one outside the blocks "
          "is for requests that no backend gets."},
+    {LOCATION(request_timeout), .type = OPTION_DURATION, .preset = "0s", .example = "30s", .min = 0,
+     .max = DAY,
+     .help =
+         "A request to the backend that is not over by then, counted from its head, is answered 504, or "
+         "408 where its body is late, or cut off where its response has begun. 0, and for tunnels: no such "
+         "bound."},
 };
 
 const size_t OPTION_COUNT = ARRAY_LEN(OPTIONS);

@@ -147,7 +147,8 @@ START_TEST(backends)
     const struct conf_location *l = &conf->location[0];
     ck_assert_ptr_eq(l->to, b);
     ck_assert_uint_eq(l->identity, IDENTITY_CLIENT_CERT | IDENTITY_CLIENT_CERT_CHAIN | IDENTITY_X_SSL);
-    ck_assert(l->strip_prefix && l->forwarded == FORWARDED_BOTH && l->max_body == 2LL << 30);
+    ck_assert(l->strip_prefix && l->forwarded == FORWARDED_BOTH && l->max_body == 2LL << 30 &&
+              l->request_timeout == 90);
     ck_assert_uint_eq(l->n_fields, 4);
     ck_assert_str_eq(l->field[1].name, "X-Uri");
     ck_assert_uint_eq(l->field[1].value.n, 1);
