@@ -444,7 +444,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
     if (status == 508) {
         log_warning("%s: listener %s: a request has come round: backend \"%s\" leads back here", conn->remote,
                     conn->listener_name, location->to->name);
-        conn_refuse(conn, status, &word->answer);
+        conn_refuse(conn, status, NULL, &word->answer);
         return PROXY_REFUSED;
     }
     if (status != 0)
@@ -453,7 +453,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
         return PROXY_REFUSED;
     struct proxied *p = proxied_new(conn, location);
     if (!p) {
-        conn_refuse(conn, 503, &word->answer);
+        conn_refuse(conn, 503, NULL, &word->answer);
         return PROXY_REFUSED;
     }
     conn->proxied = p;
@@ -466,7 +466,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
     retry_earn(&relays_of(p)->upstreams.retries);
     if (proxy_request_head(p, &p->up) != 0) {
         proxy_over(p);
-        conn_refuse(conn, 503, &word->answer);
+        conn_refuse(conn, 503, NULL, &word->answer);
         return PROXY_REFUSED;
     }
     response_init(&p->response, has_method(conn, "HEAD"), p->upgrades);
