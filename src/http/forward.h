@@ -60,6 +60,11 @@ struct forward_answer {
  * without Content-Length, Transfer-Encoding and Connection, which are for the caller to say. */
 void forward_response(const struct forward_answer *answer, const char *head, size_t len, struct buf *out);
 
+/* Whether a response that says 101 changes to what its request had asked for, and the location lists: each
+ * protocol in its Upgrade, of which there is one at least (RFC 9110 section 15.2.2). */
+bool forward_switches(const struct conf_location *location, const struct http1_head *request,
+                      const char *head, size_t len);
+
 /* Whether a field of a response may be a trailer (RFC 9110 section 6.5.1). */
 bool forward_is_trailer(const char *name, size_t len);
 

@@ -95,6 +95,53 @@ void forward_response(const struct forward_answer *answer, const char *head, siz
     buf_done(&connection);
 }
 
+/* A word of a list that ends at `end`; *p goes behind it. Empty: there is none. */
+static size_t next_word(const char **p, const char *end, const char **word)
+{
+    while (*p < end && strchr(" \t,", **p))
+        ++*p;
+    *word = *p;
+    while (*p < end && !strchr(" \t,", **p))
+        ++*p;
+    return (size_t)(*p - *word);
+}
+
+static bool is_listed(const struct conf_list *list, const char *word, size_t len)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (strlen(list->item[i].text) == len && strncasecmp(list->item[i].text, word, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_asked_for(const struct http1_head *request, const char *word, size_t len)
+{
+    const char *p = http1_head_value(request, "Upgrade"), *end = p ? p + strlen(p) : NULL, *own;
+    for (size_t n; p && (n = next_word(&p, end, &own)) > 0;) {
+        if (n == len && strncasecmp(own, word, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool forward_switches(const struct conf_location *location, const struct http1_head *request,
+                      const char *head, size_t len)
+{
+    const char *end = head + len, *p = memchr(head, '\n', len), *word;
+    struct line line;
+    bool any = false;
+    for (p = p ? p + 1 : end; next_line(&p, end, &line);) {
+        const char *at = line.value;
+        for (size_t n; is(&line, "Upgrade") && (n = next_word(&at, line.value + line.len, &word)) > 0;) {
+            if (!is_listed(&location->upgrade, word, n) || !is_asked_for(request, word, n))
+                return false;
+            any = true;
+        }
+    }
+    return any;
+}
+
 bool forward_is_trailer(const char *name, size_t len)
 {
     static const char *const NOT[] = {"host",        "authorization", "www-authenticate", "set-cookie",
