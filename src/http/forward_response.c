@@ -59,6 +59,36 @@ static bool varies_by_identity(const struct line *line)
     return false;
 }
 
+/* "5; url=/x", with quotes or without. */
+static void put_refresh(const struct forward_home *home, const struct line *line, struct buf *out)
+{
+    size_t at = 0;
+    while (at + 4 <= line->len && strncasecmp(line->value + at, "url=", 4) != 0)
+        at++;
+    at = at + 4 <= line->len ? at + 4 : line->len;
+    const char quote = at < line->len ? line->value[at] : '\0';
+    at += quote == '"' || quote == '\'';
+    const char *url = line->value + at;
+    const char *end = quote == '"' || quote == '\'' ? memchr(url, quote, line->len - at) : NULL;
+    const size_t len = end ? (size_t)(end - url) : line->len - at;
+    buf_put(out, line->value, at);
+    forward_put_url(home, url, len, out);
+    buf_put(out, url + len, line->len - at - len);
+}
+
+static void put_value(const struct forward_answer *answer, const struct line *line, struct buf *out)
+{
+    const bool leads = answer->home && answer->home->location->proxy_redirect;
+    if (is(line, "Vary") && varies_by_identity(line))
+        buf_putc(out, '*');
+    else if (leads && is(line, "Location"))
+        forward_put_url(answer->home, line->value, line->len, out);
+    else if (leads && is(line, "Refresh"))
+        put_refresh(answer->home, line, out);
+    else
+        buf_put(out, line->value, line->len);
+}
+
 void forward_response(const struct forward_answer *answer, const char *head, size_t len, struct buf *out)
 {
     const char *end = head + len, *p = memchr(head, '\n', len);
@@ -79,10 +109,7 @@ void forward_response(const struct forward_answer *answer, const char *head, siz
             continue;
         buf_put(out, line.name, line.name_len);
         buf_puts(out, ": ");
-        if (is(&line, "Vary") && varies_by_identity(&line))
-            buf_putc(out, '*');
-        else
-            buf_put(out, line.value, line.len);
+        put_value(answer, &line, out);
         buf_puts(out, "\r\n");
     }
     if (answer->upgrade)
