@@ -97,6 +97,15 @@ int conf_proxy_redirect(struct template *redirect_to, const char *text, struct e
     int rc = template_init(&made, text, &why);
     if (rc != 0)
         return err_set(err, rc, "redirect: %s", why.text);
+    for (size_t i = 0; i < made.n; i++) {
+        if (made.part[i].variable != VARIABLE_CERTIFICATE)
+            continue;
+        template_done(&made);
+        return err_set(
+            err, ERR_SYNTAX,
+            "redirect cannot hold ${certificate}: URLs end up in logs, and have no room for it; write "
+            "${fingerprint}");
+    }
     /* "https://${uri}" would have clients choose where it leads. */
     const char *host = url ? strstr(made.text, "://") + 3 : "x";
     const bool chosen = url && made.part[0].len == (size_t)(host - made.text) && made.n > 1;
