@@ -159,11 +159,17 @@ static void break_up(struct proxied *p)
     p->link->readable = true;
 }
 
+/* The client has body_timeout while more of its body is waited for: not when all of it is here, nor while the
+ * server is the one who takes none.
+ */
 static void await_client(struct proxied *p)
 {
     struct conn *conn = p->conn;
-    if (!p->tunnel && !p->request_done && !p->up_broken && conn->phase != CONN_BODY)
+    bool waits = !p->tunnel && !p->request_done && !p->up_broken && p->up.len - p->up_at < RELAY_BYTES;
+    if (waits && conn->phase != CONN_BODY)
         conn_awaits_body(conn);
+    else if (!waits && conn->phase == CONN_BODY)
+        conn_relaying(conn, p->down.len > 0);
 }
 
 bool proxy_up(struct proxied *p, size_t *budget)
