@@ -184,17 +184,22 @@ const struct conf_location *route_upstream(const struct route *route, const stru
 }
 
 /* What a backend has and nobody handed on, by forward_status: TRACE, CONNECT, OPTIONS that goes no further.
+ * Anything else was refused when its head came, and is let in now that its body is here: that is too late.
  */
 static void not_forwarded_reply(const struct request *request, struct reply *reply)
 {
     static const char PASSED_ON[] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
     const bool options = request->method == METHOD_OPTIONS;
-    if (options || request->method == METHOD_OTHER)
+    const bool never =
+        strcmp(request->method_text, "TRACE") == 0 || strcmp(request->method_text, "CONNECT") == 0;
+    if (options || never)
         (void)reply_header(reply, "Allow", "%s", PASSED_ON);
     if (options)
         reply->status = 204;
+    else if (never)
+        problem_reply(request, 405, NULL, reply);
     else
-        problem_reply(request, request->method == METHOD_OTHER ? 405 : 502, NULL, reply);
+        problem_reply(request, 403, "The client was not let in when the request began.", reply);
 }
 
 /* True when the path names nothing: below /api/ there are no files, and some routes exist only behind rules.
