@@ -341,6 +341,8 @@ static void on_time(struct wheel_timer *timer)
     struct proxied *p = (struct proxied *)(void *)((char *)timer - offsetof(struct proxied, timer));
     if (p->waiter.waits) {
         proxy_fail(p, 503, ORIGIN_UNREACHABLE, NULL);
+    } else if (!p->link) {
+        proxy_again(p); /* its turn came with the end of its wait: no server has kept it waiting */
     } else if (p->tunnel) {
         cut(p);
     } else if (p->waits_for_100) {
