@@ -456,7 +456,7 @@ ssize_t link_read(struct link *link, void *data, size_t size)
         link->readable = false;
     if (n == 0)
         link->ended = true;
-    return n;
+    return n == 0 && link->broken ? link->broken : n;
 }
 
 ssize_t link_write(struct link *link, const void *data, size_t size)
@@ -476,6 +476,10 @@ ssize_t link_write(struct link *link, const void *data, size_t size)
     if (n == -EWOULDBLOCK)
         n = -EAGAIN;
     link->writable = n != -EAGAIN;
+    /* The socket says it once, and then that its peer has ended: -EPIPE, and an end to whoever reads. Where
+     * that ends a body, it would pass for whole. */
+    if (n < 0 && n != -EAGAIN && n != -EPIPE)
+        link->broken = (int)n;
     return n;
 }
 

@@ -60,6 +60,7 @@ struct link {
         ended;    /* as the last event said: may be read, may be written, the server closed */
     bool blocked; /* the socket had no bytes, or no room, during GnuTLS's last call */
     bool timed_out;
+    int broken; /* -errno, when a write has met the reset that a read would have told of; 0: none has */
     uint64_t born_us, up_us;
     char why[LINK_WHY];
 };

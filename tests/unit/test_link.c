@@ -170,6 +170,29 @@ START_TEST(one_that_has_said_something_is_nobodys)
 }
 END_TEST
 
+/* What came before it is read all the same. */
+START_TEST(a_reset_is_no_end)
+{
+    enum { BEFORE_A_READ, BEFORE_A_WRITE, NONE };
+    const struct linger none = {.l_onoff = 1, .l_linger = 0};
+    char bytes[8];
+    set_up(true, true);
+    open_it();
+    int came = accept(sockets[0], NULL, NULL);
+    ck_assert_int_eq(send(came, "hello", 5, 0), 5);
+    if (_i != NONE)
+        ck_assert_int_eq(setsockopt(came, SOL_SOCKET, SO_LINGER, &none, sizeof none), 0);
+    close(came);
+    if (_i == BEFORE_A_WRITE)
+        ck_assert_int_eq(link_write(asker.link, "x", 1), -ECONNRESET);
+    asker.link->readable = asker.link->ended = true; /* as the event says */
+    ck_assert_int_eq(link_read(asker.link, bytes, sizeof bytes), 5);
+    ck_assert_int_eq(link_read(asker.link, bytes, sizeof bytes), _i == NONE ? 0 : -ECONNRESET);
+    link_close(asker.link);
+    tear_down();
+}
+END_TEST
+
 Suite *suite_link(void)
 {
     Suite *suite = suite_create("link");
@@ -182,5 +205,8 @@ Suite *suite_link(void)
     TCase *kept = tcase_create("kept");
     tcase_add_loop_test(kept, one_that_has_said_something_is_nobodys, 0, 2);
     suite_add_tcase(suite, kept);
+    TCase *bytes = tcase_create("bytes");
+    tcase_add_loop_test(bytes, a_reset_is_no_end, 0, 3);
+    suite_add_tcase(suite, bytes);
     return suite;
 }
