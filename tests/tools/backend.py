@@ -12,7 +12,7 @@ has a thread. In the query, separated by "&", are steps, done in their order aft
     raw=TEXT       bytes as they stand (escapes \\r \\n \\t \\xHH), instead of an answer; several are sent in order
     hang           says nothing more, and waits for the end of the connection
     wait=NAME      waits until somebody has asked for .../go?NAME
-    reset          resets the connection (reset=tunnel: one that it has made a tunnel of, after five bytes);  close  closes it
+    reset          resets the connection (reset=tunnel: one that it has made a tunnel of, after five bytes);  close  closes it (close=abruptly: TLS without a goodbye)
     early          does not read the body, until  read
     cork           what follows leaves in one piece, with what the answer is
     sip            the body of the request is read in small pieces, and the answer is its SHA-256 (behind "early")
@@ -68,7 +68,7 @@ class Gone(Exception):
 
 class Connection:
     def __init__(self, sock, name, proxy):
-        self.sock, self.name, self.proxy, self.held, self.served = sock, name, proxy, b"", 0
+        self.sock, self.name, self.proxy, self.held, self.served, self.polite = sock, name, proxy, b"", 0, True
 
     def read(self):
         data = self.sock.recv(65536)
@@ -219,6 +219,7 @@ class Connection:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 raise Gone
             elif key == "close":
+                self.polite = value != "abruptly"
                 raise Gone
             elif key == "once" and self.served > 1:
                 if value:
@@ -258,7 +259,7 @@ class Connection:
             pass
         finally:
             try:
-                if isinstance(self.sock, ssl.SSLSocket):
+                if self.polite and isinstance(self.sock, ssl.SSLSocket):
                     self.sock = self.sock.unwrap()
             except (OSError, ValueError):
                 pass
