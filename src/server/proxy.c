@@ -172,12 +172,19 @@ static void account(struct proxied *p)
     http1_head_clear(&conn->request.head);
 }
 
+/* No answer comes to what the client has sent behind the last that it gets. */
+static void drop_waiting(struct conn *conn)
+{
+    (void)!http1_hold(conn, NULL, 0);
+}
+
 /* Nothing of the answer, or not all of it, reaches the client, who is not to take it for whole. */
 static void cut(struct proxied *p)
 {
     struct conn *conn = p->conn;
     account(p);
     proxy_over(p);
+    drop_waiting(conn);
     transport_cut(&conn->transport);
 }
 
@@ -192,6 +199,8 @@ static void answer_problem(struct proxied *p, unsigned status, const char *detai
     bool waits = p->down.len > 0; /* of an interim response: the stream makes no sense without it */
     proxy_over(p);
     struct transport *transport = &conn->transport;
+    if (last)
+        drop_waiting(conn);
     if (waits || buf_failed(&answer)) {
         transport_cut(transport);
     } else if (last) {
@@ -278,6 +287,7 @@ void proxy_done(struct proxied *p)
     if (told) {
         transport_cut(&conn->transport); /* both have said goodbye */
     } else if (last) {
+        drop_waiting(conn);
         transport_enter(&conn->transport);
         transport_last_word(&conn->transport, "", 0);
         (void)transport_leave(&conn->transport, false);
@@ -369,7 +379,7 @@ static void on_deadline(struct wheel_timer *timer)
         p->cut_for = "request_timeout";
         limits_hit(p->conn->place.limits, LIMIT_request_time, p->conn->remote, p->conn->listener_name);
         proxy_fail(p, 0, ORIGIN_LEFT, NULL);
-    } else if (p->waiter.waits) {
+    } else if (p->waiter.waits || (p->waited && !p->link)) { /* its turn comes in this very moment */
         proxy_fail(p, 503, ORIGIN_UNREACHABLE, NULL);
     } else if (!p->request_done && (!p->link || p->up_at == p->up.len)) {
         proxy_body_late(p);

@@ -473,9 +473,16 @@ int transport_close(struct transport *t, gnutls_close_request_t how, bool unread
 
 void transport_cut(struct transport *t)
 {
-    if (t->state == TRANSPORT_OPEN)
-        t->state = TRANSPORT_LINGER; /* so that nobody says goodbye */
-    shutdown(t->fd, SHUT_RDWR);
+    if (t->state != TRANSPORT_OPEN) {
+        shutdown(t->fd, SHUT_RDWR);
+        return;
+    }
+    /* Nobody says goodbye. A reset would also take what the peer has not read yet of answers before. */
+    shutdown(t->fd, SHUT_WR);
+    linger(t);
+    ssize_t n = drain(t);
+    if (n == 0 || n == GNUTLS_E_PULL_ERROR)
+        shutdown(t->fd, SHUT_RD); /* it has left: nothing to wait for */
 }
 
 void transport_end(struct transport *t)
