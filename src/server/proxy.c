@@ -321,7 +321,7 @@ static void on_link(struct link_user *user, enum link_event event)
     case LINK_FAILED:
         p->timed_out = p->link->timed_out;
         p->untrusted = p->link->session != NULL;
-        proxy_strike(p, p->link->why);
+        proxy_strike(p, ORIGIN_UNREACHABLE, p->link->why);
         proxy_again(p); /* behind all events: one may be of an idle link that says what nobody asked for */
         break;
     }

@@ -75,6 +75,7 @@ struct proxied {
     bool waited;                   /* for its turn */
     bool wants_fresh;              /* a kept link has failed it */
     bool timed_out, untrusted;     /* why the last server could not be reached */
+    bool unanswered;               /* one could, and closed without a word */
     bool upgrades;                 /* it asks for another protocol, which the location lets pass */
     bool bound;                    /* the link is not for others: see binds */
     unsigned retries;
@@ -96,7 +97,9 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
 void proxy_over(struct proxied *p);
 /* The response is complete, and the client has all of it. */
 void proxy_done(struct proxied *p);
-/* The server did not answer on this link: another may. False: nobody is asked any more, `p` is gone. */
+/* The link ended without a byte of an answer. A request that may be repeated goes to the same or another
+ * server over a new one, or, when this was one, to another server. False: nobody is asked any more, `p` is
+ * gone. */
 bool proxy_retry(struct proxied *p, enum origin_result result, const char *why);
 /* Sets the deadline of the backend's next word. */
 void proxy_expect(struct proxied *p);
@@ -117,8 +120,8 @@ struct backend_server *proxy_server(const struct proxied *p);
 /* A link to a server, which may not be up yet; none while it waits for its turn. False: `p` is gone. */
 bool proxy_find_link(struct proxied *p);
 void proxy_leave_server(struct proxied *p);
-/* The server could not be reached: it is not asked again. */
-void proxy_strike(struct proxied *p, const char *why);
+/* The server could not be reached, or closed without a word: this request does not come to it again. */
+void proxy_strike(struct proxied *p, enum origin_result result, const char *why);
 void proxy_room(struct pool_waiter *waiter);
 
 /* proxy_up.c: from the client to the backend. False: `p` is gone. */

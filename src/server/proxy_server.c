@@ -24,18 +24,18 @@ static uint32_t key_of(const struct proxied *p)
 /* Nobody can be asked. */
 static void unreachable(struct proxied *p)
 {
-    unsigned status = p->timed_out ? 504 : p->untrusted ? 502 : 503;
+    unsigned status = p->timed_out ? 504 : p->untrusted || p->unanswered ? 502 : 503;
     proxy_fail(p, status, ORIGIN_UNREACHABLE, NULL);
 }
 
-/* The server of this request could not be reached: it is not asked again. */
-void proxy_strike(struct proxied *p, const char *why)
+void proxy_strike(struct proxied *p, enum origin_result result, const char *why)
 {
     struct balancer *balancer = &p->pool->balancer;
-    if (origin_tells(proxy_server(p)->origin, ORIGIN_UNREACHABLE, p->conn->worker->now_ms))
-        log_warning("%s: listener %s: backend \"%s\", %s: no connection: %s", p->conn->remote,
-                    p->conn->listener_name, p->backend->conf->name, proxy_server(p)->origin->name, why);
-    origin_count(proxy_server(p)->origin, ORIGIN_UNREACHABLE);
+    if (origin_tells(proxy_server(p)->origin, result, p->conn->worker->now_ms))
+        log_warning("%s: listener %s: backend \"%s\", %s: %s%s", p->conn->remote, p->conn->listener_name,
+                    p->backend->conf->name, proxy_server(p)->origin->name,
+                    result == ORIGIN_UNREACHABLE ? "no connection: " : "", why);
+    origin_count(proxy_server(p)->origin, result);
     balance_failed(&balancer->rules, &balancer->server[p->server], p->conn->worker->now_ms);
     p->tried |= 1ull << p->server;
     p->retries += balancer->n > 1;
@@ -140,24 +140,47 @@ bool proxy_find_link(struct proxied *p)
         p->link = open_link(p, shelf, why);
         if (p->link)
             return true;
-        proxy_strike(p, why);
+        proxy_strike(p, ORIGIN_UNREACHABLE, why);
     }
 }
 
-bool proxy_retry(struct proxied *p, enum origin_result result, const char *why)
+/* RFC 9110 section 9.2.2: twice is as good as once. */
+static bool may_repeat(const struct proxied *p)
 {
     static const char *const AGAIN[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
     bool may = false;
     for (size_t i = 0; i < ARRAY_LEN(AGAIN); i++)
         may = may || strcmp(p->conn->request.head.method, AGAIN[i]) == 0;
-    if (p->fresh || !may || p->bodied || !retry_spend(&relays_of(p)->upstreams.retries)) {
+    return may && !p->bodied;
+}
+
+/* A server that has not been asked yet. */
+static bool has_another(const struct proxied *p)
+{
+    unsigned n = p->pool->balancer.n;
+    uint64_t all = n < BALANCE_MOST_SERVERS ? (1ull << n) - 1 : UINT64_MAX;
+    return (all & ~(p->tried | 1ull << p->server)) != 0;
+}
+
+bool proxy_retry(struct proxied *p, enum origin_result result, const char *why)
+{
+    struct origin *server = proxy_server(p)->origin;
+    /* A kept link may just have been over; a new one that ends without a word is the server's own end. */
+    bool elsewhere = p->fresh;
+    if (!may_repeat(p) || (elsewhere && !has_another(p)) ||
+        (!elsewhere && !retry_spend(&relays_of(p)->upstreams.retries))) {
         proxy_fail(p, 502, result, why);
         return false;
     }
-    proxy_leave_server(p);
-    p->retries++;
-    atomic_fetch_add_explicit(&proxy_server(p)->origin->retries, 1, memory_order_relaxed);
-    p->wants_fresh = true;
+    if (elsewhere) {
+        p->unanswered = true;
+        proxy_strike(p, result, why); /* the budget is proxy_find_link's */
+    } else {
+        p->wants_fresh = true;
+        p->retries++;
+        proxy_leave_server(p);
+    }
+    atomic_fetch_add_explicit(&server->retries, 1, memory_order_relaxed);
     p->up_at = 0;
     p->up_broken = false;
     response_init(&p->response, p->response.to_head, p->response.upgrades);

@@ -136,6 +136,17 @@ static void drop_sent(struct proxied *p)
     p->up_at = 0;
 }
 
+/* All has gone, and no more has come: what it took is not held while nothing flows. */
+static void rest(struct proxied *p)
+{
+    enum { LEAST = 4096 };
+    if ((!p->bodied && !p->tunnel) || p->up_at < p->up.len || p->up.room <= LEAST || buf_failed(&p->up))
+        return;
+    buf_done(&p->up);
+    buf_init(&p->up, 4 * RELAY_BYTES);
+    p->up_at = 0;
+}
+
 /* 1: all has gone; 0: the socket has no room; -1: the server takes no more. */
 static int write_server(struct proxied *p, size_t *budget)
 {
@@ -199,6 +210,8 @@ bool proxy_up(struct proxied *p, size_t *budget)
         if (!p->request_done && !p->tunnel)
             conn_awaits_body(p->conn); /* its time begins anew with each piece */
     }
+    if (*budget > 0)
+        rest(p);
     await_client(p);
     return true;
 }

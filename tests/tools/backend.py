@@ -2,6 +2,7 @@
 """A scripted HTTP/1.1 backend for tests: what it answers, the request's path and query say.
 
 Usage: backend.py READY-FILE [--tls CERT KEY [--ca FILE]] [--unix PATH] [--name NAME] [--window BYTES] [--proxy yes]
+                  [--port PORT] [--always STEPS]
 
 Writes its port to READY-FILE (nothing for a UNIX socket but "unix"), and answers until it is killed. Each connection
 has a thread. In the query, separated by "&", are steps, done in their order after the request's head (and, unless
@@ -23,6 +24,7 @@ has a thread. In the query, separated by "&", are steps, done in their order aft
     half           switches protocols (101), ends its side, and counts at .../TEXT what still comes until the end
     ws             switches protocols (101) and echoes bytes until the end
 
+With --always each request but those for the paths below gets these steps, whatever it asks for.
 With --proxy each connection must begin with a PROXY header, which the JSON of "head" has as proxy.
 
 Paths of its own: those that end with /go?NAME; with /forget?TEXT: a count; with /health: 200, or 503 from /health?bad to /health?good; with /count: JSON of how many requests came for each path, and connections in all.
@@ -67,6 +69,8 @@ class Gone(Exception):
 
 
 class Connection:
+    always = None  # the steps of every request
+
     def __init__(self, sock, name, proxy):
         self.sock, self.name, self.proxy, self.held, self.served, self.polite = sock, name, proxy, b"", 0, True
 
@@ -189,6 +193,8 @@ class Connection:
             gate(query).set()
             query = ""
         steps = self.steps(query)
+        if self.always and not path.endswith(("/forget", "/health", "/go", "/count")):
+            steps = self.steps(self.always)
         if path.endswith("/count"):
             with lock:
                 steps = [("body", json.dumps({**counts, "connections": connections[0]}).replace("\\", "\\\\"))]
@@ -325,6 +331,7 @@ def main(argv):
         key = argv.pop(0)
         options[key] = [argv.pop(0), argv.pop(0)] if key == "--tls" else argv.pop(0)
     context = None
+    Connection.always = options.get("--always")
     if "--tls" in options:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*options["--tls"])
@@ -343,7 +350,7 @@ def main(argv):
             # Small segments, too: as on a network the sender's buffer stays small, then.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(options["--window"]))
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", int(options.get("--port", 0))))
         listener.listen(512)
         port = str(listener.getsockname()[1])
     with open(ready + ".tmp", "w", encoding="ascii") as file:

@@ -4,7 +4,7 @@
  *   crowd stall PORT NUMBER SECONDS [FROM]
  *   crowd count PORT NUMBER [FROM [SPREAD]]
  *   crowd speak PORT NUMBER [FROM [SPREAD]]
- *   crowd honest PORT RATE SECONDS
+ *   crowd honest PORT RATE SECONDS [PATH [CONNECTIONS]]
  *
  * hold has NUMBER connections that begin a TLS handshake and never finish it, for SECONDS or until the input
  * ends; what the server closes is opened again. They send a part of a ClientHello; with stall all of it.
@@ -15,9 +15,11 @@
  * closed none, and prints "open NUMBER closed NUMBER"; and once more when the input ends. With SPREAD they
  * come from so many addresses from FROM on, in turn. With speak they send all of a ClientHello.
  *
- * honest asks for /livez RATE times a second, by a clock that waits for nobody: three times of four on a kept
- * connection, else on a new one. Prints "requests N good N under100 P median MS p99 MS worst MS under50 P";
- * times count from the instant at which the request was due. P is the share of all requests, in percent. */
+ * honest asks for PATH (/livez) RATE times a second, by a clock that waits for nobody: three times of four on
+ * a kept connection, else on a new one, of which there are as many as it takes; or on so many CONNECTIONS,
+ * which are kept, and where the request waits for one. With SIGTERM it has asked for the last time. Prints
+ * "requests N good N under100 P median MS p99 MS worst MS under50 P"; times count from the instant at which
+ * the request was due. P is the share of all requests, in percent. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -250,6 +252,10 @@ struct client {
 
 static gnutls_certificate_credentials_t anyone;
 static struct client clients[MOST];
+static size_t n_clients; /* those behind have never been used */
+static const char *path = "/livez";
+static size_t most_clients; /* 0: as many as it takes */
+static volatile sig_atomic_t told_to_end;
 static double took[1000000];
 static size_t n_took, n_bad;
 
@@ -295,7 +301,6 @@ static int whole(const struct client *c)
 /* As far as it goes without waiting. False: it failed. */
 static bool advance(struct client *c)
 {
-    static const char request[] = "GET /livez HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n";
     ssize_t n = 0;
     if (c->state == HANDSHAKE) {
         int rc = gnutls_handshake(c->session);
@@ -304,7 +309,10 @@ static bool advance(struct client *c)
         c->state = ASKING;
     }
     if (c->state == ASKING) {
-        n = gnutls_record_send(c->session, request, sizeof request - 1);
+        char request[1024];
+        int len = snprintf(request, sizeof request,
+                           "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n", path);
+        n = gnutls_record_send(c->session, request, (size_t)len);
         if (n < 0)
             return !gnutls_error_is_fatal((int)n);
         c->state = READING;
@@ -336,32 +344,43 @@ static void fail_client(struct client *c)
     end_client(c);
 }
 
-/* Gives a request that is due to a kept connection, or to a new one. */
-static void ask(double due, bool kept)
+/* Gives a request that is due to a kept connection, or to a new one. False: there is none for it now. */
+static bool ask(double due, bool kept)
 {
     struct client *free_one = NULL, *idle = NULL;
-    for (size_t i = 0; i < MOST && !(kept ? idle : free_one); i++) {
+    for (size_t i = 0; i < n_clients && !(kept ? idle : free_one); i++) {
         if (clients[i].state == IDLE)
             idle = &clients[i];
         else if (clients[i].state == FREE && !free_one)
             free_one = &clients[i];
     }
+    if (!(kept && idle) && !free_one && n_clients < (most_clients ? most_clients : MOST))
+        free_one = &clients[n_clients++];
     struct client *c = kept && idle ? idle : free_one;
+    if (!c && most_clients)
+        return false;
     if (!c || (c->state == FREE && !start_client(c, kept))) {
         n_bad++;
-        return;
+        return true;
     }
     c->due = due;
     if (c->state == IDLE)
         c->state = ASKING;
     if (!advance(c))
         fail_client(c);
+    return true;
 }
 
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
+}
+
+static void on_end(int number)
+{
+    (void)number;
+    told_to_end = 1;
 }
 
 static int honest(long rate, long seconds)
@@ -374,13 +393,20 @@ static int honest(long rate, long seconds)
     gnutls_certificate_allocate_credentials(&anyone);
     for (size_t i = 0; i < MOST; i++)
         clients[i].fd = -1;
+    signal(SIGTERM, on_end);
     double start = now_ms() + 50;
     while (n_took + n_bad < all && now_ms() < start + (double)seconds * 1000 + GIVE_UP_MS) {
+        if (told_to_end && asked < all) {
+            all = asked;
+            seconds = (long)(now_ms() - start) / 1000 + 1;
+        }
         for (double due; asked < all && (due = start + (double)asked * 1000 / (double)rate) <= now_ms();
-             asked++)
-            ask(due, asked % 4 != 0);
+             asked++) {
+            if (!ask(due, most_clients > 0 || asked % 4 != 0))
+                break;
+        }
         size_t n = 0;
-        for (size_t i = 0; i < MOST; i++) {
+        for (size_t i = 0; i < n_clients; i++) {
             if (clients[i].state == FREE)
                 continue;
             bool out = clients[i].state == HANDSHAKE && gnutls_record_get_direction(clients[i].session);
@@ -422,18 +448,21 @@ int main(int argc, char **argv)
         if (stall)
             greet_fully();
         if ((stall || strcmp(argv[1], "hold") == 0) && (argc == 5 || argc == 6))
-            return hold(n, number(argv[4], 3600), argc == 6 ? (unsigned)number(argv[5], 65535) : 0);
+            return hold(n, number(argv[4], 1800), argc == 6 ? (unsigned)number(argv[5], 65535) : 0);
         bool speak = strcmp(argv[1], "speak") == 0;
         if (speak)
             greet_fully();
         if ((speak || strcmp(argv[1], "count") == 0) && argc <= 6)
             return count(n, argc >= 5 ? (unsigned)number(argv[4], 65535) : 0,
                          argc == 6 ? (unsigned)number(argv[5], 65535) : 0);
-        if (strcmp(argv[1], "honest") == 0 && argc == 5)
-            return honest((long)n, number(argv[4], 600));
+        if (strcmp(argv[1], "honest") == 0 && argc >= 5 && argc <= 7) {
+            path = argc >= 6 ? argv[5] : path;
+            most_clients = argc == 7 ? (size_t)number(argv[6], MOST) : 0;
+            return strlen(path) < 900 ? honest((long)n, number(argv[4], 1800)) : 2;
+        }
     }
     fputs("usage: crowd hold|stall PORT NUMBER SECONDS [FROM] | count|speak PORT NUMBER [FROM [SPREAD]] | "
-          "honest PORT RATE SECONDS\n",
+          "honest PORT RATE SECONDS [PATH [CONNECTIONS]]\n",
           stderr);
     return 2;
 }

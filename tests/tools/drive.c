@@ -16,6 +16,8 @@
  * - tls NAME OPTIONS: as open, on the connection that tcp has made
  * - load MS PATH PORT OPTIONS: "load REQUESTS ERRORS"; requests in a loop, a new connection every 10
  * - steady MS PATH PORT OPTIONS: "steady REQUESTS ERRORS RETRIED CONNECTIONS"; the same, through restarts
+ * - several N PATH PORT OPTIONS: "several STATUS:COUNT ... cut:COUNT"; one after the other, on a new
+ * connection where the last one ended
  * - knock PATH PORT OPTIONS: "knock ANSWERED LOST REASON"; a new connection for each request, until none
  *   comes about, for that reason
  *
@@ -35,7 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST = 512, WORDS = 12, TIMEOUT_MS = 10000, BUFFER = 65536 };
+enum { MOST = 512, WORDS = 12, TIMEOUT_MS = 10000, BUFFER = 65536, MOST_STATUS = 600 };
 
 struct link {
     char name[32];
@@ -353,29 +355,37 @@ static void do_askall(const char *path)
     printf("askall %u\n", asked);
 }
 
+static void say_counts(const char *what, const unsigned count[static MOST_STATUS], const char *rest,
+                       unsigned others)
+{
+    printf("%s", what);
+    for (unsigned i = 0; i < MOST_STATUS; i++) {
+        if (count[i])
+            printf(" %u:%u", i, count[i]);
+    }
+    if (others)
+        printf(" %s:%u", rest, others);
+    putchar('\n');
+}
+
 /* Without a path only reads what askall has asked for. */
 static void do_getall(const char *path)
 {
     static char body[BUFFER];
-    unsigned count[600] = {0}, closed = 0;
+    unsigned count[MOST_STATUS] = {0}, closed = 0;
     for (size_t i = 0; i < n_links; i++) {
         if (!links[i]->open)
             continue;
         int status = path ? get(links[i], path, NULL, body, sizeof body)
                           : read_response(links[i], false, body, sizeof body);
-        if (status > 0 && status < 600) {
+        if (status > 0 && status < MOST_STATUS) {
             count[status]++;
         } else {
             closed++;
             shut(links[i]);
         }
     }
-    printf("getall");
-    for (unsigned i = 0; i < 600; i++) {
-        if (count[i])
-            printf(" %u:%u", i, count[i]);
-    }
-    printf(closed ? " closed:%u\n" : "\n", closed);
+    say_counts("getall", count, "closed", closed);
 }
 
 static long now_ms(void)
@@ -450,6 +460,27 @@ static void do_steady(char **word, size_t n)
     printf("steady %lu %lu %lu %lu\n", requests, errors, retried, connections);
 }
 
+static void do_several(char **word, size_t n)
+{
+    static char body[BUFFER];
+    unsigned count[MOST_STATUS] = {0}, cut = 0;
+    struct link link = {.open = false};
+    for (long i = atol(word[1]); i > 0; i--) {
+        int status = link.open ? 0 : connect_tls(&link, word[3], word + 4, n - 4);
+        if (status >= 0)
+            status = get(&link, word[2], NULL, body, sizeof body);
+        if (status > 0 && status < MOST_STATUS)
+            count[status]++;
+        else
+            cut++;
+        if (status <= 0 || link.closing)
+            shut(&link);
+    }
+    shut(&link);
+    gnutls_free(link.ticket.data);
+    say_counts("several", count, "cut", cut);
+}
+
 /* Comes again and again, each time on a new connection, until nobody takes it. Who is taken in is to be
  * answered. */
 static void do_knock(char **word, size_t n)
@@ -502,6 +533,8 @@ int main(void)
             do_load(word, n);
         else if (n >= 4 && strcmp(word[0], "steady") == 0)
             do_steady(word, n);
+        else if (n >= 4 && strcmp(word[0], "several") == 0)
+            do_several(word, n);
         else if (n >= 3 && strcmp(word[0], "tcp") == 0)
             do_tcp(word);
         else if (n >= 2 && strcmp(word[0], "tls") == 0)

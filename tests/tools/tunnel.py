@@ -10,6 +10,7 @@ Usage: tunnel.py MODE PORT CA TLS-VERSION [CERTIFICATE KEY]
               GET): says "up", reads to the end, and prints the status, or "-", and how it ended
     stall N   N clients that take nothing of a large response, and N whose upload nobody takes: says "stalled", and
               waits for the end of its input
+    rest N    N tunnels through which 200 KB went up and down, then nothing: says "rests", and waits as stall does
 """
 import socket
 import ssl
@@ -124,8 +125,24 @@ def stall(port, context, n):
     sys.stdin.read()
 
 
+def at_rest(port, context, n):
+    held, piece = [], b"x" * 50000
+    for _ in range(n):
+        sock = connect(port, context)
+        sock.sendall(f"GET /app/x?ws {HEAD}".encode())
+        until(sock, b"\r\n\r\n")
+        for _ in range(4):
+            sock.sendall(piece)
+            left = len(piece)
+            while left > 0:
+                left -= len(sock.recv(left)) or sys.exit("it ended")
+        held.append(sock)
+    print("rests", flush=True)
+    sys.stdin.read()
+
+
 def main(mode, *rest):
-    counts = mode in ("stall", "begin")
+    counts = mode in ("stall", "begin", "rest")
     n = int(rest[0]) if counts else 0
     port, ca, version, *own = rest[1:] if counts else rest
     context = ssl.create_default_context(cafile=ca)
@@ -134,7 +151,7 @@ def main(mode, *rest):
     if own:
         context.load_cert_chain(*own)
     if counts:
-        {"stall": stall, "begin": begin}[mode](int(port), context, n)
+        {"stall": stall, "begin": begin, "rest": at_rest}[mode](int(port), context, n)
     else:
         {"half": half, "hold": hold, "reset": reset}[mode](int(port), context)
 
