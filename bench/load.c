@@ -64,8 +64,10 @@ static void turn(int timeout_ms)
     for (int i = 0; i < n; i++) {
         struct conn *conn = events[i].data.ptr;
         if (conn->state == RESTING) {
-            /* Only its end can come now, or a ticket that was late. */
+            /* Only its end can come now, or a ticket that was late; or more of what does not end. */
             char byte;
+            while (opt.waits != ENDS && SSL_read(conn->ssl, run.buffer, sizeof run.buffer) > 0)
+                continue;
             if (SSL_peek(conn->ssl, &byte, 1) <= 0 && SSL_get_error(conn->ssl, 0) != SSL_ERROR_WANT_READ)
                 fail(conn, "closed by the server while idle");
         } else {

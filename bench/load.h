@@ -18,8 +18,12 @@ enum {
 
 enum mode { REQUESTS, HANDSHAKES, IDLE, GET, N_MODES };
 
+/* What an answer is that does not end: events (SSE), or another protocol (a WebSocket). */
+enum waits { ENDS, EVENTS_COME, UPGRADES, N_WAITS };
+
 struct options {
     enum mode mode;
+    enum waits waits;
     struct sockaddr_in address;
     const char *host, *path, *cert, *key, *ciphers, *groups;
     const char *folder; /* of client certificates that take turns: 1.pem to n_clients.pem */
@@ -29,7 +33,8 @@ struct options {
     unsigned rate;  /* requests a second; 0: as fast as they come back */
     size_t n_conns;
     bool tls12, resume, no_request;
-    uint64_t length; /* of every answer's body, where it is known beforehand */
+    uint64_t length; /* of every answer's body, where it is known beforehand; of one that does not end what is
+                        awaited of it */
     bool has_length;
     size_t posted; /* bytes of the request's body; 0: a GET */
     char *request;

@@ -132,10 +132,16 @@ static bool read_head(struct conn *conn)
         return conn->head_len < HEAD_SIZE - 1;
     *end = '\0';
     const char *length = strcasestr(conn->head, "\r\nContent-Length:");
-    if (strncmp(conn->head, "HTTP/1.1 200", 12) != 0 || !length)
+    const char *status = opt.waits == UPGRADES ? "HTTP/1.1 101" : "HTTP/1.1 200";
+    if (strncmp(conn->head, status, strlen(status)) != 0 || (opt.waits == ENDS) != (length != NULL))
         return false;
-    uint64_t body = strtoull(length + strlen("\r\nContent-Length:"), NULL, 10);
     uint64_t have = conn->head_len - (size_t)(end + 4 - conn->head);
+    if (opt.waits != ENDS) {
+        conn->head_read = true;
+        conn->body_left = have < opt.length ? opt.length - have : 0;
+        return true;
+    }
+    uint64_t body = strtoull(length + strlen("\r\nContent-Length:"), NULL, 10);
     if (have > body || (opt.has_length && body != opt.length))
         return false;
     conn->head_read = true;
@@ -161,8 +167,10 @@ static int read_response(struct conn *conn)
             conn->head_len += n;
             if (!read_head(conn))
                 return -1;
-        } else if (n > conn->body_left) {
+        } else if (n > conn->body_left && opt.waits == ENDS) {
             return -1;
+        } else if (n > conn->body_left) {
+            conn->body_left = 0;
         } else {
             conn->body_left -= n;
             if (opt.mode == GET)

@@ -10,6 +10,7 @@
 enum { MOST_CONNECTIONS = 60000, MOST_POSTED = 16 * 1024 * 1024, MOST_HEAD = 1024 };
 
 static const char *const MODES[N_MODES] = {"requests", "handshakes", "idle", "get"};
+static const char *const WAITS[N_WAITS] = {"end", "events", "websocket"};
 
 struct options opt = {
     .host = "localhost", .path = "/livez", .groups = "X25519:P-256", .seconds = 2, .n_conns = 16};
@@ -24,6 +25,8 @@ static const char USAGE[] =
     "  -p PATH       what is asked for (default /livez)\n"
     "  -b N          a POST with a body of N bytes (default: a GET)\n"
     "  -l N          the length that the answer's body must have\n"
+    "  -w WHAT       idle connections wait for more of their answer: events, or websocket, which is asked for;\n"
+    "                -l is then the least that has to come\n"
     "  -H NAME       server name and Host (default localhost)\n"
     "  -C FILE       client certificate chain, PEM\n"
     "  -K FILE       its key\n"
@@ -72,6 +75,14 @@ static void read_folder(char *text)
     opt.n_clients = (size_t)number(colon + 1, 1, MOST_CLIENTS);
 }
 
+static void read_waits(const char *text)
+{
+    while (opt.waits < N_WAITS && strcmp(text, WAITS[opt.waits]) != 0)
+        opt.waits++;
+    if (opt.waits == N_WAITS)
+        usage();
+}
+
 static void write_request(void)
 {
     const char *what = opt.posted ? "POST" : "GET";
@@ -81,8 +92,9 @@ static void write_request(void)
     opt.request = malloc(MOST_HEAD + opt.posted);
     if (!opt.request)
         die("no memory");
-    int n = snprintf(opt.request, MOST_HEAD, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", what, opt.path, opt.host,
-                     length);
+    const char *upgrade = opt.waits == UPGRADES ? "Connection: Upgrade\r\nUpgrade: websocket\r\n" : "";
+    int n = snprintf(opt.request, MOST_HEAD, "%s %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", what, opt.path,
+                     opt.host, upgrade, length);
     if (n < 0 || n >= MOST_HEAD)
         usage();
     memset(opt.request + n, 'x', opt.posted);
@@ -91,7 +103,7 @@ static void write_request(void)
 
 void read_options(int argc, char **argv)
 {
-    for (int c; (c = getopt(argc, argv, "n:t:c:r:p:b:l:H:C:K:D:F:RN2S:G:")) != -1;) {
+    for (int c; (c = getopt(argc, argv, "n:t:c:r:p:b:l:w:H:C:K:D:F:RN2S:G:")) != -1;) {
         switch (c) {
         case 'n':
             opt.count = (uint64_t)number(optarg, 1, 1e9);
@@ -114,6 +126,9 @@ void read_options(int argc, char **argv)
         case 'l':
             opt.length = (uint64_t)number(optarg, 0, 1e12);
             opt.has_length = true;
+            break;
+        case 'w':
+            read_waits(optarg);
             break;
         case 'H':
             opt.host = optarg;
@@ -153,7 +168,7 @@ void read_options(int argc, char **argv)
         usage();
     while (opt.mode < N_MODES && strcmp(argv[optind], MODES[opt.mode]) != 0)
         opt.mode++;
-    if (opt.mode == N_MODES)
+    if (opt.mode == N_MODES || (opt.waits != ENDS && opt.mode != IDLE))
         usage();
     if (opt.mode == GET)
         opt.n_conns = 1;

@@ -4,9 +4,11 @@
  *     origin
  *
  * writes its port to the standard output and serves until its standard input ends. The last number of the
- * path is the length of the answer's body: /app/100. It answers when the request's body is in. What is not as
- * the row means it gets 400, which the client counts as a failure: below /identity/ the head has to name the
- * client, by its certificate and by its subject; a POST has to have a body with a length. */
+ * path is the length of the answer's body: /app/100. /app/events is an answer that does not end, of which one
+ * event of 1,000 bytes comes, /app/socket becomes a WebSocket, which says as much. It answers when the
+ * request's body is in. What is not as the row means it gets 400, which the client counts as a failure: below
+ * /identity/ the head has to name the client, by its certificate and by its subject; a POST has to have a
+ * body with a length. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -43,7 +46,7 @@ struct conn {
     char head[HEAD_SIZE];
 };
 
-static struct answer answers[MOST_ANSWERS], refusal;
+static struct answer answers[MOST_ANSWERS], refusal, stream, tunnel;
 static int epoll;
 
 _Noreturn static void die(const char *what)
@@ -52,20 +55,40 @@ _Noreturn static void die(const char *what)
     exit(EXIT_FAILURE);
 }
 
+/* `head`, so many bytes, `end`. */
+static void put_together(struct answer *out, const char *head, size_t length, const char *end)
+{
+    size_t before = strlen(head), behind = strlen(end);
+    out->length = length;
+    out->n = before + length + behind;
+    out->bytes = malloc(out->n + 1);
+    if (!out->bytes)
+        die("no memory");
+    memcpy(out->bytes, head, before);
+    memset(out->bytes + before, 'x', length);
+    memcpy(out->bytes + before + length, end, behind + 1);
+}
+
+#define OWN "Server: origin\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+
 static void make_answer(struct answer *out, const char *status, size_t length)
 {
     char head[256];
-    int n = snprintf(head, sizeof head,
-                     "HTTP/1.1 %s\r\nServer: origin\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-                     "Content-Type: text/plain\r\nContent-Length: %zu\r\n\r\n",
-                     status, length);
-    out->length = length;
-    out->n = (size_t)n + length;
-    out->bytes = malloc(out->n);
-    if (!out->bytes)
-        die("no memory");
-    memcpy(out->bytes, head, (size_t)n);
-    memset(out->bytes + n, 'x', length);
+    snprintf(head, sizeof head,
+             "HTTP/1.1 %s\r\n" OWN "Content-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", status, length);
+    put_together(out, head, length, "");
+}
+
+static void make_endless(void)
+{
+    put_together(&stream,
+                 "HTTP/1.1 200 OK\r\n" OWN
+                 "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\ndata: ",
+                 992, "\n\n\r\n");
+    put_together(&tunnel,
+                 "HTTP/1.1 101 Switching Protocols\r\n" OWN
+                 "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+                 1000, "");
 }
 
 static const struct answer *answer_of(size_t length)
@@ -106,7 +129,12 @@ static void judge(struct conn *conn)
         return;
     while (end > path && end[-1] != '/')
         end--;
-    conn->next = answer_of(strtoul(end, NULL, 10));
+    if (strncmp(end, "events ", 7) == 0)
+        conn->next = &stream;
+    else if (strncmp(end, "socket ", 7) == 0)
+        conn->next = value_of(conn->head, "\r\nUpgrade: websocket") ? &tunnel : &refusal;
+    else
+        conn->next = answer_of(strtoul(end, NULL, 10));
 }
 
 static void close_conn(struct conn *conn)
@@ -219,6 +247,12 @@ int main(void)
 {
     static char arrivals, end;
     make_answer(&refusal, "400 Bad Request", 0);
+    make_endless();
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     epoll = epoll_create1(EPOLL_CLOEXEC);
     if (epoll < 0)
         die("epoll");

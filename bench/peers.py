@@ -66,6 +66,28 @@ $SERVER["socket"] == "127.0.0.1:{self.ports["mutual"]}" {{
         return [self.find(), "-D", "-f", str(here / "conf")]
 
 
+class Relay(Peer):
+    """The floor: bench/relay, which passes on what comes, unseen. It serves nothing by itself, and asks for no certificate."""
+
+    name = "relay"
+    kinds = {"proxied"}
+    program = None  # of the build folder
+
+    @classmethod
+    def missing(cls):
+        return None if os.access(cls.program, os.X_OK) else f"{cls.program} is not there: make bench/relay"
+
+    @classmethod
+    def version(cls, setting):
+        return "relay: bench/relay, the floor of requests to a backend"
+
+    def can(self, path):
+        return path.startswith("/app/")
+
+    def write(self):
+        return [self.program, str(self.ports["oneway"]), str(self.setting.origin), str(self.pem)]
+
+
 class Haproxy(Peer):
     name = program = package = "haproxy"
     kinds = Peer.kinds - {"beside"}  # it wants two descriptors for a connection, and 20,000 is a usual limit

@@ -305,7 +305,7 @@ class Server:
 
 class Mtlsd(Server):
     name = "mtlsd"
-    kinds = Server.kinds | {"reload", "listeners", "pause"}
+    kinds = Server.kinds | {"reload", "listeners", "pause", "waiting", "beside-waiting"}
 
     @classmethod
     def build(cls, setting):
@@ -334,10 +334,12 @@ listen "oneway{n or ''}" {{
             listeners += f"""
 backend "app" {{
     server = {{ "http://127.0.0.1:{self.setting.origin}" }}
+    response_timeout = 10m
 }}
 location "/app/" {{
     client_cert = none
     backend = "app"
+    upgrade = {{ "websocket" }}
 }}
 location "/identity/" {{
     backend = "app"
@@ -376,7 +378,7 @@ class Before(Mtlsd):
 
 class Nginx(Server):
     name = program = package = "nginx"
-    kinds = Server.kinds | {"reload", "listeners"}
+    kinds = Server.kinds | {"reload", "listeners", "waiting", "beside-waiting"}
 
     # What mtlsd says of a connection and nginx has a variable for.
     VARIABLES = {
@@ -414,11 +416,18 @@ class Nginx(Server):
     }
     IDENTITY = {"X-SSL-Client-Cert": "$ssl_client_escaped_cert", "X-SSL-Client-S-DN": "$ssl_client_s_dn"}
 
+    UPGRADE = {"Connection": "upgrade", "Upgrade": "$http_upgrade"}
+
     def proxied(self):
         text = ""
-        for path, fields in (("/app/", self.FORWARDED), ("/identity/", self.FORWARDED | self.IDENTITY)):
+        for path, fields, more in (
+            ("/app/", self.FORWARDED, ""),
+            ("/app/events", self.FORWARDED, "proxy_buffering off;"),
+            ("/app/socket", self.FORWARDED | self.UPGRADE, ""),
+            ("/identity/", self.FORWARDED | self.IDENTITY, ""),
+        ):
             listed = "".join(f"proxy_set_header {name} {value};\n" for name, value in fields.items())
-            text += f"location {path} {{\nproxy_pass http://app;\nproxy_http_version 1.1;\n{listed}}}\n"
+            text += f"location {path} {{\nproxy_pass http://app;\nproxy_http_version 1.1;\nproxy_read_timeout 10m;\n{more}\n{listed}}}\n"
         return text if self.proxy else ""
 
     def upstream(self):
