@@ -15,6 +15,7 @@
 #include "config/conf_check.h"
 #include "config/conf_proxy.h"
 #include "config/conf_source.h"
+#include "config/conf_tcp.h"
 #include "config/conf_tree.h"
 #include "config/conf_value.h"
 
@@ -104,6 +105,8 @@ static int derive_listener(struct conf_listener *l, const struct option *option,
     } else if (option->offset == offsetof(struct conf_listener, address)) {
         struct conf_address ignored;
         return conf_address(value, &ignored, err);
+    } else if (option->offset == offsetof(struct conf_listener, alpn)) {
+        return conf_tcp_alpn(value, err);
     }
     return 0;
 }
@@ -228,8 +231,10 @@ static int fill(struct build *b, size_t i, const struct option *option)
     if (block->section == SECTION_HOST)
         return conf_block_inherit(option, b->target[block->parent], b->target[i]);
     int rc = option->preset ? set(b, option, b->target[i], option->preset, (struct src){NULL, 0}, &err) : 0;
+    const bool plain = block->section == SECTION_LISTEN && !((struct conf_listener *)b->target[i])->tls &&
+                       option->offset == offsetof(struct conf_listener, certificate);
     /* It may be among what was left out. */
-    if (option->flags & OPTION_REQUIRED && !is_cut(b, i)) {
+    if (option->flags & OPTION_REQUIRED && !plain && !is_cut(b, i)) {
         diag_error(b->diag, conf_source_at(b->source, block->line), "this %s block has no %s: write %s = %s",
                    option_section_name(block->section), option->name, option->name, option->example);
         b->faulty[i] = true;
@@ -337,6 +342,7 @@ static void leave_out(struct build *b, const bool *twice_location)
     for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++)
         *conf_block_count(b->conf, s) = n[s];
     conf_proxy_resolve(b->conf);
+    conf_tcp_resolve(b->conf);
 }
 
 static int check(struct build *b, bool whole)

@@ -9,6 +9,7 @@
 #include "config/conf_backend.h"
 #include "config/conf_diff.h"
 #include "config/conf_proxy.h"
+#include "config/conf_tcp.h"
 #include "config/conf_value.h"
 
 /* A client certificate can be verified against nothing without a CA: not by `require`, which would refuse
@@ -60,8 +61,9 @@ static void check_proxies(const struct conf_listener *l, struct diag *diag)
             "\"127.0.0.1\" } with them");
 }
 
-static void check_listener(const struct conf_listener *l, struct diag *diag)
+static void check_listener(const struct conf *conf, const struct conf_listener *l, struct diag *diag)
 {
+    conf_tcp_check(conf, l, diag);
     check_proxies(l, diag);
     check_trust(l, diag);
     if (!l->tickets && l->ticket_key_file.text)
@@ -224,6 +226,7 @@ static void check_host(const struct conf *conf, size_t i, bool faulty, struct di
     }
     if (faulty)
         return;
+    conf_tcp_check(conf, host, diag);
     check_trust(host, diag);
     if (conf_same_host(host))
         diag_warning(diag, host->src,
@@ -236,7 +239,7 @@ static void check_listeners(const struct conf *conf, const bool *faulty, bool wh
 {
     for (size_t i = 0; i < conf->n_listeners && i < CONF_LISTENERS_MOST; i++) {
         if (!faulty[i])
-            check_listener(&conf->listener[i], diag);
+            check_listener(conf, &conf->listener[i], diag);
         check_duplicates(conf, i, faulty, diag);
     }
     if (conf->n_listeners == 0 && whole)
@@ -294,8 +297,10 @@ int conf_check(const struct conf *conf, struct conf_faults *faults, bool whole, 
                 "nobody can pass: a client certificate is needed here, but no listener asks for one; write "
                 "client_auth = request, optional or require in a listen block, or client_cert = none here");
     }
-    if (whole)
+    if (whole) {
         conf_proxy_check_unused(conf, faults->backend, diag);
+        conf_tcp_check_unused(conf, diag);
+    }
     free(older);
     return 0;
 }

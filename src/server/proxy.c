@@ -15,6 +15,7 @@
 #include "http/route.h"
 #include "server/http1_wait.h"
 #include "server/proxy_impl.h"
+#include "server/tcp_conn.h"
 
 struct relays *relays_of(const struct proxied *p)
 {
@@ -56,9 +57,9 @@ static const struct conf_location *location_of(struct conn *conn)
     return location && conn_rate(conn) == 0 ? location : NULL;
 }
 
-static struct backend *backend_of(const struct snapshot *snapshot, const struct conf_location *location)
+static struct backend *backend_of(const struct snapshot *snapshot, const struct conf_backend *conf)
 {
-    return snapshot->backend[location->to - snapshot->conf->backend];
+    return snapshot->backend[conf - snapshot->conf->backend];
 }
 
 /* --- its life ------------------------------------------------------------------------------------------- */
@@ -74,7 +75,8 @@ static void on_client_room(struct event_source *source, uint32_t events)
         proxy_run(p);
 }
 
-static struct proxied *proxied_new(struct conn *conn, const struct conf_location *location)
+static struct proxied *proxied_new(struct conn *conn, const struct conf_location *location,
+                                   const struct conf_backend *to)
 {
     struct relays *relays = conn->worker->relays;
     struct proxied *p = calloc(1, sizeof *p);
@@ -88,7 +90,7 @@ static struct proxied *proxied_new(struct conn *conn, const struct conf_location
     p->conn = conn;
     p->snapshot = snapshot_ref(conn->snapshot);
     p->location = location;
-    p->backend = backend_of(conn->snapshot, location);
+    p->backend = backend_of(conn->snapshot, to);
     p->pool = pool_enter(&relays->upstreams, p->backend, conn->snapshot->generation);
     buf_init(&p->up, 4 * RELAY_BYTES);
     buf_init(&p->head, RESPONSE_MOST_HEAD + 1);
@@ -150,6 +152,28 @@ void proxy_again(struct proxied *p)
 
 /* --- its end -------------------------------------------------------------------------------------------- */
 
+void proxy_ended(struct proxied *p, enum tcp_end end)
+{
+    if (p->tcp && p->ended == TCP_END_NONE)
+        p->ended = end;
+}
+
+/* A connection without requests has one line at its end. */
+static void account_tcp(struct proxied *p)
+{
+    struct conn *conn = p->conn;
+    const struct account_client client = conn_client(conn);
+    const struct account_tcp what = {
+        .upstream = &conn->request.upstream,
+        .status = conn->request.status,
+        .sent = conn->request.reply_bytes,
+        .received = conn->request.received_bytes,
+        .took_us = clock_mono_us() - conn->born_us,
+        .end = p->ended != TCP_END_NONE ? p->ended : p->first_end,
+    };
+    account_tcp_ended(&client, &what);
+}
+
 /* The log's and the metrics' share. */
 static void account(struct proxied *p)
 {
@@ -162,7 +186,10 @@ static void account(struct proxied *p)
         .retries = p->retries,
         .cut = p->cut_for,
     };
-    conn_answered(conn);
+    if (p->tcp)
+        account_tcp(p);
+    else
+        conn_answered(conn);
     conn->request.upstream = (struct access_upstream){0};
     conn->request.under_way = false;
     http1_head_clear(&conn->request.head);
@@ -172,9 +199,25 @@ static void account(struct proxied *p)
 static void cut(struct proxied *p)
 {
     struct conn *conn = p->conn;
+    const bool tcp = p->tcp, open = conn->transport.state == TRANSPORT_OPEN;
+    p->abrupt = p->tunnel;
     account(p);
     proxy_over(p);
-    transport_cut(&conn->transport);
+    if (tcp)
+        tcp_conn_leave(conn);
+    else if (open ||
+             conn->transport.state != TRANSPORT_OVER) /* else it has said why, and lingers elsewhere */
+        transport_cut(&conn->transport);
+}
+
+/* The client of a connection without requests is told by an alert. */
+static void abort_tcp(struct proxied *p, unsigned status)
+{
+    if (!p->head_sent)
+        p->conn->request.status = status;
+    if (status != 0)
+        transport_abort(&p->conn->transport, p->alert);
+    cut(p);
 }
 
 static void answer_problem(struct proxied *p, unsigned status, const char *detail)
@@ -243,7 +286,11 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
     }
     if (!p->head_sent && p->counted) /* else no server has it, or had and was struck off */
         origin_count(proxy_server(p)->origin, result);
-    if (status == 0 || p->head_sent) {
+    if (p->tcp) {
+        if (status >= 500)
+            proxy_ended(p, TCP_END_UNREACHABLE);
+        abort_tcp(p, status);
+    } else if (status == 0 || p->head_sent) {
         if (!p->head_sent)
             conn->request.status = 0;
         cut(p);
@@ -267,10 +314,12 @@ void proxy_done(struct proxied *p)
         link_release(p->link, (unsigned)conf->keepalive, (uint64_t)conf->keepalive_timeout * 1000);
         p->link = NULL;
     }
-    bool last = p->close || p->tunnel, told = p->client_told;
+    bool last = p->close || p->tunnel, told = p->client_told, tcp = p->tcp;
     account(p);
     proxy_over(p);
-    if (told) {
+    if (tcp) {
+        tcp_conn_close(conn);
+    } else if (told) {
         transport_cut(&conn->transport); /* both have said goodbye */
     } else if (last) {
         transport_enter(&conn->transport);
@@ -289,6 +338,12 @@ static void link_is_up(struct proxied *p)
     p->connect_us = p->link->up_us - p->link->born_us;
     atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&server->connect_us, p->connect_us, memory_order_relaxed);
+    if (p->tcp) {
+        p->head_sent = true;
+        p->conn->request.status = 200;
+        origin_count(server, ORIGIN_CONNECTED);
+        balance_answered(&p->pool->balancer.server[p->server], p->conn->worker->now_ms);
+    }
     proxy_expect(p);
     proxy_run(p);
 }
@@ -321,8 +376,10 @@ void proxy_expect(struct proxied *p)
     if (p->waiter.waits)
         return; /* queue_timeout runs */
     bool up = p->link && p->link->up;
+    if (p->tunnel && !up)
+        return; /* connect_timeout does */
     if (p->tunnel)
-        after = TUNNEL_IDLE_MS;
+        after = (uint64_t)p->backend->conf->tunnel_timeout * 1000;
     else if (up && p->waits_for_100 && p->up_at == p->up.len)
         after = CONTINUE_MS;
     else if (up && p->down.len == 0 && (p->request_done || p->head_sent || p->up_at < p->up.len))
@@ -337,6 +394,7 @@ static void on_time(struct wheel_timer *timer)
     if (p->waiter.waits) {
         proxy_fail(p, 503, ORIGIN_UNREACHABLE, NULL);
     } else if (p->tunnel) {
+        proxy_ended(p, TCP_END_IDLE);
         cut(p);
     } else if (p->waits_for_100) {
         p->waits_for_100 = false;
@@ -429,7 +487,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
         return PROXY_LOCAL;
     if (conn_limit_body(conn, (uint64_t)location->max_body, word) != 0)
         return PROXY_REFUSED;
-    struct proxied *p = proxied_new(conn, location);
+    struct proxied *p = proxied_new(conn, location, location->to);
     if (!p) {
         conn_refuse(conn, 503, &word->answer);
         return PROXY_REFUSED;
@@ -465,7 +523,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
 void proxy_begin(struct conn *conn, const char *bytes, size_t len)
 {
     struct proxied *p = conn->proxied;
-    conn->http1.unread = true; /* nobody has read until there was no more */
+    conn->bytes_wait = true; /* nobody has read until there was no more */
     ssize_t used = proxy_take(p, bytes, len);
     if (used < 0)
         return;
@@ -476,10 +534,70 @@ void proxy_begin(struct conn *conn, const char *bytes, size_t len)
     proxy_run(p);
 }
 
+/* What a tls server is offered: what this client has agreed on; else all that is spoken here. */
+static void choose_alpn(struct proxied *p)
+{
+    struct conn *conn = p->conn;
+    p->alpn = conn->listener->conf->alpn;
+    if (!conn->facts.alpn[0])
+        return;
+    p->negotiated.text = conn->facts.alpn;
+    p->alpn = (struct conf_list){.item = &p->negotiated, .n = 1};
+}
+
+/* It is not let in, or there is no room for it. */
+static void refuse_tunnel(struct conn *conn, const struct conn_refusal *refusal)
+{
+    log_warning("%s: listener %s: connection refused: %s%s%s", conn->remote, conn->listener_name,
+                refusal->why, refusal->rule ? " " : "", refusal->rule ? refusal->rule : "");
+    conn_rejected(conn, false, (int)refusal->alert, 0, refusal->why);
+    transport_abort(&conn->transport, refusal->alert);
+    tcp_conn_leave(conn);
+}
+
+void proxy_tunnel(struct conn *conn, const char *bytes, size_t len, bool ended)
+{
+    struct conn_refusal refusal = {.alert = GNUTLS_A_INTERNAL_ERROR, .why = "memory is short"};
+    struct proxied *p =
+        conn_let_in(conn, &refusal) ? proxied_new(conn, NULL, conn->listener->conf->to) : NULL;
+    if (!p) {
+        refuse_tunnel(conn, &refusal);
+        return;
+    }
+    conn->proxied = p;
+    conn->n_requests++;
+    conn->request.began_us = clock_mono_us();
+    conn->request.received_bytes = len;
+    conn->bytes_wait = true;
+    conn_relaying(conn, false);
+    p->tcp = p->tunnel = p->request_done = p->bound = p->wants_fresh = true;
+    p->alert = GNUTLS_A_INTERNAL_ERROR;
+    p->client_ended = ended;
+    p->first_end = TCP_END_CLIENT;
+    choose_alpn(p);
+    retry_earn(&relays_of(p)->upstreams.retries);
+    if (len > 0)
+        buf_put(&p->up, bytes, len);
+    proxy_watch_client(p);
+    proxy_run(p);
+}
+
+void proxy_client_event(struct conn *conn, bool readable)
+{
+    conn->bytes_wait = conn->bytes_wait || readable;
+    proxy_run(conn->proxied);
+}
+
+void proxy_client_reset(struct conn *conn)
+{
+    proxy_ended(conn->proxied, TCP_END_CLIENT_CUT);
+    proxy_fail(conn->proxied, 0, ORIGIN_LEFT, NULL);
+}
+
 ssize_t proxy_client_ready(struct conn *conn)
 {
     struct proxied *p = conn->proxied;
-    p->conn->http1.unread = true;
+    p->conn->bytes_wait = true;
     proxy_run(p);
     return GNUTLS_E_AGAIN;
 }
@@ -494,6 +612,8 @@ void proxy_left(struct conn *conn)
         if (p->counted)
             origin_count(proxy_server(p)->origin, ORIGIN_LEFT);
     }
+    proxy_ended(p, TCP_END_STOPPED);
+    p->abrupt = p->tunnel;
     account(p);
     proxy_over(p);
 }

@@ -52,22 +52,36 @@ static int load_priorities(const struct conf_listener *listener, struct snapshot
     return rc;
 }
 
+/* Those of its listener, whose faults were told there. */
+static bool inherits_rules(const struct conf_listener *host)
+{
+    return (host->allow.n == 0 || host->allow.item[0].inherited) &&
+           (host->deny.n == 0 || host->deny.item[0].inherited);
+}
+
 /* `of`: of a host, its listener; NULL: it is one. */
 static int load_listener(const struct conf *conf, const struct conf_listener *listener,
                          const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
                          struct crl_shelf *shelf, const struct snapshot_listener *of, struct diag *diag,
                          struct snapshot_listener *out)
 {
+    struct diag silent = {0};
     out->conf = listener;
     out->of = of ? of : out;
     out->label = conf_label(listener);
     int rc = load_trust(conf, of, shelf, diag, out);
-    int own =
-        listener->certificate.n > 0 ? load_creds(conf, of, diag, out) : ERR_SYNTAX; /* conf_check said so */
+    int own = !listener->tls                ? 0
+              : listener->certificate.n > 0 ? load_creds(conf, of, diag, out)
+                                            : ERR_SYNTAX; /* conf_check said so */
     rc = rc != 0 ? rc : own;
+    int door = listener->mode == LISTENER_TCP
+                   ? policy_new_door(listener, &out->door, of && inherits_rules(listener) ? &silent : diag,
+                                     &out->door_policy)
+                   : 0;
+    rc = rc != 0 ? rc : door;
     if (rc != 0)
         return rc;
-    if (choose)
+    if (choose && out->creds)
         gnutls_certificate_set_retrieve_function3(creds_gnutls(out->creds), choose);
     struct err err = {0};
     rc = ticket_key_init(&out->ticket_key, master, listener, out->trust, &err);
@@ -172,7 +186,7 @@ static time_t refuses_from(const struct conf_listener *listener, const struct tr
 static time_t ticket_key_made(const struct conf_listener *listener, const struct ticket_master *master)
 {
     struct stat st;
-    if (!listener->tickets || !master)
+    if (!listener->tickets || !listener->tls || !master)
         return 0;
     if (!listener->ticket_key_file.text)
         return master->made;
@@ -399,6 +413,9 @@ void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *dia
     for (size_t i = 0; i < snapshot->n_all; i++) {
         const struct snapshot_listener *listener = &snapshot->listener[i];
         const bool host = listener->of != listener;
+        if (listener->door_policy)
+            policy_lint(listener->door_policy,
+                        listener->trust ? trust_shared_name(listener->trust, listener->trust) : NULL, diag);
         if (listener->trust && !(host && listener->trust == listener->of->trust))
             trust_lint(listener->trust, diag);
         if (!listener->creds)
@@ -436,6 +453,7 @@ void snapshot_unref(struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->n_all; i++) {
         struct snapshot_listener *listener = &snapshot->listener[i];
         peer_cache_free(listener->peers);
+        policy_free(listener->door_policy);
         free(listener->proxies);
         free(listener->host);
         free(listener->label);
