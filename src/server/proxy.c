@@ -75,8 +75,8 @@ static void on_client_room(struct event_source *source, uint32_t events)
         proxy_run(p);
 }
 
-static struct proxied *proxied_new(struct conn *conn, const struct conf_location *location,
-                                   const struct conf_backend *to)
+struct proxied *proxied_new(struct conn *conn, const struct conf_location *location,
+                            const struct conf_backend *to)
 {
     struct relays *relays = conn->worker->relays;
     struct proxied *p = calloc(1, sizeof *p);
@@ -152,28 +152,6 @@ void proxy_again(struct proxied *p)
 
 /* --- its end -------------------------------------------------------------------------------------------- */
 
-void proxy_ended(struct proxied *p, enum tcp_end end)
-{
-    if (p->tcp && p->ended == TCP_END_NONE)
-        p->ended = end;
-}
-
-/* A connection without requests has one line at its end. */
-static void account_tcp(struct proxied *p)
-{
-    struct conn *conn = p->conn;
-    const struct account_client client = conn_client(conn);
-    const struct account_tcp what = {
-        .upstream = &conn->request.upstream,
-        .status = conn->request.status,
-        .sent = conn->request.reply_bytes,
-        .received = conn->request.received_bytes,
-        .took_us = clock_mono_us() - conn->born_us,
-        .end = p->ended != TCP_END_NONE ? p->ended : p->first_end,
-    };
-    account_tcp_ended(&client, &what);
-}
-
 /* The log's and the metrics' share. */
 static void account(struct proxied *p)
 {
@@ -187,7 +165,7 @@ static void account(struct proxied *p)
         .cut = p->cut_for,
     };
     if (p->tcp)
-        account_tcp(p);
+        proxy_account_tcp(p);
     else
         conn_answered(conn);
     conn->request.upstream = (struct access_upstream){0};
@@ -196,7 +174,7 @@ static void account(struct proxied *p)
 }
 
 /* Nothing of the answer, or not all of it, reaches the client, who is not to take it for whole. */
-static void cut(struct proxied *p)
+void proxy_cut(struct proxied *p)
 {
     struct conn *conn = p->conn;
     const bool tcp = p->tcp, open = conn->transport.state == TRANSPORT_OPEN;
@@ -208,16 +186,6 @@ static void cut(struct proxied *p)
     else if (open ||
              conn->transport.state != TRANSPORT_OVER) /* else it has said why, and lingers elsewhere */
         transport_cut(&conn->transport);
-}
-
-/* The client of a connection without requests is told by an alert. */
-static void abort_tcp(struct proxied *p, unsigned status)
-{
-    if (!p->head_sent)
-        p->conn->request.status = status;
-    if (status != 0)
-        transport_abort(&p->conn->transport, p->alert);
-    cut(p);
 }
 
 static void answer_problem(struct proxied *p, unsigned status, const char *detail)
@@ -289,11 +257,11 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
     if (p->tcp) {
         if (status >= 500)
             proxy_ended(p, TCP_END_UNREACHABLE);
-        abort_tcp(p, status);
+        proxy_abort_tcp(p, status);
     } else if (status == 0 || p->head_sent) {
         if (!p->head_sent)
             conn->request.status = 0;
-        cut(p);
+        proxy_cut(p);
     } else {
         answer_problem(p, status, result == ORIGIN_LEFT && why ? why : words_for(status));
     }
@@ -395,7 +363,7 @@ static void on_time(struct wheel_timer *timer)
         proxy_fail(p, 503, ORIGIN_UNREACHABLE, NULL);
     } else if (p->tunnel) {
         proxy_ended(p, TCP_END_IDLE);
-        cut(p);
+        proxy_cut(p);
     } else if (p->waits_for_100) {
         p->waits_for_100 = false;
         proxy_expect(p);
@@ -532,66 +500,6 @@ void proxy_begin(struct conn *conn, const char *bytes, size_t len)
         return;
     }
     proxy_run(p);
-}
-
-/* What a tls server is offered: what this client has agreed on; else all that is spoken here. */
-static void choose_alpn(struct proxied *p)
-{
-    struct conn *conn = p->conn;
-    p->alpn = conn->listener->conf->alpn;
-    if (!conn->facts.alpn[0])
-        return;
-    p->negotiated.text = conn->facts.alpn;
-    p->alpn = (struct conf_list){.item = &p->negotiated, .n = 1};
-}
-
-/* It is not let in, or there is no room for it. */
-static void refuse_tunnel(struct conn *conn, const struct conn_refusal *refusal)
-{
-    log_warning("%s: listener %s: connection refused: %s%s%s", conn->remote, conn->listener_name,
-                refusal->why, refusal->rule ? " " : "", refusal->rule ? refusal->rule : "");
-    conn_rejected(conn, false, (int)refusal->alert, 0, refusal->why);
-    transport_abort(&conn->transport, refusal->alert);
-    tcp_conn_leave(conn);
-}
-
-void proxy_tunnel(struct conn *conn, const char *bytes, size_t len, bool ended)
-{
-    struct conn_refusal refusal = {.alert = GNUTLS_A_INTERNAL_ERROR, .why = "memory is short"};
-    struct proxied *p =
-        conn_let_in(conn, &refusal) ? proxied_new(conn, NULL, conn->listener->conf->to) : NULL;
-    if (!p) {
-        refuse_tunnel(conn, &refusal);
-        return;
-    }
-    conn->proxied = p;
-    conn->n_requests++;
-    conn->request.began_us = clock_mono_us();
-    conn->request.received_bytes = len;
-    conn->bytes_wait = true;
-    conn_relaying(conn, false);
-    p->tcp = p->tunnel = p->request_done = p->bound = p->wants_fresh = true;
-    p->alert = GNUTLS_A_INTERNAL_ERROR;
-    p->client_ended = ended;
-    p->first_end = TCP_END_CLIENT;
-    choose_alpn(p);
-    retry_earn(&relays_of(p)->upstreams.retries);
-    if (len > 0)
-        buf_put(&p->up, bytes, len);
-    proxy_watch_client(p);
-    proxy_run(p);
-}
-
-void proxy_client_event(struct conn *conn, bool readable)
-{
-    conn->bytes_wait = conn->bytes_wait || readable;
-    proxy_run(conn->proxied);
-}
-
-void proxy_client_reset(struct conn *conn)
-{
-    proxy_ended(conn->proxied, TCP_END_CLIENT_CUT);
-    proxy_fail(conn->proxied, 0, ORIGIN_LEFT, NULL);
 }
 
 ssize_t proxy_client_ready(struct conn *conn)

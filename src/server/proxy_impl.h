@@ -104,8 +104,19 @@ bool proxy_retry(struct proxied *p, enum origin_result result, const char *why);
 /* Sets the deadline of the backend's next word. */
 void proxy_expect(struct proxied *p);
 
+/* NULL when memory is short. `location`: NULL where mode = tcp. */
+struct proxied *proxied_new(struct conn *conn, const struct conf_location *location,
+                            const struct conf_backend *to);
+/* Nothing of the answer, or not all of it, reaches the client, who is not to take it for whole. */
+void proxy_cut(struct proxied *p);
+
+/* proxy_tcp.c */
 /* Where it is tcp: how it ends, for the log. */
 void proxy_ended(struct proxied *p, enum tcp_end end);
+/* Its line in the log. */
+void proxy_account_tcp(struct proxied *p);
+/* It ends for our reasons (0: for others'), of which the client is told by an alert. */
+void proxy_abort_tcp(struct proxied *p, unsigned status);
 
 /* proxy_judge.c */
 /* What a request is for, when its connection is up to the newest snapshot. False: it is for nobody behind us.
