@@ -107,6 +107,8 @@ static int derive_listener(struct conf_listener *l, const struct option *option,
         return conf_address(value, &ignored, err);
     } else if (option->offset == offsetof(struct conf_listener, alpn)) {
         return conf_tcp_alpn(value, err);
+    } else if (option->offset == offsetof(struct conf_listener, redirect)) {
+        return conf_proxy_redirect(&l->redirect_to, value, err);
     }
     return 0;
 }
@@ -117,7 +119,7 @@ static int derive_location(struct conf_location *l, const struct option *option,
     if (option->offset == offsetof(struct conf_location, set_header))
         return conf_proxy_field(l, value, src, err);
     if (option->offset == offsetof(struct conf_location, redirect))
-        return conf_proxy_redirect(l, value, err);
+        return conf_proxy_redirect(&l->redirect_to, value, err);
     if (option->offset == offsetof(struct conf_location, upgrade))
         return conf_proxy_upgrade(value, err);
     return 0;
@@ -231,10 +233,12 @@ static int fill(struct build *b, size_t i, const struct option *option)
     if (block->section == SECTION_HOST)
         return conf_block_inherit(option, b->target[block->parent], b->target[i]);
     int rc = option->preset ? set(b, option, b->target[i], option->preset, (struct src){NULL, 0}, &err) : 0;
-    const bool plain = block->section == SECTION_LISTEN && !((struct conf_listener *)b->target[i])->tls &&
-                       option->offset == offsetof(struct conf_listener, certificate);
     /* It may be among what was left out. */
-    if (option->flags & OPTION_REQUIRED && !plain && !is_cut(b, i)) {
+    /* Without TLS, which stands before it in the table, there is none to show. */
+    const bool shown = option->section != SECTION_LISTEN ||
+                       option->offset != offsetof(struct conf_listener, certificate) ||
+                       ((const struct conf_listener *)b->target[i])->tls;
+    if (option->flags & OPTION_REQUIRED && shown && !is_cut(b, i)) {
         diag_error(b->diag, conf_source_at(b->source, block->line), "this %s block has no %s: write %s = %s",
                    option_section_name(block->section), option->name, option->name, option->example);
         b->faulty[i] = true;

@@ -61,11 +61,9 @@ static void check_http(const struct conf_listener *l, struct diag *diag)
             diag_error(diag, TCP_ONLY[i].given->src, "%s says something of listeners with mode = tcp: %s",
                        TCP_ONLY[i].name, TCP_ONLY[i].remedy);
     }
-    if (!l->of && !l->tls)
-        diag_error(
-            diag, l->src,
-            "tls = off needs mode = tcp: HTTP is served over TLS only; write mode = tcp with a backend, or "
-            "leave tls out");
+    if (!l->of && l->insecure_plain)
+        diag_error(diag, l->src,
+                   "insecure_plain says something of listeners with mode = tcp and tls = off: leave it out");
 }
 
 static void check_backend(const struct conf *conf, const struct conf_listener *l, struct diag *diag)
@@ -161,6 +159,10 @@ static void check_tcp(const struct conf *conf, const struct conf_listener *l, st
         diag_error(
             diag, l->src,
             "routes says something of HTTP, which a listener with mode = tcp does not speak: leave it out");
+    if (l->redirect.text || l->acme_webroot.text)
+        diag_error(diag, l->redirect.text ? l->redirect.src : l->acme_webroot.src,
+                   "%s says something of HTTP, which a listener with mode = tcp does not speak: leave it out",
+                   l->redirect.text ? "redirect" : "acme_webroot");
     if (!l->tls)
         check_plain(l, diag);
     else if (l->insecure_plain)

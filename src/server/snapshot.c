@@ -59,31 +59,18 @@ static bool inherits_rules(const struct conf_listener *host)
            (host->deny.n == 0 || host->deny.item[0].inherited);
 }
 
-/* `of`: of a host, its listener; NULL: it is one. */
-static int load_listener(const struct conf *conf, const struct conf_listener *listener,
-                         const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
-                         struct crl_shelf *shelf, const struct snapshot_listener *of, struct diag *diag,
-                         struct snapshot_listener *out)
+/* What a session needs, when the listener's CAs are loaded. */
+static int load_tls(const struct conf *conf, const struct conf_listener *listener,
+                    const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
+                    const struct snapshot_listener *of, struct diag *diag, struct snapshot_listener *out)
 {
-    struct diag silent = {0};
-    out->conf = listener;
-    out->of = of ? of : out;
-    out->label = conf_label(listener);
-    int rc = load_trust(conf, of, shelf, diag, out);
-    int own = !listener->tls                ? 0
-              : listener->certificate.n > 0 ? load_creds(conf, of, diag, out)
-                                            : ERR_SYNTAX; /* conf_check said so */
-    rc = rc != 0 ? rc : own;
-    int door = listener->mode == LISTENER_TCP
-                   ? policy_new_door(listener, &out->door, of && inherits_rules(listener) ? &silent : diag,
-                                     &out->door_policy)
-                   : 0;
-    rc = rc != 0 ? rc : door;
-    if (rc != 0)
-        return rc;
-    if (choose && out->creds)
-        gnutls_certificate_set_retrieve_function3(creds_gnutls(out->creds), choose);
     struct err err = {0};
+    int rc =
+        listener->certificate.n > 0 ? load_creds(conf, of, diag, out) : ERR_SYNTAX; /* conf_check said so */
+    if (rc != 0 || !out->trust)
+        return rc;
+    if (choose)
+        gnutls_certificate_set_retrieve_function3(creds_gnutls(out->creds), choose);
     rc = ticket_key_init(&out->ticket_key, master, listener, out->trust, &err);
     if (rc != 0) {
         if (!of)
@@ -95,6 +82,30 @@ static int load_listener(const struct conf *conf, const struct conf_listener *li
         diag_error(diag, listener->src, "GnuTLS does not take the priorities that every listener has");
         return ERR_CRYPTO;
     }
+    return 0;
+}
+
+/* `of`: of a host, its listener; NULL: it is one. */
+static int load_listener(const struct conf *conf, const struct conf_listener *listener,
+                         const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
+                         struct crl_shelf *shelf, const struct snapshot_listener *of, struct diag *diag,
+                         struct snapshot_listener *out)
+{
+    struct diag silent = {0};
+    out->conf = listener;
+    out->of = of ? of : out;
+    out->label = conf_label(listener);
+    int rc = load_trust(conf, of, shelf, diag, out);
+    int own = listener->tls ? load_tls(conf, listener, master, choose, of, diag, out) : 0;
+    rc = rc != 0 ? rc : own;
+    int door = listener->mode == LISTENER_TCP
+                   ? policy_new_door(listener, &out->door, of && inherits_rules(listener) ? &silent : diag,
+                                     &out->door_policy)
+                   : 0;
+    rc = rc != 0 ? rc : door;
+    if (rc != 0)
+        return rc;
+    struct err err = {0};
     out->peers = peer_cache_new();
     out->proxies = calloc(listener->trusted_proxies.n + 1, sizeof *out->proxies);
     if (!out->peers || !out->proxies || !out->label)
