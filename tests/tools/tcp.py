@@ -25,6 +25,7 @@ A row is  name TAB listener TAB client TAB server TAB what the client saw TAB wh
 """
 import hashlib
 import random
+import re
 import select
 import socket
 import ssl
@@ -122,8 +123,9 @@ class Tls(Plain):
                 raise Ended("cut") from None
             except ssl.SSLError as error:
                 self.flush()
-                name = (error.reason or "error").lower().replace("_", " ")
-                raise Ended(name.split("alert ")[-1].replace(" ", "_")) from None
+                said = (error.reason or str(error)).lower().replace("_", " ")  # of some alerts only the text knows
+                name = re.search(r"alert ([a-z ]+[a-z])", said)
+                raise Ended(name[1].replace(" ", "_") if name else said) from None
 
     def recv(self):
         return self.drive(self.tls.read, 65536)
