@@ -209,7 +209,7 @@ static void describe(const struct snapshot_listener *listener, const struct tick
                      struct health_listener *out)
 {
     const struct conf_listener *conf = listener->conf;
-    const bool shown = has_own_certificates(conf);
+    const bool shown = listener->creds && has_own_certificates(conf); /* without TLS it is an error */
     const bool trusted = listener->of == listener || listener->trust != listener->of->trust;
     *out = (struct health_listener){
         .name = listener->label,
