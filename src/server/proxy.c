@@ -411,19 +411,20 @@ static bool is_worth_a_link(const struct proxied *p)
 
 void proxy_run(struct proxied *p)
 {
-    size_t budget = RELAY_TURN;
-    if (!proxy_up(p, &budget))
+    /* Each direction has its own: who sends without end does not keep the other from being heard. */
+    size_t up = RELAY_TURN / 2, down = RELAY_TURN / 2;
+    if (!proxy_up(p, &up))
         return;
     if (!p->link && !p->waiter.waits && is_worth_a_link(p)) {
         if (!proxy_find_link(p) || !p->link)
             return;
         proxy_expect(p);
-        if (p->link->up && !proxy_up(p, &budget))
+        if (p->link->up && !proxy_up(p, &up))
             return;
     }
-    if (!proxy_down(p, &budget))
+    if (!proxy_down(p, &down))
         return;
-    if (budget == 0)
+    if (up == 0 || down == 0)
         proxy_again(p);
 }
 

@@ -24,6 +24,7 @@ A row is  name TAB listener TAB client TAB server TAB what the client saw TAB wh
     none        server only: nobody may come
 """
 import hashlib
+import os
 import random
 import re
 import select
@@ -33,7 +34,7 @@ import struct
 import sys
 import threading
 
-PATIENCE = 20
+PATIENCE = int(os.environ.get("PATIENCE", "20"))
 QUIET = 0.7
 MOST = 64 << 20
 SHORT = 40
