@@ -150,9 +150,8 @@ const struct option OPTIONS[] = {
      .example = "{ \"http://127.0.0.1:9000 weight=3\", \"https://app.internal:8443\" }",
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,
      .help =
-         "Servers: http://HOST:PORT, https://HOST:PORT or unix:PATH, and for listeners with mode = tcp "
-         "tcp://HOST:PORT, tls://HOST:PORT or unix:PATH, each with weight=NUMBER (1 to 100) behind a blank, "
-         "when it is to get more than the others. A name's addresses are all used."},
+         "Servers: http://, https://, for mode = tcp tcp:// or tls://, each with HOST:PORT, or unix:PATH; "
+         "behind a blank weight=NUMBER (1 to 100), when one is to get more. A name's addresses are all used."},
     {BACKEND(balance), .type = OPTION_WORD, .preset = "round-robin", .example = "least-connections",
      .words = WORDS({"round-robin", BALANCE_ROUND_ROBIN}, {"least-connections", BALANCE_LEAST_CONNECTIONS},
                     {"client-address", BALANCE_CLIENT_ADDRESS},
@@ -161,9 +160,8 @@ const struct option OPTIONS[] = {
              "the same one for an address or a client certificate; all by weight."},
     {BACKEND(check), .type = OPTION_TEXT, .example = "\"/healthz\"",
      .help =
-         "Path that every server is asked for; an answer of 2xx means that it is well. For tcp:// and tls:// "
-         "servers \"connect\": a connection, with TLS where it is tls, will do. Without it only clients' "
-         "requests tell."},
+         "Path that every server is asked for; an answer of 2xx means that it is well. \"connect\", for tcp:// "
+         "and tls://: a connection will do. Without it only clients' requests tell."},
     {BACKEND(check_interval), .type = OPTION_DURATION, .preset = "5s", .example = "10s", .min = 1,
      .max = HOUR, .help = "Time between two such checks of a server."},
     {BACKEND(max_fails), .type = OPTION_NUMBER, .preset = "3", .example = "1", .min = 0, .max = 1000,
