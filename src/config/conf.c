@@ -15,6 +15,7 @@
 #include "config/conf_check.h"
 #include "config/conf_proxy.h"
 #include "config/conf_source.h"
+#include "config/conf_tcp.h"
 #include "config/conf_tree.h"
 #include "config/conf_value.h"
 
@@ -104,6 +105,8 @@ static int derive_listener(struct conf_listener *l, const struct option *option,
     } else if (option->offset == offsetof(struct conf_listener, address)) {
         struct conf_address ignored;
         return conf_address(value, &ignored, err);
+    } else if (option->offset == offsetof(struct conf_listener, alpn)) {
+        return conf_tcp_alpn(value, err);
     } else if (option->offset == offsetof(struct conf_listener, redirect)) {
         return conf_proxy_redirect(&l->redirect_to, value, err);
     }
@@ -343,6 +346,7 @@ static void leave_out(struct build *b, const bool *twice_location)
     for (enum option_section s = SECTION_GLOBAL + 1; s < SECTION_COUNT; s++)
         *conf_block_count(b->conf, s) = n[s];
     conf_proxy_resolve(b->conf);
+    conf_tcp_resolve(b->conf);
 }
 
 static int check(struct build *b, bool whole)

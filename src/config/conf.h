@@ -24,6 +24,8 @@ enum error_detail { ERROR_DETAIL_FULL, ERROR_DETAIL_CODE, ERROR_DETAIL_NONE };
 enum access_format { ACCESS_FORMAT_COMBINED, ACCESS_FORMAT_JSON };
 enum sandbox_mode { SANDBOX_ON, SANDBOX_LOG, SANDBOX_OFF };
 enum reload_mode { RELOAD_SIGNAL, RELOAD_AUTO };
+/* What is spoken in the TLS of a listener: HTTP, or bytes that a backend understands. */
+enum listener_mode { LISTENER_HTTP, LISTENER_TCP };
 
 /* A text and where it was written. A relative file name was joined to the configuration file's folder; a
  * `pkcs11:` URI and the words `stdout`, `stderr`, `syslog`, `off` were left alone. */
@@ -38,7 +40,8 @@ struct conf_list {
     size_t n;
 };
 
-enum conf_scheme { CONF_SCHEME_HTTP, CONF_SCHEME_HTTPS };
+/* UNIX: a socket's path, behind which either may be spoken. */
+enum conf_scheme { CONF_SCHEME_HTTP, CONF_SCHEME_HTTPS, CONF_SCHEME_TCP, CONF_SCHEME_TLS, CONF_SCHEME_UNIX };
 enum balance {
     BALANCE_ROUND_ROBIN,
     BALANCE_LEAST_CONNECTIONS,
@@ -56,6 +59,12 @@ enum identity_format {
     IDENTITY_X_SSL = 8
 };
 enum forwarded { FORWARDED_NONE = 0, FORWARDED_X = 1, FORWARDED_RFC7239 = 2, FORWARDED_BOTH = 3 };
+
+/* Most protocols in alpn: GnuTLS takes no more. */
+enum { CONF_ALPNS_MOST = 8 };
+
+/* A `check` that asks for nothing but a connection. */
+#define CONF_CHECK_CONNECT "connect"
 
 /* One server of a backend, taken apart: "http://127.0.0.1:9000 weight=3", "unix:/run/app.sock". */
 struct conf_server {
@@ -77,15 +86,15 @@ struct conf_backend {
     struct conf_server *servers; /* the same, taken apart */
     size_t n_servers;
     enum balance balance;
-    struct conf_text check; /* the path that is asked for; NULL: none */
+    struct conf_text check; /* the path that is asked for, "connect" for tcp; NULL: none */
     long long check_interval;
     long long max_fails; /* 0: a server is never taken out */
-    long long fail_timeout, connect_timeout, response_timeout;
+    long long fail_timeout, connect_timeout, response_timeout, tunnel_timeout;
     long long keepalive; /* idle connections, of each worker */
     long long keepalive_timeout;
     long long max_connections; /* to each server, of all workers; 0: any number */
     long long queue_timeout;
-    struct conf_list ca;          /* https: none: those of the system */
+    struct conf_list ca;          /* https, tls: none: those of the system */
     struct conf_text server_name; /* SNI, and the name that is verified; NULL: the server's host */
     struct conf_list certificate; /* mtlsd's own towards it, with its key */
     enum send_proxy send_proxy;
@@ -100,8 +109,11 @@ struct conf_listener {
     const struct conf_listener *of;   /* a host's listener; NULL: it is one */
     const struct conf_listener *host; /* a listener's, n_hosts of them, in struct conf */
     size_t n_hosts;
-    struct conf_text address;      /* "[::]:8443", "0.0.0.0:443", "localhost:0" */
-    bool tls;                      /* false: every request is redirected, and what follows says nothing */
+    struct conf_text address; /* "[::]:8443", "0.0.0.0:443", "localhost:0" */
+    enum listener_mode mode;
+    bool tls;                      /* false, http: every request is redirected, and what follows says nothing;
+                                      tcp: clients speak plainly */
+    bool insecure_plain;           /* ... and may come from elsewhere than this machine */
     struct conf_text redirect;     /* where to, without TLS */
     struct template redirect_to;   /* the same, taken apart */
     struct conf_text acme_webroot; /* without TLS; NULL: none */
@@ -130,6 +142,11 @@ struct conf_listener {
     enum proxy_protocol proxy_protocol;
     struct conf_list trusted_proxies; /* addresses and ranges, as written: see base/cidr.h */
     enum routes routes;
+    /* What follows is said where mode = tcp. */
+    struct conf_text backend;      /* the name of one */
+    const struct conf_backend *to; /* that one */
+    struct conf_list allow, deny;  /* rules, as a location's */
+    struct conf_list alpn;         /* protocols that are spoken there; none: whatever the client says */
 };
 
 /* One of set_header. */

@@ -18,7 +18,10 @@ static const struct {
     const char *text;
     enum conf_scheme scheme;
     unsigned short port;
-} SCHEMES[] = {{"http://", CONF_SCHEME_HTTP, 80}, {"https://", CONF_SCHEME_HTTPS, 443}};
+} SCHEMES[] = {{"http://", CONF_SCHEME_HTTP, 80},
+               {"https://", CONF_SCHEME_HTTPS, 443},
+               {"tcp://", CONF_SCHEME_TCP, 0},
+               {"tls://", CONF_SCHEME_TLS, 0}};
 
 /* Words of other servers, and what is written here. */
 static const struct {
@@ -31,8 +34,14 @@ static const struct {
     {"grpc://", "HTTP/1.1 is spoken to backends, which gRPC cannot do with"},
     {"grpcs://", "HTTP/1.1 is spoken to backends, which gRPC cannot do with"},
     {"fastcgi://", "HTTP is spoken to backends: put a server that speaks it before the application"},
-    {"tcp://", "HTTP is spoken to backends: write http://"},
-    {"tls://", "HTTP is spoken to backends: write https://"},
+    {"ssl://", "write tls://"},
+    {"postgres://", "write tcp://HOST:5432, for a listener with mode = tcp"},
+    {"postgresql://", "write tcp://HOST:5432, for a listener with mode = tcp"},
+    {"redis://", "write tcp://HOST:6379, for a listener with mode = tcp"},
+    {"rediss://", "write tls://HOST:6379, for a listener with mode = tcp"},
+    {"mqtt://", "write tcp://HOST:1883, for a listener with mode = tcp"},
+    {"mqtts://", "write tls://HOST:8883, for a listener with mode = tcp"},
+    {"udp://", "only TCP is spoken here"},
 };
 
 static bool begins(const char *text, const char *with)
@@ -69,6 +78,7 @@ static int read_socket(const char *path, size_t len, const char *dir, const stru
     if (len == 0)
         return err_set(err, ERR_SYNTAX, "server '%s' has no path: write unix:/run/app.sock", as->text);
     char *bare = strndup(path, len);
+    out->scheme = CONF_SCHEME_UNIX;
     out->path = bare ? conf_join(dir, bare) : NULL;
     out->host = strdup("localhost");
     free(bare);
@@ -124,6 +134,9 @@ static int read_authority(const char *text, size_t len, const struct written *as
         return err_set(err, ERR_SYNTAX, "server '%s': %s", as->text,
                        *out->host ? "its host is neither an address nor a host's name"
                                   : "its host is missing: write http://HOST:PORT");
+    if (rest == text + len && out->port == 0)
+        return err_set(err, ERR_SYNTAX, "server '%s' has no port: write it behind the host, as in :5432",
+                       as->text);
     if (rest == text + len)
         return 0;
     if (*rest != ':')
@@ -150,7 +163,8 @@ static int read_url(const char *text, size_t len, const char *dir, const struct 
     }
     if (text[0] == '/')
         return err_set(err, ERR_SYNTAX, "server '%s': write unix:%s for a UNIX socket", as->text, as->text);
-    return err_set(err, ERR_SYNTAX, "server '%s' begins with none of http://, https://, unix:%s%s", as->text,
+    return err_set(err, ERR_SYNTAX,
+                   "server '%s' begins with none of http://, https://, tcp://, tls://, unix:%s%s", as->text,
                    strstr(text, "://") ? "" : "; write http://", strstr(text, "://") ? "" : as->text);
 }
 
@@ -214,12 +228,27 @@ const struct conf_backend *conf_backend_find(const struct conf *conf, const char
     return NULL;
 }
 
-bool conf_backend_has_https(const struct conf_backend *b)
+bool conf_server_is_tls(const struct conf_server *server)
 {
-    bool https = false;
+    return server->scheme == CONF_SCHEME_HTTPS || server->scheme == CONF_SCHEME_TLS;
+}
+
+bool conf_backend_has_tls(const struct conf_backend *b)
+{
+    bool tls = false;
     for (size_t i = 0; i < b->n_servers; i++)
-        https = https || b->servers[i].scheme == CONF_SCHEME_HTTPS;
-    return https;
+        tls = tls || conf_server_is_tls(&b->servers[i]);
+    return tls;
+}
+
+const struct conf_server *conf_backend_first(const struct conf_backend *b, bool http)
+{
+    for (size_t i = 0; i < b->n_servers; i++) {
+        const enum conf_scheme scheme = b->servers[i].scheme;
+        if (scheme != CONF_SCHEME_UNIX && http == (scheme == CONF_SCHEME_HTTP || scheme == CONF_SCHEME_HTTPS))
+            return &b->servers[i];
+    }
+    return NULL;
 }
 
 static void check_tls(const struct conf_backend *b, struct diag *diag)
@@ -227,15 +256,15 @@ static void check_tls(const struct conf_backend *b, struct diag *diag)
     const struct {
         const char *name;
         const struct conf_text *first; /* NULL: not given */
-    } NEED_HTTPS[] = {{"ca", b->ca.n ? &b->ca.item[0] : NULL},
-                      {"server_name", b->server_name.text ? &b->server_name : NULL},
-                      {"certificate", b->certificate.n ? &b->certificate.item[0] : NULL}};
-    for (size_t i = 0; i < ARRAY_LEN(NEED_HTTPS); i++) {
-        if (NEED_HTTPS[i].first && !conf_backend_has_https(b))
-            diag_error(diag, NEED_HTTPS[i].first->src,
-                       "%s has no effect: no server of backend \"%s\" is https; write https:// before its "
-                       "host, or leave %s out",
-                       NEED_HTTPS[i].name, b->name, NEED_HTTPS[i].name);
+    } NEED_TLS[] = {{"ca", b->ca.n ? &b->ca.item[0] : NULL},
+                    {"server_name", b->server_name.text ? &b->server_name : NULL},
+                    {"certificate", b->certificate.n ? &b->certificate.item[0] : NULL}};
+    for (size_t i = 0; i < ARRAY_LEN(NEED_TLS); i++) {
+        if (NEED_TLS[i].first && !conf_backend_has_tls(b))
+            diag_error(diag, NEED_TLS[i].first->src,
+                       "%s has no effect: no server of backend \"%s\" is https or tls; write https:// (or "
+                       "tls://) before its host, or leave %s out",
+                       NEED_TLS[i].name, b->name, NEED_TLS[i].name);
     }
     if (b->server_name.text && !conf_value_host(b->server_name.text, false))
         diag_error(diag, b->server_name.src,
@@ -244,10 +273,31 @@ static void check_tls(const struct conf_backend *b, struct diag *diag)
                    b->server_name.text);
 }
 
+/* A server that speaks HTTP, and one that speaks something else, have no client in common. */
+static void check_kinds(const struct conf_backend *b, struct diag *diag)
+{
+    const struct conf_server *http = conf_backend_first(b, true), *tcp = conf_backend_first(b, false);
+    if (http && tcp)
+        diag_error(diag, (http > tcp ? http : tcp)->src,
+                   "backend \"%s\" has %s and %s: HTTP is spoken to all its servers, or to none; make two "
+                   "backends of it",
+                   b->name, http->name, tcp->name);
+}
+
 static void check_one(const struct conf_backend *b, struct diag *diag)
 {
     check_tls(b, diag);
-    if (b->check.text && b->check.text[0] != '/')
+    check_kinds(b, diag);
+    const bool connects = b->check.text && strcmp(b->check.text, CONF_CHECK_CONNECT) == 0;
+    if (connects && conf_backend_first(b, true))
+        diag_error(
+            diag, b->check.src,
+            "check = \"connect\" is for tcp:// and tls:// servers: write the path that an HTTP server is "
+            "asked for, as in check = \"/healthz\"");
+    else if (b->check.text && !connects && conf_backend_first(b, false))
+        diag_error(diag, b->check.src, "check = '%.200s': %s is asked for no path: write check = \"connect\"",
+                   b->check.text, conf_backend_first(b, false)->name);
+    else if (b->check.text && !connects && b->check.text[0] != '/')
         diag_error(diag, b->check.src, "check = '%.200s' is no path: write check = \"/healthz\"",
                    b->check.text);
     for (const char *p = b->check.text; p && *p; p++) {

@@ -12,8 +12,11 @@ MUST_CHECK int conf_backend_add(struct conf_backend *backend, const char *text, 
                                 struct src src, struct err *err);
 /* Frees the servers. */
 void conf_backend_done(struct conf_backend *backend);
+bool conf_server_is_tls(const struct conf_server *server);
 /* One of its servers is spoken to over TLS. */
-bool conf_backend_has_https(const struct conf_backend *backend);
+bool conf_backend_has_tls(const struct conf_backend *backend);
+/* Its first server that HTTP, or (false) anything else, is spoken to by its URL; NULL: none. */
+const struct conf_server *conf_backend_first(const struct conf_backend *backend, bool http);
 
 /* The one of that name, or NULL. */
 const struct conf_backend *conf_backend_find(const struct conf *conf, const char *name);

@@ -9,6 +9,7 @@
 #include "config/conf_backend.h"
 #include "config/conf_diff.h"
 #include "config/conf_proxy.h"
+#include "config/conf_tcp.h"
 #include "config/conf_value.h"
 
 /* A client certificate can be verified against nothing without a CA: not by `require`, which would refuse
@@ -99,13 +100,14 @@ static void check_plain(const struct conf_listener *l, struct diag *diag)
     }
 }
 
-static void check_listener(const struct conf_listener *l, struct diag *diag)
+static void check_listener(const struct conf *conf, const struct conf_listener *l, struct diag *diag)
 {
+    conf_tcp_check(conf, l, diag);
     check_proxies(l, diag);
-    if (!l->tls) {
+    if (!l->tls && l->mode == LISTENER_HTTP)
         check_plain(l, diag);
+    if (!l->tls)
         return;
-    }
     if (l->redirect.text)
         diag_error(diag, l->redirect.src,
                    "redirect in a listen block is for tls = off: write location \"/\" { client_cert = none "
@@ -274,6 +276,7 @@ static void check_host(const struct conf *conf, size_t i, bool faulty, struct di
     }
     if (faulty || !host->of->tls)
         return;
+    conf_tcp_check(conf, host, diag);
     check_trust(host, diag);
     if (host->certificate.n == 0 && host->of->certificate.n > 0)
         diag_error(
@@ -292,7 +295,7 @@ static void check_listeners(const struct conf *conf, const bool *faulty, bool wh
 {
     for (size_t i = 0; i < conf->n_listeners && i < CONF_LISTENERS_MOST; i++) {
         if (!faulty[i])
-            check_listener(&conf->listener[i], diag);
+            check_listener(conf, &conf->listener[i], diag);
         check_duplicates(conf, i, faulty, diag);
     }
     if (conf->n_listeners == 0 && whole)
@@ -350,8 +353,10 @@ int conf_check(const struct conf *conf, struct conf_faults *faults, bool whole, 
                 "nobody can pass: a client certificate is needed here, but no listener asks for one; write "
                 "client_auth = request, optional or require in a listen block, or client_cert = none here");
     }
-    if (whole)
+    if (whole) {
         conf_proxy_check_unused(conf, faults->backend, diag);
+        conf_tcp_check_unused(conf, diag);
+    }
     free(older);
     return 0;
 }

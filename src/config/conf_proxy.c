@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "config/conf_backend.h"
+#include "config/conf_tcp.h"
 #include "config/conf_value.h"
 #include "config/option.h"
 
@@ -162,7 +163,21 @@ void conf_proxy_resolve(struct conf *conf)
 
 static void check_backend(const struct conf *conf, const struct conf_location *l, struct diag *diag)
 {
-    if (!l->backend.text || conf_backend_find(conf, l->backend.text))
+    const struct conf_backend *found = l->backend.text ? conf_backend_find(conf, l->backend.text) : NULL;
+    const struct conf_server *tcp = found ? conf_backend_first(found, false) : NULL;
+    if (tcp)
+        diag_error(
+            diag, l->backend.src,
+            "backend \"%s\" has %s, and a location hands on HTTP: write http:// (or https://) there, or the "
+            "backend in a listen block with mode = tcp",
+            found->name, tcp->name);
+    else if (found && found->check.text && strcmp(found->check.text, CONF_CHECK_CONNECT) == 0)
+        diag_error(
+            diag, found->check.src,
+            "check = \"connect\": backend \"%s\" is one of a location, whose servers are asked for a path: "
+            "write check = \"/healthz\"",
+            found->name);
+    if (!l->backend.text || found)
         return;
     const char *names[64], *near;
     size_t n = 0;
@@ -249,7 +264,7 @@ static void check_way(const struct conf *conf, const struct conf_location *l, st
     const struct conf_backend *b = l->backend.text ? conf_backend_find(conf, l->backend.text) : NULL;
     for (size_t i = 0; b && i < b->n_servers && tells_who(l); i++) {
         const struct conf_server *server = &b->servers[i];
-        if (server->scheme == CONF_SCHEME_HTTPS || is_here(server))
+        if (conf_server_is_tls(server) || is_here(server))
             continue;
         diag_warning(
             diag, l->src,
@@ -282,9 +297,10 @@ void conf_proxy_check_unused(const struct conf *conf, const bool *faulty, struct
         for (size_t j = 0; j < conf->n_locations && !used; j++)
             used = conf->location[j].backend.text &&
                    strcmp(conf->location[j].backend.text, conf->backend[i].name) == 0;
-        if (!used)
+        if (!used && !conf_tcp_uses(conf, &conf->backend[i]))
             diag_warning(diag, conf->backend[i].src,
-                         "nobody uses backend \"%s\": write backend = \"%s\" in a location",
+                         "nobody uses backend \"%s\": write backend = \"%s\" in a location, or in a listen "
+                         "block with mode = tcp",
                          conf->backend[i].name, conf->backend[i].name);
     }
 }

@@ -149,8 +149,9 @@ const struct option OPTIONS[] = {
     {BACKEND(server), .type = OPTION_TEXTS,
      .example = "{ \"http://127.0.0.1:9000 weight=3\", \"https://app.internal:8443\" }",
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,
-     .help = "Servers: http://HOST:PORT, https://HOST:PORT or unix:PATH, each with weight=NUMBER (1 to 100) "
-             "behind a blank, when it is to get more than the others. A name's addresses are all used."},
+     .help =
+         "Servers: http://, https://, for mode = tcp tcp:// or tls://, each with HOST:PORT, or unix:PATH; "
+         "behind a blank weight=NUMBER (1 to 100), when one is to get more. A name's addresses are all used."},
     {BACKEND(balance), .type = OPTION_WORD, .preset = "round-robin", .example = "least-connections",
      .words = WORDS({"round-robin", BALANCE_ROUND_ROBIN}, {"least-connections", BALANCE_LEAST_CONNECTIONS},
                     {"client-address", BALANCE_CLIENT_ADDRESS},
@@ -158,8 +159,9 @@ const struct option OPTIONS[] = {
      .help = "Which server gets a request: each in its turn, the one with the fewest under way, or always "
              "the same one for an address or a client certificate; all by weight."},
     {BACKEND(check), .type = OPTION_TEXT, .example = "\"/healthz\"",
-     .help = "Path that every server is asked for; an answer of 2xx means that it is well. Without it only "
-             "clients' requests tell."},
+     .help =
+         "Path that every server is asked for; an answer of 2xx means that it is well. \"connect\", for tcp:// "
+         "and tls://: a connection will do. Without it only clients' requests tell."},
     {BACKEND(check_interval), .type = OPTION_DURATION, .preset = "5s", .example = "10s", .min = 1,
      .max = HOUR, .help = "Time between two such checks of a server."},
     {BACKEND(max_fails), .type = OPTION_NUMBER, .preset = "3", .example = "1", .min = 0, .max = 1000,
@@ -169,12 +171,18 @@ const struct option OPTIONS[] = {
              "little by little."},
     {BACKEND(connect_timeout), .type = OPTION_DURATION, .preset = "5s", .example = "2s", .min = 1,
      .max = 10 * MINUTE,
-     .help = "A connection that is not made by then, with TLS where it is https, goes to the next server; "
-             "when there is none, the answer is 504."},
+     .help =
+         "A connection that is not made by then, with TLS where it is https or tls, goes to the next server; "
+         "when there is none, the answer is 504."},
     {BACKEND(response_timeout), .type = OPTION_DURATION, .preset = "60s", .example = "5m", .min = 1,
      .max = DAY,
      .help = "A response that has not begun by then is answered 504; one of which nothing comes for so long "
              "is cut."},
+    {BACKEND(tunnel_timeout), .type = OPTION_DURATION, .preset = "1h", .example = "10m", .min = 1,
+     .max = 30LL * DAY,
+     .help =
+         "A connection of a listener with mode = tcp, or one that was upgraded, on which no byte moves for so "
+         "long is cut."},
     {BACKEND(keepalive), .type = OPTION_NUMBER, .preset = "1024", .example = "64", .min = 0, .max = 65536,
      .help = "Most idle connections that each worker keeps; 0: each request makes its own."},
     {BACKEND(keepalive_timeout), .type = OPTION_DURATION, .preset = "4s", .example = "30s", .min = 1,
@@ -187,13 +195,16 @@ const struct option OPTIONS[] = {
     {BACKEND(queue_timeout), .type = OPTION_DURATION, .preset = "1s", .example = "5s", .min = 1,
      .max = 10 * MINUTE, .help = "A request that waited so long for a server is answered 503."},
     {BACKEND(ca), .type = OPTION_PATHS, .example = "{ \"backend-ca.crt\" }",
-     .help = "CAs that the certificates of https servers are verified against; without any, those of the "
-             "system."},
+     .help =
+         "CAs that the certificates of https and tls servers are verified against; without any, those of the "
+         "system."},
     {BACKEND(server_name), .type = OPTION_TEXT, .example = "\"app.internal\"",
-     .help = "Name that https servers are asked for (SNI) and that their certificate must be for; without "
-             "it, the host in the URL."},
+     .help =
+         "Name that https and tls servers are asked for (SNI) and that their certificate must be for; without "
+         "it, the host in the URL."},
     {BACKEND(certificate), .type = OPTION_PATHS, .example = "{ \"mtlsd.crt\", \"mtlsd.key\" }",
-     .flags = OPTION_SECRET, .help = "This server's own certificate and key, for https servers that ask."},
+     .flags = OPTION_SECRET,
+     .help = "This server's own certificate and key, for https and tls servers that ask."},
     {BACKEND(send_proxy), .type = OPTION_WORD, .preset = "off", .example = "v2",
      .words = WORDS({"off", SEND_PROXY_OFF}, {"v1", SEND_PROXY_V1}, {"v2", SEND_PROXY_V2}),
      .help = "Whether a connection to a server begins with a PROXY protocol header about the client. No "
@@ -202,9 +213,18 @@ const struct option OPTIONS[] = {
     {LISTEN(address), .type = OPTION_TEXT, .example = "\"[::]:8443\"",
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,
      .help = "HOST:PORT; an IPv6 address stands in brackets, [::] is every address, port 0 any free one."},
+    {LISTEN(mode), .type = OPTION_WORD, .preset = "http", .example = "tcp",
+     .words = WORDS({"http", LISTENER_HTTP}, {"tcp", LISTENER_TCP}),
+     .help =
+         "What is spoken inside TLS: http, or tcp, bytes of any protocol, which go to a backend as they are."},
     {LISTEN(tls), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help = "Whether TLS is spoken. off, for port 80: every request is sent to where redirect says, and "
-             "nothing is served."},
+             "nothing is served; off, with mode = tcp: clients speak without TLS, which the backend's tls:// "
+             "servers get."},
+    {LISTEN(insecure_plain), .type = OPTION_BOOL, .preset = "off", .example = "on",
+     .help =
+         "Lets mode = tcp with tls = off stand at other addresses than those of loopback: whoever reaches "
+         "it speaks in this server's name."},
     {LISTEN(redirect), .type = OPTION_TEXT, .example = "\"https://${hostname}${uri}\"",
      .help = "With tls = off, where clients are sent (308); in ${} the variables of a location's redirect."},
     {LISTEN(acme_webroot), .type = OPTION_PATH, .example = "\"/var/lib/mtlsd/acme\"", .flags = OPTION_FOLDER,
@@ -289,6 +309,20 @@ const struct option OPTIONS[] = {
      .help = "Which of the routes (`mtlsd routes`) answer here, before any location's backend or redirect: "
              "none, /health, /livez and /readyz, or all. auto: these three, and the others where their own "
              "location has no backend and no redirect."},
+    {LISTEN(backend), .type = OPTION_TEXT, .example = "\"pg\"", .flags = OPTION_HOST,
+     .help =
+         "With mode = tcp, the backend that gets the connections of those who may: its servers are tcp://, "
+         "tls:// or unix:."},
+    {LISTEN(allow), .type = OPTION_TEXTS, .example = "{ \"san.uri:spiffe://example.org/billing\" }",
+     .flags = OPTION_HOST,
+     .help = "With mode = tcp, rules FIELD:PATTERN of which a client's verified certificate must match one; "
+             "without any, each that client_auth lets in is allowed."},
+    {LISTEN(deny), .type = OPTION_TEXTS, .example = "{ \"serial:0a1b2c\" }", .flags = OPTION_HOST,
+     .help = "With mode = tcp, rules FIELD:PATTERN that refuse a certificate, whatever allow says."},
+    {LISTEN(alpn), .type = OPTION_TEXTS, .example = "{ \"postgresql\" }", .flags = OPTION_HOST,
+     .help =
+         "With mode = tcp, the protocols (ALPN) that are spoken: a client that names only others is refused. "
+         "What was agreed on goes on to tls:// servers, and into a PROXY header."},
 
     {LOCATION(client_cert), .type = OPTION_WORD, .preset = "verified", .example = "verified",
      .flags = OPTION_SAMPLE,

@@ -250,6 +250,7 @@ static const struct checked {
     /* Their names, as the C library asks for them. */
     {"socket", WITH_BACKENDS, BOTH(INT(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_DGRAM))},
     {"socket", WITH_BACKENDS, BOTH(INT(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_DGRAM))},
+    {"setsockopt", WITH_BACKENDS, BOTH(INT(1, SOL_SOCKET), INT(2, SO_KEEPALIVE))},
     {"setsockopt", WITH_BACKENDS, BOTH(INT(1, IPPROTO_IP), INT(2, IP_RECVERR))},
     {"setsockopt", WITH_BACKENDS, BOTH(INT(1, IPPROTO_IPV6), INT(2, IPV6_RECVERR))},
     {"sendmmsg", WITH_BACKENDS, ANYHOW},

@@ -47,8 +47,8 @@ static void rules_done(struct rules *rules)
 
 /* Compiles a list, going on after a bad rule. Returns the first failure, with what was compiled left to
  * rules_done. */
-static int rules_init(struct rules *rules, const struct conf_list *list, const char *prefix,
-                      struct diag *diag)
+static int rules_init(struct rules *rules, const struct conf_list *list, const char *block,
+                      const char *prefix, struct diag *diag)
 {
     int failed = 0;
     if (list->n == 0)
@@ -65,7 +65,7 @@ static int rules_init(struct rules *rules, const struct conf_list *list, const c
         if (rc == 0)
             continue;
         char *shown = text_escaped(list->item[i].text, strlen(list->item[i].text));
-        diag_error(diag, list->item[i].src, "location \"%s\": rule \"%.200s\": %s", prefix,
+        diag_error(diag, list->item[i].src, "%s \"%s\": rule \"%.200s\": %s", block, prefix,
                    shown ? shown : "", err.text);
         free(shown);
         failed = failed ? failed : rc;
@@ -111,7 +111,8 @@ static int check_twice(const struct policy *policy, struct diag *diag)
     return rc;
 }
 
-int policy_new(const struct conf_location *location, size_t n, struct diag *diag, struct policy **out)
+static int compile(const char *block, const struct conf_location *location, size_t n, struct diag *diag,
+                   struct policy **out)
 {
     int failed = 0;
     struct policy *policy = calloc(1, sizeof *policy);
@@ -129,8 +130,8 @@ int policy_new(const struct conf_location *location, size_t n, struct diag *diag
         place->len = strlen(place->path);
         if (place->len > 0 && place->path[place->len - 1] == '/')
             place->len--;
-        int rcs[] = {rules_init(&place->allow, &location[i].allow, location[i].prefix, diag),
-                     rules_init(&place->deny, &location[i].deny, location[i].prefix, diag)};
+        int rcs[] = {rules_init(&place->allow, &location[i].allow, block, location[i].prefix, diag),
+                     rules_init(&place->deny, &location[i].deny, block, location[i].prefix, diag)};
         for (size_t j = 0; j < ARRAY_LEN(rcs); j++)
             failed = failed ? failed : rcs[j];
     }
@@ -144,6 +145,22 @@ int policy_new(const struct conf_location *location, size_t n, struct diag *diag
     }
     *out = policy;
     return 0;
+}
+
+int policy_new(const struct conf_location *location, size_t n, struct diag *diag, struct policy **out)
+{
+    return compile("location", location, n, diag, out);
+}
+
+int policy_new_door(const struct conf_listener *listener, struct conf_location *door, struct diag *diag,
+                    struct policy **out)
+{
+    /* The lists are the listener's. Without rules it is client_auth's to say who passes. */
+    *door = (struct conf_location){
+        .prefix = listener->name, .src = listener->src, .allow = listener->allow, .deny = listener->deny};
+    if (listener->allow.n > 0 || listener->deny.n > 0)
+        door->client_cert = CLIENT_CERT_VERIFIED;
+    return compile(listener->of ? "host" : "listen", door, 1, diag, out);
 }
 
 void policy_free(struct policy *policy)

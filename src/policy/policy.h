@@ -104,6 +104,11 @@ MUST_CHECK int policy_check_rule(const char *rule, struct err *err);
  * file and line, all of them. 0 and *out, or negative when one was reported. */
 MUST_CHECK int policy_new(const struct conf_location *location, size_t n, struct diag *diag,
                           struct policy **out);
+/* The rules of a listener with mode = tcp, or of a host in it, as those of a location that rules all its
+ * connections: *door, which is filled here, must outlive the policy, and so must the listener. With rules a
+ * verified certificate is needed. Ask policy_decide_in(policy, door, peer). */
+MUST_CHECK int policy_new_door(const struct conf_listener *listener, struct conf_location *door,
+                               struct diag *diag, struct policy **out);
 void policy_free(struct policy *policy);
 
 /* Warns of rules that hold less than they seem to. `shared` is a name that two trusted CAs bear, NULL when

@@ -74,6 +74,22 @@ static const char *combined_stamp(time_t at)
     return stamp;
 }
 
+const char *access_end_word(enum tcp_end end)
+{
+    static const char *const WORDS[TCP_ENDS] = {
+        [TCP_END_NONE] = "none",
+        [TCP_END_CLIENT] = "client",
+        [TCP_END_SERVER] = "server",
+        [TCP_END_CLIENT_CUT] = "client_cut",
+        [TCP_END_SERVER_CUT] = "server_cut",
+        [TCP_END_IDLE] = "idle",
+        [TCP_END_NOT_LET_IN] = "client_not_let_in",
+        [TCP_END_UNREACHABLE] = "unreachable",
+        [TCP_END_STOPPED] = "stopped",
+    };
+    return WORDS[end];
+}
+
 static void put_combined(struct buf *out, const struct access_record *r)
 {
     put_host(out, r->remote);
@@ -159,6 +175,10 @@ static char *json_text(const struct access_record *r, size_t most)
         json_object_set_new(line, "retries", json_integer((json_int_t)r->upstream.retries));
         if (r->upstream.cut)
             json_object_set_new(line, "cut", string(r->upstream.cut, most));
+    }
+    if (r->end != TCP_END_NONE) {
+        json_object_set_new(line, "bytes_received", json_integer((json_int_t)r->received_bytes));
+        json_object_set_new(line, "ended", string(access_end_word(r->end), most));
     }
     json_object_set_new(line, "request_id", string(id, most));
     char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;

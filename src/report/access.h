@@ -22,6 +22,22 @@ struct access_upstream {
     const char *cut; /* a word: why its answer was, by this server; NULL: it was not */
 };
 
+/* How a connection of a listener with mode = tcp ended. */
+enum tcp_end {
+    TCP_END_NONE,
+    TCP_END_CLIENT, /* both sides properly; the client first */
+    TCP_END_SERVER,
+    TCP_END_CLIENT_CUT, /* by a reset, or without close_notify */
+    TCP_END_SERVER_CUT,
+    TCP_END_IDLE,        /* tunnel_timeout */
+    TCP_END_NOT_LET_IN,  /* any more */
+    TCP_END_UNREACHABLE, /* no server of the backend */
+    TCP_END_STOPPED,     /* by the server's end */
+    TCP_ENDS
+};
+/* "client", "server_cut" */
+const char *access_end_word(enum tcp_end end);
+
 struct access_record {
     time_t at;
     const char *remote;                     /* with the port */
@@ -37,6 +53,8 @@ struct access_record {
     const char *client_verify; /* "NONE", "SUCCESS", "FAILED" */
     const char *client_subject, *client_serial, *client_fingerprint_sha256;
     struct access_upstream upstream;
+    enum tcp_end end;                       /* NONE: it is a request */
+    uint64_t received_bytes;                /* else of the client */
     uint32_t run;                           /* of the process */
     uint64_t connection_id, request_number; /* with it the request's id; 0: refused so */
 };

@@ -7,6 +7,7 @@
 
 #include "http/route.h"
 #include "pki/verdict.h"
+#include "report/access.h"
 
 /* --- the closed sets ----------------------------------------------------------------------------------- */
 
@@ -56,6 +57,16 @@ static const char *reload_value(size_t i)
     return i == RELOAD_DONE ? "done" : "refused";
 }
 
+static const char *tcp_end_value(size_t i)
+{
+    return access_end_word((enum tcp_end)(i + 1));
+}
+
+static const char *direction_value(size_t i)
+{
+    return i == 0 ? "received" : "sent";
+}
+
 enum { MOST_ROUTES = 32 };
 
 /* clang-format off */
@@ -73,6 +84,8 @@ enum { MOST_ROUTES = 32 };
 #define LABEL_ROUTE          {"route", MOST_ROUTES, route_value}
 #define LABEL_STATUS         {"status", 6, status_value}
 #define LABEL_RELOAD         {"result", 2, reload_value}
+#define LABEL_TCP_END        {"ended", TCP_ENDS - 1, tcp_end_value}
+#define LABEL_DIRECTION      {"direction", 2, direction_value}
 /* clang-format on */
 
 static const struct metric_row ROWS[METRIC_COUNT] = {

@@ -54,6 +54,27 @@ void account_answered(const struct account_client *client, const struct account_
     access_write(&record);
 }
 
+void account_tcp_ended(const struct account_client *client, const struct account_tcp *what)
+{
+    metrics_add(METRIC_tcp_connections, what->end - 1, 0, 1);
+    metrics_add(METRIC_tcp_bytes, 0, 0, what->received);
+    metrics_add(METRIC_tcp_bytes, 1, 0, what->sent);
+    if (!access_enabled())
+        return;
+    struct access_record record = record_of(client);
+    record.method = "TCP";
+    record.target = what->upstream->name ? what->upstream->name : "-";
+    record.protocol = access_end_word(what->end);
+    record.status = what->status ? what->status : CLIENT_LEFT;
+    record.bytes = what->sent;
+    record.received_bytes = what->received;
+    record.duration_us = what->took_us;
+    record.request_number = 1;
+    record.upstream = *what->upstream;
+    record.end = what->end;
+    access_write(&record);
+}
+
 void account_refused(const struct account_client *client, unsigned status, uint64_t bytes)
 {
     metrics_add(METRIC_requests, ROUTE_COUNT, status / 100, 1);

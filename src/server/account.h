@@ -6,6 +6,7 @@
 #include "http/head.h"
 #include "http/route.h"
 #include "pki/verdict.h"
+#include "report/access.h"
 #include "tls/facts.h"
 
 /* What is the same for all requests of a connection. Borrowed. */
@@ -26,6 +27,16 @@ struct account_request {
     uint64_t took_us;
     uint64_t number; /* of the connection's */
 };
+
+/* A connection of a listener with mode = tcp. */
+struct account_tcp {
+    const struct access_upstream *upstream;
+    unsigned status;         /* 200: it was relayed; else what an HTTP client would have got */
+    uint64_t sent, received; /* to the client, of the client */
+    uint64_t took_us;
+    enum tcp_end end;
+};
+void account_tcp_ended(const struct account_client *client, const struct account_tcp *what);
 
 /* The request ended. */
 void account_answered(const struct account_client *client, const struct account_request *request);

@@ -111,7 +111,8 @@ static void take_newest(struct conn *conn)
     take_limits(conn);
     check_origin(conn);
     /* A session cannot be asked any more: its client comes again, and is. */
-    if (conn->stray || (!conn->asked && listener->conf->client_auth != CLIENT_AUTH_OFF))
+    if (conn->stray || (listener->conf->mode == LISTENER_TCP) != conn->tcp.owned ||
+        (!conn->asked && listener->conf->client_auth != CLIENT_AUTH_OFF))
         conn->orphan = true;
 }
 
@@ -153,11 +154,18 @@ static bool on_established(struct transport *transport)
 {
     struct conn *conn = conn_of_transport(transport);
     gnutls_session_t session = transport->session;
+    if (!session) {
+        conn->established = true;
+        handshakes_leave(&conn->worker->live->handshakes, &conn->handshake);
+        return true;
+    }
     if (!proof_settle(&conn->trail, session)) {
         transport_refuse(transport, GNUTLS_A_HANDSHAKE_FAILURE,
                          "the session holds a certificate that its client did not prove to be its own");
         return false;
     }
+    if (conn->listener->conf->mode == LISTENER_TCP && !conn_door_opens(conn))
+        return false;
     /* A full handshake's client may want several connections; a resumed one used up one ticket. By a ticket
      * that names nobody, as behind a stand-in, a client would come back as somebody else. */
     if (conn->listener->ticket_key.data && !conn->trail.stand_in &&
@@ -234,6 +242,18 @@ static void name_protocols(struct conn *conn)
     buf_done(&text);
 }
 
+static const char *no_protocol(const struct conn *conn, char out[static 256])
+{
+    const struct conf_list *alpn = &conn->listener->conf->alpn;
+    if (conn->listener->conf->mode == LISTENER_HTTP)
+        return "the client speaks no protocol (ALPN) that is spoken here, http/1.1, but";
+    size_t at = (size_t)snprintf(out, 256, "the client speaks no protocol (ALPN) that is spoken here");
+    for (size_t i = 0; i < alpn->n && at + 64 < 256; i++)
+        at += (size_t)snprintf(out + at, 256 - at, ", %s", alpn->item[i].text);
+    snprintf(out + at, 256 - at, ", but");
+    return out;
+}
+
 static void on_failing(struct transport *transport, int error)
 {
     if (error != GNUTLS_E_MEMORY_ERROR)
@@ -249,8 +269,9 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
         proof_forget(&conn->trail);
         return;
     }
+    char spoken[256];
     if (error == GNUTLS_E_NO_APPLICATION_PROTOCOL && !conn->came) {
-        reason = "the client speaks no protocol (ALPN) that is spoken here, http/1.1, but";
+        reason = no_protocol(conn, spoken);
         name_protocols(conn);
     }
     if (conn->came)
@@ -361,6 +382,16 @@ static void on_late(struct transport *transport)
     conn_late(conn_of_transport(transport));
 }
 
+/* Where bytes are handed on a capital letter is no HTTP to be answered. */
+static const struct transport_ops TCP_OPS = {
+    .proxied = on_proxied,
+    .established = on_established,
+    .failing = on_failing,
+    .failed = on_failed,
+    .broken = on_broken,
+    .late = on_late,
+};
+
 static const struct transport_ops TRANSPORT_OPS = {
     .proxied = on_proxied,
     .established = on_established,
@@ -375,13 +406,7 @@ static const struct transport_ops TRANSPORT_OPS = {
 
 static int set_up(struct conn *conn, gnutls_session_t session)
 {
-    static const gnutls_datum_t PROTOCOLS[] = {{(unsigned char *)(uintptr_t) "http/1.1", 8},
-                                               {(unsigned char *)(uintptr_t) "http/1.0", 8}};
-    /* RFC 7301: a client that names only other protocols is refused, not served by guess */
     int rc = conn_host_begin(conn, session);
-    if (rc >= 0)
-        rc = gnutls_alpn_set_protocols(session, PROTOCOLS, ARRAY_LEN(PROTOCOLS),
-                                       GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE);
     if (rc < 0) {
         log_error("%s: listener %s: cannot set up the session: %s", conn->remote, conn->listener_name,
                   gnutls_strerror(rc));
@@ -417,7 +442,10 @@ struct conn *conn_new(struct worker *worker, const struct arrival *arrival, gnut
     struct live *live = worker->live;
     struct snapshot *snapshot = live_snapshot_of(live, arrival->listener);
     const struct snapshot_listener *listener = listener_in(arrival->listener, snapshot);
-    struct conn *conn = listener ? calloc(1, sizeof *conn) : NULL;
+    /* A reload may have come between the door and here. */
+    const bool same =
+        listener && listener->conf->mode == arrival->mode && listener->conf->tls == arrival->tls;
+    struct conn *conn = same ? calloc(1, sizeof *conn) : NULL;
     if (!conn) {
         snapshot_unref(snapshot);
         struct limits_place place = arrival->place;
@@ -438,10 +466,10 @@ struct conn *conn_new(struct worker *worker, const struct arrival *arrival, gnut
     take_limits(conn);
     limits_remote(&arrival->from.any, conn->remote);
     http1_gate_init(&conn->request.gate);
-    transport_init(&conn->transport, &worker->share, session, fd, &TRANSPORT_OPS,
-                   (uint32_t)(listener->conf->tls ? conf->handshake_timeout : conf->header_timeout) * 1000,
-                   LINGER_MS);
-    if (!listener->conf->tls)
+    const bool tcp = listener->conf->mode == LISTENER_TCP, tls = listener->conf->tls;
+    transport_init(&conn->transport, &worker->share, session, fd, tcp ? &TCP_OPS : &TRANSPORT_OPS,
+                   (uint32_t)(tls ? conf->handshake_timeout : conf->header_timeout) * 1000, LINGER_MS);
+    if (!tls && !tcp)
         transport_speak_plain(&conn->transport);
     transport_expect_proxy(&conn->transport, (unsigned)listener->conf->proxy_protocol);
     conn->record = record_new(clock_mono_us(), conn->asked, conf->handshake_record);

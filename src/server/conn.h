@@ -6,6 +6,7 @@
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 
+#include "base/event.h"
 #include "http/gate.h"
 #include "http/head.h"
 #include "http/identity.h"
@@ -53,7 +54,8 @@ struct conn_request {
     struct http1_head head;
     const struct route *route; /* NULL: it came to none */
     unsigned status;           /* of the response, 0: none yet */
-    uint64_t reply_bytes;      /* of its body */
+    uint64_t reply_bytes;      /* of its body; of a tunnel, all that went to the client */
+    uint64_t received_bytes;   /* of a tunnel where mode = tcp */
     bool under_way;            /* its head came, its answer is not complete */
     bool rated;                /* it was counted against request_rate; with what came of it: */
     unsigned wait_s;           /* so long its client should wait, 0: it did not come too soon */
@@ -68,7 +70,6 @@ struct conn_http1 {
     char *waiting; /* plaintext behind the request that it is busy with; owned */
     size_t waiting_at, waiting_len;
     struct MHD_Connection *connection;
-    bool unread;        /* the socket may hold bytes that nobody was told of again */
     const char *behind; /* while a proxied request begins: plaintext behind its head */
     size_t behind_len;
     bool kicked; /* it is on the list of those that are to read */
@@ -76,6 +77,14 @@ struct conn_http1 {
     void *pool;               /* where its memory for this connection begins; NULL: not known yet */
     size_t emptiable;         /* bytes of it with nothing in them between two requests */
     struct wheel_timer empty; /* it has waited for long enough to give them back */
+};
+
+/* Where it is no libmicrohttpd's (tcp.c): session and socket are its own, and its worker watches it. */
+struct conn_tcp {
+    struct event_source source;
+    bool owned;
+    bool over; /* closed; its memory goes at the end of the turn: an event of it may be on its way */
+    struct conn *next_over;
 };
 
 struct conn {
@@ -121,6 +130,8 @@ struct conn {
     uint64_t n_requests;
     struct conn_request request;
     struct conn_http1 http1;
+    struct conn_tcp tcp;
+    bool bytes_wait;               /* the socket may hold bytes that nobody is told of again */
     struct identity_made identity; /* for backends */
     unsigned port;                 /* that the client came to, 0: nobody has asked yet */
     struct proxied *proxied;       /* a backend has its request, see proxy.h; NULL: none */
@@ -165,6 +176,14 @@ bool conn_is_retired(const struct conn *conn);
 MUST_CHECK int conn_refresh(struct conn *conn);
 /* True when the client_auth that the listener has by now refuses the peer as it is judged now. */
 bool conn_refused(const struct conn *conn);
+/* Where mode = tcp: true when the newest snapshot lets the client in, by all that it asks: client_auth and
+ * the rules of the listener, or of the host. Else *out says what it is told. */
+struct conn_refusal {
+    gnutls_alert_description_t alert;
+    const char *why;  /* static */
+    const char *rule; /* that it is refused by, or NULL. Borrowed from conn->snapshot */
+};
+MUST_CHECK bool conn_let_in(struct conn *conn, struct conn_refusal *out);
 /* Puts a refusal of this connection's peer on the list that /api/rejections shows. */
 void conn_rejected(struct conn *conn, bool handshake, int alert, unsigned status, const char *why);
 

@@ -9,6 +9,25 @@
 #include "policy/policy.h"
 #include "server/conn_impl.h"
 
+/* RFC 7301: a client that names only other protocols is refused, not served by guess. Without `alpn` it may
+ * speak whatever the backend understands. */
+static int agree_on_protocols(const struct conn *conn, gnutls_session_t session)
+{
+    static const gnutls_datum_t HTTP[] = {{(unsigned char *)(uintptr_t) "http/1.1", 8},
+                                          {(unsigned char *)(uintptr_t) "http/1.0", 8}};
+    const struct conf_listener *conf = conn->listener->conf;
+    const unsigned flags = GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE;
+    gnutls_datum_t spoken[CONF_ALPNS_MOST];
+    unsigned n = 0;
+    if (conf->mode == LISTENER_HTTP)
+        return gnutls_alpn_set_protocols(session, HTTP, ARRAY_LEN(HTTP), flags);
+    for (; n < conf->alpn.n && n < ARRAY_LEN(spoken); n++) {
+        const char *name = conf->alpn.item[n].text;
+        spoken[n] = (gnutls_datum_t){(unsigned char *)(uintptr_t)name, (unsigned)strlen(name)};
+    }
+    return n > 0 ? gnutls_alpn_set_protocols(session, spoken, n, flags) : 0;
+}
+
 /* What the session does for such a listener or host. Its tickets can be said once. */
 static int serve_as(struct conn *conn, gnutls_session_t session, bool tickets)
 {
@@ -20,6 +39,8 @@ static int serve_as(struct conn *conn, gnutls_session_t session, bool tickets)
         gnutls_db_set_cache_expiration(session, (int)listener->conf->ticket_lifetime);
         rc = gnutls_session_ticket_enable_server(session, &listener->ticket_key);
     }
+    if (rc >= 0)
+        rc = agree_on_protocols(conn, session);
     if (conn->asked) {
         /* Never GNUTLS_CERT_REQUIRE: it would refuse an absent certificate before the verify function is
          * asked. */

@@ -27,6 +27,10 @@ MUST_CHECK int conn_host_begin(struct conn *conn, gnutls_session_t session);
  * handshake ends: a second one asked for another host. */
 MUST_CHECK int conn_host_choose(struct conn *conn, gnutls_session_t session, struct wire name);
 
+/* Within `established`, where mode = tcp: the client may come in. False, after transport_refuse. conn_door.c
+ */
+MUST_CHECK bool conn_door_opens(struct conn *conn);
+
 /* Of its transport_ops, what concerns requests: conn_plain.c. */
 bool conn_plain_http(struct transport *transport, const char *head, size_t len, bool over,
                      struct buf *answer);

@@ -101,11 +101,18 @@ static void go_on(struct server_check *check)
                                          : strerror((int)-n));
 }
 
+static bool is_connect(const struct conf_backend *conf)
+{
+    return conf->check.text && strcmp(conf->check.text, CONF_CHECK_CONNECT) == 0;
+}
+
 static void on_link(struct link_user *user, enum link_event event)
 {
     struct server_check *check = (struct server_check *)(void *)user;
     if (event == LINK_FAILED)
         end(check, check->link->why);
+    else if (is_connect(check->backend->conf))
+        end(check, NULL); /* it is up, with TLS where that is spoken */
     else
         go_on(check);
 }
@@ -120,7 +127,7 @@ static void begin(struct server_check *check)
                        : conf->send_proxy == SEND_PROXY_V1 ? PROXY_V1
                                                            : PROXY_V2,
                        &OWN, &first);
-    const struct link_first opening = {first.data, first.len};
+    const struct link_first opening = {first.data, first.len, NULL};
     response_init(&check->response, false, false);
     check->sent = 0;
     check->link = link_open(check->all->links, &check->shelf, check->backend, check->server, &check->user,

@@ -80,6 +80,6 @@ void http1_next(struct conn *conn)
         conn_arriving(conn);
     else
         conn_idle(conn);
-    if (http1->waiting || http1->unread)
+    if (http1->waiting || conn->bytes_wait)
         kick(conn);
 }

@@ -146,7 +146,8 @@ void live_health(struct live *live, const struct snapshot *snapshot, struct heal
 static const char *const RESULTS[ORIGIN_RESULTS] = {
     [ORIGIN_ANSWERED_1XX] = "1xx",        [ORIGIN_ANSWERED_2XX] = "2xx", [ORIGIN_ANSWERED_3XX] = "3xx",
     [ORIGIN_ANSWERED_4XX] = "4xx",        [ORIGIN_ANSWERED_5XX] = "5xx", [ORIGIN_SILENT] = "silent",
-    [ORIGIN_UNREACHABLE] = "unreachable", [ORIGIN_BROKEN] = "broken",    [ORIGIN_LEFT] = "left"};
+    [ORIGIN_UNREACHABLE] = "unreachable", [ORIGIN_BROKEN] = "broken",    [ORIGIN_LEFT] = "left",
+    [ORIGIN_CONNECTED] = "connected"};
 
 enum { SERVER_SAMPLES = ORIGIN_RESULTS + 8 };
 

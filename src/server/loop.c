@@ -19,6 +19,8 @@
 #include "server/http1.h"
 #include "server/listener.h"
 #include "server/proxy.h"
+#include "server/tcp.h"
+#include "server/tcp_conn.h"
 #include "tls/library.h"
 
 enum {
@@ -90,6 +92,8 @@ static bool admit(struct worker *worker, struct listener *listener, struct arriv
     const struct snapshot_listener *now = listener_in(listener, snapshot);
     bool trusted = !now || snapshot_trusts(now, from);
     bool proxied = now && now->conf->proxy_protocol != PROXY_PROTOCOL_OFF;
+    arrival->mode = now ? now->conf->mode : LISTENER_HTTP;
+    arrival->tls = !now || now->conf->tls;
     snapshot_unref(snapshot);
     if (!trusted) {
         char remote[LIMITS_REMOTE];
@@ -117,6 +121,14 @@ static struct worker *choose(struct worker *self)
     return load(least) + 1 < load(self) ? least : self;
 }
 
+static void adopt(struct worker *worker, const struct arrival *arrival)
+{
+    if (arrival->mode == LISTENER_TCP)
+        tcp_adopt(worker, arrival);
+    else
+        http1_adopt(worker, arrival);
+}
+
 static void accept_some(struct worker *worker, struct port *port)
 {
     for (unsigned i = 0; i < MOST_ACCEPTS; i++) {
@@ -132,7 +144,7 @@ static void accept_some(struct worker *worker, struct port *port)
         }
         struct worker *whose = choose(worker);
         if (whose == worker || !worker_hand(whose, &arrival))
-            http1_adopt(worker, &arrival);
+            adopt(worker, &arrival);
     }
 }
 
@@ -171,7 +183,7 @@ static bool listen_to(struct worker *worker)
     unsigned told = atomic_exchange(&worker->told, 0);
     struct arrival arrival;
     while (worker_take(worker, &arrival))
-        http1_adopt(worker, &arrival);
+        adopt(worker, &arrival);
     if (told & WORKER_DISPLACED)
         displace(worker);
     if (told & WORKER_SWEEP)
@@ -212,6 +224,7 @@ static bool turn(struct worker *worker)
     sweep(worker);
     (void)wheel_turn(&worker->wheel, worker->now_ms, MOST_TIMERS);
     proxy_turn(worker);
+    tcp_conn_settle(worker);
     /* Always: connections with bytes left wait in a list of its own, and get no event. */
     http1_run(worker);
     atomic_fetch_add_explicit(&worker->turns, 1, memory_order_release);
@@ -232,6 +245,7 @@ void *loop_run(void *cls)
     access_enter(&worker->lines);
     while (turn(worker))
         ;
+    tcp_stop(worker);
     http1_stop(worker);
     access_leave();
     metrics_leave();

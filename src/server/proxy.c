@@ -15,6 +15,7 @@
 #include "http/route.h"
 #include "server/http1_wait.h"
 #include "server/proxy_impl.h"
+#include "server/tcp_conn.h"
 #include "server/troubles.h"
 
 struct relays *relays_of(const struct proxied *p)
@@ -57,9 +58,9 @@ static const struct conf_location *location_of(struct conn *conn)
     return location && conn_rate(conn) == 0 ? location : NULL;
 }
 
-static struct backend *backend_of(const struct snapshot *snapshot, const struct conf_location *location)
+static struct backend *backend_of(const struct snapshot *snapshot, const struct conf_backend *conf)
 {
-    return snapshot->backend[location->to - snapshot->conf->backend];
+    return snapshot->backend[conf - snapshot->conf->backend];
 }
 
 /* --- its life ------------------------------------------------------------------------------------------- */
@@ -76,7 +77,8 @@ static void on_client_room(struct event_source *source, uint32_t events)
         proxy_run(p);
 }
 
-static struct proxied *proxied_new(struct conn *conn, const struct conf_location *location)
+struct proxied *proxied_new(struct conn *conn, const struct conf_location *location,
+                            const struct conf_backend *to)
 {
     struct relays *relays = conn->worker->relays;
     struct proxied *p = calloc(1, sizeof *p);
@@ -91,7 +93,7 @@ static struct proxied *proxied_new(struct conn *conn, const struct conf_location
     p->conn = conn;
     p->snapshot = snapshot_ref(conn->snapshot);
     p->location = location;
-    p->backend = backend_of(conn->snapshot, location);
+    p->backend = backend_of(conn->snapshot, to);
     p->pool = pool_enter(&relays->upstreams, p->backend, conn->snapshot->generation);
     buf_init(&p->up, 4 * RELAY_BYTES);
     buf_init(&p->head, RESPONSE_MOST_HEAD + 1);
@@ -166,7 +168,10 @@ static void account(struct proxied *p)
         .retries = p->retries,
         .cut = p->cut_for,
     };
-    conn_answered(conn);
+    if (p->tcp)
+        proxy_account_tcp(p);
+    else
+        conn_answered(conn);
     conn->request.upstream = (struct access_upstream){0};
     conn->request.under_way = false;
     http1_head_clear(&conn->request.head);
@@ -179,13 +184,20 @@ static void drop_waiting(struct conn *conn)
 }
 
 /* Nothing of the answer, or not all of it, reaches the client, who is not to take it for whole. */
-static void cut(struct proxied *p)
+void proxy_cut(struct proxied *p)
 {
     struct conn *conn = p->conn;
+    const bool tcp = p->tcp, open = conn->transport.state == TRANSPORT_OPEN;
+    p->abrupt = p->tunnel;
     account(p);
     proxy_over(p);
+    if (tcp) {
+        tcp_conn_leave(conn);
+        return;
+    }
     drop_waiting(conn);
-    transport_cut(&conn->transport);
+    if (open || conn->transport.state != TRANSPORT_OVER) /* else it has said why, and lingers elsewhere */
+        transport_cut(&conn->transport);
 }
 
 static void answer_problem(struct proxied *p, unsigned status, const char *detail)
@@ -257,10 +269,14 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
     }
     if (!p->head_sent && p->counted) /* else no server has it, or had and was struck off */
         origin_count(proxy_server(p)->origin, result);
-    if (status == 0 || p->head_sent) {
+    if (p->tcp) {
+        if (status >= 500)
+            proxy_ended(p, TCP_END_UNREACHABLE);
+        proxy_abort_tcp(p, status);
+    } else if (status == 0 || p->head_sent) {
         if (!p->head_sent)
             conn->request.status = 0;
-        cut(p);
+        proxy_cut(p);
     } else {
         answer_problem(p, status, result == ORIGIN_LEFT && why ? why : words_for(status));
     }
@@ -281,10 +297,12 @@ void proxy_done(struct proxied *p)
         link_release(p->link, (unsigned)conf->keepalive, (uint64_t)conf->keepalive_timeout * 1000);
         p->link = NULL;
     }
-    bool last = p->close || p->tunnel, told = p->client_told;
+    bool last = p->close || p->tunnel, told = p->client_told, tcp = p->tcp;
     account(p);
     proxy_over(p);
-    if (told) {
+    if (tcp) {
+        tcp_conn_close(conn);
+    } else if (told) {
         transport_cut(&conn->transport); /* both have said goodbye */
     } else if (last) {
         drop_waiting(conn);
@@ -304,6 +322,12 @@ static void link_is_up(struct proxied *p)
     p->connect_us = p->link->up_us - p->link->born_us;
     atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&server->connect_us, p->connect_us, memory_order_relaxed);
+    if (p->tcp) {
+        p->head_sent = true;
+        p->conn->request.status = 200;
+        origin_count(server, ORIGIN_CONNECTED);
+        balance_answered(&p->pool->balancer.server[p->server], p->conn->worker->now_ms);
+    }
     proxy_expect(p);
     proxy_run(p);
 }
@@ -336,8 +360,10 @@ void proxy_expect(struct proxied *p)
     if (p->waiter.waits)
         return; /* queue_timeout runs */
     bool up = p->link && p->link->up;
+    if (p->tunnel && !up)
+        return; /* connect_timeout does */
     if (p->tunnel)
-        after = TUNNEL_IDLE_MS;
+        after = (uint64_t)p->backend->conf->tunnel_timeout * 1000;
     else if (up && p->waits_for_100 && p->up_at == p->up.len)
         after = CONTINUE_MS;
     else if (up && p->down.len == 0 && (p->request_done || p->head_sent || p->up_at < p->up.len))
@@ -354,7 +380,8 @@ static void on_time(struct wheel_timer *timer)
     } else if (!p->link) {
         proxy_again(p); /* its turn came with the end of its wait: no server has kept it waiting */
     } else if (p->tunnel) {
-        cut(p);
+        proxy_ended(p, TCP_END_IDLE);
+        proxy_cut(p);
     } else if (p->waits_for_100) {
         p->waits_for_100 = false;
         proxy_expect(p);
@@ -399,19 +426,20 @@ static bool is_worth_a_link(const struct proxied *p)
 
 void proxy_run(struct proxied *p)
 {
-    size_t budget = RELAY_TURN;
-    if (!proxy_up(p, &budget))
+    /* Each direction has its own: who sends without end does not keep the other from being heard. */
+    size_t up = RELAY_TURN / 2, down = RELAY_TURN / 2;
+    if (!proxy_up(p, &up))
         return;
     if (!p->link && !p->waiter.waits && is_worth_a_link(p)) {
         if (!proxy_find_link(p) || !p->link)
             return;
         proxy_expect(p);
-        if (p->link->up && !proxy_up(p, &budget))
+        if (p->link->up && !proxy_up(p, &up))
             return;
     }
-    if (!proxy_down(p, &budget))
+    if (!proxy_down(p, &down))
         return;
-    if (budget == 0)
+    if (up == 0 || down == 0)
         proxy_again(p);
 }
 
@@ -467,7 +495,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
         return PROXY_LOCAL;
     if (conn_limit_body(conn, (uint64_t)location->max_body, word) != 0)
         return PROXY_REFUSED;
-    struct proxied *p = proxied_new(conn, location);
+    struct proxied *p = proxied_new(conn, location, location->to);
     if (!p) {
         conn_refuse(conn, 503, NULL, &word->answer);
         return PROXY_REFUSED;
@@ -506,7 +534,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
 void proxy_begin(struct conn *conn, const char *bytes, size_t len)
 {
     struct proxied *p = conn->proxied;
-    conn->http1.unread = true; /* nobody has read until there was no more */
+    conn->bytes_wait = true; /* nobody has read until there was no more */
     ssize_t used = proxy_take(p, bytes, len);
     if (used < 0)
         return;
@@ -520,7 +548,7 @@ void proxy_begin(struct conn *conn, const char *bytes, size_t len)
 ssize_t proxy_client_ready(struct conn *conn)
 {
     struct proxied *p = conn->proxied;
-    p->conn->http1.unread = true;
+    p->conn->bytes_wait = true;
     proxy_run(p);
     return GNUTLS_E_AGAIN;
 }
@@ -535,6 +563,8 @@ void proxy_left(struct conn *conn)
         if (p->counted)
             origin_count(proxy_server(p)->origin, ORIGIN_LEFT);
     }
+    proxy_ended(p, TCP_END_STOPPED);
+    p->abrupt = p->tunnel;
     account(p);
     proxy_over(p);
 }

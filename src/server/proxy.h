@@ -22,6 +22,14 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
 /* Outside of a turn of the transport. Directly after PROXY_STARTED, with the plaintext behind the head. */
 void proxy_begin(struct conn *conn, const char *bytes, size_t len);
 
+/* Outside of a turn, on a connection of tcp.c whose handshake is over: from here on its bytes are a
+ * backend's, and what that sends is the client's, until both have ended; or it is not let in, and ends.
+ * `bytes` came behind the handshake; `ended`: and then the client's end. */
+void proxy_tunnel(struct conn *conn, const char *bytes, size_t len, bool ended);
+/* Its socket has something to say: may be read, or written again; was reset. */
+void proxy_client_event(struct conn *conn, bool readable);
+void proxy_client_reset(struct conn *conn);
+
 /* Outside of a turn: the client's socket may have bytes, or has ended. What libmicrohttpd is told:
  * GNUTLS_E_AGAIN, or 0 when the connection is over. */
 ssize_t proxy_client_ready(struct conn *conn);

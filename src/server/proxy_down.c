@@ -17,7 +17,7 @@
 static void watch_client(struct proxied *p)
 {
     struct epoll_event event = {.events = EPOLLOUT | EPOLLET, .data.ptr = event_mark(&p->client)};
-    if (!p->watched)
+    if (!p->watched && !p->tcp)
         p->watched = epoll_ctl(p->conn->worker->epoll, EPOLL_CTL_ADD, p->conn->transport.fd, &event) == 0;
 }
 
@@ -48,7 +48,7 @@ bool proxy_write(struct proxied *p, const char *bytes, size_t len)
         if ((size_t)sent == len)
             return true;
         watch_client(p);
-        conn_relaying(p->conn, true);
+        conn_relaying(p->conn, !p->tcp); /* how long that may last is tunnel_timeout's to say */
     }
     buf_put(&p->down, bytes + sent, len - (size_t)sent);
     proxy_expect(p); /* while the client takes nothing, nothing is asked of the server */
@@ -65,7 +65,9 @@ static int flush(struct proxied *p)
         if (n == 0)
             return 0;
         p->down_at += (size_t)n;
-        conn_relaying(p->conn, true);
+        conn_relaying(p->conn, !p->tcp);
+        if (p->tunnel)
+            proxy_expect(p);
     }
     if (p->down.len > 0) {
         buf_done(&p->down);
@@ -92,7 +94,7 @@ static void begin_tunnel(struct proxied *p)
         buf_put(&p->up, http1->waiting + http1->waiting_at, http1->waiting_len - http1->waiting_at);
     if (http1_hold(p->conn, NULL, 0) != 0)
         p->up.failed = true;
-    http1->unread = true;
+    p->conn->bytes_wait = true;
     proxy_again(p);
 }
 
@@ -210,8 +212,11 @@ static bool server_gone(struct proxied *p, ssize_t n, struct buf *out)
 {
     if (p->tunnel && n == 0) {
         p->server_ended = true;
+        if (!p->client_ended)
+            p->first_end = TCP_END_SERVER;
         return true;
     }
+    proxy_ended(p, TCP_END_SERVER_CUT);
     if (p->tunnel) { /* it is no answer any more that is cut short */
         proxy_fail(p, 0, ORIGIN_LEFT, NULL);
         return false;
@@ -248,8 +253,9 @@ static bool finish(struct proxied *p)
         return false;
     }
     if (p->tunnel && p->server_ended && !p->client_told) {
-        transport_end(&p->conn->transport);
-        p->client_told = true;
+        p->client_told = transport_end(&p->conn->transport);
+        if (!p->client_told)
+            watch_client(p);
     }
     if (!p->tunnel || !is_tunnel_over(p))
         return true;
@@ -278,6 +284,7 @@ bool proxy_down(struct proxied *p, size_t *budget)
     for (;;) {
         int rc = flush(p);
         if (rc < 0) {
+            proxy_ended(p, TCP_END_CLIENT_CUT);
             proxy_fail(p, 0, ORIGIN_LEFT, NULL);
             return false;
         }
@@ -286,6 +293,7 @@ bool proxy_down(struct proxied *p, size_t *budget)
         if (!finish(p))
             return false;
         if (p->tunnel && p->server_ended && is_reset(p->link)) {
+            proxy_ended(p, TCP_END_SERVER_CUT);
             proxy_fail(p, 0, ORIGIN_LEFT, NULL);
             return false;
         }
@@ -302,6 +310,14 @@ bool proxy_down(struct proxied *p, size_t *budget)
                 p->first_byte_us = clock_mono_us() - p->conn->request.began_us;
             *budget -= (size_t)n < *budget ? (size_t)n : *budget;
             proxy_expect(p);
+            if (p->tunnel) {
+                p->conn->request.reply_bytes += (size_t)n;
+                if (proxy_write(p, relays->bytes, (size_t)n))
+                    continue;
+                proxy_ended(p, TCP_END_CLIENT_CUT);
+                proxy_fail(p, 0, ORIGIN_LEFT, NULL);
+                return false;
+            }
             if (!take(p, relays->bytes, (size_t)n, out))
                 return false;
         } else if (!server_gone(p, n, out)) {

@@ -136,7 +136,7 @@ void proxy_opening(const struct proxied *p, struct buf *out)
     struct proxy_said said = {
         .source = conn->remote,
         .target = own_address(conn, &own) ? limits_remote(&own.any, target) : NULL,
-        .tls = true,
+        .tls = conn->transport.session != NULL,
         .server_name = conn->facts.server_name,
         .alpn = conn->facts.alpn,
         .version = conn->facts.version,

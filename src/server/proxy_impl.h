@@ -15,8 +15,6 @@ enum {
     RELAY_BYTES = 64 * 1024,
     /* So much of one exchange is done before another has its turn. */
     RELAY_TURN = 512 * 1024,
-    /* A tunnel on which nothing moves ends after an hour. */
-    TUNNEL_IDLE_MS = 3600 * 1000,
     /* RFC 9110 section 10.1.1: a client that waits for 100 is not left waiting by a backend that says
      * nothing.
      */
@@ -70,14 +68,20 @@ struct proxied {
     bool head_sent;     /* the final head is on its way to the client */
     bool waits_for_100; /* the client does, for its body */
     bool tunnel, client_ended, server_ended;
-    bool server_told, client_told; /* that the other has ended its side */
-    bool close;                    /* the connection ends with the response */
-    bool waited;                   /* for its turn */
-    bool wants_fresh;              /* a kept link has failed it */
-    bool timed_out, untrusted;     /* why the last server could not be reached */
-    bool unanswered;               /* one could, and closed without a word */
-    bool upgrades;                 /* it asks for another protocol, which the location lets pass */
-    bool bound;                    /* the link is not for others: see binds */
+    bool tcp;                         /* it was a tunnel from its first byte: conn->tcp */
+    gnutls_alert_description_t alert; /* that tells the client why it is ended by us */
+    bool abrupt;                      /* the server is to see that something is missing */
+    enum tcp_end ended, first_end;    /* how, for the log; the side that ended first, properly */
+    struct conf_text negotiated;      /* by the client: what `alpn` has where there was something */
+    struct conf_list alpn;            /* for tls servers */
+    bool server_told, client_told;    /* that the other has ended its side */
+    bool close;                       /* the connection ends with the response */
+    bool waited;                      /* for its turn */
+    bool wants_fresh;                 /* a kept link has failed it */
+    bool timed_out, untrusted;        /* why the last server could not be reached */
+    bool unanswered;                  /* one could, and closed without a word */
+    bool upgrades;                    /* it asks for another protocol, which the location lets pass */
+    bool bound;                       /* the link is not for others: see binds */
     unsigned retries;
     unsigned forged; /* fields in our name that the client had sent */
     uint64_t connect_us, first_byte_us;
@@ -103,6 +107,20 @@ void proxy_done(struct proxied *p);
 bool proxy_retry(struct proxied *p, enum origin_result result, const char *why);
 /* Sets the deadline of the backend's next word. */
 void proxy_expect(struct proxied *p);
+
+/* NULL when memory is short. `location`: NULL where mode = tcp. */
+struct proxied *proxied_new(struct conn *conn, const struct conf_location *location,
+                            const struct conf_backend *to);
+/* Nothing of the answer, or not all of it, reaches the client, who is not to take it for whole. */
+void proxy_cut(struct proxied *p);
+
+/* proxy_tcp.c */
+/* Where it is tcp: how it ends, for the log. */
+void proxy_ended(struct proxied *p, enum tcp_end end);
+/* Its line in the log. */
+void proxy_account_tcp(struct proxied *p);
+/* It ends for our reasons (0: for others'), of which the client is told by an alert. */
+void proxy_abort_tcp(struct proxied *p, unsigned status);
 
 /* proxy_judge.c */
 /* What a request is for, when its connection is up to the newest snapshot. False: it is for nobody behind us.

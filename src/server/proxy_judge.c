@@ -48,12 +48,21 @@ void proxy_reconsider(struct conn *conn)
     struct proxied *p = conn->proxied;
     if (!p)
         return;
-    if (is_let_in(conn)) {
+    struct conn_refusal refusal = {.alert = GNUTLS_A_ACCESS_DENIED};
+    if (p->tcp ? conn_let_in(conn, &refusal) : is_let_in(conn)) {
         proxy_watch_client(p);
         return;
     }
     log_info("%s: listener %s: its %s to backend \"%s\" ends: the client is not let in any more",
-             conn->remote, conn->listener_name, p->tunnel ? "tunnel" : "request", p->backend->conf->name);
+             conn->remote, conn->listener_name,
+             p->tcp      ? "connection"
+             : p->tunnel ? "tunnel"
+                         : "request",
+             p->backend->conf->name);
+    if (p->tcp)
+        conn_rejected(conn, false, (int)refusal.alert, 0, refusal.why);
+    p->alert = refusal.alert;
+    proxy_ended(p, TCP_END_NOT_LET_IN);
     if (p->head_sent)
         p->cut_for = "client_not_let_in";
     proxy_fail(p, 403, ORIGIN_LEFT, NULL);

@@ -90,7 +90,9 @@ void proxy_room(struct pool_waiter *waiter)
 
 void proxy_leave_server(struct proxied *p)
 {
-    if (p->link)
+    if (p->link && p->abrupt)
+        link_cut(p->link);
+    else if (p->link)
         link_close(p->link);
     p->link = NULL;
     if (!p->counted)
@@ -104,7 +106,7 @@ static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char 
 {
     struct buf opening = {0};
     proxy_opening(p, &opening);
-    const struct link_first first = {opening.data, opening.len};
+    const struct link_first first = {opening.data, opening.len, p->alpn.n > 0 ? &p->alpn : NULL};
     struct link *link = NULL;
     if (buf_failed(&opening))
         snprintf(why, LINK_WHY, "out of memory");

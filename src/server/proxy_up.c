@@ -59,6 +59,7 @@ void proxy_body_late(struct proxied *p)
 /* The client's connection ended, or its wait did. Always false. */
 static bool client_gone(struct proxied *p, ssize_t n)
 {
+    proxy_ended(p, TCP_END_CLIENT_CUT);
     if (n == GNUTLS_E_TIMEDOUT && !p->request_done && !p->head_sent)
         proxy_body_late(p);
     else
@@ -75,10 +76,36 @@ static bool hold(struct proxied *p, const char *bytes, size_t len)
     return false;
 }
 
+/* The server may have said why before it closed: that is read first. */
+static void break_up(struct proxied *p)
+{
+    p->up_broken = true;
+    p->link->readable = true;
+}
+
+/* Of a tunnel: what the server takes goes from where it was read, the rest is kept until it does. */
+static void pass_on(struct proxied *p, const char *bytes, size_t len)
+{
+    size_t sent = 0;
+    p->conn->request.received_bytes += len;
+    while (p->link && p->link->up && !p->up_broken && p->up.len == 0 && sent < len) {
+        ssize_t n = link_write(p->link, bytes + sent, len - sent);
+        if (n == -EAGAIN)
+            break;
+        if (n < 0)
+            break_up(p);
+        else
+            sent += (size_t)n;
+    }
+    if (!p->up_broken && sent < len)
+        buf_put(&p->up, bytes + sent, len - sent);
+    proxy_expect(p);
+}
+
 static bool take_plaintext(struct proxied *p, const char *bytes, size_t len)
 {
     if (p->tunnel) {
-        buf_put(&p->up, bytes, len);
+        pass_on(p, bytes, len);
         return true;
     }
     ssize_t used = proxy_take(p, bytes, len);
@@ -87,7 +114,7 @@ static bool take_plaintext(struct proxied *p, const char *bytes, size_t len)
 
 static bool wants_plaintext(const struct proxied *p)
 {
-    if (!p->conn->http1.unread || p->client_ended || p->up_broken)
+    if (!p->conn->bytes_wait || p->client_ended || p->up_broken)
         return false;
     if (p->tunnel || !p->request_done)
         return p->up.len - p->up_at < RELAY_BYTES;
@@ -100,19 +127,31 @@ static int read_client(struct proxied *p)
 {
     struct transport *transport = &p->conn->transport;
     char *bytes = relays_of(p)->bytes;
+    size_t got = 0;
     transport_enter(transport);
     ssize_t n = transport_read(transport, bytes, RELAY_BYTES);
+    /* Of a tunnel all records that are there, as far as there is room for a whole one. */
+    while (p->tunnel && n > 0 && (got += (size_t)n) + RECORD_PLAIN <= RELAY_BYTES)
+        n = transport_read(transport, bytes + got, RELAY_BYTES - got);
     int rc = transport_leave(transport, false);
+    if (got > 0 && rc == 0) {
+        pass_on(p, bytes, got);
+        got = 0;
+        if (n > 0)
+            return 1;
+    }
     if (n == GNUTLS_E_AGAIN && rc == 0) {
-        p->conn->http1.unread = false;
+        p->conn->bytes_wait = false;
         return 0;
     }
     if (n == GNUTLS_E_INTERRUPTED && rc == 0) {
         proxy_again(p);
         return 0;
     }
-    if (n == 0 && p->tunnel) {
+    if (n == 0 && p->tunnel && transport->state == TRANSPORT_OPEN) {
         p->client_ended = true;
+        if (!p->server_ended)
+            p->first_end = TCP_END_CLIENT;
         return 1;
     }
     if (n <= 0 || rc != 0) {
@@ -131,8 +170,13 @@ static void drop_sent(struct proxied *p)
     size_t rest = p->up.len - p->up_at;
     if ((!p->bodied && !p->tunnel) || p->up_at == 0 || (rest > 0 && p->up_at < RELAY_BYTES / 2))
         return;
-    memmove(p->up.data, p->up.data + p->up_at, rest);
-    p->up.len = rest;
+    if (rest == 0 && p->tunnel) { /* one that waits holds nothing */
+        buf_done(&p->up);
+        buf_init(&p->up, 4 * RELAY_BYTES);
+    } else {
+        memmove(p->up.data, p->up.data + p->up_at, rest);
+        p->up.len = rest;
+    }
     p->up_at = 0;
 }
 
@@ -163,13 +207,6 @@ static int write_server(struct proxied *p, size_t *budget)
     return 1;
 }
 
-/* The server may have said why before it closed: that is read first. */
-static void break_up(struct proxied *p)
-{
-    p->up_broken = true;
-    p->link->readable = true;
-}
-
 /* The client has body_timeout while more of its body is waited for: not when all of it is here, nor while the
  * server is the one who takes none.
  */
@@ -195,16 +232,19 @@ bool proxy_up(struct proxied *p, size_t *budget)
             if (rc < 0)
                 break_up(p);
             drop_sent(p);
-            if (rc > 0 && p->client_ended && !p->server_told) {
-                link_end(p->link);
-                p->server_told = true;
-            }
+            if (rc > 0 && p->client_ended && !p->server_told)
+                p->server_told = link_end(p->link);
         }
         if (*budget == 0 || !wants_plaintext(p))
             break;
+        const uint64_t before = p->conn->request.received_bytes;
         int rc = read_client(p);
         if (rc < 0)
             return false;
+        if (p->tunnel) {
+            const uint64_t n = p->conn->request.received_bytes - before;
+            *budget -= n < *budget ? (size_t)n : *budget;
+        }
         if (rc == 0)
             break;
         if (!p->request_done && !p->tunnel)

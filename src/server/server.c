@@ -322,7 +322,10 @@ void server_describe(struct server *server, struct buf *out)
         const struct listener *listener = server->listeners.item[i];
         const struct snapshot_listener *its = listener_in(listener, snapshot);
         const char *url = listener->port->url;
-        if (its && !its->conf->tls)
+        if (its && its->conf->mode == LISTENER_TCP)
+            buf_printf(out, "%s %s%s\n", listener->name, its->conf->tls ? "tls" : "tcp",
+                       url + strlen("https"));
+        else if (its && !its->conf->tls)
             buf_printf(out, "%s http%s\n", listener->name, url + strlen("https"));
         else
             buf_printf(out, "%s %s\n", listener->name, url);

@@ -52,6 +52,13 @@ static int load_priorities(const struct conf_listener *listener, struct snapshot
     return rc;
 }
 
+/* Those of its listener, whose faults were told there. */
+static bool inherits_rules(const struct conf_listener *host)
+{
+    return (host->allow.n == 0 || host->allow.item[0].inherited) &&
+           (host->deny.n == 0 || host->deny.item[0].inherited);
+}
+
 /* What a session needs, when the listener's CAs are loaded. */
 static int load_tls(const struct conf *conf, const struct conf_listener *listener,
                     const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
@@ -84,12 +91,18 @@ static int load_listener(const struct conf *conf, const struct conf_listener *li
                          struct crl_shelf *shelf, const struct snapshot_listener *of, struct diag *diag,
                          struct snapshot_listener *out)
 {
+    struct diag silent = {0};
     out->conf = listener;
     out->of = of ? of : out;
     out->label = conf_label(listener);
     int rc = load_trust(conf, of, shelf, diag, out);
     int own = listener->tls ? load_tls(conf, listener, master, choose, of, diag, out) : 0;
     rc = rc != 0 ? rc : own;
+    int door = listener->mode == LISTENER_TCP
+                   ? policy_new_door(listener, &out->door, of && inherits_rules(listener) ? &silent : diag,
+                                     &out->door_policy)
+                   : 0;
+    rc = rc != 0 ? rc : door;
     if (rc != 0)
         return rc;
     struct err err = {0};
@@ -196,7 +209,7 @@ static void describe(const struct snapshot_listener *listener, const struct tick
                      struct health_listener *out)
 {
     const struct conf_listener *conf = listener->conf;
-    const bool shown = has_own_certificates(conf);
+    const bool shown = listener->creds && has_own_certificates(conf); /* without TLS it is an error */
     const bool trusted = listener->of == listener || listener->trust != listener->of->trust;
     *out = (struct health_listener){
         .name = listener->label,
@@ -435,6 +448,9 @@ void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *dia
     for (size_t i = 0; i < snapshot->n_all; i++) {
         const struct snapshot_listener *listener = &snapshot->listener[i];
         const bool host = listener->of != listener;
+        if (listener->door_policy)
+            policy_lint(listener->door_policy,
+                        listener->trust ? trust_shared_name(listener->trust, listener->trust) : NULL, diag);
         if (listener->trust && !(host && listener->trust == listener->of->trust))
             trust_lint(listener->trust, diag);
         if (!listener->creds)
@@ -472,6 +488,7 @@ void snapshot_unref(struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->n_all; i++) {
         struct snapshot_listener *listener = &snapshot->listener[i];
         peer_cache_free(listener->peers);
+        policy_free(listener->door_policy);
         free(listener->proxies);
         free(listener->host);
         free(listener->label);

@@ -33,6 +33,8 @@ struct snapshot_listener {
     gnutls_priority_t priorities;
     gnutls_priority_t open_priorities; /* of a listener with hosts, until a ClientHello says which; or NULL */
     struct cidr *proxies;              /* conf->trusted_proxies, read */
+    struct policy *door_policy;        /* mode = tcp: who may come in, as those of `door`; or NULL */
+    struct conf_location door;
 };
 
 struct snapshot {

@@ -36,6 +36,8 @@ struct workers {
 struct arrival {
     int fd;                          /* owned */
     const struct listener *listener; /* lives as long as it has a place there */
+    enum listener_mode mode;         /* that listener's, as it was let in */
+    bool tls;
     struct limits_place place;
     union {
         struct sockaddr any;
@@ -78,6 +80,7 @@ struct worker {
     size_t http1_pool;              /* bytes of its memory for a connection; 0: its use of it is not known */
 
     struct conn *conns; /* all of this worker's */
+    struct conn *over;  /* those of tcp_conn.h that are to be freed */
     struct conn *sweep; /* the next that looks whether it goes on, NULL: none does */
     time_t date_at;
     char date[CLOCK_TEXT]; /* the Date field of that second */

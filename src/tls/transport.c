@@ -55,6 +55,8 @@ void transport_init(struct transport *t, struct tls_share *share, gnutls_session
     t->alert = -1;
     t->linger_ms = linger_ms;
     transport_deadline(t, clock_mono_ms() + handshake_ms);
+    if (!session)
+        return;
     gnutls_db_set_ptr(session, t);
     turn_attach(t);
 }
@@ -287,6 +289,12 @@ static int read_proxy(struct transport *t)
 /* Looks at what a peer says first. 0: go on with the state as it is now; GNUTLS_E_AGAIN. */
 static int begin(struct transport *t)
 {
+    if (!t->session) {
+        t->state = TRANSPORT_OPEN;
+        transport_deadline(t, 0);
+        (void)t->ops->established(t);
+        return 0;
+    }
     ssize_t n = inflow_waiting(&t->in) > 0 ? 1 : inflow_more(&t->in, t->fd, TRANSPORT_PLAIN_MOST);
     while (n > 0 && proxy_header_begins(t->in.bytes, t->in.len) == 0)
         n = inflow_more(&t->in, t->fd, TRANSPORT_PLAIN_MOST);
@@ -305,7 +313,7 @@ static int begin(struct transport *t)
     }
     /* Every TLS record begins with its type, 20 to 24; SSLv2 with 0x80. A capital letter begins an HTTP
      * method. */
-    if (n > 0 && t->in.bytes[0] >= 'A' && t->in.bytes[0] <= 'Z')
+    if (n > 0 && t->ops->plain && t->in.bytes[0] >= 'A' && t->in.bytes[0] <= 'Z')
         t->state = TRANSPORT_PLAIN;
     return 0;
 }
@@ -423,6 +431,22 @@ static ssize_t read_open(struct transport *t, void *data, size_t size)
     }
 }
 
+/* Without TLS. */
+static ssize_t read_bare(struct transport *t, void *data, size_t size)
+{
+    ssize_t n;
+    if (inflow_waiting(&t->in) > 0)
+        return inflow_read(&t->in, t->share, t->fd, data, size);
+    do
+        n = recv(t->fd, data, size, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+        return GNUTLS_E_PULL_ERROR;
+    if (n <= 0 && t->expired)
+        return GNUTLS_E_TIMEDOUT;
+    return n < 0 ? GNUTLS_E_AGAIN : n;
+}
+
 ssize_t transport_read(struct transport *t, void *data, size_t size)
 {
     int rc = 0;
@@ -438,7 +462,7 @@ ssize_t transport_read(struct transport *t, void *data, size_t size)
     case TRANSPORT_PLAIN:
         return answer_plain(t);
     case TRANSPORT_OPEN:
-        return read_open(t, data, size);
+        return t->session ? read_open(t, data, size) : read_bare(t, data, size);
     case TRANSPORT_FIRST:
     case TRANSPORT_HANDSHAKE:
     case TRANSPORT_LINGER:
@@ -485,14 +509,32 @@ void transport_cut(struct transport *t)
         shutdown(t->fd, SHUT_RD); /* it has left: nothing to wait for */
 }
 
-void transport_end(struct transport *t)
+void transport_abort(struct transport *t, gnutls_alert_description_t alert)
 {
     if (t->state != TRANSPORT_OPEN)
         return;
     transport_enter(t);
-    (void)tls_library()->bye(t->session, GNUTLS_SHUT_WR);
+    if (t->session)
+        send_alert(t, (int)alert);
+    linger_later_closed(t);
     (void)transport_leave(t, false);
+}
+
+bool transport_end(struct transport *t)
+{
+    bool whole;
+    if (t->state != TRANSPORT_OPEN)
+        return true;
+    if (!t->parting && t->session) {
+        transport_enter(t);
+        (void)tls_library()->bye(t->session, GNUTLS_SHUT_WR);
+        (void)transport_leave(t, false);
+    }
+    t->parting = true;
+    if (outflow_flush(&t->out, t->fd, &whole) >= 0 && !whole)
+        return false;
     shutdown(t->fd, SHUT_WR);
+    return true;
 }
 
 void transport_linger(struct transport *t)

@@ -39,7 +39,8 @@ struct transport;
 
 enum { TRANSPORT_WHY = 200, TRANSPORT_PLAIN_MOST = 8192 };
 
-/* What the owner of a connection decides; all are called on the worker's thread. None may be NULL. */
+/* What the owner of a connection decides; all are called on the worker's thread. None may be NULL,
+ * but where it says so. */
 struct transport_ops {
     /* The handshake ended well: facts can be read from the session. False, after transport_refuse: it shall
      * not count, and `failed` is called. */
@@ -51,9 +52,10 @@ struct transport_ops {
     void (*failed)(struct transport *transport, int error, int sent, const char *why);
     /* The open connection ends over what the peer sent: as for `failed`. */
     void (*broken)(struct transport *transport, int sent, const char *why);
-    /* The peer speaks something that begins like plain HTTP, or must, by transport_speak_plain. `head` is all
-     * that came so far, of at most TRANSPORT_PLAIN_MOST bytes, and has a NUL behind it. False: more of it is
-     * awaited, unless it is `over`; else the answer is filled, the last word, which may be none. */
+    /* NULL where HTTP is not spoken. The peer speaks something that begins like plain HTTP, or must, by
+     * transport_speak_plain. `head` is all that came so far, of at most TRANSPORT_PLAIN_MOST bytes, and has a
+     * NUL behind it. False: more of it is awaited, unless it is `over`; else the answer is filled, the last
+     * word, which may be none. */
     bool (*plain)(struct transport *transport, const char *head, size_t len, bool over, struct buf *answer);
     /* The proxy said whose connection it is; NULL: what came is no header that is allowed, and `why` says so.
      * False: the connection shall end. */
@@ -95,6 +97,7 @@ struct transport {
     bool head_next;           /* the next bytes to send are a response's head */
     bool expired;             /* the wait is ended */
     bool left;                /* the peer closed its side */
+    bool parting;             /* close_notify was made */
     bool blocked;             /* the socket had no bytes or no room during the library's last call */
     bool flooded;             /* the peer's side of the handshake is longer than any is */
     bool flight_grown;        /* the send buffer was enlarged for a long flight */
@@ -108,7 +111,8 @@ struct transport {
     uint32_t linger_ms;
 };
 
-/* Takes over `session` on the connected non-blocking socket `fd`; the transport must not move afterwards. The
+/* Takes over `session` (NULL: there is no TLS, and FIRST becomes OPEN) on the connected non-blocking socket
+ * `fd`; the transport must not move afterwards. The
  * handshake must end within `handshake_ms`. */
 void transport_init(struct transport *transport, struct tls_share *share, gnutls_session_t session, int fd,
                     const struct transport_ops *ops, uint32_t handshake_ms, uint32_t linger_ms);
@@ -174,8 +178,12 @@ int transport_close(struct transport *transport, gnutls_close_request_t how, boo
 /* Outside of a turn: ends the connection so that its peer sees that something is missing, without a goodbye.
  */
 void transport_cut(struct transport *transport);
-/* Outside of a turn: nothing more will be written; reading goes on. */
-void transport_end(struct transport *transport);
+/* Outside of a turn: ends an open connection over what its peer is, or what could not be had for it, with an
+ * alert, so that nobody takes it for whole. It lingers then. */
+void transport_abort(struct transport *transport, gnutls_alert_description_t alert);
+/* Outside of a turn: nothing more will be written; reading goes on. False: the socket has no room for the
+ * goodbye yet; call it again when it may be written. */
+bool transport_end(struct transport *transport);
 
 /* Instead of lingering by itself, of which the caller's end of the connection would be the end: the worker's
  * lingerers do so. */

@@ -1,6 +1,8 @@
 /* The transport's sending side: responses, in records, in batches. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/mapping.h"
 #include "tls/library.h"
@@ -98,7 +100,20 @@ bool transport_hold(struct transport *t, const void *data, size_t size)
     return true;
 }
 
+static ssize_t send_bare(const struct transport *t, const void *data, size_t size)
+{
+    ssize_t n;
+    do
+        n = send(t->fd, data, size, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN || errno == EWOULDBLOCK ? GNUTLS_E_AGAIN : GNUTLS_E_PUSH_ERROR;
+}
+
 ssize_t transport_write(struct transport *t, const void *data, size_t size)
 {
+    if (!t->session && t->state == TRANSPORT_OPEN)
+        return send_bare(t, data, size);
     return t->state == TRANSPORT_OPEN ? send_batch(t, data, size) : GNUTLS_E_INVALID_SESSION;
 }

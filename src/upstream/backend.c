@@ -266,7 +266,7 @@ static int take_certificate(struct backend *backend, struct diag *diag)
 static int make_credentials(struct backend *backend, struct diag *diag)
 {
     const struct conf_backend *conf = backend->conf;
-    if (!conf_backend_has_https(conf))
+    if (!conf_backend_has_tls(conf))
         return 0;
     int made = gnutls_certificate_allocate_credentials(&backend->credentials);
     if (made >= 0)

@@ -38,6 +38,7 @@ enum origin_result {
     ORIGIN_SILENT,      /* no answer in time */
     ORIGIN_BROKEN,      /* an answer that is none, or is cut short */
     ORIGIN_LEFT,        /* the client did not wait for it */
+    ORIGIN_CONNECTED,   /* a connection of a listener with mode = tcp */
     ORIGIN_RESULTS
 };
 

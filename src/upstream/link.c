@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "config/conf_backend.h"
 #include "tls/library.h"
 
 static const char *of_tls(int error)
@@ -70,7 +71,7 @@ static void discard(struct link *link)
     link->shelf->n_all--;
     wheel_stop(&link->timer);
     if (link->session) {
-        if (link->up)
+        if (link->up && !link->parted)
             (void)tls_library()->bye(link->session, GNUTLS_SHUT_WR);
         gnutls_deinit(link->session);
         link->session = NULL;
@@ -91,6 +92,16 @@ void link_close(struct link *link)
 {
     if (link && link->fd >= 0)
         discard(link);
+}
+
+void link_cut(struct link *link)
+{
+    static const struct linger NONE = {.l_onoff = 1, .l_linger = 0};
+    if (!link || link->fd < 0)
+        return;
+    (void)setsockopt(link->fd, SOL_SOCKET, SO_LINGER, &NONE, sizeof NONE);
+    link->parted = true;
+    discard(link);
 }
 
 void link_shelf_done(struct link_shelf *shelf)
@@ -118,6 +129,7 @@ static void fail(struct link *link, const char *why)
 static void come_up(struct link *link)
 {
     link->up = true;
+    link->alpn = NULL;
     link->up_us = clock_mono_us();
     wheel_set(link->links->wheel, &link->timer, 0);
     link->user->event(link->user, LINK_UP);
@@ -193,9 +205,22 @@ static void shake(struct link *link)
     fail(link, why);
 }
 
-static int begin_tls(struct link *link)
+static int offer_protocols(struct link *link)
 {
     static const gnutls_datum_t HTTP = {(unsigned char *)(uintptr_t) "http/1.1", 8};
+    gnutls_datum_t offered[CONF_ALPNS_MOST];
+    unsigned n = 0;
+    if (link->backend->server[link->server].conf->scheme == CONF_SCHEME_HTTPS)
+        return gnutls_alpn_set_protocols(link->session, &HTTP, 1, 0);
+    for (; link->alpn && n < link->alpn->n && n < ARRAY_LEN(offered); n++) {
+        const char *name = link->alpn->item[n].text;
+        offered[n] = (gnutls_datum_t){(unsigned char *)(uintptr_t)name, (unsigned)strlen(name)};
+    }
+    return n > 0 ? gnutls_alpn_set_protocols(link->session, offered, n, 0) : 0;
+}
+
+static int begin_tls(struct link *link)
+{
     const struct backend *backend = link->backend;
     const struct backend_server *server = &backend->server[link->server];
     int rc = tls_library()->init(&link->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
@@ -206,7 +231,7 @@ static int begin_tls(struct link *link)
     if (rc >= 0 && !server->sni_is_address)
         rc = gnutls_server_name_set(link->session, GNUTLS_NAME_DNS, server->sni, strlen(server->sni));
     if (rc >= 0)
-        rc = gnutls_alpn_set_protocols(link->session, &HTTP, 1, 0);
+        rc = offer_protocols(link);
     if (rc < 0)
         return rc;
     gnutls_session_set_verify_cert(link->session, server->sni, 0);
@@ -244,8 +269,10 @@ static int dial(const struct origin_address *address)
     if (fd < 0)
         return -1;
     int one = 1;
-    if (address->to.any.sa_family != AF_UNIX)
+    if (address->to.any.sa_family != AF_UNIX) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+    }
     if (connect(fd, &address->to.any, address->len) != 0 && errno != EINPROGRESS) {
         int error = errno;
         close(fd);
@@ -292,7 +319,7 @@ static void connected(struct link *link)
         fail(link, strerror(errno));
     if (sent <= 0)
         return;
-    if (link->backend->server[link->server].conf->scheme != CONF_SCHEME_HTTPS) {
+    if (!conf_server_is_tls(link->backend->server[link->server].conf)) {
         come_up(link);
         return;
     }
@@ -358,6 +385,7 @@ struct link *link_open(struct links *links, struct link_shelf *shelf, struct bac
     if (first->len > 0)
         memcpy(link->first, first->data, first->len);
     link->first_len = first->len;
+    link->alpn = first->alpn;
     link->source.ready = on_ready;
     link->timer.fire = on_time;
     link->links = links;
@@ -483,10 +511,17 @@ ssize_t link_write(struct link *link, const void *data, size_t size)
     return n;
 }
 
-void link_end(struct link *link)
+bool link_end(struct link *link)
 {
-    if (link->session)
-        (void)tls_library()->bye(link->session, GNUTLS_SHUT_WR);
-    else
-        (void)shutdown(link->fd, SHUT_WR);
+    if (link->parted)
+        return true;
+    int rc = GNUTLS_E_INTERRUPTED;
+    while (link->session && rc == GNUTLS_E_INTERRUPTED)
+        rc = tls_library()->bye(link->session, GNUTLS_SHUT_WR);
+    if (link->session && rc == GNUTLS_E_AGAIN)
+        return false;
+    link->parted = true;
+    /* Behind close_notify, too: who reads plain TCP below it sees that nothing more comes. */
+    (void)shutdown(link->fd, SHUT_WR);
+    return true;
 }

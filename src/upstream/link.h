@@ -47,18 +47,20 @@ struct link {
     struct link_shelf *shelf;
     struct link *next, *prev; /* on the shelf, or dead */
     struct wheel_timer timer;
-    struct link_user *user;   /* NULL: it is idle, or dead */
-    struct backend *backend;  /* a reference */
-    unsigned server;          /* its number there */
-    int fd;                   /* -1: dead */
-    unsigned turn, nth;       /* of origin_address: where the next try goes */
-    gnutls_session_t session; /* NULL: no TLS */
-    char *first;              /* of what goes before all else, what has not gone yet; owned; NULL: nothing */
+    struct link_user *user;       /* NULL: it is idle, or dead */
+    struct backend *backend;      /* a reference */
+    unsigned server;              /* its number there */
+    int fd;                       /* -1: dead */
+    unsigned turn, nth;           /* of origin_address: where the next try goes */
+    gnutls_session_t session;     /* NULL: no TLS */
+    const struct conf_list *alpn; /* borrowed until it is up; NULL: nothing is offered */
+    char *first; /* of what goes before all else, what has not gone yet; owned; NULL: nothing */
     size_t first_at, first_len;
     bool up, resumed;
     bool readable, writable,
         ended;    /* as the last event said: may be read, may be written, the server closed */
     bool blocked; /* the socket had no bytes, or no room, during GnuTLS's last call */
+    bool parted;  /* link_end was called; with TLS, its last word has gone */
     bool timed_out;
     int broken; /* -errno, when a write has met the reset that a read would have told of; 0: none has */
     uint64_t born_us, up_us;
@@ -72,8 +74,9 @@ void links_settle(struct links *links);
 /* What a server gets before all else, also before TLS: it is about one client, so that the link is nobody
  * else's afterwards. */
 struct link_first {
-    const void *data; /* copied */
-    size_t len;       /* 0: nothing */
+    const void *data;             /* copied */
+    size_t len;                   /* 0: nothing */
+    const struct conf_list *alpn; /* what a tls server is offered; NULL: nothing; must live until it is up */
 };
 
 /* A connection to that server of the backend, at the first of its addresses that takes one; `user` will be
@@ -86,6 +89,8 @@ struct link *link_take(struct link_shelf *shelf, struct link_user *user);
 /* It has nothing more to say: keeps it for `keep_ms`, when there is room for `most` of them. */
 void link_release(struct link *link, unsigned most, uint64_t keep_ms);
 void link_close(struct link *link);
+/* Closes it so that the server sees that something is missing: without a goodbye, by a reset. */
+void link_cut(struct link *link);
 /* Closes all idle ones. */
 void link_shelf_done(struct link_shelf *shelf);
 
@@ -93,7 +98,8 @@ void link_shelf_done(struct link_shelf *shelf);
  * -EPROTO for one of TLS. */
 ssize_t link_read(struct link *link, void *data, size_t size);
 ssize_t link_write(struct link *link, const void *data, size_t size);
-/* Nothing more will be written: the server is told, as far as the protocol can. */
-void link_end(struct link *link);
+/* Nothing more will be written: the server is told, as far as the protocol can. False: not yet, the socket
+ * has no room; call it again when it may be written. */
+bool link_end(struct link *link);
 
 #endif

@@ -125,10 +125,10 @@ START_TEST(backends)
     } SERVERS[] = {
         {"http://127.0.0.1:9000", "127.0.0.1", NULL, CONF_SCHEME_HTTP, 9000, 3, false},
         {"http://localhost:9001/", "localhost", NULL, CONF_SCHEME_HTTP, 9001, 1, false},
-        {"unix:run/app.sock", "localhost", "/conf.good/run/app.sock", CONF_SCHEME_HTTP, 0, 100, false},
+        {"unix:run/app.sock", "localhost", "/conf.good/run/app.sock", CONF_SCHEME_UNIX, 0, 100, false},
         {"https://[::1]", "::1", NULL, CONF_SCHEME_HTTPS, 443, 1, true},
         {"https://app.internal:8443", "app.internal", NULL, CONF_SCHEME_HTTPS, 8443, 1, false},
-        {"unix:/run/x.sock", "localhost", "/run/x.sock", CONF_SCHEME_HTTP, 0, 1, false},
+        {"unix:/run/x.sock", "localhost", "/run/x.sock", CONF_SCHEME_UNIX, 0, 1, false},
     };
     ck_assert_uint_eq(b->n_servers, ARRAY_LEN(SERVERS));
     for (size_t i = 0; i < ARRAY_LEN(SERVERS); i++) {
@@ -473,7 +473,8 @@ START_TEST(sample)
     ck_assert_uint_eq(conf->n_listeners, 1);
     ck_assert_uint_eq(conf->listener[0].crl.n, 2);
     ck_assert_int_eq(conf->listener[0].client_auth, CLIENT_AUTH_REQUEST);
-    static const char *const NOT_TOGETHER[] = {"#redirect", "#redirect", "#acme_webroot"};
+    static const char *const NOT_TOGETHER[] = {
+        "#redirect", "#redirect", "#acme_webroot", "#backend = ", "#allow", "#deny", "#alpn"};
     for (size_t i = 0; i < ARRAY_LEN(NOT_TOGETHER); i++) {
         char *at = strstr(text, NOT_TOGETHER[i]);
         memset(at, ' ', strcspn(at, "\n"));

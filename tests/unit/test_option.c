@@ -93,6 +93,25 @@ static bool put_plain_listener(struct buf *text, const struct option *option)
     return is;
 }
 
+/* What only a listener that hands on bytes says, in one. False: the option is another. */
+static bool put_tcp_listener(struct buf *text, const struct option *option)
+{
+    static const char *const ITS[] = {"mode", "backend", "allow", "deny", "alpn", "insecure_plain"};
+    bool is = false;
+    for (size_t i = 0; i < ARRAY_LEN(ITS); i++)
+        is = is || is_option(option, SECTION_LISTEN, ITS[i]);
+    if (!is)
+        return false;
+    const bool plain = strcmp(option->name, "insecure_plain") == 0;
+    buf_puts(text,
+             "backend pg { server = { \"tcp://127.0.0.1:1\" } }\nlisten bytes { address = \"[::]:81\"\n");
+    buf_puts(text, plain ? "tls = off\n" : "certificate = c.pem\nclient_auth = require\nclient_ca = r.pem\n");
+    buf_puts(text, strcmp(option->name, "mode") == 0 ? "" : "mode = tcp\n");
+    buf_puts(text, strcmp(option->name, "backend") == 0 ? "" : "backend = pg\n");
+    buf_printf(text, "%s = %s\n}\n", option->name, option->example);
+    return true;
+}
+
 /* One section: what its block needs, or another option there to have an effect; and the option. */
 static void put_section(struct buf *text, enum option_section section, const struct option *option)
 {
@@ -103,7 +122,8 @@ static void put_section(struct buf *text, enum option_section section, const str
         buf_puts(text, "location \"/y\" { backend = app }\n");
     if (section == SECTION_HOST)
         return;
-    const bool plain = section == SECTION_LISTEN && put_plain_listener(text, option);
+    const bool plain =
+        section == SECTION_LISTEN && (put_plain_listener(text, option) || put_tcp_listener(text, option));
     if (section != SECTION_GLOBAL)
         buf_printf(text, "%s \"%s\" {\n", option_section_name(section), TITLES[section]);
     for (size_t i = 0; section == SECTION_LISTEN && i < ARRAY_LEN(NEEDED); i++) {
@@ -237,7 +257,7 @@ START_TEST(fields)
         " file dir backend n_backends listener n_listeners host n_hosts location n_locations names n_names ");
     covered(text, SECTION_BACKEND, "struct conf_backend {", " name src servers n_servers ");
     covered(text, SECTION_LISTEN, "struct conf_listener {",
-            " name src of host n_hosts client_auth_src crl_stale_mode crl_grace redirect_to ");
+            " name src of host n_hosts client_auth_src crl_stale_mode crl_grace redirect_to to ");
     covered(text, SECTION_LOCATION, "struct conf_location {", " prefix src to redirect_to field n_fields ");
 }
 END_TEST
