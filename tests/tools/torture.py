@@ -234,6 +234,7 @@ def option(argv, name, default):
 
 
 def main(folder, lab, *rest):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers end, too
     threading.stack_size(512 * 1024)
     seconds = float(option(rest, "--seconds", 60))
     setting = Setting(folder, lab, option(rest, "--seed", "1"), 0)
