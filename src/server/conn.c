@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "report/metrics.h"
 #include "server/conn_impl.h"
+#include "server/http1_wait.h"
 #include "server/listener.h"
 #include "tls/names.h"
 
@@ -464,13 +465,14 @@ void conn_free(struct conn *conn)
     limits_release(&conn->place);
     transport_done(&conn->transport);
     wheel_stop(&conn->http1.empty);
-    free(conn->http1.waiting);
+    (void)!http1_hold(conn, NULL, 0);
     kept_drop(&conn->kept);
     peer_unref(conn->peer);
     creds_unref(conn->creds);
     snapshot_unref(conn->snapshot);
     record_unref(conn->record);
     http1_head_done(&conn->request.head);
+    conn_body_done(conn);
     identity_made_done(&conn->identity);
     free(conn->came);
     free(conn->server_name);
