@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "report/metrics.h"
 #include "server/conn_impl.h"
-#include "server/http1_wait.h"
 #include "server/listener.h"
 #include "tls/names.h"
 
@@ -465,7 +464,9 @@ void conn_free(struct conn *conn)
     limits_release(&conn->place);
     transport_done(&conn->transport);
     wheel_stop(&conn->http1.empty);
-    (void)!http1_hold(conn, NULL, 0);
+    if (conn->http1.waiting)
+        explicit_bzero(conn->http1.waiting, conn->http1.waiting_len);
+    free(conn->http1.waiting);
     kept_drop(&conn->kept);
     peer_unref(conn->peer);
     creds_unref(conn->creds);
