@@ -236,6 +236,7 @@ int main(int argc, char **argv)
     make_context();
     int status = drive();
     free(run.conns);
+    free(opt.request);
     free_context();
     close(run.epoll);
     return status;

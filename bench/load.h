@@ -29,7 +29,10 @@ struct options {
     unsigned rate;  /* requests a second; 0: as fast as they come back */
     size_t n_conns;
     bool tls12, resume, no_request;
-    char request[1024];
+    uint64_t length; /* of every answer's body, where it is known beforehand */
+    bool has_length;
+    size_t posted; /* bytes of the request's body; 0: a GET */
+    char *request;
     size_t request_len;
 };
 extern struct options opt;

@@ -136,7 +136,7 @@ static bool read_head(struct conn *conn)
         return false;
     uint64_t body = strtoull(length + strlen("\r\nContent-Length:"), NULL, 10);
     uint64_t have = conn->head_len - (size_t)(end + 4 - conn->head);
-    if (have > body)
+    if (have > body || (opt.has_length && body != opt.length))
         return false;
     conn->head_read = true;
     conn->body_left = body - have;

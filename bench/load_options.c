@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_CONNECTIONS = 60000 };
+enum { MOST_CONNECTIONS = 60000, MOST_POSTED = 16 * 1024 * 1024, MOST_HEAD = 1024 };
 
 static const char *const MODES[N_MODES] = {"requests", "handshakes", "idle", "get"};
 
@@ -22,6 +22,8 @@ static const char USAGE[] =
     "  -c N          connections (default 16), or handshakes at a time\n"
     "  -r N          requests a second (default: each as soon as the last one was answered)\n"
     "  -p PATH       what is asked for (default /livez)\n"
+    "  -b N          a POST with a body of N bytes (default: a GET)\n"
+    "  -l N          the length that the answer's body must have\n"
     "  -H NAME       server name and Host (default localhost)\n"
     "  -C FILE       client certificate chain, PEM\n"
     "  -K FILE       its key\n"
@@ -70,9 +72,26 @@ static void read_folder(char *text)
     opt.n_clients = (size_t)number(colon + 1, 1, MOST_CLIENTS);
 }
 
+static void write_request(void)
+{
+    const char *what = opt.posted ? "POST" : "GET";
+    char length[48] = "";
+    if (opt.posted)
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n", opt.posted);
+    opt.request = malloc(MOST_HEAD + opt.posted);
+    if (!opt.request)
+        die("no memory");
+    int n = snprintf(opt.request, MOST_HEAD, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", what, opt.path, opt.host,
+                     length);
+    if (n < 0 || n >= MOST_HEAD)
+        usage();
+    memset(opt.request + n, 'x', opt.posted);
+    opt.request_len = (size_t)n + opt.posted;
+}
+
 void read_options(int argc, char **argv)
 {
-    for (int c; (c = getopt(argc, argv, "n:t:c:r:p:H:C:K:D:F:RN2S:G:")) != -1;) {
+    for (int c; (c = getopt(argc, argv, "n:t:c:r:p:b:l:H:C:K:D:F:RN2S:G:")) != -1;) {
         switch (c) {
         case 'n':
             opt.count = (uint64_t)number(optarg, 1, 1e9);
@@ -88,6 +107,13 @@ void read_options(int argc, char **argv)
             break;
         case 'p':
             opt.path = optarg;
+            break;
+        case 'b':
+            opt.posted = (size_t)number(optarg, 1, MOST_POSTED);
+            break;
+        case 'l':
+            opt.length = (uint64_t)number(optarg, 0, 1e12);
+            opt.has_length = true;
             break;
         case 'H':
             opt.host = optarg;
@@ -132,9 +158,5 @@ void read_options(int argc, char **argv)
     if (opt.mode == GET)
         opt.n_conns = 1;
     read_address(argv[optind + 1]);
-    int n =
-        snprintf(opt.request, sizeof opt.request, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", opt.path, opt.host);
-    if (n < 0 || (size_t)n >= sizeof opt.request)
-        usage();
-    opt.request_len = (size_t)n;
+    write_request();
 }

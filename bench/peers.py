@@ -2,7 +2,6 @@
 together an answer out of variables, so they send /api/tls as a file; they are not asked to reload."""
 import os
 import shutil
-import subprocess
 
 from servers import OWN_FIELDS, Server
 
@@ -26,6 +25,7 @@ class Peer(Server):
 
 class Lighttpd(Peer):
     name = program = "lighttpd"
+    kinds = Peer.kinds - {"proxied"}
     package = "lighttpd lighttpd-mod-openssl"
 
     def write(self):
@@ -74,6 +74,21 @@ class Haproxy(Peer):
         """It answers out of one buffer and serves no files."""
         return not (self.setting.www / path.lstrip("/")).exists() or self.size(path) < 8192
 
+    def proxied(self):
+        """Which requests are the application's, and how they go to it."""
+        if not self.proxy:
+            return "", ""
+        uses = "    use_backend app if { path_beg /app/ } or { path_beg /identity/ }"
+        return uses, f'''backend app
+    option forwardfor
+    http-request set-header X-Forwarded-Proto https
+    http-request set-header X-Forwarded-Host %[req.hdr(Host)]
+    http-request set-header X-Forwarded-Port %[dst_port]
+    http-request set-header X-SSL-Client-Cert %[ssl_c_der,base64] if {{ path_beg /identity/ }}
+    http-request set-header X-SSL-Client-S-DN %[ssl_c_s_dn] if {{ path_beg /identity/ }}
+    server origin 127.0.0.1:{self.setting.origin}
+'''
+
     def size(self, path):
         return (self.setting.www / path.lstrip("/")).stat().st_size
 
@@ -88,6 +103,7 @@ class Haproxy(Peer):
             returns += (
                 f'    http-request return status 200 content-type "{kind}" file "{root}{path}"{listed} if {{ path {path} }}\n'
             )
+        uses, backend = self.proxied()
         (here / "conf").write_text(f'''
 global
     log stdout format raw local0
@@ -105,7 +121,8 @@ defaults
 frontend all
     bind 127.0.0.1:{self.ports["oneway"]} ssl crt {self.pem}
     bind 127.0.0.1:{self.ports["mutual"]} ssl crt {self.pem} ca-file {self.setting.lab}/root.crt verify required
-{returns}
+{returns}{uses}
+{backend}
 ''')
         return [self.find(), "-db", "-f", str(here / "conf")]
 
@@ -113,9 +130,7 @@ frontend all
 class Caddy(Peer):
     name = program = package = "caddy"
 
-    @classmethod
-    def version(cls, setting):
-        return subprocess.run([cls.find(), "version"], capture_output=True, text=True).stdout.strip()
+    version_option = "version"
 
     def write(self):
         root, here = self.answers_as_files(), self.folder
@@ -123,6 +138,8 @@ class Caddy(Peer):
         for n, (path, (fields, _)) in enumerate(self.setting.answers.items()):
             site += f"@p{n} path {path}\n"
             site += "".join(f'header @p{n} {name} "{value}"\n' for name, value in extra_fields(fields))
+        if self.proxy:
+            site += self.proxied()
         keys = f"tls {self.pem} {self.pem}"
         (here / "conf").write_text(f'''
 {{
@@ -150,3 +167,14 @@ https://localhost:{self.ports["mutual"]} {{
 }}
 ''')
         return ["env", f"HOME={here}", f"GOMAXPROCS={self.workers}", self.find(), "run", "--adapter", "caddyfile", "--config", str(here / "conf")]
+
+    def proxied(self):
+        """X-Forwarded-For, -Proto and -Host it sends by itself."""
+        to = f"reverse_proxy 127.0.0.1:{self.setting.origin}"
+        return f'''
+{to.replace("reverse_proxy", "reverse_proxy /app/*")}
+{to.replace("reverse_proxy", "reverse_proxy /identity/*")} {{
+    header_up X-SSL-Client-Cert {{http.request.tls.client.certificate_der_base64}}
+    header_up X-SSL-Client-S-DN {{http.request.tls.client.subject}}
+}}
+'''

@@ -93,6 +93,7 @@ class Setting:
         self.environment = {}  # of the servers that are started from now on
         self.patience = PATIENCE
         self.connections = 20000  # at most, of a worker
+        self.origin = None  # the application behind them: its port
 
     def write_certificates(self, number):
         """So many certificates with keys, of clients or servers; their folder."""
@@ -114,13 +115,34 @@ def prepare(scratch, mtlsd, load, certs):
     return setting
 
 
+class Origin:
+    """The application behind the servers: one process of bench/origin for a whole run."""
+
+    def __init__(self, program, cpus=None):
+        def in_child():
+            ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+            place(cpus)
+
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=in_child)
+        line = self.process.stdout.readline()
+        if not line.strip().isdigit():
+            raise NotStarted(f"{program} does not start")
+        self.port = int(line)
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
 class Server:
     name = program = package = None
     root = None  # the folder of the system that it is installed in and runs in, where that is not this one
-    kinds = {"requests", "handshakes", "memory", "beside", "workers", "start"}  # of rows that it can do
+    kinds = {"requests", "proxied", "handshakes", "memory", "beside", "workers", "start"}  # of rows that it can do
 
-    def __init__(self, setting, workers=1, cpus=None, batch=False):
+    def __init__(self, setting, workers=1, cpus=None, batch=False, proxy=False):
         self.setting = setting
+        self.proxy = proxy  # whether /app/ and /identity/ are the application's
         self.workers = workers
         self.cpus, self.batch = cpus, batch
         self.process = self.folder = None
@@ -308,6 +330,19 @@ listen "oneway{n or ''}" {{
     certificate = {{ {listed} }}
     client_auth = off
 }}"""
+        if self.proxy:
+            listeners += f"""
+backend "app" {{
+    server = {{ "http://127.0.0.1:{self.setting.origin}" }}
+}}
+location "/app/" {{
+    client_cert = none
+    backend = "app"
+}}
+location "/identity/" {{
+    backend = "app"
+    identity = {{ "client-cert", "x-ssl" }}
+}}"""
         (self.folder / "conf").write_text(f"""
 workers = {self.workers}
 document_root = "{self.setting.www}"
@@ -368,6 +403,33 @@ class Nginx(Server):
             text += "}\n"
         return text
 
+    # What mtlsd tells a backend of a request, and of its client.
+    FORWARDED = {
+        "Connection": '""',
+        "Host": "$http_host",
+        "X-Forwarded-For": "$remote_addr",
+        "X-Forwarded-Proto": "$scheme",
+        "X-Forwarded-Host": "$http_host",
+        "X-Forwarded-Port": "$server_port",
+    }
+    IDENTITY = {"X-SSL-Client-Cert": "$ssl_client_escaped_cert", "X-SSL-Client-S-DN": "$ssl_client_s_dn"}
+
+    def proxied(self):
+        text = ""
+        for path, fields in (("/app/", self.FORWARDED), ("/identity/", self.FORWARDED | self.IDENTITY)):
+            listed = "".join(f"proxy_set_header {name} {value};\n" for name, value in fields.items())
+            text += f"location {path} {{\nproxy_pass http://app;\nproxy_http_version 1.1;\n{listed}}}\n"
+        return text if self.proxy else ""
+
+    def upstream(self):
+        # Its connections are kept for as many requests as those of clients are.
+        return f"""
+    upstream app {{
+        server 127.0.0.1:{self.setting.origin};
+        keepalive 64;
+        keepalive_requests 1000000000;
+    }}""" if self.proxy else ""
+
     def with_variables(self, path, body):
         if path != "/api/tls":
             return body
@@ -407,11 +469,11 @@ http {{
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_tickets on;
     ssl_session_timeout 6h;
-    root {self.setting.www};
+    root {self.setting.www};{self.upstream()}
     server {{
         listen 127.0.0.1:{self.ports['oneway']} ssl default_server backlog=4096;
         {tls}
-        {self.locations()}
+        {self.locations()}{self.proxied()}
     }}
     {more}
     server {{
@@ -420,7 +482,7 @@ http {{
         ssl_client_certificate {lab}/root.crt;
         ssl_verify_client on;
         ssl_verify_depth 5;
-        {self.locations()}
+        {self.locations()}{self.proxied()}
     }}
 }}
 """)

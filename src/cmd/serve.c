@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "os/activation.h"
 #include "os/notify.h"
 #include "os/pid_file.h"
@@ -503,6 +504,7 @@ out:
 static int serve(const char *conf_file, const char *ready_file)
 {
     server_name_prepare();
+    memory_prepare();
     struct life life = {
         .conf_file = conf_file, .ready_file = ready_file, .ready_fd = -1, .pid_fd = -1, .timer_fd = -1};
     struct err err = {0};

@@ -20,7 +20,10 @@ static const char CERTIFICATE[] =
                   LOCATION[] = "write location \"/PATH/\" { ... } outside the listen block",
                   NO_CHOICE[] = "leave it out: there is no option for it, TLS 1.2 and 1.3 are spoken with "
                                 "what is sound in them",
-                  NO_NAMES[] = "leave it out: the certificate is chosen by the names that stand in it",
+                  NO_NAMES[] =
+                      "leave it out: the certificate is chosen by the names that stand in it; a host "
+                      "with other clients is host \"NAME\" { ... } in the listen block, other "
+                      "contents are location \"NAME/\" { ... }",
                   PROXY[] =
                       "write backend = \"NAME\" in a location, and outside the blocks backend \"NAME\" { "
                       "server = { \"http://127.0.0.1:9000\" } }",
@@ -70,7 +73,7 @@ static const struct {
     {"send_timeout", "write request_timeout = DURATION outside the blocks"},
     {"client_header_timeout", "write header_timeout = DURATION outside the blocks"},
     {"client_body_timeout", "write body_timeout = DURATION outside the blocks"},
-    {"client_max_body_size", "write max_body = SIZE outside the blocks"},
+    {"client_max_body_size", "write max_body = SIZE in a location that has a backend"},
     {"large_client_header_buffers", "write max_header = SIZE outside the blocks"},
     {"set_real_ip_from", "write trusted_proxies = { \"ADDRESS\" } in the listen block"},
     {"proxy_pass", PROXY},
@@ -80,7 +83,14 @@ static const struct {
     {"proxy_send_timeout", "write response_timeout = DURATION in the backend block"},
     {"proxy_buffering", "leave it out: every piece is passed on at once"},
     {"proxy_http_version", "leave it out: HTTP/1.1 is spoken to backends"},
-    {"proxy_redirect", NEEDLESS},
+    {"proxy_request_buffering", "leave it out: every piece is passed on at once"},
+    {"proxy_redirect",
+     "leave it out: Location is the application's; it learns the client's scheme and host from "
+     "X-Forwarded-Proto and Host"},
+    {"proxy_ssl_certificate", "write certificate = { \"FILE\", \"KEY\" } in the backend block"},
+    {"proxy_ssl_trusted_certificate", "write ca = { \"FILE\" } in the backend block"},
+    {"proxy_ssl_name", "write server_name = \"NAME\" in the backend block"},
+    {"proxy_ssl_verify", "leave it out: https servers are always verified"},
     {"fastcgi_pass", NO_FASTCGI},
     {"upstream", PROXY},
     {"gzip", NEEDLESS},

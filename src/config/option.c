@@ -66,12 +66,13 @@ const struct option OPTIONS[] = {
      .max = 10 * MINUTE,
      .help = "A request's head that is not whole by then is answered 408, however busily it trickles in."},
     {GLOBAL(body_timeout), .type = OPTION_DURATION, .preset = "60s", .example = "2m", .min = 1, .max = HOUR,
-     .help =
-         "A request's body that is not whole by then, counted from the end of its head, is answered 408."},
+     .help = "A request's body that is not whole by then, counted from the end of its head, is answered 408. "
+             "One that goes to a backend may take longer, but be silent no longer than this."},
     {GLOBAL(request_timeout), .type = OPTION_DURATION, .preset = "1h", .example = "15m", .min = 1, .max = DAY,
      .help =
-         "A response that is not taken whole by then, counted from the request, is cut off: it ends clients "
-         "that read a byte now and then, and must leave slow ones time for the largest file."},
+         "A response that is not taken whole by then, counted from the request, is cut off: leave slow "
+         "clients time for the largest file. One of a backend may take longer, when the client takes some of it "
+         "in each idle_timeout."},
     {GLOBAL(idle_timeout), .type = OPTION_DURATION, .preset = "60s", .example = "30s", .min = 1, .max = HOUR,
      .help = "A connection on which nothing moves for so long is closed."},
     {GLOBAL(drain_timeout), .type = OPTION_DURATION, .preset = "30s", .example = "1m", .min = 0, .max = HOUR,
@@ -325,7 +326,9 @@ const struct option OPTIONS[] = {
              "left out of the request."},
     {LOCATION(max_body), .type = OPTION_SIZE, .preset = "64m", .example = "2g", .min = 0,
      .max = 1024LL * 1024 * MIB,
-     .help = "Most bytes of a request's body to the backend; more is answered 413."},
+     .help =
+         "Most bytes of a request's body to the backend; more is answered 413. The one outside the blocks "
+         "is for requests that no backend gets."},
 };
 
 const size_t OPTION_COUNT = ARRAY_LEN(OPTIONS);

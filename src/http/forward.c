@@ -49,13 +49,16 @@ static const char *stripped(const struct conf_location *location, const char *pa
 
 static void put_line(const struct forward *f, struct buf *out)
 {
-    buf_printf(out, "%s ", f->head->method);
+    buf_puts(out, f->head->method);
+    buf_putc(out, ' ');
     if (strcmp(f->path, "*") == 0)
         buf_putc(out, '*');
     else
         forward_put_path(out, stripped(f->location, f->path));
-    if (f->request->query)
-        buf_printf(out, "?%s", f->request->query);
+    if (f->request->query) {
+        buf_putc(out, '?');
+        buf_puts(out, f->request->query);
+    }
     buf_puts(out, " HTTP/1.1\r\n");
 }
 
@@ -70,6 +73,8 @@ static bool has_been_here(const struct http1_head *head, uint32_t instance)
 {
     struct buf own;
     bool found = false;
+    if (!http1_head_value(head, "Via"))
+        return false;
     buf_init(&own, 64);
     put_pseudonym(&own, instance);
     for (size_t i = 0; i < head->n_fields && !found && own.data; i++)
@@ -198,8 +203,11 @@ static void put_x_forwarded(const struct forward *f, const char *address, size_t
         buf_puts(out, "X-Forwarded-Proto: https\r\n");
     if (!is_said(f, "X-Forwarded-Host") && *f->request->host)
         put_field(out, "X-Forwarded-Host", 16, f->request->host);
-    if (!is_said(f, "X-Forwarded-Port") && f->port > 0)
-        buf_printf(out, "X-Forwarded-Port: %u\r\n", f->port);
+    if (!is_said(f, "X-Forwarded-Port") && f->port > 0) {
+        buf_puts(out, "X-Forwarded-Port: ");
+        buf_put_uint(out, f->port);
+        buf_puts(out, "\r\n");
+    }
 }
 
 /* RFC 7239 section 6: an IPv6 address in brackets, and so in quotes, as is a host with a port. */
@@ -309,6 +317,8 @@ static void put_hop(const struct forward *f, struct buf *out, struct forward_mad
         buf_puts(out, "Transfer-Encoding: chunked\r\n");
     else if (f->body == FORWARD_LENGTH)
         buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)f->length);
+    else if (http1_head_value(f->head, "Content-Length")) /* of nothing: servers miss it in a POST (411) */
+        buf_puts(out, "Content-Length: 0\r\n");
 }
 
 int forward_request(const struct forward *f, struct buf *out, struct forward_made *made)

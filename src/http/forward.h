@@ -52,7 +52,9 @@ MUST_CHECK int forward_request(const struct forward *forward, struct buf *out, s
 
 struct forward_answer {
     const struct conf *conf;
-    bool upgrade; /* 101: Upgrade goes on, and Connection with it */
+    const char *date; /* now, where the response has none (RFC 9110 section 6.6.1); NULL: none is added */
+    bool upgrade;     /* 101: Upgrade goes on, and Connection with it */
+    bool interim;     /* 1xx: what is said of the answer is said in the answer */
 };
 /* Appends the fields of a response, `head` from its status line on to the empty line: without that line, and
  * without Content-Length, Transfer-Encoding and Connection, which are for the caller to say. */

@@ -64,13 +64,14 @@ void forward_response(const struct forward_answer *answer, const char *head, siz
     const char *end = head + len, *p = memchr(head, '\n', len);
     struct buf connection;
     struct line line;
-    bool hsts = false;
+    bool hsts = answer->interim, date = answer->interim || !answer->date;
     if (!p)
         return;
     buf_init(&connection, 0);
     read_connection(++p, end, &connection);
     while (next_line(&p, end, &line)) {
         hsts = hsts || is(&line, "Strict-Transport-Security");
+        date = date || is(&line, "Date");
         const bool upgrade = answer->upgrade && is(&line, "Upgrade");
         if (!upgrade &&
             (identity_owns(line.name, line.name_len) || forward_is_hop(line.name, line.name_len) ||
@@ -86,8 +87,10 @@ void forward_response(const struct forward_answer *answer, const char *head, siz
     }
     if (answer->upgrade)
         buf_puts(out, "Connection: Upgrade\r\n");
+    if (!date)
+        buf_printf(out, "Date: %s\r\n", answer->date);
     buf_puts(out, "Via: 1.1 mtlsd\r\n");
-    if (answer->conf->hsts && !hsts && !answer->upgrade)
+    if (answer->conf->hsts && !hsts)
         buf_puts(out, "Strict-Transport-Security: max-age=31536000\r\n");
     buf_done(&connection);
 }

@@ -150,7 +150,8 @@ void identity_put(struct buf *out, unsigned formats, const struct client_view *c
 
 static int folded(char c)
 {
-    return isalnum((unsigned char)c) ? tolower((unsigned char)c) : '-';
+    const unsigned char lower = (unsigned char)(c | 0x20); /* digits are as they are */
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ? lower : '-';
 }
 
 bool identity_same_name(const char *a, size_t a_len, const char *b, size_t b_len)

@@ -59,7 +59,6 @@ static void finish(struct conn *conn)
 {
     gnutls_session_t session = conn->transport.session;
     keep_fragments_small(session);
-    conn_forget_sent(conn);
     if (conn->lenient) /* from here on as everywhere */
         (void)gnutls_priority_set(session, conn->listener->priorities);
     conn->established = true;
@@ -247,9 +246,10 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
     struct conn *conn = conn_of_transport(transport);
     char why[512];
     handshakes_leave(&conn->worker->live->handshakes, &conn->handshake);
-    conn_forget_sent(conn);
-    if (ended_early(conn, error))
+    if (ended_early(conn, error)) {
+        proof_forget(&conn->trail);
         return;
+    }
     if (error == GNUTLS_E_NO_APPLICATION_PROTOCOL && !conn->came) {
         reason = "the client speaks no protocol (ALPN) that is spoken here, http/1.1, but";
         name_protocols(conn);
@@ -265,6 +265,7 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
         if (!conn->names_refused)
             log_debug("%s: the refused certificate could not be judged", conn->remote);
     }
+    proof_forget(&conn->trail);
     /* Who failed otherwise, after a certificate was judged, may not be whom it names. */
     if (!conn->names_refused) {
         peer_unref(conn->peer);
@@ -477,7 +478,6 @@ void conn_free(struct conn *conn)
     identity_made_done(&conn->identity);
     free(conn->came);
     free(conn->server_name);
-    conn_forget_sent(conn);
     proof_done(&conn->trail);
     free(conn);
     live_closed(live);

@@ -113,10 +113,8 @@ struct conn {
     char *came;            /* for the log: what its handshake is refused for, escaped; NULL: none */
     unsigned n_shown;
     const struct certinfo *const
-        *shown;       /* what the server showed, leaf first; of `creds`. NULL: nothing, it resumed */
-    uint8_t kinds[2]; /* of keys that it can use, in TLS 1.2 and 1.3: creds_kinds */
-    uint8_t *sent;    /* the body of the Certificate message, until the handshake is over; NULL: none */
-    uint32_t n_sent;
+        *shown;               /* what the server showed, leaf first; of `creds`. NULL: nothing, it resumed */
+    uint8_t kinds[2];         /* of keys that it can use, in TLS 1.2 and 1.3: creds_kinds */
     bool lenient;             /* GnuTLS was told to let a key usage pass */
     unsigned hello_items;     /* what its ClientHellos have listed so far */
     struct proof_trail trail; /* whose the certificates in the session are */

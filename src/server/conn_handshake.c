@@ -96,24 +96,6 @@ static int refuse(struct conn *conn, gnutls_session_t session)
     return refuse_for(conn, verdict_alert(conn->peer, tls13), "the client's certificate was refused");
 }
 
-void conn_forget_sent(struct conn *conn)
-{
-    free(conn->sent);
-    conn->sent = NULL;
-    conn->n_sent = 0;
-}
-
-/* Without memory nobody is blamed for what cannot be read. */
-static void keep_sent(struct conn *conn, const gnutls_datum_t *message)
-{
-    conn_forget_sent(conn);
-    conn->sent = malloc(message->size > 0 ? message->size : 1);
-    if (!conn->sent)
-        return;
-    memcpy(conn->sent, message->data, message->size);
-    conn->n_sent = message->size;
-}
-
 void conn_blame_certificate(struct conn *conn)
 {
     bool tls13 = gnutls_protocol_get_version(conn->transport.session) == GNUTLS_TLS1_3;
@@ -121,7 +103,8 @@ void conn_blame_certificate(struct conn *conn)
     unsigned n, unread = 0;
     if (conn->trail.stand_in && !conn->trail.stand_in->shown) /* it could, and fails for another reason */
         return;
-    if (!conn->sent || certificate_chain((struct wire){conn->sent, conn->n_sent}, tls13, chain,
+    const gnutls_datum_t *sent = &conn->trail.message;
+    if (!sent->data || certificate_chain((struct wire){sent->data, sent->size}, tls13, chain,
                                          ARRAY_LEN(chain), &n) != CERTIFICATE_FINE)
         return;
     /* GnuTLS went up to the first that it cannot read; from the other end none is read twice but that one. */
@@ -171,7 +154,6 @@ static int check_certificate_message(struct conn *conn, gnutls_session_t session
     if (message->size > MOST_CERTIFICATE_MESSAGE)
         return refuse_for(conn, GNUTLS_A_BAD_CERTIFICATE,
                           "the client's Certificate message is larger than 48 KiB");
-    keep_sent(conn, message);
     if (n == 0)
         return proof_message(&conn->trail, session, true, GNUTLS_HANDSHAKE_CERTIFICATE_PKT, message);
     if (!verdict_bounded(conn->listener->trust, chain, tls13 ? 1 : n, serves_bad ? &conn->unread : NULL))

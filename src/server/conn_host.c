@@ -89,8 +89,12 @@ bool conn_misdirected(const struct conn *conn, const char *host, const char *pat
         return false;
     if (other != own->of)
         return true;
-    /* A name without a block. It is the listener's own where a location rules it by that name; any other, and
-     * an address, is what the connection is for. */
+    /* A name without a block, or an address. It is the listener's own where that refuses clients whom the
+     * host may have let in: a backend could take the name for a guarded one. Else where a location rules it
+     * by that name; any other is what the connection is for. */
+    const enum client_auth guard = other->conf->client_auth;
+    if (guard >= CLIENT_AUTH_OPTIONAL && guard >= own->conf->client_auth)
+        return true;
     const struct conf_location *location = policy_location(conn->snapshot->policy, host, path);
     return location && conf_location_host(location) > 0;
 }

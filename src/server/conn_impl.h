@@ -12,8 +12,6 @@ MUST_CHECK int conn_judge(struct conn *conn);
 /* The handshake fails: when it is for a certificate that GnuTLS cannot read, says so and judges it, by what
  * can be read. */
 void conn_blame_certificate(struct conn *conn);
-/* What the handshake alone needs. */
-void conn_forget_sent(struct conn *conn);
 
 /* GnuTLS's handshake hook (before each message) and verify function of a session that has a transport. */
 int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,

@@ -91,11 +91,21 @@ uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bo
     return problem(conn, status, detail, last, answer);
 }
 
+/* A request whose head was understood is logged like any other. */
 static void refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer)
 {
+    bool understood = conn->request.head.whole;
     uint64_t bytes = problem(conn, status, detail, true, answer);
-    struct account_client client = conn_client(conn);
-    account_refused(&client, status, bytes);
+    if (understood) {
+        conn->n_requests++;
+        conn->request.status = status;
+        conn->request.reply_bytes = bytes;
+        conn->request.route = NULL;
+        conn_answered(conn);
+    } else {
+        struct account_client client = conn_client(conn);
+        account_refused(&client, status, bytes);
+    }
     http1_head_done(&conn->request.head);
     conn_body_done(conn);
     conn->request.heard = false;
@@ -224,7 +234,7 @@ static bool needs_body(const struct conn *conn)
     return conn->request.body.most > 0 && !conn->request.body.over;
 }
 
-static void short_of_memory(struct conn *conn, struct conn_word *word)
+static void out_of_memory(struct conn *conn, struct conn_word *word)
 {
     limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
     refuse(conn, 503, NULL, &word->answer);
@@ -235,7 +245,7 @@ static void short_of_memory(struct conn *conn, struct conn_word *word)
 static void pass(struct conn *conn, bool cut, struct conn_word *word)
 {
     if (http1_head_finish(&conn->request.head) != 0) {
-        short_of_memory(conn, word);
+        out_of_memory(conn, word);
         return;
     }
     conn->request.heard = false;
@@ -255,7 +265,7 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
         size_t most = piece(conn, len - word.used, &content);
         size_t n = http1_gate_feed(gate, &conn->request.limits, data + word.used, most, &events);
         if (head && http1_head_put(&conn->request.head, data + word.used, n) != 0) {
-            short_of_memory(conn, &word);
+            out_of_memory(conn, &word);
             return word;
         }
         if (content)
@@ -278,7 +288,7 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
             pass(conn, false, &word);
         else if ((events & HTTP1_HEAD_DONE) &&
                  (word.head ? http1_head_finish(&conn->request.head) : conn_body_begin(conn)) != 0)
-            short_of_memory(conn, &word);
+            out_of_memory(conn, &word);
         if (word.head || word.last || (events & HTTP1_REQUEST_DONE))
             return word;
         conn->request.expects =

@@ -227,6 +227,7 @@ void *loop_run(void *cls)
     tls_library_on_worker();
     blocks_enter(&worker->blocks);
     pools_enter(&worker->pools);
+    known_enter(&worker->known);
     metrics_enter(&worker->metrics);
     access_enter(&worker->lines);
     while (turn(worker))
@@ -234,6 +235,7 @@ void *loop_run(void *cls)
     http1_stop(worker);
     access_leave();
     metrics_leave();
+    known_leave();
     pools_leave();
     blocks_leave();
     return NULL;

@@ -352,6 +352,7 @@ static void on_time(struct wheel_timer *timer)
         cut(p);
     } else if (p->waits_for_100) {
         p->waits_for_100 = false;
+        proxy_expect(p);
         if (!proxy_write(p, CONTINUE, sizeof CONTINUE - 1))
             proxy_fail(p, 0, ORIGIN_LEFT, NULL);
         else

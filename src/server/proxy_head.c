@@ -166,10 +166,13 @@ static void put_framing(const struct proxied *p, struct buf *out)
 {
     const struct response *response = &p->response;
     bool may_have = response->status >= 200 && response->status != 204;
-    if (p->down_chunked)
+    if (p->down_chunked) {
         buf_puts(out, "Transfer-Encoding: chunked\r\n");
-    else if (may_have && response_has_length(response))
-        buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)response->declared);
+    } else if (may_have && response_has_length(response)) {
+        buf_puts(out, "Content-Length: ");
+        buf_put_uint(out, response->declared);
+        buf_puts(out, "\r\n");
+    }
     if (p->tunnel || response->status < 200)
         return;
     if (p->close)
@@ -186,7 +189,12 @@ int proxy_response_head(struct proxied *p, const char *bytes, size_t len, struct
         return ERR_SYNTAX;
     buf_puts(out, "HTTP/1.1");
     buf_put(out, bytes + VERSION, (size_t)(end + 1 - bytes) - VERSION);
-    struct forward_answer answer = {.conf = p->snapshot->conf, .upgrade = p->tunnel};
+    const struct forward_answer answer = {
+        .conf = p->snapshot->conf,
+        .date = worker_date(p->conn->worker, clock_now()),
+        .upgrade = p->tunnel,
+        .interim = p->response.status < 200,
+    };
     forward_response(&answer, bytes, len, out);
     put_framing(p, out);
     buf_puts(out, "\r\n");

@@ -41,6 +41,10 @@ ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len)
     }
     if (p->request_done && p->up_chunked)
         buf_puts(&p->up, "0\r\n\r\n");
+    if (used > 0 && p->waits_for_100) { /* it does not */
+        p->waits_for_100 = false;
+        proxy_expect(p);
+    }
     return (ssize_t)used;
 }
 

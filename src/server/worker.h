@@ -16,6 +16,7 @@
 #include "server/limits.h"
 #include "server/live.h"
 #include "tls/blocks.h"
+#include "tls/known.h"
 #include "tls/pools.h"
 #include "tls/share.h"
 
@@ -61,6 +62,7 @@ struct worker {
     struct wheel wheel;
     struct tls_share share;
     struct pools pools;
+    struct known known;
     struct blocks blocks;
     struct kept_store *kept; /* owned */
     struct metrics_shard metrics;

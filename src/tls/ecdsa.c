@@ -56,13 +56,25 @@ struct keys {
     EVP_PKEY_CTX *context[NUM_CURVES]; /* of that key, whatever point is in it */
 };
 
+/* That verifies with the key's point, also when it is another one by then. NULL: it cannot be had. */
+static EVP_PKEY_CTX *context_of(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    if (context && EVP_PKEY_verify_init(context) > 0)
+        return context;
+    EVP_PKEY_CTX_free(context);
+    return NULL;
+}
+
 static bool put_number(unsigned char *out, size_t size, const mpz_t number)
 {
     if (mpz_sgn(number) < 0 || mpz_sizeinbase(number, 2) > 8 * size)
         return false;
-    size_t used = mpz_sgn(number) == 0 ? 0 : (mpz_sizeinbase(number, 2) + 7) / 8;
+    size_t used = (mpz_sgn(number) == 0 ? 0 : mpz_sizeinbase(number, 2) + 7) / 8;
+    const mp_limb_t *limb = mpz_limbs_read(number);
     memset(out, 0, size - used);
-    mpz_export(out + size - used, NULL, 1, 1, 1, 0, number);
+    for (size_t i = 0; i < used; i++)
+        out[size - 1 - i] = (unsigned char)(limb[i / sizeof *limb] >> 8 * (i % sizeof *limb));
     return true;
 }
 
@@ -80,27 +92,36 @@ static bool put_point(unsigned char *out, size_t size, const struct ecc_point *p
     return good;
 }
 
-static BIGNUM *number_of(const mpz_t number, size_t size)
+/* INTEGER, of a number that is above 0. The end of it; NULL: there is none. */
+static unsigned char *put_integer(unsigned char *out, size_t size, const mpz_t number)
 {
-    unsigned char bytes[MOST];
-    bool good = mpz_sgn(number) > 0 && put_number(bytes, size, number);
-    return good ? BN_bin2bn(bytes, (int)size, NULL) : NULL;
+    unsigned char bytes[1 + MOST] = {0};
+    const unsigned char *from = bytes;
+    if (mpz_sgn(number) <= 0 || !put_number(bytes + 1, size, number))
+        return NULL;
+    while (from[0] == 0 && from[1] < 0x80)
+        from++;
+    size_t len = (size_t)(bytes + 1 + size - from);
+    *out++ = 2;
+    *out++ = (unsigned char)len;
+    memcpy(out, from, len);
+    return out + len;
 }
 
-/* Ecdsa-Sig-Value (RFC 3279 section 2.2.3) into the buffer; its length, 0: not a signature. */
+/* Ecdsa-Sig-Value (RFC 3279 section 2.2.3) into the buffer, in DER; its length, 0: not a signature. */
 static size_t put_signature(unsigned char out[static MOST_DER], size_t size, const struct dsa_signature *from)
 {
-    int len = 0;
-    ECDSA_SIG *pair = ECDSA_SIG_new();
-    BIGNUM *r = number_of(from->r, size), *s = number_of(from->s, size);
-    if (pair && r && s && ECDSA_SIG_set0(pair, r, s) > 0)
-        len = i2d_ECDSA_SIG(pair, &out);
-    else {
-        BN_free(r);
-        BN_free(s);
-    }
-    ECDSA_SIG_free(pair);
-    return len > 0 ? (size_t)len : 0;
+    unsigned char pair[2 * (MOST + 3)], *end = put_integer(pair, size, from->r);
+    end = end ? put_integer(end, size, from->s) : NULL;
+    if (!end)
+        return 0;
+    size_t len = (size_t)(end - pair), at = 0;
+    out[at++] = 0x30;
+    if (len >= 0x80)
+        out[at++] = 0x81;
+    out[at++] = (unsigned char)len;
+    memcpy(out + at, pair, len);
+    return at + len;
 }
 
 static enum ecdsa_answer check(EVP_PKEY *key, EVP_PKEY_CTX *context, const struct curve *curve,
@@ -112,7 +133,7 @@ static enum ecdsa_answer check(EVP_PKEY *key, EVP_PKEY_CTX *context, const struc
     if (size == 0 || !put_point(encoded, curve->size, point) ||
         EVP_PKEY_set1_encoded_public_key(key, encoded, 1 + 2 * curve->size) <= 0) /* is it on the curve? */
         return ECDSA_UNKNOWN;
-    int rc = EVP_PKEY_verify_init(context) > 0 ? EVP_PKEY_verify(context, der, size, digest, len) : -1;
+    int rc = EVP_PKEY_verify(context, der, size, digest, len);
     return rc == 1 ? ECDSA_VALID : rc == 0 ? ECDSA_REFUSED : ECDSA_UNKNOWN;
 }
 
@@ -140,7 +161,7 @@ static struct keys *keys_here(size_t curve)
     if (!keys->key[curve])
         keys->key[curve] = EVP_PKEY_dup(model[curve]);
     if (keys->key[curve] && !keys->context[curve])
-        keys->context[curve] = EVP_PKEY_CTX_new_from_pkey(NULL, keys->key[curve], NULL);
+        keys->context[curve] = context_of(keys->key[curve]);
     return keys->context[curve] ? keys : NULL;
 }
 
@@ -192,7 +213,7 @@ static bool works(EVP_PKEY *key, const struct curve *curve)
     ecc_point_init(&generator, curve->nettle());
     ecc_scalar_init(&one, curve->nettle());
     dsa_signature_init(&signature);
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    EVP_PKEY_CTX *context = context_of(key);
     bool good = context && ecc_scalar_set(&one, y);
     if (good) {
         ecc_point_mul_g(&generator, &one);

@@ -1,8 +1,9 @@
 /* Functions of other libraries that the executable hides from libmicrohttpd and from GnuTLS (library.h says
- * how), but for those of GnuTLS's own. */
+ * how), but for those of GnuTLS's that libmicrohttpd calls. */
 #include "config.h"
 
 #include <dlfcn.h>
+#include <gnutls/abstract.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "tls/ecdsa.h"
+#include "tls/known.h"
 #include "tls/library.h"
 #include "tls/pools.h"
 #include "tls/x25519.h"
@@ -29,6 +31,8 @@
 static int (*real_setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
 static void *(*real_mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 static int (*real_munmap)(void *at, size_t size);
+static int (*real_import)(gnutls_pcert_st *out, const gnutls_datum_t *certificate,
+                          gnutls_x509_crt_fmt_t format, unsigned flags);
 #ifdef HAVE_OWN_NETTLE
 static void (*real_mul)(uint8_t *q, const uint8_t *n, const uint8_t *p);
 static int (*real_verify)(const struct ecc_point *key, size_t len, const uint8_t *digest,
@@ -42,6 +46,7 @@ static void find_all(void)
     tls_library_find("setsockopt", &real_setsockopt);
     tls_library_find("mmap", &real_mmap);
     tls_library_find("munmap", &real_munmap);
+    tls_library_find("gnutls_pcert_import_x509_raw", &real_import);
 #ifdef HAVE_OWN_NETTLE
     tls_library_find("nettle_curve25519_mul", &real_mul);
     tls_library_find("nettle_ecdsa_verify", &real_verify);
@@ -117,6 +122,19 @@ int own_munmap(void *at, size_t size)
     return real_munmap(at, size);
 }
 #endif
+
+/* GnuTLS, of a certificate that came. */
+int gnutls_pcert_import_x509_raw(gnutls_pcert_st *pcert, const gnutls_datum_t *cert,
+                                 gnutls_x509_crt_fmt_t format, unsigned flags)
+{
+    if (format == GNUTLS_X509_FMT_DER && known_import(pcert, cert, flags))
+        return 0;
+    prepare();
+    int rc = real_import(pcert, cert, format, flags);
+    if (rc >= 0 && format == GNUTLS_X509_FMT_DER)
+        known_add(pcert, cert, flags);
+    return rc;
+}
 
 /* GnuTLS derives the secrets of X25519 with nettle. What libcrypto cannot do is nettle's to answer: a result
  * of zero, too, which GnuTLS refuses (RFC 8446 section 7.4.2). */

@@ -1,5 +1,6 @@
 #include "tls/proof.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "pki/verdict.h"
@@ -21,8 +22,15 @@ static bool is_tls13(gnutls_session_t session)
     return gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
 }
 
+void proof_forget(struct proof_trail *trail)
+{
+    free(trail->message.data);
+    trail->message = (gnutls_datum_t){NULL, 0};
+}
+
 void proof_done(struct proof_trail *trail)
 {
+    proof_forget(trail);
     stand_in_free(trail->stand_in);
     trail->stand_in = NULL;
 }
@@ -38,8 +46,13 @@ static int on_certificate(struct proof_trail *trail, gnutls_session_t session, c
         return GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
     if (n == 0)
         return 0;
-    trail->presented = chain_digest(chain, n, trail->chain);
-    return trail->presented ? 0 : GNUTLS_E_MEMORY_ERROR;
+    trail->message.data = malloc(body->size);
+    if (!trail->message.data)
+        return GNUTLS_E_MEMORY_ERROR;
+    memcpy(trail->message.data, body->data, body->size);
+    trail->message.size = body->size;
+    trail->presented = true;
+    return 0;
 }
 
 bool proof_stand_in(struct proof_trail *trail, gnutls_session_t session, const gnutls_datum_t *body,
@@ -58,13 +71,31 @@ int proof_message_read(struct proof_trail *trail, const gnutls_datum_t *body)
     return stand_in_show(trail->stand_in, body) ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-/* True when the session's chain is the one of this handshake's Certificate message, or what stands in for it.
- */
-static bool is_presented(const struct proof_trail *trail, const gnutls_datum_t *chain, unsigned n)
+static bool is_stand_in(const struct stand_in *stand_in, const gnutls_datum_t *chain, unsigned n)
 {
     unsigned char digest[CHAIN_DIGEST];
-    return trail->presented && chain_digest(chain, n, digest) &&
-           memcmp(digest, trail->stand_in ? trail->stand_in->digest : trail->chain, sizeof digest) == 0;
+    return chain_digest(chain, n, digest) && memcmp(digest, stand_in->digest, sizeof digest) == 0;
+}
+
+/* True when the session's chain is the one of this handshake's Certificate message, or what stands in for it.
+ */
+static bool is_presented(const struct proof_trail *trail, gnutls_session_t session,
+                         const gnutls_datum_t *chain, unsigned n)
+{
+    gnutls_datum_t came[CHAIN_MOST_READ];
+    unsigned n_came;
+    if (!trail->presented || !trail->message.data)
+        return false;
+    if (trail->stand_in)
+        return is_stand_in(trail->stand_in, chain, n);
+    if (certificate_chain((struct wire){trail->message.data, trail->message.size}, is_tls13(session), came,
+                          ARRAY_LEN(came), &n_came) != CERTIFICATE_FINE ||
+        n_came != n)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        if (came[i].size != chain[i].size || memcmp(came[i].data, chain[i].data, came[i].size) != 0)
+            return false;
+    return n > 0;
 }
 
 bool proof_resumed(const struct proof_trail *trail, gnutls_session_t session)
@@ -81,7 +112,7 @@ static enum proof weigh(const struct proof_trail *trail, gnutls_session_t sessio
     *empty = !chain || n == 0;
     if (*empty || !trail->asks)
         return PROOF_NONE;
-    if (trail->verified && is_presented(trail, chain, n))
+    if (trail->verified && is_presented(trail, session, chain, n))
         return PROOF_SIGNED;
     return proof_resumed(trail, session) ? PROOF_RESUMED : PROOF_NONE;
 }
@@ -159,7 +190,7 @@ bool proof_chain(const struct proof_trail *trail, gnutls_session_t session, cons
     else if (empty)
         whose = trail->vouched;
     else
-        whose = is_presented(trail, *chain, *n) && (trail->verified || !is_tls13(session));
+        whose = is_presented(trail, session, *chain, *n) && (trail->verified || !is_tls13(session));
     if (whose && trail->stand_in) {
         *chain = trail->stand_in->chain;
         *n = trail->stand_in->n;
@@ -181,6 +212,7 @@ bool proof_settle(struct proof_trail *trail, gnutls_session_t session)
     bool empty, resumed = proof_resumed(trail, session);
     enum proof proof = weigh(trail, session, &empty);
     trail->settled = true;
+    proof_forget(trail);
     if (trail->asks && !resumed && !trail->judged)
         return false;
     if (trail->stand_in) {

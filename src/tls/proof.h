@@ -24,7 +24,6 @@
 #include <gnutls/gnutls.h>
 
 #include "base/base.h"
-#include "pki/chain.h"
 #include "tls/stand_in.h"
 
 enum proof { PROOF_NONE, PROOF_SIGNED, PROOF_RESUMED };
@@ -35,15 +34,17 @@ struct proof_trail {
     bool asks;        /* the client is asked for a certificate; otherwise there is nothing to prove */
     bool judged;      /* GnuTLS called the verify function */
     bool full;        /* a message went by, or that call came, which a resumed handshake has not */
-    bool presented;   /* the Certificate message had certificates: `chain` is their digest */
+    bool presented;   /* the Certificate message had certificates: `message` is its body */
     bool verified;    /* a CertificateVerify came after it */
     bool shown;       /* and had been found good when the verify function was called */
     bool settled;
-    bool vouched; /* the stand-in has verified CertificateVerify, and has gone */
-    unsigned char chain[CHAIN_DIGEST];
+    bool vouched;              /* the stand-in has verified CertificateVerify, and has gone */
+    gnutls_datum_t message;    /* owned, until proof_settle or proof_forget; {NULL, 0}: none */
     struct stand_in *stand_in; /* NULL: GnuTLS reads what the client sent */
 };
 void proof_done(struct proof_trail *trail);
+/* The handshake has failed: no chain is the client's from now on. */
+void proof_forget(struct proof_trail *trail);
 
 /* GnuTLS's handshake hook, before it reads or writes a message of `type`. 0, or the error with which the
  * handshake shall end. */

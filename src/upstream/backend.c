@@ -76,12 +76,14 @@ static int resolve(struct origin *server)
     return 0;
 }
 
-bool origin_address(struct origin *server, struct origin_address *out)
+bool origin_address(struct origin *server, unsigned nth, unsigned *turn, struct origin_address *out)
 {
     pthread_mutex_lock(&server->lock);
-    bool some = server->n_addresses > 0;
+    bool some = nth < server->n_addresses;
+    if (some && nth == 0)
+        *turn = server->turn++;
     if (some)
-        *out = server->address[server->turn++ % server->n_addresses];
+        *out = server->address[(*turn + nth) % server->n_addresses];
     pthread_mutex_unlock(&server->lock);
     return some;
 }

@@ -82,8 +82,10 @@ void backend_retire(struct backend *backend);
 struct backend *backend_ref(struct backend *backend);
 void backend_unref(struct backend *backend);
 
-/* The address to connect to next: one after the other. False: its name was never resolved. */
-bool origin_address(struct origin *server, struct origin_address *out);
+/* An address to connect to. Whoever begins (nth 0) is given his *turn, so that all of them are used, one
+ * after the other; with 1, 2, ... and that, the next of them where one cannot be reached. False: there are no
+ * more, or its name was never resolved. */
+bool origin_address(struct origin *server, unsigned nth, unsigned *turn, struct origin_address *out);
 
 /* Calls `each` for all servers there are, in the order of their names. */
 void origin_each(void (*each)(struct origin *server, void *cls), void *cls);

@@ -62,10 +62,9 @@ static void keep_session(struct link *link)
     link->resumed = true; /* asked once */
 }
 
-void link_close(struct link *link)
+/* Also one that has no socket yet. */
+static void discard(struct link *link)
 {
-    if (!link || link->fd < 0)
-        return;
     keep_session(link);
     if (is_shelved(link))
         unshelve(link);
@@ -79,13 +78,20 @@ void link_close(struct link *link)
     }
     free(link->first);
     link->first = NULL;
-    close(link->fd);
+    if (link->fd >= 0)
+        close(link->fd);
     link->fd = -1;
     link->user = NULL;
     backend_unref(link->backend);
     link->backend = NULL;
     link->next = link->links->dead;
     link->links->dead = link;
+}
+
+void link_close(struct link *link)
+{
+    if (link && link->fd >= 0)
+        discard(link);
 }
 
 void link_shelf_done(struct link_shelf *shelf)
@@ -232,6 +238,45 @@ static int send_first(struct link *link)
     return 1;
 }
 
+/* A socket that is connecting, or -1. */
+static int dial(const struct origin_address *address)
+{
+    int fd = socket(address->to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    int one = 1;
+    if (address->to.any.sa_family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, &address->to.any, address->len) != 0 && errno != EINPROGRESS) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+/* Connects to the next address, in place of the one before. False, with errno: none takes it. */
+static bool dial_next(struct link *link)
+{
+    struct origin *origin = link->backend->server[link->server].origin;
+    struct origin_address address;
+    int fd = -1;
+    while (fd < 0 && origin_address(origin, link->nth, &link->turn, &address)) {
+        link->nth++;
+        fd = dial(&address);
+    }
+    if (fd < 0)
+        return false;
+    if (link->fd >= 0)
+        close(link->fd);
+    link->fd = fd;
+    link->readable = link->writable = link->ended = false;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                .data.ptr = event_mark(&link->source)};
+    return epoll_ctl(link->links->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
 static void connected(struct link *link)
 {
     int error = 0;
@@ -239,7 +284,8 @@ static void connected(struct link *link)
     if (getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         error = errno;
     if (error != 0) {
-        fail(link, strerror(error));
+        if (!dial_next(link))
+            fail(link, strerror(error));
         return;
     }
     int sent = send_first(link);
@@ -292,43 +338,16 @@ static void on_time(struct wheel_timer *timer)
     }
 }
 
-/* A socket that is connecting, or -1. */
-static int dial(const struct origin_address *address)
-{
-    int fd = socket(address->to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    int one = 1;
-    if (address->to.any.sa_family != AF_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(fd, &address->to.any, address->len) != 0 && errno != EINPROGRESS) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
-}
-
 struct link *link_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
                        unsigned server, struct link_user *user, const struct link_first *first,
                        char why[static LINK_WHY])
 {
-    struct origin_address address;
-    if (!origin_address(backend->server[server].origin, &address)) {
-        snprintf(why, LINK_WHY, "its name could not be resolved");
-        return NULL;
-    }
     struct link *link = calloc(1, sizeof *link);
     if (link && first->len > 0)
         link->first = malloc(first->len);
-    bool good = link && (first->len == 0 || link->first);
-    int fd = good ? dial(&address) : -1;
-    if (fd < 0) {
-        snprintf(why, LINK_WHY, "%s", good ? strerror(errno) : "out of memory");
-        if (link)
-            free(link->first);
+    if (!link || (first->len > 0 && !link->first)) {
         free(link);
+        snprintf(why, LINK_WHY, "out of memory");
         return NULL;
     }
     if (first->len > 0)
@@ -341,14 +360,13 @@ struct link *link_open(struct links *links, struct link_shelf *shelf, struct bac
     link->user = user;
     link->backend = backend_ref(backend);
     link->server = server;
-    link->fd = fd;
+    link->fd = -1;
     link->born_us = clock_mono_us();
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                .data.ptr = event_mark(&link->source)};
     shelf->n_all++;
-    if (epoll_ctl(links->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
-        snprintf(why, LINK_WHY, "%s", strerror(errno));
-        link_close(link);
+    errno = 0;
+    if (!dial_next(link)) {
+        snprintf(why, LINK_WHY, "%s", errno != 0 ? strerror(errno) : "its name could not be resolved");
+        discard(link);
         return NULL;
     }
     wheel_set(links->wheel, &link->timer, clock_mono_ms() + (uint64_t)backend->conf->connect_timeout * 1000);

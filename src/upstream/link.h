@@ -52,6 +52,7 @@ struct link {
     struct backend *backend;  /* a reference */
     unsigned server;          /* its number there */
     int fd;                   /* -1: dead */
+    unsigned turn, nth;       /* of origin_address: where the next try goes */
     gnutls_session_t session; /* NULL: no TLS */
     char *first;              /* of what goes before all else, what has not gone yet; owned; NULL: nothing */
     size_t first_at, first_len;
@@ -76,9 +77,8 @@ struct link_first {
     size_t len;       /* 0: nothing */
 };
 
-/* A connection to that server of the backend; `user` will be told. NULL, with `why` filled: it failed at
- * once.
- */
+/* A connection to that server of the backend, at the first of its addresses that takes one; `user` will be
+ * told. NULL, with `why` filled: it failed at once. */
 struct link *link_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
                        unsigned server, struct link_user *user, const struct link_first *first,
                        char why[static LINK_WHY]);

@@ -196,7 +196,12 @@ START_TEST(responses)
         struct buf head = {0}, out, wanted = {0};
         char **c = table.column;
         conf.hsts = says(c[1], "hsts");
-        const struct forward_answer answer = {&conf, says(c[1], "upgrade")};
+        const struct forward_answer answer = {
+            .conf = &conf,
+            .date = says(c[1], "date") ? "Thu, 01 Jan 1970 00:00:00 GMT" : NULL,
+            .upgrade = says(c[1], "upgrade"),
+            .interim = says(c[1], "interim"),
+        };
         table_unescape(&head, c[2]);
         table_unescape(&wanted, c[3]);
         buf_init(&out, 0);

@@ -3,6 +3,7 @@
  * than honest clients send is for tests/server/tickets.test. */
 #include "suites.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -210,6 +211,18 @@ static void expect_no_proof(struct ends *ends)
     part(ends);
 }
 
+/* As if the client had presented its certificate once more, behind itself. */
+static void present_twice(bool tls13)
+{
+    size_t before = tls13 ? 4 : 3, n = trail.message.size - before;
+    unsigned char *more = realloc(trail.message.data, before + 2 * n);
+    ck_assert(more && n <= UINT8_MAX * 128);
+    memcpy(more + before + n, more + before, n);
+    more[before - 2] = (unsigned char)(2 * n >> 8);
+    more[before - 1] = (unsigned char)(2 * n);
+    trail.message = (gnutls_datum_t){more, (unsigned)(before + 2 * n)};
+}
+
 START_TEST(each_witness_is_needed)
 {
     struct ends ends;
@@ -241,7 +254,16 @@ START_TEST(each_witness_is_needed)
 
     deaf = NOTHING;
     ck_assert_int_eq(shake(&ends, _i, world.alice, NULL), 0);
-    trail.chain[CHAIN_DIGEST - 1] ^= 1; /* another chain than the one that was presented */
+    /* Another chain than the one that was presented; in TLS 1.3 two octets follow a certificate. */
+    trail.message.data[trail.message.size - (_i == 1 ? 3 : 1)] ^= 1;
+    expect_no_proof(&ends);
+
+    ck_assert_int_eq(shake(&ends, _i, world.alice, NULL), 0);
+    present_twice(_i == 1);
+    expect_no_proof(&ends);
+
+    ck_assert_int_eq(shake(&ends, _i, world.alice, NULL), 0);
+    proof_forget(&trail);
     expect_no_proof(&ends);
 
     ck_assert_int_eq(shake(&ends, _i, world.alice, NULL), 0);
