@@ -3,8 +3,8 @@ import { copyable, h, list, sign, svg } from './dom.mjs';
 import { bears, findings, ladder, picker, validity, verdict } from './facts.mjs';
 import { probe } from './howto.mjs';
 
-export function verdictBox(peer, L) {
-  const { state, title, text, after } = verdict(peer);
+export function verdictBox(peer, L, pasted) {
+  const { state, title, text, after } = verdict(peer, pasted);
   return h(`div.verdict.${state}`, sign(state), h('div', h('b', L.t(title.key)), h('p', L.nodes(text)), after && h('p', L.nodes(after))));
 }
 
@@ -68,11 +68,11 @@ function facts(peer, L) {
   }).map(([name, value]) => [L.t(`cert.${name}`), value]));
 }
 
-export function details(peer, now, L) {
+export function details(peer, now, L, canPaste) {
   if (peer.presented) return peer.chain.length > 0 && [life(peer, now, L), chain(ladder(peer), (role) => L.t(`role.${role}`), L), facts(peer, L)];
   const { asked, answer, silent, cancelled } = picker(peer);
   return h('div.why', h('h3', L.t('why')), h('p', L.nodes(asked)), h('div.issuers', names(peer.accepted_issuers)),
-    answer && [h('p', L.nodes(answer)), h('ul.silent', silent.map((why) => h('li', L.nodes(why)))), h('p', L.nodes(cancelled)), h('p', h('a', { href: '#install' }, L.t('picker.install')))]);
+    answer && [h('p', L.nodes(answer)), h('ul.silent', silent.map((why) => h('li', L.nodes(why)))), h('p', L.nodes(cancelled)), h('p', h('a', { href: '#install' }, L.t('picker.install')), canPaste && [' · ', h('a', { href: '#paste' }, L.t('picker.paste'))])]);
 }
 
 // What the server showed of itself: the browser decides about it.

@@ -4,6 +4,7 @@ import { diagram, offered } from './diagram.mjs';
 import { copyable, fill, h, list } from './dom.mjs';
 import { choose, connectionFacts, sentence } from './facts.mjs';
 import { lines, systems } from './howto.mjs';
+import { paste, pasted } from './paste.mjs';
 import { LANGUAGES, load, prefer } from './text.mjs';
 
 async function get(path) {
@@ -60,7 +61,9 @@ function show({ connection, now, health }, L) {
   showConnection(connection, L);
   fill('verdict', verdictBox(connection.peer, L));
   fill('reasons', reasons(connection.peer, L));
-  fill('details', details(connection.peer, now, L));
+  fill('details', details(connection.peer, now, L, connection.verify_route));
+  fill('paste', paste(connection, L));
+  pasted(connection, L);
   fill('shown', shown(connection, location, now, L));
   fill('diagram', diagram(connection, Object.assign(frame, transferred(), { health }), L));
   fill('offer', offered(connection, L));

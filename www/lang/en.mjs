@@ -105,6 +105,18 @@ export default {
     answer: 'Your browser answered with an empty list. Without a word it keeps to itself a certificate',
     cancelled: 'Or you once cancelled the picker: that it forgets when all its windows are closed, and a private window asks again. A Java key store stays silent for the same reasons.',
     install: 'How to install a certificate',
+    paste: 'Have one judged that the browser holds back',
+  },
+  paste: {
+    title: 'Have a certificate judged',
+    note: 'A browser keeps to itself what it thinks unfit. Here this server says what it thinks of it, as if it had been shown: your certificate with its intermediates, PEM, up to 32 KiB; DER and PKCS#7 as a file. Never a private key.',
+    text: 'Certificate, from BEGIN CERTIFICATE to END CERTIFICATE',
+    judge: 'Judge it',
+    file: 'or a file, which is judged at once:',
+    checks: 'What was asked of it',
+    good: 'This server would accept {subject} from whoever has its key.',
+    refused: 'Not judged',
+    key: 'There is a private key in it. It was not sent, and the box was emptied. Who else can see this screen or the clipboard? If in doubt, have its certificate revoked and make a new key. Paste the certificate alone.',
   },
   silent: {
     expired: 'that has expired',
