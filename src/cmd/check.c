@@ -11,6 +11,7 @@
 #include "http/route.h"
 #include "os/places.h"
 #include "os/privileges.h"
+#include "os/running.h"
 #include "os/sandbox.h"
 #include "os/unit.h"
 #include "os/writers.h"
@@ -102,18 +103,17 @@ static unsigned port_of(const struct conf_listener *listener)
     return conf_address(listener->address.text, &at, NULL) == 0 ? at.port : 0;
 }
 
-/* When some listeners of this file are open and others are not, a server runs that is to be given new ones:
- * by then it may have no right to open any. */
-static void check_new_listeners(const struct conf *conf, struct diag *diag)
+/* A server that runs with this file, whatever others listen on, is to be given the listeners that are not
+ * open: by then it may have no right to open any. */
+static void check_new_listeners(const struct conf *conf, const char *conf_file, struct diag *diag)
 {
     static bool listening[PORTS];
+    if (!running_with(conf_file, conf->pid_file.text, MTLSD_CONF))
+        return;
     mark_listening("/proc/net/tcp", listening);
     mark_listening("/proc/net/tcp6", listening);
-    bool runs = false;
-    for (size_t i = 0; i < conf->n_listeners; i++)
-        runs = runs || listening[port_of(&conf->listener[i])];
     const unsigned unprivileged = unprivileged_port();
-    for (size_t i = 0; runs && i < conf->n_listeners; i++) {
+    for (size_t i = 0; i < conf->n_listeners; i++) {
         const struct conf_listener *listener = &conf->listener[i];
         const unsigned port = port_of(listener);
         const bool needs_right = conf->user.text && port < unprivileged;
@@ -151,7 +151,7 @@ bool check_configuration(const char *conf_file, const char *as_user, bool news_o
         snapshot_lint(snapshot, clock_now(), &order.diag);
         check_places(snapshot->conf, conf_file, as_user, whole, &order.diag);
         if (whole)
-            check_new_listeners(snapshot->conf, &order.diag);
+            check_new_listeners(snapshot->conf, conf_file, &order.diag);
         sandbox_lint(snapshot->conf, &order.diag);
     }
     diag_order_flush(&order);

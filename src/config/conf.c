@@ -104,6 +104,8 @@ static int derive_listener(struct conf_listener *l, const struct option *option,
     } else if (option->offset == offsetof(struct conf_listener, address)) {
         struct conf_address ignored;
         return conf_address(value, &ignored, err);
+    } else if (option->offset == offsetof(struct conf_listener, redirect)) {
+        return conf_proxy_redirect(&l->redirect_to, value, err);
     }
     return 0;
 }
@@ -114,7 +116,7 @@ static int derive_location(struct conf_location *l, const struct option *option,
     if (option->offset == offsetof(struct conf_location, set_header))
         return conf_proxy_field(l, value, src, err);
     if (option->offset == offsetof(struct conf_location, redirect))
-        return conf_proxy_redirect(l, value, err);
+        return conf_proxy_redirect(&l->redirect_to, value, err);
     if (option->offset == offsetof(struct conf_location, upgrade))
         return conf_proxy_upgrade(value, err);
     return 0;
@@ -229,7 +231,11 @@ static int fill(struct build *b, size_t i, const struct option *option)
         return conf_block_inherit(option, b->target[block->parent], b->target[i]);
     int rc = option->preset ? set(b, option, b->target[i], option->preset, (struct src){NULL, 0}, &err) : 0;
     /* It may be among what was left out. */
-    if (option->flags & OPTION_REQUIRED && !is_cut(b, i)) {
+    /* Without TLS, which stands before it in the table, there is none to show. */
+    const bool shown = option->section != SECTION_LISTEN ||
+                       option->offset != offsetof(struct conf_listener, certificate) ||
+                       ((const struct conf_listener *)b->target[i])->tls;
+    if (option->flags & OPTION_REQUIRED && shown && !is_cut(b, i)) {
         diag_error(b->diag, conf_source_at(b->source, block->line), "this %s block has no %s: write %s = %s",
                    option_section_name(block->section), option->name, option->name, option->example);
         b->faulty[i] = true;

@@ -100,7 +100,11 @@ struct conf_listener {
     const struct conf_listener *of;   /* a host's listener; NULL: it is one */
     const struct conf_listener *host; /* a listener's, n_hosts of them, in struct conf */
     size_t n_hosts;
-    struct conf_text address; /* "[::]:8443", "0.0.0.0:443", "localhost:0" */
+    struct conf_text address;      /* "[::]:8443", "0.0.0.0:443", "localhost:0" */
+    bool tls;                      /* false: every request is redirected, and what follows says nothing */
+    struct conf_text redirect;     /* where to, without TLS */
+    struct template redirect_to;   /* the same, taken apart */
+    struct conf_text acme_webroot; /* without TLS; NULL: none */
     struct conf_list
         certificate; /* files in any order and format: leaf first per chain, keys found by match */
     enum client_auth client_auth;
@@ -152,8 +156,9 @@ struct conf_location {
     struct conf_field *field;      /* the same, taken apart */
     size_t n_fields;
     enum forwarded forwarded;
-    struct conf_list upgrade; /* protocols, as written: case does not matter */
-    long long max_body;       /* bytes, of a request to the backend */
+    struct conf_list upgrade;  /* protocols, as written: case does not matter */
+    long long max_body;        /* bytes, of a request to the backend */
+    long long request_timeout; /* seconds, for all of it; 0: no such bound */
 };
 
 /* Behind the host, if there is one. */

@@ -86,7 +86,9 @@ void conf_block_done(enum option_section section, void *block)
 {
     free_fields(section == SECTION_HOST ? SECTION_LISTEN : section, block);
     free(((struct conf_titled *)block)->title);
-    if (section == SECTION_BACKEND)
+    if (section == SECTION_LISTEN)
+        template_done(&((struct conf_listener *)block)->redirect_to);
+    else if (section == SECTION_BACKEND)
         conf_backend_done(block);
     else if (section == SECTION_LOCATION)
         conf_proxy_done(block);

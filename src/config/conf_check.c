@@ -60,9 +60,57 @@ static void check_proxies(const struct conf_listener *l, struct diag *diag)
             "\"127.0.0.1\" } with them");
 }
 
+/* Nobody is asked for anything where there is no TLS: what says otherwise was meant for another listener. */
+static void check_plain(const struct conf_listener *l, struct diag *diag)
+{
+    const struct {
+        const char *option;
+        const struct conf_list *list;
+    } LISTS[] = {{"certificate", &l->certificate},
+                 {"client_ca", &l->client_ca},
+                 {"trusted_ca", &l->trusted_ca},
+                 {"crl", &l->crl},
+                 {"ocsp_response", &l->ocsp_response}};
+    if (!l->redirect.text)
+        diag_error(
+            diag, l->src,
+            "listen \"%s\" has tls = off and no redirect: nothing is served without TLS; write redirect "
+            "= \"https://${hostname}${uri}\", or leave tls out",
+            l->name);
+    else if (strncmp(l->redirect.text, "https://", 8) != 0)
+        diag_error(diag, l->redirect.src,
+                   "redirect = '%s' leads to no https: nothing is served without TLS; write redirect = "
+                   "\"https://${hostname}${uri}\"",
+                   l->redirect.text);
+    if (l->client_auth != CLIENT_AUTH_OFF)
+        diag_error(diag, l->client_auth_src,
+                   "client_auth = %s needs TLS, which tls = off forbids: leave one of them out",
+                   conf_client_auth_word(l->client_auth));
+    if (l->n_hosts > 0)
+        diag_error(diag, l->host[0].src,
+                   "host \"%s\" needs TLS, which tls = off forbids in listen \"%s\": leave one of them out",
+                   l->host[0].name, l->name);
+    for (size_t i = 0; i < ARRAY_LEN(LISTS); i++) {
+        if (LISTS[i].list->n > 0)
+            diag_error(diag, LISTS[i].list->item[0].src,
+                       "%s needs TLS, which tls = off forbids: leave one of them out", LISTS[i].option);
+    }
+}
+
 static void check_listener(const struct conf_listener *l, struct diag *diag)
 {
     check_proxies(l, diag);
+    if (!l->tls) {
+        check_plain(l, diag);
+        return;
+    }
+    if (l->redirect.text)
+        diag_error(diag, l->redirect.src,
+                   "redirect in a listen block is for tls = off: write location \"/\" { client_cert = none "
+                   "redirect = ... }, or tls = off");
+    if (l->acme_webroot.text)
+        diag_error(diag, l->acme_webroot.src,
+                   "acme_webroot is for a listener with tls = off: write it in that of port 80");
     check_trust(l, diag);
     if (!l->tickets && l->ticket_key_file.text)
         diag_warning(diag, l->ticket_key_file.src, "ticket_key_file has no effect while tickets = off");
@@ -222,7 +270,7 @@ static void check_host(const struct conf *conf, size_t i, bool faulty, struct di
                    host->name, host->of->name, older->src.line, older->src.file);
         return;
     }
-    if (faulty)
+    if (faulty || !host->of->tls)
         return;
     check_trust(host, diag);
     if (conf_same_host(host))

@@ -80,7 +80,7 @@ int conf_proxy_field(struct conf_location *location, const char *text, struct sr
     return 0;
 }
 
-int conf_proxy_redirect(struct conf_location *location, const char *text, struct err *err)
+int conf_proxy_redirect(struct template *redirect_to, const char *text, struct err *err)
 {
     char given[CONF_VALUE_SHOWN];
     conf_value_shown(text, given);
@@ -100,13 +100,15 @@ int conf_proxy_redirect(struct conf_location *location, const char *text, struct
     /* "https://${uri}" would have clients choose where it leads. */
     const char *host = url ? strstr(made.text, "://") + 3 : "x";
     const bool chosen = url && made.part[0].len == (size_t)(host - made.text) && made.n > 1;
-    if (chosen ? made.part[1].variable != VARIABLE_HOST : !*host || strchr("/?#", *host) != NULL) {
+    const enum variable first = chosen ? made.part[1].variable : VARIABLE_COUNT;
+    if (chosen ? first != VARIABLE_HOST && first != VARIABLE_HOSTNAME
+               : !*host || strchr("/?#", *host) != NULL) {
         template_done(&made);
         return err_set(err, ERR_SYNTAX,
                        "redirect = '%s' has no host: write redirect = \"https://HOST${uri}\"", given);
     }
-    template_done(&location->redirect_to);
-    location->redirect_to = made;
+    template_done(redirect_to);
+    *redirect_to = made;
     return 0;
 }
 
@@ -201,8 +203,8 @@ static bool is_given(const struct option *option, const struct conf_location *l)
 
 static void check_without(const struct conf_location *l, struct diag *diag)
 {
-    static const char *const NEED_BACKEND[] = {"strip_prefix", "identity", "set_header",
-                                               "forwarded",    "upgrade",  "max_body"};
+    static const char *const NEED_BACKEND[] = {"strip_prefix", "identity", "set_header",     "forwarded",
+                                               "upgrade",      "max_body", "request_timeout"};
     for (size_t i = 0; i < ARRAY_LEN(NEED_BACKEND); i++) {
         const struct option *option = option_find(SECTION_LOCATION, NEED_BACKEND[i]);
         if (option && is_given(option, l))

@@ -9,7 +9,7 @@
  * of upgrade. 0, ERR_SYNTAX or ERR_EXISTS with what to write, ERR_NOMEM. */
 MUST_CHECK int conf_proxy_field(struct conf_location *location, const char *text, struct src src,
                                 struct err *err);
-MUST_CHECK int conf_proxy_redirect(struct conf_location *location, const char *text, struct err *err);
+MUST_CHECK int conf_proxy_redirect(struct template *redirect_to, const char *text, struct err *err);
 MUST_CHECK int conf_proxy_upgrade(const char *text, struct err *err);
 /* Frees what these made. */
 void conf_proxy_done(struct conf_location *location);

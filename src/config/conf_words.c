@@ -28,7 +28,9 @@ static const char CERTIFICATE[] =
                       "write backend = \"NAME\" in a location, and outside the blocks backend \"NAME\" { "
                       "server = { \"http://127.0.0.1:9000\" } }",
                   SET_HEADER[] = "write set_header = { \"NAME: VALUE\" } in a location that has a backend",
-                  REDIRECT[] = "write redirect = \"https://HOST${uri}\" in a location",
+                  REDIRECT[] =
+                      "write redirect = \"https://HOST${uri}\" in a location, or for all of port 80 in a "
+                      "listen block with tls = off",
                   NO_FASTCGI[] = "leave it out: HTTP is spoken to backends; put a server that speaks it "
                                  "before the application",
                   NO_HTTP[] = "leave it out: listen and location stand outside of any block",

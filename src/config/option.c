@@ -206,6 +206,14 @@ const struct option OPTIONS[] = {
     {LISTEN(address), .type = OPTION_TEXT, .example = "\"[::]:8443\"",
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,
      .help = "HOST:PORT; an IPv6 address stands in brackets, [::] is every address, port 0 any free one."},
+    {LISTEN(tls), .type = OPTION_BOOL, .preset = "on", .example = "off",
+     .help = "Whether TLS is spoken. off, for port 80: every request is sent to where redirect says, and "
+             "nothing is served."},
+    {LISTEN(redirect), .type = OPTION_TEXT, .example = "\"https://${hostname}${uri}\"",
+     .help = "With tls = off, where clients are sent (308); in ${} the variables of a location's redirect."},
+    {LISTEN(acme_webroot), .type = OPTION_PATH, .example = "\"/var/lib/mtlsd/acme\"", .flags = OPTION_FOLDER,
+     .help = "With tls = off, the folder (webroot) where an ACME client puts the files of "
+             "/.well-known/acme-challenge/, which alone are not redirected."},
     {LISTEN(certificate), .type = OPTION_PATHS, .example = "{ \"server.crt\", \"server.key\" }",
      .flags = OPTION_REQUIRED | OPTION_SAMPLE | OPTION_SECRET | OPTION_HOST,
      .help = "The server's certificates, chains and keys, in any order and form: PEM, DER, PKCS#7, PKCS#12, "
@@ -329,6 +337,12 @@ const struct option OPTIONS[] = {
      .help =
          "Most bytes of a request's body to the backend; more is answered 413. The one outside the blocks "
          "is for requests that no backend gets."},
+    {LOCATION(request_timeout), .type = OPTION_DURATION, .preset = "0s", .example = "30s", .min = 0,
+     .max = DAY,
+     .help =
+         "A request to the backend that is not over by then, counted from its head, is answered 504, or "
+         "408 where its body is late, or cut off where its response has begun. 0, and for tunnels: no such "
+         "bound."},
 };
 
 const size_t OPTION_COUNT = ARRAY_LEN(OPTIONS);

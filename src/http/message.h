@@ -153,5 +153,6 @@ void reply_done(struct reply *reply);
 /* Adds a header; `value` is a format. Headers above REPLY_MOST_HEADERS and values with control bytes are left
  * out and -1 returned. */
 int reply_header(struct reply *reply, const char *name, const char *fmt, ...) PRINTF(3, 4);
+void reply_drop_header(struct reply *reply, const char *name);
 
 #endif

@@ -54,3 +54,14 @@ int reply_header(struct reply *reply, const char *name, const char *fmt, ...)
     reply->n_headers++;
     return 0;
 }
+
+void reply_drop_header(struct reply *reply, const char *name)
+{
+    for (size_t i = 0; i < reply->n_headers; i++) {
+        if (strcmp(reply->header[i].name, name) != 0)
+            continue;
+        free(reply->header[i].value);
+        reply->header[i] = reply->header[--reply->n_headers];
+        return;
+    }
+}

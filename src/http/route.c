@@ -8,6 +8,7 @@
 #include "http/guard.h"
 #include "http/handlers.h"
 #include "http/problem.h"
+#include "http/redirect.h"
 #include "http/security.h"
 
 const struct route ROUTES[] = {
@@ -199,35 +200,6 @@ const struct conf_location *route_upstream(const struct route *route, const stru
     return policy_decide_in(policy, location, request->peer).outcome == POLICY_ALLOW ? location : NULL;
 }
 
-/* 308 keeps the method (RFC 9110 section 15.4.9). */
-static void redirect_reply(const struct request *request, const struct conf_location *location,
-                           struct reply *reply)
-{
-    struct buf path, to;
-    const struct client_view client = {.peer = request->peer,
-                                       .tls = request->tls,
-                                       .remote = request->remote,
-                                       .listener = request->listener,
-                                       .connection = request->connection_id};
-    buf_init(&path, 0);
-    buf_init(&to, 0);
-    forward_put_path(&path, request->path);
-    const struct request_view view = {.method = request->method_text,
-                                      .host = request->authority,
-                                      .path = path.data ? path.data : "/",
-                                      .query = request->query,
-                                      .number = request->number,
-                                      .now = request->now};
-    template_put(&to, &location->redirect_to, &client, &view);
-    reply->status = 308;
-    if (buf_failed(&to) || buf_failed(&path) || reply_header(reply, "Location", "%s", to.data) != 0)
-        problem_reply(request, 500, NULL, reply);
-    else
-        (void)reply_header(reply, "Cache-Control", "%s", guard_cache_control(request));
-    buf_done(&path);
-    buf_done(&to);
-}
-
 /* What a backend has and nobody handed on, by forward_status: TRACE, CONNECT, OPTIONS that goes no further.
  */
 static void not_forwarded_reply(const struct request *request, struct reply *reply)
@@ -380,7 +352,7 @@ static void answer(const struct route *route, const struct policy *policy, struc
     }
     if (route == FILES_ROUTE && is_proxied(location)) {
         if (location->redirect.text)
-            redirect_reply(request, location, reply);
+            redirect_reply(request, &location->redirect_to, reply);
         else
             not_forwarded_reply(request, reply);
         return;

@@ -72,15 +72,28 @@ static void put_value(struct buf *out, const unsigned char *value, size_t len)
 }
 
 /* A word of the request. */
-static void put_text(struct buf *out, const char *text)
+static void put_span(struct buf *out, const char *text, size_t len)
 {
-    for (; text && *text; text++) {
-        const unsigned char c = (unsigned char)*text;
+    for (size_t i = 0; i < len; i++) {
+        const unsigned char c = (unsigned char)text[i];
         if (c >= ' ' && c < 0x7f)
-            buf_putc(out, *text);
+            buf_putc(out, text[i]);
         else
             put_hex(out, c);
     }
+}
+
+static void put_text(struct buf *out, const char *text)
+{
+    put_span(out, text, text ? strlen(text) : 0);
+}
+
+/* "example.org:8443", "[::1]:8443": a colon in brackets begins no port. */
+static void put_hostname(struct buf *out, const char *host)
+{
+    const char *colon = host ? strrchr(host, ':') : NULL;
+    const bool port = colon && !strchr(colon, ']');
+    put_span(out, host, port ? (size_t)(colon - host) : host ? strlen(host) : 0);
 }
 
 static void put_attributes(struct buf *out, const struct certname *name, const char *label)
@@ -245,6 +258,9 @@ static void put_request(struct buf *out, enum variable variable, const struct cl
         break;
     case VARIABLE_HOST:
         put_text(out, request->host);
+        break;
+    case VARIABLE_HOSTNAME:
+        put_hostname(out, request->host);
         break;
     case VARIABLE_URI:
         put_text(out, request->path);

@@ -432,19 +432,22 @@ struct conn *conn_new(struct worker *worker, const struct arrival *arrival, gnut
     conn->snapshot = snapshot;
     conn->listener = listener;
     const struct conf *conf = snapshot->conf;
-    conn->creds = creds_ref(listener->creds);
+    conn->creds = listener->creds ? creds_ref(listener->creds) : NULL; /* without TLS there are none */
     conn->asked = listener->conf->client_auth != CLIENT_AUTH_OFF;
     conn->trail.asks = conn->asked;
     take_limits(conn);
     limits_remote(&arrival->from.any, conn->remote);
     http1_gate_init(&conn->request.gate);
     transport_init(&conn->transport, &worker->share, session, fd, &TRANSPORT_OPS,
-                   (uint32_t)conf->handshake_timeout * 1000, LINGER_MS);
+                   (uint32_t)(listener->conf->tls ? conf->handshake_timeout : conf->header_timeout) * 1000,
+                   LINGER_MS);
+    if (!listener->conf->tls)
+        transport_speak_plain(&conn->transport);
     transport_expect_proxy(&conn->transport, (unsigned)listener->conf->proxy_protocol);
     conn->record = record_new(clock_mono_us(), conn->asked, conf->handshake_record);
     if (conf->handshake_record)
         conn->transport.record = conn->record;
-    if (set_up(conn, session) < 0)
+    if (listener->conf->tls && set_up(conn, session) < 0)
         transport_deadline(&conn->transport, clock_mono_ms());
     conn->id = live_opened(live);
     join(worker, conn);

@@ -217,8 +217,9 @@ void conn_body_done(struct conn *conn);
 /* The body of the request may have so many bytes. 0, or ERR_RANGE and the word's answer: it has more. */
 MUST_CHECK int conn_limit_body(struct conn *conn, uint64_t most, struct conn_word *word);
 /* The problem `status` instead of an answer: the last of the connection, or (conn_problem) not. The bytes of
- * its body. */
-void conn_refuse(struct conn *conn, unsigned status, struct buf *answer);
+ * its body. A request that is refused and whose head was understood is logged like any other. `detail` NULL:
+ * the usual words. */
+void conn_refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer);
 uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer);
 enum { CONN_DETAIL = 200 };
 /* The gate refused the request under way: the log and the limits are told, its status and words for the

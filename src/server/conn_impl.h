@@ -27,8 +27,9 @@ MUST_CHECK int conn_host_begin(struct conn *conn, gnutls_session_t session);
  * handshake ends: a second one asked for another host. */
 MUST_CHECK int conn_host_choose(struct conn *conn, gnutls_session_t session, struct wire name);
 
-/* Of its transport_ops, what concerns requests: conn_request.c. */
-void conn_plain_http(struct transport *transport, const char *head, size_t len, struct buf *answer);
+/* Of its transport_ops, what concerns requests: conn_plain.c. */
+bool conn_plain_http(struct transport *transport, const char *head, size_t len, bool over,
+                     struct buf *answer);
 
 /* Before it is freed: a request whose body did not come has its line in the log. */
 void conn_left(struct conn *conn);

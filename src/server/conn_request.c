@@ -78,8 +78,11 @@ uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bo
     if (status == 405 && reply_header(&reply, "Allow", "GET, HEAD, OPTIONS") != 0)
         log_debug("%s: no room for Allow", conn->remote);
     problem_reply(&request, status, detail, &reply);
-    if (status == 503 && reply_header(&reply, "Retry-After", "1") != 0)
+    const unsigned wait = status == 503 ? 1 : status == 429 ? conn->request.wait_s : 0;
+    if (wait > 0 && reply_header(&reply, "Retry-After", "%u", wait) != 0)
         log_debug("%s: no room for Retry-After", conn->remote);
+    if (!conn->listener->conf->tls) /* RFC 6797 section 7.2: over TLS only */
+        reply_drop_header(&reply, "Strict-Transport-Security");
     bool headers_only = strcmp(head->method, "HEAD") == 0;
     plain_reply(&reply, clock_now(), headers_only, last, answer);
     uint64_t bytes = headers_only ? 0 : reply.body.len;
@@ -87,8 +90,7 @@ uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bo
     return bytes;
 }
 
-/* A request whose head was understood is logged like any other. */
-static void refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer)
+void conn_refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer)
 {
     bool understood = conn->request.head.whole;
     uint64_t bytes = conn_problem(conn, status, detail, true, answer);
@@ -105,11 +107,6 @@ static void refuse(struct conn *conn, unsigned status, const char *detail, struc
     http1_head_done(&conn->request.head);
     conn_body_done(conn);
     conn->request.heard = false;
-}
-
-void conn_refuse(struct conn *conn, unsigned status, struct buf *answer)
-{
-    refuse(conn, status, NULL, answer);
 }
 
 unsigned conn_rate(struct conn *conn)
@@ -162,7 +159,7 @@ static void refused_by_gate(struct conn *conn, struct buf *answer)
 {
     char detail[CONN_DETAIL];
     unsigned status = conn_gate_refused(conn, detail);
-    refuse(conn, status, detail, answer);
+    conn_refuse(conn, status, detail, answer);
 }
 
 int conn_limit_body(struct conn *conn, uint64_t most, struct conn_word *word)
@@ -248,7 +245,7 @@ static bool needs_body(const struct conn *conn)
 static void out_of_memory(struct conn *conn, struct conn_word *word)
 {
     limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
-    refuse(conn, 503, NULL, &word->answer);
+    conn_refuse(conn, 503, NULL, &word->answer);
     word->last = true;
 }
 
@@ -339,12 +336,6 @@ void conn_left(struct conn *conn)
     conn_answered(conn);
 }
 
-void conn_plain_http(struct transport *transport, const char *head, size_t len, struct buf *answer)
-{
-    (void)transport;
-    plain_http_answer(head, len, clock_now(), answer);
-}
-
 void conn_timed_out(struct conn *conn, struct buf *answer)
 {
     if (http1_gate_idle(&conn->request.gate))
@@ -352,8 +343,8 @@ void conn_timed_out(struct conn *conn, struct buf *answer)
     bool head = http1_gate_in_head(&conn->request.gate);
     limits_hit(conn->place.limits, head ? LIMIT_header_time : LIMIT_body_time, conn->remote,
                conn->listener_name);
-    refuse(conn, 408,
-           head ? "The head of the request did not arrive in time (header_timeout)."
-                : "The body of the request did not arrive in time (body_timeout).",
-           answer);
+    conn_refuse(conn, 408,
+                head ? "The head of the request did not arrive in time (header_timeout)."
+                     : "The body of the request did not arrive in time (body_timeout).",
+                answer);
 }

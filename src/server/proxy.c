@@ -65,6 +65,7 @@ static struct backend *backend_of(const struct snapshot *snapshot, const struct 
 
 static void on_link(struct link_user *user, enum link_event event);
 static void on_time(struct wheel_timer *timer);
+static void on_deadline(struct wheel_timer *timer);
 
 static void on_client_room(struct event_source *source, uint32_t events)
 {
@@ -84,6 +85,7 @@ static struct proxied *proxied_new(struct conn *conn, const struct conf_location
     p->client.ready = on_client_room;
     p->timer.fire = on_time;
     p->judgement.fire = proxy_judge_again;
+    p->deadline.fire = on_deadline;
     p->waiter.ready = proxy_room;
     p->conn = conn;
     p->snapshot = snapshot_ref(conn->snapshot);
@@ -124,6 +126,7 @@ void proxy_over(struct proxied *p)
     leave_again(p);
     wheel_stop(&p->timer);
     wheel_stop(&p->judgement);
+    wheel_stop(&p->deadline);
     if (p->watched)
         (void)epoll_ctl(conn->worker->epoll, EPOLL_CTL_DEL, conn->transport.fd, NULL);
     pool_leave(p->pool);
@@ -352,6 +355,25 @@ static void on_time(struct wheel_timer *timer)
     }
 }
 
+/* request_timeout of the location: whoever it is that takes so long. */
+static void on_deadline(struct wheel_timer *timer)
+{
+    struct proxied *p = (struct proxied *)(void *)((char *)timer - offsetof(struct proxied, deadline));
+    if (p->tunnel)
+        return;
+    if (p->head_sent) {
+        p->cut_for = "request_timeout";
+        limits_hit(p->conn->place.limits, LIMIT_request_time, p->conn->remote, p->conn->listener_name);
+        proxy_fail(p, 0, ORIGIN_LEFT, NULL);
+    } else if (p->waiter.waits) {
+        proxy_fail(p, 503, ORIGIN_UNREACHABLE, NULL);
+    } else if (!p->request_done && (!p->link || p->up_at == p->up.len)) {
+        proxy_body_late(p);
+    } else {
+        proxy_fail(p, 504, ORIGIN_SILENT, "it has not answered within request_timeout");
+    }
+}
+
 /* --- the run -------------------------------------------------------------------------------------------- */
 
 /* RFC-wise a request may go up with its head alone; a slow client would then hold a connection that others
@@ -422,7 +444,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
     if (status == 508) {
         log_warning("%s: listener %s: a request has come round: backend \"%s\" leads back here", conn->remote,
                     conn->listener_name, location->to->name);
-        conn_refuse(conn, status, &word->answer);
+        conn_refuse(conn, status, NULL, &word->answer);
         return PROXY_REFUSED;
     }
     if (status != 0)
@@ -431,7 +453,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
         return PROXY_REFUSED;
     struct proxied *p = proxied_new(conn, location);
     if (!p) {
-        conn_refuse(conn, 503, &word->answer);
+        conn_refuse(conn, 503, NULL, &word->answer);
         return PROXY_REFUSED;
     }
     conn->proxied = p;
@@ -444,7 +466,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
     retry_earn(&relays_of(p)->upstreams.retries);
     if (proxy_request_head(p, &p->up) != 0) {
         proxy_over(p);
-        conn_refuse(conn, 503, &word->answer);
+        conn_refuse(conn, 503, NULL, &word->answer);
         return PROXY_REFUSED;
     }
     response_init(&p->response, has_method(conn, "HEAD"), p->upgrades);
@@ -459,6 +481,9 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
     conn->transport.long_body = false;
     conn_relaying(conn, false);
     proxy_watch_client(p);
+    if (location->request_timeout > 0)
+        wheel_set(&conn->worker->wheel, &p->deadline,
+                  conn->worker->now_ms + (uint64_t)location->request_timeout * 1000);
     return PROXY_STARTED;
 }
 

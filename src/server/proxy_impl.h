@@ -38,6 +38,7 @@ struct proxied {
     struct event_source client;   /* the client's socket takes bytes again */
     struct wheel_timer timer;     /* the backend's next word is due, or its turn */
     struct wheel_timer judgement; /* of its client is due: time has changed it */
+    struct wheel_timer deadline;  /* the location's request_timeout is over */
     struct pool_waiter waiter;
     uint64_t queued_until_ms;
     struct conn *conn;

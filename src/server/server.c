@@ -313,12 +313,19 @@ void server_drain(struct server *server)
 
 /* -------------------------------------------------------------------------------------------------------- */
 
-void server_describe(const struct server *server, struct buf *out)
+void server_describe(struct server *server, struct buf *out)
 {
+    struct snapshot *snapshot = live_snapshot(&server->live);
     for (size_t i = 0; i < server->listeners.n; i++) {
         const struct listener *listener = server->listeners.item[i];
-        buf_printf(out, "%s %s\n", listener->name, listener->port->url);
+        const struct snapshot_listener *its = listener_in(listener, snapshot);
+        const char *url = listener->port->url;
+        if (its && !its->conf->tls)
+            buf_printf(out, "%s http%s\n", listener->name, url + strlen("https"));
+        else
+            buf_printf(out, "%s %s\n", listener->name, url);
     }
+    snapshot_unref(snapshot);
 }
 
 struct snapshot *server_snapshot(struct server *server)

@@ -36,7 +36,7 @@ MUST_CHECK int server_reload(struct server *server, server_admit_fn *admit, void
 void server_drain(struct server *server);
 
 /* One line per listener, "NAME URL", with the real port. */
-void server_describe(const struct server *server, struct buf *out);
+void server_describe(struct server *server, struct buf *out);
 
 struct snapshot *server_snapshot(struct server *server); /* a reference of the caller's */
 uint64_t server_generation(const struct server *server);

@@ -52,24 +52,18 @@ static int load_priorities(const struct conf_listener *listener, struct snapshot
     return rc;
 }
 
-/* `of`: of a host, its listener; NULL: it is one. */
-static int load_listener(const struct conf *conf, const struct conf_listener *listener,
-                         const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
-                         struct crl_shelf *shelf, const struct snapshot_listener *of, struct diag *diag,
-                         struct snapshot_listener *out)
+/* What a session needs, when the listener's CAs are loaded. */
+static int load_tls(const struct conf *conf, const struct conf_listener *listener,
+                    const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
+                    const struct snapshot_listener *of, struct diag *diag, struct snapshot_listener *out)
 {
-    out->conf = listener;
-    out->of = of ? of : out;
-    out->label = conf_label(listener);
-    int rc = load_trust(conf, of, shelf, diag, out);
-    int own =
+    struct err err = {0};
+    int rc =
         listener->certificate.n > 0 ? load_creds(conf, of, diag, out) : ERR_SYNTAX; /* conf_check said so */
-    rc = rc != 0 ? rc : own;
-    if (rc != 0)
+    if (rc != 0 || !out->trust)
         return rc;
     if (choose)
         gnutls_certificate_set_retrieve_function3(creds_gnutls(out->creds), choose);
-    struct err err = {0};
     rc = ticket_key_init(&out->ticket_key, master, listener, out->trust, &err);
     if (rc != 0) {
         if (!of)
@@ -81,6 +75,24 @@ static int load_listener(const struct conf *conf, const struct conf_listener *li
         diag_error(diag, listener->src, "GnuTLS does not take the priorities that every listener has");
         return ERR_CRYPTO;
     }
+    return 0;
+}
+
+/* `of`: of a host, its listener; NULL: it is one. */
+static int load_listener(const struct conf *conf, const struct conf_listener *listener,
+                         const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
+                         struct crl_shelf *shelf, const struct snapshot_listener *of, struct diag *diag,
+                         struct snapshot_listener *out)
+{
+    out->conf = listener;
+    out->of = of ? of : out;
+    out->label = conf_label(listener);
+    int rc = load_trust(conf, of, shelf, diag, out);
+    int own = listener->tls ? load_tls(conf, listener, master, choose, of, diag, out) : 0;
+    rc = rc != 0 ? rc : own;
+    if (rc != 0)
+        return rc;
+    struct err err = {0};
     out->peers = peer_cache_new();
     out->proxies = calloc(listener->trusted_proxies.n + 1, sizeof *out->proxies);
     if (!out->peers || !out->proxies || !out->label)
@@ -172,7 +184,7 @@ static time_t refuses_from(const struct conf_listener *listener, const struct tr
 static time_t ticket_key_made(const struct conf_listener *listener, const struct ticket_master *master)
 {
     struct stat st;
-    if (!listener->tickets || !master)
+    if (!listener->tickets || !listener->tls || !master)
         return 0;
     if (!listener->ticket_key_file.text)
         return master->made;

@@ -19,8 +19,6 @@ enum {
     /* So many records in a row without data, as OpenSSL and BoringSSL have it: empty ones, parts of messages,
      * key updates. GnuTLS reads the next one at once, so these are also what one turn takes. */
     MOST_EMPTY = 32,
-    /* The head of a plain HTTP request that is looked at. */
-    MOST_PLAIN = 8192,
     /* After an answer of our own, as nginx's lingering_timeout and lingering_time: who still sends a large
      * body must be able to finish, or sees a reset in the place of the answer. */
     LINGER_SILENT_MS = 5000,
@@ -289,12 +287,14 @@ static int read_proxy(struct transport *t)
 /* Looks at what a peer says first. 0: go on with the state as it is now; GNUTLS_E_AGAIN. */
 static int begin(struct transport *t)
 {
-    ssize_t n = inflow_waiting(&t->in) > 0 ? 1 : inflow_more(&t->in, t->fd, MOST_PLAIN);
+    ssize_t n = inflow_waiting(&t->in) > 0 ? 1 : inflow_more(&t->in, t->fd, TRANSPORT_PLAIN_MOST);
     while (n > 0 && proxy_header_begins(t->in.bytes, t->in.len) == 0)
-        n = inflow_more(&t->in, t->fd, MOST_PLAIN);
+        n = inflow_more(&t->in, t->fd, TRANSPORT_PLAIN_MOST);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return GNUTLS_E_AGAIN;
-    t->state = TRANSPORT_HANDSHAKE;
+    t->state = t->speaks_plain ? TRANSPORT_PLAIN : TRANSPORT_HANDSHAKE;
+    if (t->speaks_plain)
+        return 0;
     if (n > 0 && proxy_header_begins(t->in.bytes, t->in.len) > 0) {
         t->ops->failed(t, GNUTLS_E_UNEXPECTED_PACKET, -1,
                        "it begins with a PROXY header, which is not expected here: set proxy_protocol and "
@@ -313,23 +313,24 @@ static int begin(struct transport *t)
 static ssize_t answer_plain(struct transport *t)
 {
     ssize_t n = 1;
-    char head[MOST_PLAIN + 1];
+    char head[TRANSPORT_PLAIN_MOST + 1];
+    struct buf answer = {0};
     for (;;) {
-        memcpy(head, t->in.bytes, t->in.len);
+        if (t->in.len > 0)
+            memcpy(head, t->in.bytes, t->in.len);
         head[t->in.len] = '\0';
-        if (n == 0 || t->in.len == MOST_PLAIN || t->expired || strstr(head, "\r\n\r\n") ||
-            strstr(head, "\n\n"))
+        if (t->ops->plain(t, head, t->in.len, n == 0 || t->in.len == TRANSPORT_PLAIN_MOST || t->expired,
+                          &answer))
             break;
-        n = inflow_more(&t->in, t->fd, MOST_PLAIN);
+        n = inflow_more(&t->in, t->fd, TRANSPORT_PLAIN_MOST);
         if (n < 0)
             return errno == EAGAIN || errno == EWOULDBLOCK ? GNUTLS_E_AGAIN : GNUTLS_E_PULL_ERROR;
     }
-    struct buf answer = {0};
-    t->ops->plain(t, head, t->in.len, &answer);
     inflow_done(&t->in);
-    ssize_t ignored UNUSED = send(t->fd, answer.data ? answer.data : "", answer.len, MSG_NOSIGNAL);
+    ssize_t ignored UNUSED = answer.len > 0 ? send(t->fd, answer.data, answer.len, MSG_NOSIGNAL) : 0;
     buf_done(&answer);
-    t->ops->failed(t, GNUTLS_E_UNEXPECTED_PACKET, -1, "the client spoke plain HTTP to the HTTPS port");
+    if (!t->speaks_plain)
+        t->ops->failed(t, GNUTLS_E_UNEXPECTED_PACKET, -1, "the client spoke plain HTTP to the HTTPS port");
     linger_closed(t);
     linger_long(t);
     return drain(t);

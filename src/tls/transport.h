@@ -37,7 +37,7 @@
 struct tls_share;
 struct transport;
 
-enum { TRANSPORT_WHY = 200 };
+enum { TRANSPORT_WHY = 200, TRANSPORT_PLAIN_MOST = 8192 };
 
 /* What the owner of a connection decides; all are called on the worker's thread. None may be NULL. */
 struct transport_ops {
@@ -51,9 +51,10 @@ struct transport_ops {
     void (*failed)(struct transport *transport, int error, int sent, const char *why);
     /* The open connection ends over what the peer sent: as for `failed`. */
     void (*broken)(struct transport *transport, int sent, const char *why);
-    /* The peer spoke something that begins like plain HTTP: fills the answer. `head` is what came so far (it
-     * may be cut short). */
-    void (*plain)(struct transport *transport, const char *head, size_t len, struct buf *answer);
+    /* The peer speaks something that begins like plain HTTP, or must, by transport_speak_plain. `head` is all
+     * that came so far, of at most TRANSPORT_PLAIN_MOST bytes, and has a NUL behind it. False: more of it is
+     * awaited, unless it is `over`; else the answer is filled, the last word, which may be none. */
+    bool (*plain)(struct transport *transport, const char *head, size_t len, bool over, struct buf *answer);
     /* The proxy said whose connection it is; NULL: what came is no header that is allowed, and `why` says so.
      * False: the connection shall end. */
     bool (*proxied)(struct transport *transport, const struct proxy_header *header, const char *why);
@@ -88,6 +89,7 @@ struct transport {
     bool long_body; /* the response's body is more than one batch */
     bool body_lost; /* its end was gone when it was to be sent, and the connection ends */
     enum transport_state state;
+    bool speaks_plain;        /* no TLS is spoken, whatever comes */
     bool turn;                /* between transport_enter and transport_leave */
     uint8_t proxy;            /* versions of the PROXY header that must come first; 0: none, or it came */
     bool head_next;           /* the next bytes to send are a response's head */
@@ -114,6 +116,11 @@ void transport_init(struct transport *transport, struct tls_share *share, gnutls
 static inline void transport_expect_proxy(struct transport *transport, unsigned versions)
 {
     transport->proxy = (uint8_t)versions;
+}
+/* Directly after transport_init: what comes is plain HTTP, and nothing else is spoken. */
+static inline void transport_speak_plain(struct transport *transport)
+{
+    transport->speaks_plain = true;
 }
 /* Frees what the transport owns; the session and the socket are not. */
 void transport_done(struct transport *transport);

@@ -79,6 +79,20 @@ static bool is_option(const struct option *option, enum option_section section, 
     return option->section == section && strcmp(option->name, name) == 0;
 }
 
+/* What only a listener without TLS says, in one. False: the option is another. */
+static bool put_plain_listener(struct buf *text, const struct option *option)
+{
+    static const char *const ITS[] = {"tls", "redirect", "acme_webroot"};
+    bool is = false;
+    for (size_t i = 0; i < ARRAY_LEN(ITS); i++)
+        is = is || is_option(option, SECTION_LISTEN, ITS[i]);
+    buf_puts(text, is ? "listen plain { address = \"[::]:80\"\n" : "");
+    for (size_t i = 0; is && i < ARRAY_LEN(ITS); i++)
+        buf_printf(text, "%s = %s\n", ITS[i], option_find(SECTION_LISTEN, ITS[i])->example);
+    buf_puts(text, is ? "}\n" : "");
+    return is;
+}
+
 /* One section: what its block needs, or another option there to have an effect; and the option. */
 static void put_section(struct buf *text, enum option_section section, const struct option *option)
 {
@@ -89,6 +103,7 @@ static void put_section(struct buf *text, enum option_section section, const str
         buf_puts(text, "location \"/y\" { backend = app }\n");
     if (section == SECTION_HOST)
         return;
+    const bool plain = section == SECTION_LISTEN && put_plain_listener(text, option);
     if (section != SECTION_GLOBAL)
         buf_printf(text, "%s \"%s\" {\n", option_section_name(section), TITLES[section]);
     for (size_t i = 0; section == SECTION_LISTEN && i < ARRAY_LEN(NEEDED); i++) {
@@ -101,7 +116,7 @@ static void put_section(struct buf *text, enum option_section section, const str
     if (section == SECTION_LOCATION && !is_option(option, section, "backend") &&
         !is_option(option, section, "redirect"))
         buf_puts(text, "backend = app\n");
-    if (option->section == section)
+    if (option->section == section && !plain)
         buf_printf(text, "%s = %s\n", option->name, option->example);
     buf_puts(text, section == SECTION_GLOBAL ? "" : "}\n");
 }
@@ -222,7 +237,7 @@ START_TEST(fields)
         " file dir backend n_backends listener n_listeners host n_hosts location n_locations names n_names ");
     covered(text, SECTION_BACKEND, "struct conf_backend {", " name src servers n_servers ");
     covered(text, SECTION_LISTEN, "struct conf_listener {",
-            " name src of host n_hosts client_auth_src crl_stale_mode crl_grace ");
+            " name src of host n_hosts client_auth_src crl_stale_mode crl_grace redirect_to ");
     covered(text, SECTION_LOCATION, "struct conf_location {", " prefix src to redirect_to field n_fields ");
 }
 END_TEST

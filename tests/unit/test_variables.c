@@ -58,6 +58,7 @@ START_TEST(values)
                                  .connection = 9};
     f.tls.server_name[0] = '\0';
     expect("${uri} $uri $path ${query} $method $host", &client, "/p%20q?a=b /p%20q?a=b /p%20q a=b GET h:1");
+    expect("${hostname}", &client, "h");
     expect("$remote|$remote_port|$listener|$connection|$request", &client, "2001:db8::1|443|l|9|3");
     expect("$verify ${errors}${warnings}", &client, "SUCCESS expires_soon");
     expect("${subject}|${issuer}|$serial", &client, "CN=alice|CN=Test CA|0a");
