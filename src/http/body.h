@@ -1,7 +1,6 @@
 /* The body of a request whose route takes one, from its first byte to the answer. It may hold somebody's
- * secret: wherever these functions put its bytes is wiped. The buffers of GnuTLS and libmicrohttpd, through which they
- * came, are not. It grows with what has come, never with what was announced.
- * Pure.
+ * secret: wherever these functions put its bytes is wiped. The buffers of GnuTLS and libmicrohttpd, through
+ * which they came, are not. It grows with what has come, never with what was announced. Pure.
  *
  * Embedded; {0} keeps nothing. */
 #ifndef MTLSD_HTTP_BODY_H

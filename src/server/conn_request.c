@@ -1,6 +1,6 @@
 /* Plaintext of a connection, up to a request that is whole: the gate judges it, its head is kept, its body is
- * dropped, unless a backend has it (proxy_up.c) or its route is one of the few that take one. What is refused gets its
- * answer here. */
+ * dropped, unless a backend has it (proxy_up.c) or its route is one of the few that take one. What is refused
+ * gets its answer here. */
 #include <stdio.h>
 #include <string.h>
 
