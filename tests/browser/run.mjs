@@ -254,7 +254,7 @@ async function pasting() {
         is([asked.length, await page.inputValue('#paste-text') === ''], name.endsWith('.key') ? [0, true] : [1, false], `${what}: a key, and only that, is not sent`);
         await fits(page, what);
         await accessible(page, what);
-        await shot(page, `pasted-${name.replace('client-', '')}-${width}-${colorScheme}`);
+        if (SHOTS) await page.locator('#certificate').screenshot({ path: path.join(SHOTS, `pasted-${name}-${width}-${colorScheme}.png`) });
       }
       await page.setInputFiles('#paste-file', path.join(process.env.T, 'expired.der'));
       await page.waitForSelector('#paste-rest .reason');
@@ -270,6 +270,22 @@ async function pasting() {
     await page.waitForSelector('html[data-ready]');
     is(await page.locator('#paste-text').count(), 0, 'off: no box where nobody is judged');
   });
+}
+
+// All that a visit sends to the browser, heads and JSON included.
+async function transfer() {
+  for (const [listener, client, locale] of [['request', 'none', 'en-GB'], ['request', 'good', 'zh-CN'], ['request', 'revoked', 'zh-CN'], ['off', 'none', 'zh-CN']]) {
+    await visit(listener, client, { locale }, async ({ page, origin }) => {
+      await page.goto(`${origin}/`);
+      await page.waitForSelector('html[data-ready]');
+      const [bytes, answers, twice] = await page.evaluate(() => {
+        const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+        return [all.reduce((sum, entry) => sum + entry.transferSize, 0), all.length, all.filter((entry) => entry.name.endsWith('/api/connection')).length];
+      });
+      is(bytes > 10000 && bytes < 60 * 1024, true, `transfer, ${listener}, ${client}, ${locale}: ${bytes} bytes in ${answers} answers, under 60 KiB`);
+      is(twice, 1, `transfer, ${listener}, ${client}: /api/connection once`);
+    });
+  }
 }
 
 async function withoutScript() {
@@ -301,7 +317,7 @@ async function expiring(others) {
 
 const PARTS = { walks: () => expiring(async () => {
   for (const one of CASES) await walk(one);
-}), languages, keyboard, stepping, sizes, problems, pasting, withoutScript };
+}), languages, keyboard, stepping, sizes, problems, pasting, transfer, withoutScript };
 // ONLY=part,part: these alone.
 for (const name of process.env.ONLY?.split(',') ?? Object.keys(PARTS)) await PARTS[name]();
 console.log('done');
