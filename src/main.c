@@ -20,9 +20,9 @@ static const struct command {
     const char *help;
 } COMMANDS[] = {
     {"serve", cmd_serve, "run in the foreground (the default command)"},
-    {"setup", cmd_setup, "make the folder of a service, with your certificates or some for practice"},
+    {"setup", cmd_setup, "make the folder of a service, with your files or practice ones"},
     {"check", cmd_check, "check the configuration and every file it names"},
-    {"reload", cmd_reload, "check the configuration, and have the server that runs with it read it anew"},
+    {"reload", cmd_reload, "check the configuration, and have its server read it anew"},
     {"verify", cmd_verify, "judge a client certificate as the server would"},
     {"probe", cmd_probe, "check a server's certificate and health, for scripts and containers"},
     {"lab", cmd_lab, "make a practice PKI with a ready configuration"},

@@ -3,26 +3,25 @@ import { copyable, h, list, sign, svg } from './dom.mjs';
 import { bears, findings, ladder, picker, validity, verdict } from './facts.mjs';
 import { probe } from './howto.mjs';
 
-export function verdictBox(peer, L) {
-  const { state, title, text, after } = verdict(peer);
+export function verdictBox(peer, L, pasted) {
+  const { state, title, text, after } = verdict(peer, pasted);
   return h(`div.verdict.${state}`, sign(state), h('div', h('b', L.t(title.key)), h('p', L.nodes(text)), after && h('p', L.nodes(after))));
 }
 
-// Of a CA above the visitor's certificate it is its operator who can do something.
-function ownHint(code, depth, L) {
-  const key = [depth >= 1 && `above_hint.${code}`, `hint.${code}`].find((name) => name && L.has(name));
-  return key && L.t(key);
+// The hint with its command apart, to be copied.
+function advice(hint, command, L) {
+  const plain = command ? hint.replace(command, '').replace(/[:：]\s*$/, '') : hint;
+  return [hint && h('p', h('strong', hint === plain || plain.includes(command) ? hint : plain)),
+    command && copyable(command, L.t('command'), L)];
 }
 
-function reason({ code, depth, sign: kind, about, reason: words, hint, value, expected }, L) {
+function reason({ code, sign: kind, about, reason: words, hint, command, value, expected }, L) {
   const title = L.has(`code.${code}`) ? L.t(`code.${code}`) : code.replaceAll('_', ' ');
-  const own = ownHint(code, depth, L);
   return h(`li.reason.card.${kind}`, sign(kind), h('div',
     h('h3', title, ' ', h('code', code)),
     about && h('p.quiet', L.nodes(about)),
-    h('p', { lang: 'en' }, words),
-    own && h('p', h('strong', own)),
-    hint && h('p', { lang: 'en' }, own ? hint : h('strong', hint)),
+    h('p', words),
+    advice(hint, command, L),
     list([[L.t('found'), value], [L.t('expected'), expected]])));
 }
 
@@ -68,11 +67,11 @@ function facts(peer, L) {
   }).map(([name, value]) => [L.t(`cert.${name}`), value]));
 }
 
-export function details(peer, now, L) {
+export function details(peer, now, L, canPaste) {
   if (peer.presented) return peer.chain.length > 0 && [life(peer, now, L), chain(ladder(peer), (role) => L.t(`role.${role}`), L), facts(peer, L)];
   const { asked, answer, silent, cancelled } = picker(peer);
   return h('div.why', h('h3', L.t('why')), h('p', L.nodes(asked)), h('div.issuers', names(peer.accepted_issuers)),
-    answer && [h('p', L.nodes(answer)), h('ul.silent', silent.map((why) => h('li', L.nodes(why)))), h('p', L.nodes(cancelled)), h('p', h('a', { href: '#install' }, L.t('picker.install')))]);
+    answer && [h('p', L.nodes(answer)), h('ul.silent', silent.map((why) => h('li', L.nodes(why)))), h('p', L.nodes(cancelled)), h('p', h('a', { href: '#install' }, L.t('picker.install')), canPaste && [' · ', h('a', { href: '#paste' }, L.t('picker.paste'))])]);
 }
 
 // What the server showed of itself: the browser decides about it.

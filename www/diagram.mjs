@@ -56,7 +56,7 @@ function message(row, tls, L) {
 
 const DATES = ['date', 'from', 'to'];
 
-function checkList(side, found, L) {
+export function checkList(side, found, L) {
   return h(`ul.checks.${side}`, found.map(({ name, sign: state, text, codes }) => {
     const { left, ...rest } = text?.values ?? {};
     const values = Object.fromEntries(Object.entries(rest).map(([key, v]) => [key, DATES.includes(key) && v ? L.when(v) : v]));

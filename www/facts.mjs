@@ -50,11 +50,16 @@ export function connectionFacts({ listener, remote, id, requests, tls, peer }) {
   }).filter(([, value]) => value);
 }
 
-export function verdict(peer) {
+// Of one that was pasted nobody knows whose it is.
+export function verdict(peer, pasted) {
   const state = stateOf(peer);
   const values = { subject: called(peer), n: peer.errors.length };
-  return { state, title: say(`verdict.${state}`), text: say(`verdict.${state}_text`, values), after: state === 'bad' && say('verdict.request') };
+  return { state, title: say(`verdict.${state}`), text: say(pasted && state === 'good' ? 'paste.good' : `verdict.${state}_text`, values),
+    after: state === 'bad' && !pasted && say('verdict.request') };
 }
+
+// A private key, of whatever kind, in PEM or in base64 of it: it is not even sent.
+export const hasKey = (text) => /PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File|UFJJVkFURSBLRV/.test(text);
 
 // Errors, then warnings. That there is no certificate is the verdict already.
 export function findings(peer) {

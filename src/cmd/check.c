@@ -18,16 +18,15 @@
 #include "server/port.h"
 #include "server/snapshot.h"
 
-static const char USAGE[] =
-    "Usage: mtlsd check [-c] [FILE]\n"
-    "Checks the configuration and every file that it names. One line per finding,\n"
-    "`FILE:LINE: error|warning: text`; exit status 1 when there was an error.\n"
-    "\n"
-    "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
-    "      --as-user USER   whether this user could serve it (default, for root: `user` of the configuration, "
-    "or that of\n"
-    "                       mtlsd.service where it starts the server with this file)\n"
-    "  -h, --help           this text\n";
+static const char USAGE[] = "Usage: mtlsd check [-c] [FILE]\n"
+                            "Checks the configuration and every file that it names. One line per finding,\n"
+                            "`FILE:LINE: error|warning: text`; exit status 1 when there was an error.\n"
+                            "\n"
+                            "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
+                            "      --as-user USER   whether this user could serve it (default, for root:\n"
+                            "                       `user` of the configuration, or that of mtlsd.service\n"
+                            "                       where it starts the server with this file)\n"
+                            "  -h, --help           this text\n";
 
 /* Who has to be able to read the files: whom the command line names, `user`, or the unit's user. */
 static int find_reader(const struct conf *conf, const char *conf_file, const char *as_user, struct diag *diag,

@@ -14,13 +14,13 @@
 #include "os/pid_file.h"
 #include "server/snapshot.h"
 
-static const char USAGE[] =
-    "Usage: mtlsd reload [-c] [FILE]\n"
-    "Checks the configuration, and when that finds no error sends SIGHUP to the server that runs with the\n"
-    "pid_file that it names. Under systemd: systemctl reload mtlsd.\n"
-    "\n"
-    "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
-    "  -h, --help           this text\n";
+static const char USAGE[] = "Usage: mtlsd reload [-c] [FILE]\n"
+                            "Checks the configuration, and when that finds no error sends SIGHUP to the\n"
+                            "server that runs with the pid_file that it names. Under systemd: systemctl\n"
+                            "reload mtlsd.\n"
+                            "\n"
+                            "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
+                            "  -h, --help           this text\n";
 
 static int fail(const char *file, const char *why)
 {

@@ -35,13 +35,14 @@
 #include "tls/server_name.h"
 #include "tls/x25519.h"
 
-static const char USAGE[] =
-    "Usage: mtlsd serve [-c] [FILE] [--ready-file FILE]\n"
-    "Serves in the foreground until SIGTERM or SIGINT. SIGHUP reloads, SIGUSR1 reopens the logs.\n"
-    "\n"
-    "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
-    "      --ready-file F   once all listeners are bound, write a line `NAME URL` for each to F\n"
-    "  -h, --help           this text\n";
+static const char USAGE[] = "Usage: mtlsd serve [-c] [FILE] [--ready-file FILE]\n"
+                            "Serves in the foreground until SIGTERM or SIGINT. SIGHUP reloads, SIGUSR1\n"
+                            "reopens the logs.\n"
+                            "\n"
+                            "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
+                            "      --ready-file F   once all listeners are bound, write a line `NAME URL`\n"
+                            "                       for each to F\n"
+                            "  -h, --help           this text\n";
 
 /* The main thread's things. */
 struct life {

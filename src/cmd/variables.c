@@ -17,13 +17,19 @@ static const char *remark(const struct variable_row *row)
 
 static void print_table(void)
 {
+    enum { WIDTH = 80 };
     int width = 0;
     for (size_t i = 0; i < VARIABLE_COUNT; i++) {
         const int n = (int)strlen(VARIABLES[i].name);
         width = n > width ? n : width;
     }
-    for (size_t i = 0; i < VARIABLE_COUNT; i++)
-        printf("%-*s  %s%s\n", width, VARIABLES[i].name, VARIABLES[i].help, remark(&VARIABLES[i]));
+    char text[256], indent[32];
+    snprintf(indent, sizeof indent, "%*s  ", width, "");
+    for (size_t i = 0; i < VARIABLE_COUNT; i++) {
+        printf("%-*s  ", width, VARIABLES[i].name);
+        snprintf(text, sizeof text, "%s%s", VARIABLES[i].help, remark(&VARIABLES[i]));
+        cmd_wrap(stdout, text, indent, strlen(indent), WIDTH);
+    }
 }
 
 static void print_mdoc(void)

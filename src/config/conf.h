@@ -214,6 +214,7 @@ struct conf {
     enum error_detail error_detail;
     enum reload_mode reload;
     bool preflight;         /* let a CORS preflight pass without a certificate */
+    bool verify_route;      /* answer POST /api/verify */
     bool hsts;              /* send Strict-Transport-Security */
     long long expires_soon; /* seconds: warn when a client certificate ends within */
     long long rejections;   /* how many refusals /api/rejections remembers */

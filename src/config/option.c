@@ -132,6 +132,10 @@ const struct option OPTIONS[] = {
              "changes."},
     {GLOBAL(preflight), .type = OPTION_BOOL, .preset = "off", .example = "on",
      .help = "Lets a CORS preflight request (OPTIONS) pass without a certificate, and nothing else."},
+    {GLOBAL(verify_route), .type = OPTION_BOOL, .preset = "off", .example = "on",
+     .help =
+         "Judges a certificate that is sent to POST /api/verify as if a handshake had shown it. It tells who "
+         "may ask whether CAs of the listener issued it, and whether it is revoked."},
     {GLOBAL(hsts), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help = "Sends Strict-Transport-Security, so that browsers remember to use https."},
     {GLOBAL(expires_soon), .type = OPTION_DURATION, .preset = "30d", .example = "14d", .min = 0,

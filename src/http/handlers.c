@@ -6,6 +6,8 @@
 #include "http/route.h"
 #include "http/view.h"
 #include "http/view_impl.h"
+#include "http/words.h"
+#include "pki/pasted.h"
 
 /* Takes over `value`, which may be NULL. */
 static int json_reply(json_t *value, unsigned status, const char *type, struct reply *reply)
@@ -25,10 +27,19 @@ static int text_reply(const char *text, unsigned status, struct reply *reply)
     return buf_failed(&reply->body) ? ERR_NOMEM : 0;
 }
 
+/* The same of a value whose texts are for people. */
+static int said_reply(const struct request *request, json_t *value, struct reply *reply)
+{
+    const enum language language = words_of(request);
+    words_headers(language, reply);
+    return json_reply(words_view(language, value), 200, "application/json", reply);
+}
+
 static json_t *route_object(const struct route *route)
 {
     json_t *object = json_object();
     bool good = view_put(object, "path", view_text(route->path)) &&
+                view_put(object, "methods", view_text(route_methods(route))) &&
                 view_put(object, "type", view_text(route->type)) &&
                 view_put(object, "help", view_text(route->help));
     return view_finish(object, good);
@@ -52,7 +63,62 @@ int handle_tls(const struct request *request, struct reply *reply)
 
 int handle_peer(const struct request *request, struct reply *reply)
 {
-    return json_reply(view_request_peer(request), 200, "application/json", reply);
+    return said_reply(request, view_request_peer(request), reply);
+}
+
+bool verify_exists(const struct request *request)
+{
+    return request->conf->verify_route && request->client_auth != CLIENT_AUTH_OFF && request->trust;
+}
+
+/* The question that a handshake asks, of a chain that nobody has proved to be his. */
+static int judge_pasted(const struct request *request, const struct pasted *pasted, struct peer **out)
+{
+    struct verdict_question question = {
+        .trust = request->trust,
+        .chain = pasted->cert,
+        .n_chain = pasted->n,
+        .at = request->now,
+        .purpose = PURPOSE_CLIENT,
+    };
+    struct err err;
+    /* Behind the first, GnuTLS reads those of a TLS 1.2 handshake. */
+    if (!verdict_bounded(request->trust, pasted->cert, pasted->n, &question.unread))
+        question.unread = 0;
+    return verdict_judge(&question, out, &err);
+}
+
+/* It has no effect, knows nothing that the client may not have, and who asks stays who he was: a page of
+ * another origin that has a browser send this learns nothing (no CORS field lets it read the answer) and
+ * spends of its visitor's rate. So neither a token nor a look at Origin is needed. */
+int handle_verify(const struct request *request, struct reply *reply)
+{
+    struct pasted pasted;
+    struct peer *peer = NULL;
+    struct err err;
+    int rc = pasted_read(request->body, request->body_len, &pasted, &err);
+    if (rc == ERR_NOMEM)
+        return rc;
+    if (rc != 0) {
+        problem_reply(request, 400, err.text, reply);
+        return 0;
+    }
+    rc = judge_pasted(request, &pasted, &peer);
+    pasted_done(&pasted);
+    if (rc != 0)
+        return rc;
+    const struct view_peer_input input = {
+        .peer = peer,
+        .client_auth = conf_client_auth_word(request->client_auth),
+        .requested = request->cert_requested,
+        .advertised = request->advertised,
+        .n_advertised = request->n_advertised,
+        .now = request->now,
+        .detail = request->conf->error_detail,
+    };
+    rc = said_reply(request, view_peer(&input), reply);
+    peer_unref(peer);
+    return rc;
 }
 
 int handle_handshake(const struct request *request, struct reply *reply)
@@ -67,7 +133,7 @@ int handle_handshake(const struct request *request, struct reply *reply)
 
 int handle_connection(const struct request *request, struct reply *reply)
 {
-    return json_reply(view_connection(request), 200, "application/json", reply);
+    return said_reply(request, view_connection(request), reply);
 }
 
 /* A page takes a worker some milliseconds, however much there is. */

@@ -8,6 +8,11 @@
 int handle_api(const struct request *request, struct reply *reply);
 int handle_tls(const struct request *request, struct reply *reply);
 int handle_peer(const struct request *request, struct reply *reply);
+/* The body of a POST to /api/verify: a chain of sixteen certificates of usual size, in PEM. */
+enum { VERIFY_BODY = 32 * 1024 };
+int handle_verify(const struct request *request, struct reply *reply);
+/* Not where nobody is judged. */
+bool verify_exists(const struct request *request);
 int handle_handshake(const struct request *request, struct reply *reply);
 int handle_connection(const struct request *request, struct reply *reply);
 int handle_metrics(const struct request *request, struct reply *reply);

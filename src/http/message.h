@@ -68,6 +68,7 @@ enum http_method {
     METHOD_GET,
     METHOD_HEAD,
     METHOD_OPTIONS,
+    METHOD_POST,
     METHOD_OTHER,  /* known, and not taken anywhere: 405 */
     METHOD_UNKNOWN /* 501 (RFC 9110 section 9.1) */
 };
@@ -88,9 +89,12 @@ struct request {
     time_t now;             /* when the request came; 0: unknown, then the time of the verdict counts */
     uint64_t connection_id; /* counts connections of the process */
     uint64_t number;        /* of this request on its connection, from 1 */
-    const char *remote;     /* "192.0.2.1:54321", "[2001:db8::1]:443" */
-    const char *listener;   /* its name */
-    const char *served_as;  /* the host block of it whose client this is; NULL: none */
+    const char *body;       /* of a route that takes one; may hold a secret */
+    size_t body_len;
+    bool body_over;        /* it had more than the route takes, and was not kept */
+    const char *remote;    /* "192.0.2.1:54321", "[2001:db8::1]:443" */
+    const char *listener;  /* its name */
+    const char *served_as; /* the host block of it whose client this is; NULL: none */
     enum client_auth client_auth;
     bool cert_requested;         /* a CertificateRequest was sent (or would have been but for resumption) */
     const struct tls_facts *tls; /* never NULL */
@@ -99,6 +103,7 @@ struct request {
     size_t n_shown;
     const struct record *record; /* of the handshake, NULL: none is kept */
     const struct peer *peer;     /* NULL: client_auth = off */
+    const struct trust *trust;   /* of the listener, or the host of it; NULL: nobody is judged */
     bool refused; /* the listener's client_auth refuses the peer as judged now (revoked since, or resumed):
                      403 but for exempt routes */
     const struct certname *advertised; /* CA names that were advertised */

@@ -26,6 +26,15 @@ const struct route ROUTES[] = {
      .handler = handle_peer,
      .type = "application/json",
      .help = "the client certificate and every reason why it is or is not acceptable"},
+    {.path = "/api/verify",
+     .handler = handle_verify,
+     .body = VERIFY_BODY,
+     .exists = verify_exists,
+     .missing = "This listener judges no certificates that are sent to it: verify_route is off, or "
+                "client_auth is.",
+     .type = "application/json",
+     .help = "POST a certificate chain (PEM, DER or PKCS#7, up to 32 KiB, never a private key): the verdict "
+             "of /api/peer on it, as if it had been shown in a handshake"},
     {.path = "/api/handshake",
      .handler = handle_handshake,
      .type = "application/json",
@@ -72,7 +81,15 @@ const size_t ROUTE_COUNT = ARRAY_LEN(ROUTES);
 
 #define FILES_ROUTE (&ROUTES[ARRAY_LEN(ROUTES) - 1])
 
-static const char ALLOW[] = "GET, HEAD, OPTIONS";
+const char *route_methods(const struct route *route)
+{
+    return route->body > 0 ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+}
+
+size_t route_body(const struct route *route, enum http_method method)
+{
+    return method == METHOD_POST ? route->body : 0;
+}
 
 enum http_method route_method(const char *text)
 {
@@ -81,7 +98,7 @@ enum http_method route_method(const char *text)
         enum http_method method;
     } METHODS[] = {
         {"GET", METHOD_GET},       {"HEAD", METHOD_HEAD},      {"OPTIONS", METHOD_OPTIONS},
-        {"POST", METHOD_OTHER},    {"PUT", METHOD_OTHER},      {"DELETE", METHOD_OTHER},
+        {"POST", METHOD_POST},     {"PUT", METHOD_OTHER},      {"DELETE", METHOD_OTHER},
         {"CONNECT", METHOD_OTHER}, {"TRACE", METHOD_OTHER},    {"PATCH", METHOD_OTHER},
         {"QUERY", METHOD_OTHER},   {"PROPFIND", METHOD_OTHER}, {"PROPPATCH", METHOD_OTHER},
         {"MKCOL", METHOD_OTHER},   {"COPY", METHOD_OTHER},     {"MOVE", METHOD_OTHER},
@@ -137,10 +154,10 @@ static bool is_preflight(const struct request *request)
            request->header(request, "Access-Control-Request-Method");
 }
 
-static void options_reply(struct reply *reply)
+static void options_reply(const struct route *route, struct reply *reply)
 {
     reply->status = 204;
-    (void)reply_header(reply, "Allow", "%s", ALLOW);
+    (void)reply_header(reply, "Allow", "%s", route_methods(route));
 }
 
 static void refuse(struct request *request, const struct policy_decision *decision, struct reply *reply)
@@ -204,11 +221,12 @@ static void not_forwarded_reply(const struct request *request, struct reply *rep
 
 /* True when the path names nothing: below /api/ there are no files, and some routes exist only behind rules.
  */
-static bool is_missing(const struct route *route, const char *path, const struct conf_location *location)
+static bool is_missing(const struct route *route, const struct request *request,
+                       const struct conf_location *location)
 {
     if (route == FILES_ROUTE)
-        return strncmp(path, "/api/", 5) == 0;
-    return route->needs_rule && !has_rules(location);
+        return strncmp(request->path, "/api/", 5) == 0;
+    return (route->needs_rule && !has_rules(location)) || (route->exists && !route->exists(request));
 }
 
 void route_lint(const struct conf *conf, struct diag *diag)
@@ -256,7 +274,7 @@ static const char *missing_words(const struct route *route)
     return route->needs_rule
                ? "This address exists only where a location of the configuration guards it, with "
                  "client_cert = verified or with allow rules."
-               : NULL;
+               : route->missing;
 }
 
 bool route_keeps(const struct route *route, const struct request *request)
@@ -292,6 +310,25 @@ static void run(const struct route *route, struct request *request, struct reply
     }
 }
 
+static bool takes(const struct route *route, enum http_method method)
+{
+    return route->body > 0 ? method == METHOD_POST : method == METHOD_GET || method == METHOD_HEAD;
+}
+
+static void not_taken_reply(const struct route *route, const struct request *request, struct reply *reply)
+{
+    (void)reply_header(reply, "Allow", "%s", route_methods(route));
+    problem_reply(request, 405, NULL, reply);
+}
+
+static void too_large_reply(const struct route *route, const struct request *request, struct reply *reply)
+{
+    char text[100];
+    snprintf(text, sizeof text, "The body is larger than the %zu bytes that this address takes.",
+             route->body);
+    problem_reply(request, 413, text, reply);
+}
+
 /* Everything but the headers that all replies have. */
 static void answer(const struct route *route, const struct policy *policy, struct guard *guard,
                    struct request *request, struct reply *reply)
@@ -305,7 +342,7 @@ static void answer(const struct route *route, const struct policy *policy, struc
             return;
         }
         if (is_open(request)) {
-            options_reply(reply);
+            options_reply(route, reply);
             return;
         }
         guard_init(guard, policy, request);
@@ -325,27 +362,20 @@ static void answer(const struct route *route, const struct policy *policy, struc
             not_forwarded_reply(request, reply);
         return;
     }
-    if (is_missing(route, request->path, location)) {
+    if (is_missing(route, request, location)) {
         problem_reply(request, 404, missing_words(route), reply);
         return;
     }
-    switch (request->method) {
-    case METHOD_GET:
-    case METHOD_HEAD:
-        if (!request->kept || !request->kept(request, route, reply))
-            run(route, request, reply);
-        break;
-    case METHOD_OPTIONS:
-        options_reply(reply);
-        break;
-    case METHOD_OTHER:
-        (void)reply_header(reply, "Allow", "%s", ALLOW);
-        problem_reply(request, 405, NULL, reply);
-        break;
-    case METHOD_UNKNOWN:
+    if (request->method == METHOD_OPTIONS)
+        options_reply(route, reply);
+    else if (request->method == METHOD_UNKNOWN)
         problem_reply(request, 501, "The server does not know this method.", reply);
-        break;
-    }
+    else if (!takes(route, request->method))
+        not_taken_reply(route, request, reply);
+    else if (request->body_over)
+        too_large_reply(route, request, reply);
+    else if (!request->kept || !request->kept(request, route, reply))
+        run(route, request, reply);
 }
 
 void route_dispatch(const struct route *route, const struct policy *policy, struct request *request,

@@ -17,6 +17,10 @@ struct route {
     int (*handler)(const struct request *request, struct reply *reply); /* 0, or negative: 500 */
     bool exempt; /* never asks the policy, never names an identity: /health and its like */
     enum keep keep;
+    size_t body; /* most bytes of the body of a POST, which it takes and no GET; 0: none */
+    /* Whether it exists where the request came; NULL: always. */
+    bool (*exists)(const struct request *request);
+    const char *missing; /* what is said where it does not */
     bool needs_rule; /* exists only where a location with allow rules or client_cert = verified covers it */
     const char *shows[3]; /* other paths whose answer is in its own: who may not have one may not have this */
     const char *type;     /* what it answers with, for people */
@@ -43,6 +47,12 @@ bool route_note(const struct conf *conf, const struct conf_listener *listener, c
 /* The location whose backend gets the request. NULL: route_dispatch answers it, with a refusal, say. */
 const struct conf_location *route_upstream(const struct route *route, const struct policy *policy,
                                            const struct request *request);
+
+/* How many bytes of a request's body are needed to answer it, 0: none. */
+size_t route_body(const struct route *route, enum http_method method);
+
+/* "GET, HEAD, OPTIONS": what Allow says of it. Static. */
+const char *route_methods(const struct route *route);
 
 /* True when what is asked for does not depend on conditions or ranges, and its reply may be given again as
  * the route says. */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "http/handlers.h"
 #include "http/view_impl.h"
 
 json_t *view_text(const char *text)
@@ -67,7 +68,8 @@ json_t *view_connection(const struct request *request)
                 view_put(object, "tls", view_tls(request->tls)) &&
                 view_put(object, "peer", view_request_peer(request)) &&
                 view_put(object, "handshake", view_handshake(request->record, request->peer)) &&
-                view_put(object, "server_chain", server_chain(request));
+                view_put(object, "server_chain", server_chain(request)) &&
+                view_put(object, "verify_route", view_text(verify_exists(request) ? "/api/verify" : NULL));
     if (request->served_as)
         good = good && view_put(object, "host", view_text(request->served_as));
     return view_finish(object, good);

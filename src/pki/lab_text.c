@@ -32,6 +32,7 @@ void lab_conf(struct buf *out, const struct lab_options *options)
     }
     if (options->pid_file)
         buf_puts(out, "pid_file = \"mtlsd.pid\"\n");
+    buf_puts(out, "verify_route = on # the page has a box for a certificate that a browser holds back\n");
     put_listener(out, "public", 8443, "request",
                  "Asks for a certificate, serves everybody, and tells what is wrong with a bad one.");
     put_listener(out, "strict", 8444, "require",

@@ -115,7 +115,8 @@ bool addresses_key(const struct sockaddr *address, uint64_t *key)
 /* When all of its buckets are full, and with that everything forgotten that was worth to know. */
 static uint64_t full_at(const struct address *a)
 {
-    return a->handshake_at > a->request_at ? a->handshake_at : a->request_at;
+    uint64_t at = a->handshake_at > a->request_at ? a->handshake_at : a->request_at;
+    return at > a->verify_at ? at : a->verify_at;
 }
 
 struct address *addresses_at(struct addresses *addresses, uint64_t key)

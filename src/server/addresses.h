@@ -24,8 +24,8 @@ uint64_t rate_take(const struct rate *rate, uint64_t *at, uint64_t now_us);
 /* One client: an IPv4 address, or an IPv6 network of 64 bits, of which every customer has at least one. */
 struct address {
     uint64_t key;
-    uint64_t handshake_at, request_at; /* buckets */
-    uint32_t connections;              /* open ones */
+    uint64_t handshake_at, request_at, verify_at; /* buckets */
+    uint32_t connections;                         /* open ones */
 };
 
 enum { ADDRESSES_WAYS = 8 };

@@ -495,6 +495,8 @@ void conn_free(struct conn *conn)
     limits_release(&conn->place);
     transport_done(&conn->transport);
     wheel_stop(&conn->http1.empty);
+    if (conn->http1.waiting)
+        explicit_bzero(conn->http1.waiting, conn->http1.waiting_len);
     free(conn->http1.waiting);
     kept_drop(&conn->kept);
     peer_unref(conn->peer);
@@ -502,6 +504,7 @@ void conn_free(struct conn *conn)
     snapshot_unref(conn->snapshot);
     record_unref(conn->record);
     http1_head_done(&conn->request.head);
+    conn_body_done(conn);
     identity_made_done(&conn->identity);
     free(conn->came);
     free(conn->server_name);

@@ -7,6 +7,7 @@
 #include <gnutls/gnutls.h>
 
 #include "base/event.h"
+#include "http/body.h"
 #include "http/gate.h"
 #include "http/head.h"
 #include "http/identity.h"
@@ -52,10 +53,14 @@ struct conn_request {
     struct http1_gate gate;
     struct http1_limits limits;
     struct http1_head head;
+    struct http1_body body;    /* until it is answered */
+    bool expects;              /* its head is whole, and the client may wait for a 100 before its body */
+    unsigned wait;             /* seconds, after which it may come again; 0: it may be answered */
     const struct route *route; /* NULL: it came to none */
     unsigned status;           /* of the response, 0: none yet */
     uint64_t reply_bytes;      /* of its body; of a tunnel, all that went to the client */
     uint64_t received_bytes;   /* of a tunnel where mode = tcp */
+    bool heard;                /* its head came, and it was neither answered nor handed on */
     bool under_way;            /* its head came, its answer is not complete */
     bool rated;                /* it was counted against request_rate; with what came of it: */
     unsigned wait_s;           /* so long its client should wait, 0: it did not come too soon */
@@ -216,10 +221,18 @@ struct conn_word {
     bool head;         /* its head is, and may be a backend's: nothing behind it was looked at */
     bool whole;        /* the request is: it is to be answered */
     bool cut;          /* and the rest of it will not be read: its response ends the connection */
+    bool proceed;      /* 100 Continue is sent: its body is needed */
     bool last;         /* `answer` is sent, which is empty when memory is short, and the connection ends */
     struct buf answer; /* the caller's to free */
 };
 struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len);
+/* The head is whole, the request is answered here, and a body comes: keeps it where its route needs it. Once
+ * a request. 0, or ERR_NOMEM. */
+MUST_CHECK int conn_body_begin(struct conn *conn);
+/* A piece of that. */
+void conn_body_put(struct conn *conn, const char *bytes, size_t len);
+/* The request was answered, or will not be. */
+void conn_body_done(struct conn *conn);
 /* The body of the request may have so many bytes. 0, or ERR_RANGE and the word's answer: it has more. */
 MUST_CHECK int conn_limit_body(struct conn *conn, uint64_t most, struct conn_word *word);
 /* The problem `status` instead of an answer: the last of the connection, or (conn_problem) not. The bytes of

@@ -1,12 +1,15 @@
 /* Plaintext of a connection, up to a request that is whole: the gate judges it, its head is kept, its body is
- * dropped, unless a backend has it (proxy_up.c). What is refused gets its answer here. */
+ * dropped, unless a backend has it (proxy_up.c) or its route is one of the few that take one. What is refused
+ * gets its answer here. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/path.h"
 #include "http/plain.h"
 #include "http/problem.h"
+#include "http/route.h"
 #include "server/conn_impl.h"
 
 struct account_client conn_client(const struct conn *conn)
@@ -102,6 +105,8 @@ void conn_refuse(struct conn *conn, unsigned status, const char *detail, struct 
         account_refused(&client, status, bytes);
     }
     http1_head_done(&conn->request.head);
+    conn_body_done(conn);
+    conn->request.heard = false;
 }
 
 unsigned conn_rate(struct conn *conn)
@@ -178,6 +183,65 @@ static void begin_limits(struct conn *conn)
         conn->request.limits.max_body = conf->n_backends > 0 ? UINT64_MAX : (uint64_t)conf->max_body;
 }
 
+/* --- a body that is needed ------------------------------------------------------------------------------ */
+
+int conn_body_begin(struct conn *conn)
+{
+    struct conn_request *request = &conn->request;
+    const struct http1_head *head = &request->head;
+    char path[PATH_MOST + 1];
+    const char *query;
+    if (http1_head_finish(&request->head) != 0)
+        return ERR_NOMEM;
+    /* Where the path is a backend's, or the client may not have it, what is kept is thrown away with the
+     * answer: that is asked once, behind the body. */
+    if (route_method(head->method) != METHOD_POST || !conn->snapshot->conf->verify_route ||
+        path_normalise(head->target, path, &query) != 0)
+        return 0;
+    size_t most = route_body(route_match(path), METHOD_POST);
+    if (most == 0)
+        return 0;
+    request->wait = limits_verify(&conn->place, conn->remote);
+    if (request->wait > 0)
+        return 0;
+    http1_body_begin(&request->body, most);
+    if (http1_gate_content(&request->gate) > most)
+        http1_body_drop(&request->body);
+    return 0;
+}
+
+void conn_body_put(struct conn *conn, const char *bytes, size_t len)
+{
+    struct conn_request *request = &conn->request;
+    if (request->body.most == 0 || http1_body_put(&request->body, bytes, len) == 0)
+        return;
+    limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
+    http1_body_done(&request->body);
+    request->wait = 1;
+}
+
+void conn_body_done(struct conn *conn)
+{
+    http1_body_done(&conn->request.body);
+    conn->request.expects = false;
+    conn->request.wait = 0;
+}
+
+/* How much is fed at once: of a body that is kept, content alone, and what frames it byte by byte. */
+static size_t piece(const struct conn *conn, size_t len, bool *content)
+{
+    uint64_t next = http1_gate_content(&conn->request.gate);
+    *content = conn->request.body.most > 0 && next > 0;
+    if (conn->request.body.most == 0)
+        return len;
+    return next == 0 ? 1 : next < len ? (size_t)next : len;
+}
+
+static bool needs_body(const struct conn *conn)
+{
+    return conn->request.body.most > 0 && !conn->request.body.over;
+}
+
 static void out_of_memory(struct conn *conn, struct conn_word *word)
 {
     limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
@@ -199,6 +263,7 @@ static void pass(struct conn *conn, bool cut, struct conn_word *word)
         out_of_memory(conn, word);
         return;
     }
+    conn->request.heard = false;
     word->whole = true;
     word->cut = cut;
 }
@@ -211,12 +276,17 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
     begin_limits(conn);
     while (word.used < len) {
         events = 0;
-        bool head = http1_gate_idle(gate) || http1_gate_in_head(gate);
-        size_t n = http1_gate_feed(gate, &conn->request.limits, data + word.used, len - word.used, &events);
+        bool head = http1_gate_idle(gate) || http1_gate_in_head(gate), content;
+        size_t most = piece(conn, len - word.used, &content);
+        size_t n = http1_gate_feed(gate, &conn->request.limits, data + word.used, most, &events);
         if (head && http1_head_put(&conn->request.head, data + word.used, n) != 0) {
             out_of_memory(conn, &word);
             return word;
         }
+        if (content)
+            conn_body_put(conn, data + word.used, n);
+        if (!head)
+            conn->request.expects = false; /* it did not wait */
         word.used += n;
         seen |= events;
         if (events & HTTP1_HEAD_BEGUN)
@@ -227,18 +297,28 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
             return word;
         }
         word.head = (events & HTTP1_HEAD_DONE) && conn->snapshot->conf->n_backends > 0;
+        if (events & HTTP1_HEAD_DONE)
+            conn->request.heard = true;
         if (events & HTTP1_REQUEST_DONE)
             pass(conn, false, &word);
-        else if (word.head && http1_head_finish(&conn->request.head) != 0)
-            out_of_memory(conn, &word); /* asked again, it takes the fields that it has for all */
-        if (word.head || (events & HTTP1_REQUEST_DONE))
+        else if ((events & HTTP1_HEAD_DONE) &&
+                 (word.head ? http1_head_finish(&conn->request.head) : conn_body_begin(conn)) != 0)
+            out_of_memory(conn, &word);
+        if (word.head || word.last || (events & HTTP1_REQUEST_DONE))
             return word;
+        conn->request.expects =
+            conn->request.expects || ((events & HTTP1_HEAD_DONE) && http1_gate_expects(gate));
     }
-    /* RFC 9110 section 10.1.1: the final answer instead of 100. No body is ever needed, so it is known. A
-     * client that did not wait gets it behind its body. */
-    if ((events & HTTP1_HEAD_DONE) && http1_gate_expects(gate)) {
+    /* RFC 9110 section 10.1.1: the final answer instead of 100 where the body is not needed, so that it is
+     * known. A client that did not wait gets it behind its body. */
+    const bool expects = conn->request.expects;
+    conn->request.expects = false;
+    if (expects && !needs_body(conn)) {
         pass(conn, true, &word);
-    } else if (!http1_gate_idle(gate) && (seen & (HTTP1_HEAD_BEGUN | HTTP1_HEAD_DONE))) {
+        return word;
+    }
+    word.proceed = expects;
+    if (!http1_gate_idle(gate) && (seen & (HTTP1_HEAD_BEGUN | HTTP1_HEAD_DONE))) {
         conn_arriving(conn);
     }
     return word;
@@ -247,8 +327,7 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
 void conn_left(struct conn *conn)
 {
     /* It sent a head, which counts as a request, and not the body that this announced. */
-    if (conn->request.head.whole || conn->request.gate.status != 0 || http1_gate_idle(&conn->request.gate) ||
-        http1_gate_in_head(&conn->request.gate) || http1_head_finish(&conn->request.head) != 0)
+    if (!conn->request.heard || http1_head_finish(&conn->request.head) != 0)
         return;
     conn->n_requests++;
     conn->request.status = 0;

@@ -425,6 +425,7 @@ static void answer(struct conn *conn, struct request *request, char path[static 
         return;
     }
     request->peer = conn->peer;
+    request->trust = conn->listener->trust;
     request->shown = conn->shown;
     request->n_shown = conn->n_shown;
     request->refused = conn_refused(conn);
@@ -453,6 +454,8 @@ static void answer(struct conn *conn, struct request *request, char path[static 
     conn->request.route = route;
     bool exempt = route->exempt;
     unsigned wait = exempt ? 0 : conn_rate(conn);
+    if (wait < conn->request.wait)
+        wait = conn->request.wait;
     if (wait > 0) {
         problem_reply(request, 429, NULL, reply);
         if (reply_header(reply, "Retry-After", "%u", wait) != 0)
@@ -468,21 +471,23 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **request_cls)
 {
-    (void)cls, (void)url, (void)upload;
+    (void)cls, (void)url;
     struct conn *conn = *request_cls;
     if (!conn)
         return MHD_NO;
     /* MHD calls once with the head, then for each part of a body, then once more with nothing. A response to
-     * the first call would make MHD close the connection. A body is never needed: it is read and dropped; the
-     * gate bounds it. */
+     * the first call would make MHD close the connection. What comes here of a body is needed only without
+     * the preemption: with it MHD is told of none, and conn_plaintext has kept or dropped it. */
     if (!conn->request.under_way) {
         conn->request.under_way = true;
         conn->n_requests++;
-        if (!conn->request.head.whole && head_of_mhd(conn, connection, method, version) != 0)
-            return MHD_NO;
-        return MHD_YES;
+        if (conn->request.head.whole)
+            return MHD_YES;
+        return head_of_mhd(conn, connection, method, version) == 0 && conn_body_begin(conn) == 0 ? MHD_YES
+                                                                                                 : MHD_NO;
     }
     if (*upload_size > 0) {
+        conn_body_put(conn, upload, *upload_size);
         *upload_size = 0;
         return MHD_YES;
     }
@@ -495,6 +500,9 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
         .authority = "",
         .header = conn_header,
         .header_cls = &conn->request.head,
+        .body = conn->request.body.bytes,
+        .body_len = conn->request.body.len,
+        .body_over = conn->request.body.over,
         .connection_id = conn->id,
         .number = conn->n_requests,
         .now = clock_now(),
@@ -521,6 +529,7 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     struct reply reply;
     reply_init(&reply);
     answer(conn, &request, path, names, &reply);
+    conn_body_done(conn);
     if (enough)
         limits_hit(conn->place.limits, LIMIT_keepalive_requests, conn->remote, conn->listener_name);
     reply.close = reply.close || close || conn->orphan;

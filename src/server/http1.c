@@ -60,6 +60,7 @@ static bool is_proxied(struct conn *conn, const char *bytes, size_t len, struct 
     struct conn_http1 *http1 = &conn->http1;
     switch (proxy_claim(conn, word->whole, word)) {
     case PROXY_STARTED:
+        conn->request.heard = false;
         http1->behind = bytes + word->used;
         http1->behind_len = len - word->used;
         return true;
@@ -71,10 +72,23 @@ static bool is_proxied(struct conn *conn, const char *bytes, size_t len, struct 
     }
     if (word->whole || conn_limit_body(conn, (uint64_t)conn->snapshot->conf->max_body, word) != 0)
         return false;
+    if (conn_body_begin(conn) != 0)
+        conn->request.wait = 1; /* 429 says no more than that it may come again */
+    conn->request.expects = http1_gate_expects(&conn->request.gate);
+    conn_arriving(conn);
     struct conn_word rest = conn_plaintext(conn, bytes + word->used, len - word->used);
     rest.used += word->used;
     *word = rest;
     return false;
+}
+
+/* The request needs its body. 0, or the connection has to end. */
+static int say_continue(struct conn *conn)
+{
+    static const char CONTINUE[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    /* Nothing else is on its way: a socket without room for it belongs to a client that reads nothing. */
+    ssize_t n = transport_write(&conn->transport, CONTINUE, sizeof CONTINUE - 1);
+    return n == (ssize_t)(sizeof CONTINUE - 1) ? 0 : GNUTLS_E_PUSH_ERROR;
 }
 
 /* Plaintext, up to the end of a request. 0: it is not there yet; else what libmicrohttpd shall be told, with
@@ -82,6 +96,7 @@ static bool is_proxied(struct conn *conn, const char *bytes, size_t len, struct 
 static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data, size_t size)
 {
     struct conn_http1 *http1 = &conn->http1;
+    const bool secret = conn->request.body.most > 0;
     struct conn_word word = conn_plaintext(conn, bytes, len);
     if (word.head && !word.last && is_proxied(conn, bytes, len, &word))
         return GNUTLS_E_AGAIN;
@@ -89,13 +104,19 @@ static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data
         transport_last_word(&conn->transport, word.answer.data, word.answer.len);
         buf_done(&word.answer);
         (void)!http1_hold(conn, NULL, 0); /* what came behind it is nobody's, and not refused anew */
+        if (secret)
+            explicit_bzero(data, size);
         return transport_read(&conn->transport, data, size);
     }
+    if (word.proceed && say_continue(conn) != 0)
+        return GNUTLS_E_PUSH_ERROR;
     const char *request = word.whole ? words(&conn->request.head, word.cut) : "";
     size_t request_len = strlen(request);
     /* It begins each request with an empty buffer: this one fits. */
     if (request_len > size || http1_hold(conn, bytes + word.used, len - word.used) != 0)
         return GNUTLS_E_MEMORY_ERROR;
+    if (secret || conn->request.body.most > 0)
+        explicit_bzero(data, size);
     http1->cut = word.cut;
     http1->asked = word.whole;
     memcpy(data, request, request_len);

@@ -18,6 +18,8 @@ int http1_hold(struct conn *conn, const char *bytes, size_t len)
         return -1;
     if (len > 0)
         memcpy(copy, bytes, len);
+    if (http1->waiting) /* perhaps a body that is secret */
+        explicit_bzero(http1->waiting, http1->waiting_len);
     free(http1->waiting);
     http1->waiting = copy;
     http1->waiting_at = 0;

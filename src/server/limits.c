@@ -171,7 +171,7 @@ bool limits_admit(struct limits *limits, struct limits_door *door, const struct 
         say(limits, over, from, door);
         return false;
     }
-    *out = (struct limits_place){limits, door, address};
+    *out = (struct limits_place){.limits = limits, .door = door, .address = address};
     return true;
 }
 
@@ -223,6 +223,22 @@ unsigned limits_request(struct limits_place *place, const char *remote)
     if (wait_us == 0)
         return 0;
     limits_hit(limits, LIMIT_request_rate, remote, place->door->name);
+    return (unsigned)(wait_us / 1000000) + 1;
+}
+
+unsigned limits_verify(struct limits_place *place, const char *remote)
+{
+    struct limits *limits = place->limits;
+    const struct rate rate = rate_of(VERIFY_PER_SECOND, VERIFY_BURST);
+    if (!limits)
+        return 0;
+    pthread_mutex_lock(&limits->lock);
+    uint64_t *at = place->address ? &place->address->verify_at : &place->verify_at;
+    uint64_t wait_us = rate_take(&rate, at, clock_mono_us());
+    pthread_mutex_unlock(&limits->lock);
+    if (wait_us == 0)
+        return 0;
+    limits_hit(limits, LIMIT_verify_rate, remote, place->door->name);
     return (unsigned)(wait_us / 1000000) + 1;
 }
 

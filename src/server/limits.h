@@ -35,6 +35,7 @@ struct limits_place {
     struct limits *limits;
     struct limits_door *door;
     struct address *address; /* NULL: not counted by address */
+    uint64_t verify_at;      /* the bucket of one that is not */
 };
 
 /* `descriptors`: how many files the process may open; a part of them is kept back for what it needs itself.
@@ -72,6 +73,12 @@ unsigned limits_open(struct limits *limits, const struct limits_door *door);
 /* A request of this connection. 0, or the seconds after which the client may come again: it was counted and
  * logged. Only to be called where the configuration has a request_rate. */
 unsigned limits_request(struct limits_place *place, const char *remote);
+
+/* The same of a certificate that it sends to be judged, a rate of its own and always there: a verdict on a
+ * chain that nobody has seen costs what a handshake costs, without one. It is asked before the body is read,
+ * so that it also bounds how many of those an address has in memory. */
+enum { VERIFY_PER_SECOND = 2, VERIFY_BURST = 10 };
+unsigned limits_verify(struct limits_place *place, const char *remote);
 
 /* Something was refused: counts it, and tells the log unless it heard of the kind within the last second.
  * `remote` and `listener` may be NULL. Any thread. */

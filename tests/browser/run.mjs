@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-const { MODULES, CHROMIUM, HOMES, SHOTS } = process.env;
+const { MODULES, CHROMIUM, HOMES, SHOTS, LAB } = process.env;
 const require = createRequire(path.join(MODULES, 'from-here.js'));
 const { chromium } = require('playwright-core');
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
@@ -139,7 +139,7 @@ async function keyboard() {
   await visit('request', 'good', { permissions: ['clipboard-read', 'clipboard-write'] }, async ({ page, origin, trouble }) => {
     await page.goto(`${origin}/`);
     await page.waitForSelector('html[data-ready]');
-    const all = await page.locator('button:visible, summary:visible, a:visible').count();
+    const all = await page.locator('button:visible, summary:visible, a:visible, textarea:visible, input:visible').count();
     const seen = new Set();
     let copied = false;
     for (let i = 0; i < all; i += 1) {
@@ -229,6 +229,65 @@ async function problems() {
   }
 }
 
+// A certificate that the browser holds back, pasted by keyboard: the verdict of this server, drawn as one's own.
+async function pasting() {
+  const read = (name) => readFileSync(path.join(LAB, name), 'utf8');
+  for (const [width, colorScheme, locale] of [[1280, 'light', 'en-GB'], [1280, 'dark', 'zh-CN'], [360, 'light', 'en-GB'], [360, 'dark', 'zh-CN']]) {
+    await visit('request', 'none', { viewport: { width, height: 800 }, colorScheme, locale }, async ({ page, origin, trouble }) => {
+      await page.goto(`${origin}/`);
+      await page.waitForSelector('html[data-ready]');
+      for (const [name, state, ...codes] of [['client-wrong-eku.crt', 'bad', 'wrong_purpose'], ['client-revoked.crt', 'bad', 'revoked'],
+        ['client.crt', 'good'], ['client.key', 'bad']]) {
+        const what = `pasted, ${width} pixels, ${locale}, ${name}`, asked = [];
+        const count = (request) => request.method() === 'POST' && asked.push(request.url());
+        page.on('request', count);
+        await page.fill('#paste-text', read(name));
+        await page.focus('#paste-text');
+        await page.keyboard.press('Tab');
+        is(await page.evaluate(() => document.activeElement.id), 'paste-judge', `${what}: Tab leads to the button`);
+        await page.evaluate(() => document.getElementById('paste-verdict').replaceChildren());
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('#paste-verdict .verdict');
+        page.off('request', count);
+        like(await page.locator('#paste-verdict .verdict').getAttribute('class'), new RegExp(`\\b${state}$`), `${what}: the verdict is "${state}"`);
+        is(await page.locator('#paste-rest .reason.bad h3 code').allTextContents(), codes, `${what}: the reasons`);
+        is([asked.length, await page.inputValue('#paste-text') === ''], name.endsWith('.key') ? [0, true] : [1, false], `${what}: a key, and only that, is not sent`);
+        await fits(page, what);
+        await accessible(page, what);
+        if (SHOTS) await page.locator('#certificate').screenshot({ path: path.join(SHOTS, `pasted-${name}-${width}-${colorScheme}.png`) });
+      }
+      await page.setInputFiles('#paste-file', path.join(process.env.T, 'expired.der'));
+      await page.waitForSelector('#paste-rest .reason');
+      is(await page.locator('#paste-rest .reason.bad h3 code').allTextContents(), ['expired', 'intermediate_missing'], `${width}, ${locale}: DER, as a file`);
+      await page.click(locale === 'en-GB' ? 'text=简体中文' : 'text=English');
+      await page.waitForSelector(`html[lang=${locale === 'en-GB' ? 'zh-Hans' : 'en'}]`);
+      await page.waitForSelector('#paste-rest .reason');
+      is(trouble, [], `pasted, ${width}, ${locale}: no trouble`);
+    });
+  }
+  await visit('off', 'none', {}, async ({ page, origin }) => {
+    await page.goto(`${origin}/`);
+    await page.waitForSelector('html[data-ready]');
+    is(await page.locator('#paste-text').count(), 0, 'off: no box where nobody is judged');
+  });
+}
+
+// All that a visit sends to the browser, heads and JSON included.
+async function transfer() {
+  for (const [listener, client, locale] of [['request', 'none', 'en-GB'], ['request', 'good', 'zh-CN'], ['request', 'revoked', 'zh-CN'], ['off', 'none', 'zh-CN']]) {
+    await visit(listener, client, { locale }, async ({ page, origin }) => {
+      await page.goto(`${origin}/`);
+      await page.waitForSelector('html[data-ready]');
+      const [bytes, answers, twice] = await page.evaluate(() => {
+        const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+        return [all.reduce((sum, entry) => sum + entry.transferSize, 0), all.length, all.filter((entry) => entry.name.endsWith('/api/connection')).length];
+      });
+      is(bytes > 10000 && bytes < 60 * 1024, true, `transfer, ${listener}, ${client}, ${locale}: ${bytes} bytes in ${answers} answers, under 60 KiB`);
+      is(twice, 1, `transfer, ${listener}, ${client}: /api/connection once`);
+    });
+  }
+}
+
 async function withoutScript() {
   await visit('request', 'none', { javaScriptEnabled: false }, async ({ page, origin }) => {
     await page.goto(`${origin}/`);
@@ -256,13 +315,9 @@ async function expiring(others) {
   await context.close();
 }
 
-await expiring(async () => {
+const PARTS = { walks: () => expiring(async () => {
   for (const one of CASES) await walk(one);
-});
-await languages();
-await keyboard();
-await stepping();
-await sizes();
-await problems();
-await withoutScript();
+}), languages, keyboard, stepping, sizes, problems, pasting, transfer, withoutScript };
+// ONLY=part,part: these alone.
+for (const name of process.env.ONLY?.split(',') ?? Object.keys(PARTS)) await PARTS[name]();
 console.log('done');

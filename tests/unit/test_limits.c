@@ -120,6 +120,23 @@ START_TEST(requests)
 }
 END_TEST
 
+START_TEST(verdicts)
+{
+    struct limits_place place[3];
+    ck_assert(enter(&door, "192.0.2.1", &place[0]));
+    ck_assert(enter(&door, "192.0.2.1", &place[1]));
+    ck_assert(enter(&door, "192.0.2.2", &place[2]));
+    unsigned wait = 0;
+    for (int i = 0; i < VERIFY_BURST + 10 && wait == 0; i++)
+        wait = limits_verify(&place[i % 2], "192.0.2.1:1");
+    ck_assert_uint_eq(wait, 1);
+    ck_assert_uint_eq(limits_hits(limits, LIMIT_verify_rate), 1);
+    ck_assert_uint_eq(limits_verify(&place[2], "192.0.2.2:1"), 0);
+    for (size_t i = 0; i < 3; i++)
+        limits_release(&place[i]);
+}
+END_TEST
+
 START_TEST(what_descriptors_allow)
 {
     struct conf conf = {.max_connections = 0};
@@ -148,6 +165,7 @@ Suite *suite_limits(void)
     tcase_add_test(tc, by_listener);
     tcase_add_test(tc, the_client_behind_a_proxy);
     tcase_add_test(tc, requests);
+    tcase_add_test(tc, verdicts);
     tcase_add_test(tc, what_descriptors_allow);
     suite_add_tcase(suite, tc);
     return suite;

@@ -407,7 +407,7 @@ START_TEST(test_connection)
     struct fixture f;
     fixture_init(&f);
     json_t *json = view_connection(&f.request);
-    check_keys(json, "listener remote id requests tls peer handshake server_chain");
+    check_keys(json, "listener remote id requests tls peer handshake server_chain verify_route");
     AT(json, "listener", "public");
     AT(json, "remote", "192.0.2.1:54321");
     AT(json, "id", "7");

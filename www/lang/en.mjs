@@ -1,5 +1,5 @@
-// English. All languages have the same keys, but for singulars (…_one) that a grammar does without, and `hint`: the server
-// itself speaks English. {value}, `code`.
+// English. All languages have the same keys, but for singulars (…_one) that a grammar does without. Reasons and hints come
+// from the server, in the language of the page. {value}, `code`.
 export default {
   title: 'Your connection · mtlsd',
   connection: 'Your connection',
@@ -10,7 +10,7 @@ export default {
   routes: 'All routes, as JSON',
   failed: 'The server did not answer',
   reload: 'Try again',
-  copy: 'Copy', copied: 'Copied', yes: 'yes', no: 'no',
+  command: 'Command', copy: 'Copy', copied: 'Copied', yes: 'yes', no: 'no',
   span: {
     second: '{n} seconds', second_one: '{n} second', minute: '{n} minutes', minute_one: '{n} minute',
     hour: '{n} hours', hour_one: '{n} hour', day: '{n} days', day_one: '{n} day',
@@ -105,6 +105,18 @@ export default {
     answer: 'Your browser answered with an empty list. Without a word it keeps to itself a certificate',
     cancelled: 'Or you once cancelled the picker: that it forgets when all its windows are closed, and a private window asks again. A Java key store stays silent for the same reasons.',
     install: 'How to install a certificate',
+    paste: 'Have one judged that the browser holds back',
+  },
+  paste: {
+    title: 'Have a certificate judged',
+    note: 'A browser keeps to itself what it thinks unfit. Here this server says what it thinks of it, as if it had been shown: your certificate with its intermediates, PEM, up to 32 KiB; DER and PKCS#7 as a file. Never a private key.',
+    text: 'Certificate, from BEGIN CERTIFICATE to END CERTIFICATE',
+    judge: 'Judge it',
+    file: 'or a file, which is judged at once:',
+    checks: 'What was asked of it',
+    good: 'This server would accept {subject} from whoever has its key.',
+    refused: 'Not judged',
+    key: 'There is a private key in it. It was not sent, and the box was emptied. Who else can see this screen or the clipboard? If in doubt, have its certificate revoked and make a new key. Paste the certificate alone.',
   },
   silent: {
     expired: 'that has expired',
