@@ -57,9 +57,9 @@ void buf_put_growing(struct buf *buf, const void *data, size_t len)
     buf->data[buf->len] = '\0';
 }
 
-void buf_puts(struct buf *buf, const char *text)
+void buf_expect(struct buf *buf, size_t more)
 {
-    buf_put(buf, text, strlen(text));
+    (void)reserve(buf, more);
 }
 
 void buf_put_uint(struct buf *buf, uint64_t n)
@@ -69,6 +69,16 @@ void buf_put_uint(struct buf *buf, uint64_t n)
     do
         digits[--at] = (char)('0' + n % 10);
     while ((n /= 10) > 0);
+    buf_put(buf, digits + at, sizeof digits - at);
+}
+
+void buf_put_hex(struct buf *buf, uint64_t n, unsigned least)
+{
+    char digits[16]; /* of 64 bits */
+    size_t at = sizeof digits;
+    do
+        digits[--at] = "0123456789abcdef"[n & 15];
+    while ((n >>= 4) > 0 || sizeof digits - at < least);
     buf_put(buf, digits + at, sizeof digits - at);
 }
 

@@ -35,8 +35,15 @@ static inline void buf_putc(struct buf *buf, char c)
 {
     buf_put(buf, &c, 1);
 }
-void buf_puts(struct buf *buf, const char *text);
+static inline void buf_puts(struct buf *buf, const char *text)
+{
+    buf_put(buf, text, strlen(text));
+}
 void buf_put_uint(struct buf *buf, uint64_t n);
+/* In small letters, with zeros in front where there are fewer digits than `least`, which is up to 16. */
+void buf_put_hex(struct buf *buf, uint64_t n, unsigned least);
+/* Room for so many bytes, which are about to be appended piece by piece. */
+void buf_expect(struct buf *buf, size_t more);
 void buf_printf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
 static inline bool buf_failed(const struct buf *buf)
 {

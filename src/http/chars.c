@@ -12,11 +12,14 @@
 #define LABEL(c)  (DIGIT(c) || ALPHA(c) || (c) == '-' || (c) == '_')
 #define HEX(c)    (DIGIT(c) || BETWEEN(c, 'A', 'F') || BETWEEN(c, 'a', 'f'))
 #define SPACE(c)  ((c) == ' ' || (c) == '\t')
+#define PATH(c)                                                                                              \
+    (LABEL(c) || (c) == '.' || (c) == '~' || (c) == '/' || (c) == '!' || (c) == '$' || (c) == '&' ||         \
+     BETWEEN(c, '\'', ',') || (c) == '=' || (c) == ':' || (c) == '@')
 
 #define ONE(c)                                                                                               \
     ((TOKEN(c) ? CHARS_TOKEN : 0) | (TARGET(c) ? CHARS_TARGET : 0) | (VALUE(c) ? CHARS_VALUE : 0) |          \
      (LABEL(c) ? CHARS_LABEL : 0) | (DIGIT(c) ? CHARS_DIGIT : 0) | (HEX(c) ? CHARS_HEX : 0) |                \
-     (SPACE(c) ? CHARS_SPACE : 0))
+     (SPACE(c) ? CHARS_SPACE : 0) | (PATH(c) ? CHARS_PATH : 0))
 #define FOUR(c)      ONE(c), ONE((c) + 1), ONE((c) + 2), ONE((c) + 3)
 #define SIXTEEN(c)   FOUR(c), FOUR((c) + 4), FOUR((c) + 8), FOUR((c) + 12)
 #define SIXTYFOUR(c) SIXTEEN(c), SIXTEEN((c) + 16), SIXTEEN((c) + 32), SIXTEEN((c) + 48)

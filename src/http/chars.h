@@ -17,6 +17,7 @@ enum {
     CHARS_DIGIT = 16,
     CHARS_HEX = 32,
     CHARS_SPACE = 64, /* SP and HTAB: OWS, RFC 9110 section 5.6.3 */
+    CHARS_PATH = 128, /* stand as they are in a path: pchar and "/" (RFC 3986 section 3.3), but no ";" */
 };
 
 extern const uint8_t CHARS[256];

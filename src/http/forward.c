@@ -18,20 +18,22 @@ static bool named(const struct http1_field *field, const char *name)
 
 void forward_put_path(struct buf *out, const char *path)
 {
-    static const char KEPT[] = "-._~/!$&'()*+,=:@";
-    for (const char *p = path; *p; p++) {
-        const unsigned char c = (unsigned char)*p;
-        if ((CHARS[c] & CHARS_LABEL && c != '_') || c == '_' || strchr(KEPT, c))
-            buf_putc(out, *p);
-        else
-            buf_printf(out, "%%%02X", c);
+    const unsigned char *p = (const unsigned char *)path, *end = p + strlen(path);
+    while (p < end) {
+        const unsigned char *from = p;
+        p = chars_run(p, end, CHARS_PATH);
+        buf_put(out, from, (size_t)(p - from));
+        if (p < end)
+            buf_printf(out, "%%%02X", *p++);
     }
 }
 
-void forward_view(struct request_view *out, const struct http1_head *head, const char *normalised,
-                  const char *query, const char *authority, struct buf *path)
+void forward_view(struct request_view *out, const struct conf_location *location,
+                  const struct http1_head *head, const char *normalised, const char *query,
+                  const char *authority, struct buf *path)
 {
-    forward_put_path(path, normalised);
+    if (location->n_fields > 0) /* only its variables have the path in this form */
+        forward_put_path(path, normalised);
     *out = (struct request_view){
         .method = head->method, .host = authority, .path = path->data ? path->data : "/", .query = query};
 }
@@ -66,7 +68,9 @@ static void put_line(const struct forward *f, struct buf *out)
 
 static void put_pseudonym(struct buf *out, uint32_t instance)
 {
-    buf_printf(out, "1.1 mtlsd (%08x)", instance);
+    buf_puts(out, "1.1 mtlsd (");
+    buf_put_hex(out, instance, 8);
+    buf_putc(out, ')');
 }
 
 static bool has_been_here(const struct http1_head *head, uint32_t instance)
@@ -268,7 +272,8 @@ static void put_set_header(const struct forward *f, struct buf *out)
         if (strcasecmp(field->name, "Host") == 0)
             continue;
         const size_t before = out->len;
-        buf_printf(out, "%s: ", field->name);
+        buf_puts(out, field->name);
+        buf_puts(out, ": ");
         const size_t start = out->len;
         template_put(out, &field->value, f->client, f->request);
         if (out->len == start)
@@ -303,6 +308,13 @@ static bool put_upgrade(const struct forward *f, struct buf *out)
     return any;
 }
 
+static void put_length(uint64_t length, struct buf *out)
+{
+    buf_puts(out, "Content-Length: ");
+    buf_put_uint(out, length);
+    buf_puts(out, "\r\n");
+}
+
 /* Those of this connection. */
 static void put_hop(const struct forward *f, struct buf *out, struct forward_made *made)
 {
@@ -316,7 +328,7 @@ static void put_hop(const struct forward *f, struct buf *out, struct forward_mad
     if (f->body == FORWARD_CHUNKED)
         buf_puts(out, "Transfer-Encoding: chunked\r\n");
     else if (f->body == FORWARD_LENGTH)
-        buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)f->length);
+        put_length(f->length, out);
     else if (http1_head_value(f->head, "Content-Length")) /* of nothing: servers miss it in a POST (411) */
         buf_puts(out, "Content-Length: 0\r\n");
 }

@@ -33,10 +33,11 @@ struct forward_made {
     unsigned forged; /* fields in our name that were taken out */
 };
 
-/* Fills *out from the head: `path` gets the encoded form of the normalised one; `authority` is
- * http1_authority's. Number and time are the caller's. */
-void forward_view(struct request_view *out, const struct http1_head *head, const char *normalised,
-                  const char *query, const char *authority, struct buf *path);
+/* Fills *out from the head, for the location's fields: `path` gets the encoded form of the normalised one,
+ * where there are any; `authority` is http1_authority's. Number and time are the caller's. */
+void forward_view(struct request_view *out, const struct conf_location *location,
+                  const struct http1_head *head, const char *normalised, const char *query,
+                  const char *authority, struct buf *path);
 
 /* Appends a decoded path as a backend gets it: encoded where it has to be, and ';', behind which some see
  * parameters that no rule has seen. */

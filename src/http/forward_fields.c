@@ -5,36 +5,47 @@
 
 #include "http/identity.h"
 
-/* "x-": all that begin so. */
-static bool is_among(const char *const list[], size_t n, const char *name, size_t len)
-{
-    for (size_t i = 0; i < n; i++) {
-        const size_t m = strlen(list[i]);
-        const bool all = list[i][m - 1] == '-' && len > m;
-        if (identity_same_name(name, all ? m : len, list[i], m))
-            return true;
-    }
-    return false;
-}
-
 bool forward_is_hop(const char *name, size_t len)
 {
-    static const char *const HOP[] = {
-        "connection",        "keep-alive", "proxy-connection",   "te",
-        "transfer-encoding", "upgrade",    "proxy-authenticate", "proxy-authorization",
-        "http2-settings",    "trailer",    "content-length",
+    static const struct identity_name HOP[] = {
+        IDENTITY_NAME("connection"),         IDENTITY_NAME("keep-alive"),
+        IDENTITY_NAME("proxy-connection"),   IDENTITY_NAME("te"),
+        IDENTITY_NAME("transfer-encoding"),  IDENTITY_NAME("upgrade"),
+        IDENTITY_NAME("proxy-authenticate"), IDENTITY_NAME("proxy-authorization"),
+        IDENTITY_NAME("http2-settings"),     IDENTITY_NAME("trailer"),
+        IDENTITY_NAME("content-length"),
     };
-    return is_among(HOP, ARRAY_LEN(HOP), name, len);
+    return IDENTITY_AMONG(HOP, name, len);
 }
 
 static bool is_for_the_last(const char *name, size_t len)
 {
-    static const char *const LAST[] = {"host",    "authorization", "cookie",         "set-cookie", "origin",
-                                       "referer", "cache-control", "expect",         "range",      "content-",
-                                       "if-",     "accept-",       "user-agent",     "location",   "vary",
-                                       "date",    "accept",        "etag",           "age",        "via",
-                                       "server",  "sec-",          "access-control-"};
-    return is_among(LAST, ARRAY_LEN(LAST), name, len);
+    static const struct identity_name LAST[] = {
+        IDENTITY_NAME("host"),
+        IDENTITY_NAME("authorization"),
+        IDENTITY_NAME("cookie"),
+        IDENTITY_NAME("set-cookie"),
+        IDENTITY_NAME("origin"),
+        IDENTITY_NAME("referer"),
+        IDENTITY_NAME("cache-control"),
+        IDENTITY_NAME("expect"),
+        IDENTITY_NAME("range"),
+        IDENTITY_NAME("content-"),
+        IDENTITY_NAME("if-"),
+        IDENTITY_NAME("accept-"),
+        IDENTITY_NAME("user-agent"),
+        IDENTITY_NAME("location"),
+        IDENTITY_NAME("vary"),
+        IDENTITY_NAME("date"),
+        IDENTITY_NAME("accept"),
+        IDENTITY_NAME("etag"),
+        IDENTITY_NAME("age"),
+        IDENTITY_NAME("via"),
+        IDENTITY_NAME("server"),
+        IDENTITY_NAME("sec-"),
+        IDENTITY_NAME("access-control-"),
+    };
+    return IDENTITY_AMONG(LAST, name, len);
 }
 
 bool forward_is_named(const char *connection, const char *name, size_t len)
@@ -52,14 +63,21 @@ bool forward_is_named(const char *connection, const char *name, size_t len)
 
 bool forward_is_claim(const char *name, size_t len)
 {
-    static const char *const CLAIMS[] = {"x-forwarded-", "forwarded", "x-real-ip"};
-    return is_among(CLAIMS, ARRAY_LEN(CLAIMS), name, len) || forward_is_lie(name, len);
+    static const struct identity_name CLAIMS[] = {
+        IDENTITY_NAME("x-forwarded-"),
+        IDENTITY_NAME("forwarded"),
+        IDENTITY_NAME("x-real-ip"),
+    };
+    return IDENTITY_AMONG(CLAIMS, name, len) || forward_is_lie(name, len);
 }
 
 bool forward_is_lie(const char *name, size_t len)
 {
-    static const char *const LIES[] = {"x-original-url",  "x-original-uri",     "x-original-host",
-                                       "x-rewrite-url",   "x-forwarded-prefix", "proxy",
-                                       "x-forwarded-uri", "x-forwarded-path"};
-    return is_among(LIES, ARRAY_LEN(LIES), name, len);
+    static const struct identity_name LIES[] = {
+        IDENTITY_NAME("x-original-url"),     IDENTITY_NAME("x-original-uri"),
+        IDENTITY_NAME("x-original-host"),    IDENTITY_NAME("x-rewrite-url"),
+        IDENTITY_NAME("x-forwarded-prefix"), IDENTITY_NAME("proxy"),
+        IDENTITY_NAME("x-forwarded-uri"),    IDENTITY_NAME("x-forwarded-path"),
+    };
+    return IDENTITY_AMONG(LIES, name, len);
 }

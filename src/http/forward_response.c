@@ -21,7 +21,7 @@ static bool next_line(const char **p, const char *end, struct line *out)
     const char *from = colon + 1, *to = eol;
     while (from < to && (*from == ' ' || *from == '\t'))
         from++;
-    while (to > from && strchr(" \t\r", to[-1]))
+    while (to > from && (to[-1] == ' ' || to[-1] == '\t' || to[-1] == '\r'))
         to--;
     *out = (struct line){*p, from, (size_t)(colon - *p), (size_t)(to - from)};
     *p = eol + 1;
@@ -114,8 +114,11 @@ void forward_response(const struct forward_answer *answer, const char *head, siz
     }
     if (answer->upgrade)
         buf_puts(out, "Connection: Upgrade\r\n");
-    if (!date)
-        buf_printf(out, "Date: %s\r\n", answer->date);
+    if (!date) {
+        buf_puts(out, "Date: ");
+        buf_puts(out, answer->date);
+        buf_puts(out, "\r\n");
+    }
     buf_puts(out, "Via: 1.1 mtlsd\r\n");
     if (answer->conf->hsts && !hsts)
         buf_puts(out, "Strict-Transport-Security: max-age=31536000\r\n");
@@ -171,14 +174,14 @@ bool forward_switches(const struct conf_location *location, const struct http1_h
 
 bool forward_is_trailer(const char *name, size_t len)
 {
-    static const char *const NOT[] = {"host",        "authorization", "www-authenticate", "set-cookie",
-                                      "cookie",      "cache-control", "expires",          "age",
-                                      "date",        "location",      "retry-after",      "vary",
-                                      "warning",     "content-type",  "content-encoding", "content-range",
-                                      "max-forwards"};
-    for (size_t i = 0; i < ARRAY_LEN(NOT); i++) {
-        if (identity_same_name(name, len, NOT[i], strlen(NOT[i])))
-            return false;
-    }
-    return !forward_is_hop(name, len) && !identity_owns(name, len) && !forward_is_claim(name, len);
+    static const struct identity_name NOT[] = {
+        IDENTITY_NAME("host"),          IDENTITY_NAME("authorization"), IDENTITY_NAME("www-authenticate"),
+        IDENTITY_NAME("set-cookie"),    IDENTITY_NAME("cookie"),        IDENTITY_NAME("cache-control"),
+        IDENTITY_NAME("expires"),       IDENTITY_NAME("age"),           IDENTITY_NAME("date"),
+        IDENTITY_NAME("location"),      IDENTITY_NAME("retry-after"),   IDENTITY_NAME("vary"),
+        IDENTITY_NAME("warning"),       IDENTITY_NAME("content-type"),  IDENTITY_NAME("content-encoding"),
+        IDENTITY_NAME("content-range"), IDENTITY_NAME("max-forwards"),
+    };
+    return !IDENTITY_AMONG(NOT, name, len) && !forward_is_hop(name, len) && !identity_owns(name, len) &&
+           !forward_is_claim(name, len);
 }

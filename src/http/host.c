@@ -1,7 +1,5 @@
 #include "http/host.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "http/chars.h"
@@ -196,19 +194,26 @@ const char *http1_authority(const struct http1_head *head, const char *server_na
         from = http1_head_value(head, "Host");
         from = from && *from ? from : server_name;
         len = strlen(from);
+        if (len < HTTP1_AUTHORITY)
+            return from;
     }
-    snprintf(out, HTTP1_AUTHORITY, "%.*s", (int)(len < HTTP1_AUTHORITY ? len : HTTP1_AUTHORITY - 1), from);
+    len = len < HTTP1_AUTHORITY ? len : HTTP1_AUTHORITY - 1;
+    memcpy(out, from, len);
+    out[len] = '\0';
     return out;
 }
 
 const char *http1_host_name(const char *authority, char out[static HTTP1_AUTHORITY])
 {
-    size_t n = *authority == '[' ? strcspn(authority, "]") : strcspn(authority, ":");
-    n += authority[n] == ']';
-    n -= n > 0 && authority[n - 1] == '.';
-    n = n < HTTP1_AUTHORITY ? n : HTTP1_AUTHORITY - 1;
-    for (size_t i = 0; i < n; i++)
-        out[i] = (char)tolower((unsigned char)authority[i]);
+    const char end = *authority == '[' ? ']' : ':';
+    size_t n = 0;
+    for (; authority[n] && authority[n] != end && n < HTTP1_AUTHORITY - 1; n++) {
+        const char c = authority[n];
+        out[n] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    }
+    if (end == ']' && authority[n] == ']' && n < HTTP1_AUTHORITY - 1)
+        out[n++] = ']';
+    n -= n > 0 && out[n - 1] == '.';
     out[n] = '\0';
     return out;
 }

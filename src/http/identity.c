@@ -126,16 +126,21 @@ static void put_x_ssl(struct buf *out, const struct client_view *client)
     }
 }
 
-/* The formats. Names are those that clients may not send: one that ends on '-' is all that begin so. */
+/* The formats, and below, in the same order, the names that clients may not send. */
 static const struct {
     enum identity_format format;
-    const char *name;
     void (*put)(struct buf *out, const struct client_view *client);
 } FORMATS[] = {
-    {IDENTITY_CLIENT_CERT, "client-cert", put_client_cert},
-    {IDENTITY_CLIENT_CERT_CHAIN, "client-cert-chain", put_client_cert_chain},
-    {IDENTITY_XFCC, "x-forwarded-client-cert", put_xfcc},
-    {IDENTITY_X_SSL, "x-ssl-", put_x_ssl},
+    {IDENTITY_CLIENT_CERT, put_client_cert},
+    {IDENTITY_CLIENT_CERT_CHAIN, put_client_cert_chain},
+    {IDENTITY_XFCC, put_xfcc},
+    {IDENTITY_X_SSL, put_x_ssl},
+};
+static const struct identity_name OWN[ARRAY_LEN(FORMATS)] = {
+    IDENTITY_NAME("client-cert"),
+    IDENTITY_NAME("client-cert-chain"),
+    IDENTITY_NAME("x-forwarded-client-cert"),
+    IDENTITY_NAME("x-ssl-"),
 };
 
 void identity_put(struct buf *out, unsigned formats, const struct client_view *client)
@@ -163,15 +168,21 @@ bool identity_same_name(const char *a, size_t a_len, const char *b, size_t b_len
     return true;
 }
 
-bool identity_owns(const char *name, size_t len)
+bool identity_is_among(const struct identity_name list[], size_t n, const char *name, size_t len)
 {
-    for (size_t i = 0; i < ARRAY_LEN(FORMATS); i++) {
-        const size_t n = strlen(FORMATS[i].name);
-        const bool all = FORMATS[i].name[n - 1] == '-';
-        if (identity_same_name(name, all && len > n ? n : len, FORMATS[i].name, n))
+    for (size_t i = 0; i < n; i++) {
+        const struct identity_name *own = &list[i];
+        const bool begins = len > own->len && own->text[own->len - 1] == '-';
+        /* Most differ in the length. */
+        if ((len == own->len || begins) && identity_same_name(name, own->len, own->text, own->len))
             return true;
     }
     return false;
+}
+
+bool identity_owns(const char *name, size_t len)
+{
+    return IDENTITY_AMONG(OWN, name, len);
 }
 
 const struct buf *identity_of(struct identity_made *made, unsigned formats, const struct client_view *client)

@@ -20,6 +20,19 @@ bool identity_owns(const char *name, size_t len);
 /* Whether the names are one to an application, in this sense. */
 bool identity_same_name(const char *a, size_t a_len, const char *b, size_t b_len);
 
+/* A list of names, asked for each field of each message. Its texts are in small letters; one that ends on '-'
+ * is all that begin so. */
+struct identity_name {
+    const char *text;
+    size_t len;
+};
+#define IDENTITY_NAME(text)                                                                                  \
+    {                                                                                                        \
+        text, sizeof(text) - 1                                                                               \
+    }
+#define IDENTITY_AMONG(list, name, len) identity_is_among(list, ARRAY_LEN(list), name, len)
+bool identity_is_among(const struct identity_name list[], size_t n, const char *name, size_t len);
+
 /* The fields of a connection's client, made once for as long as the verdict stands. {0} is empty. */
 struct identity_made {
     struct buf fields;

@@ -99,6 +99,10 @@ int path_normalise(const char *target, char path[static PATH_MOST + 1], const ch
             start = len;
             continue;
         }
+        while ((CHARS[(unsigned char)*p] & CHARS_LABEL) && len < PATH_MOST)
+            out[len++] = *p++; /* nearly all of nearly every path */
+        if (*p == '/' || *p == '\0' || *p == '?')
+            continue;
         int c = decode(&p);
         if (c < 0)
             return -1;

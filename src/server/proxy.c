@@ -36,24 +36,23 @@ static bool has_method(const struct conn *conn, const char *method)
 }
 
 /* The location whose backend has it; NULL: it is answered here, with a refusal where it is one. */
-static const struct conf_location *location_of(struct conn *conn)
+static const struct conf_location *location_of(struct conn *conn, struct proxy_aim *aim)
 {
     const struct http1_head *head = &conn->request.head;
-    struct proxy_aim aim;
-    if (!proxy_aim(conn, &aim))
+    if (!proxy_aim(conn, aim))
         return NULL;
     const struct policy *policy = conn->snapshot->policy;
     const struct request request = {
         .method = route_method(head->method),
-        .path = aim.path,
-        .host = aim.host,
+        .path = aim->path,
+        .host = aim->host,
         .header = conn_header,
         .header_cls = head,
         .conf = conn->snapshot->conf,
         .peer = conn->peer,
         .refused = conn_refused(conn),
     };
-    const struct route *route = route_for(policy, conn->listener->conf->routes, aim.host, aim.path);
+    const struct route *route = route_for(policy, conn->listener->conf->routes, aim->host, aim->path);
     const struct conf_location *location = route_upstream(route, policy, &request);
     return location && conn_rate(conn) == 0 ? location : NULL;
 }
@@ -81,9 +80,10 @@ struct proxied *proxied_new(struct conn *conn, const struct conf_location *locat
                             const struct conf_backend *to)
 {
     struct relays *relays = conn->worker->relays;
-    struct proxied *p = calloc(1, sizeof *p);
+    struct proxied *p = malloc(sizeof *p); /* a thread's own free memory, which calloc does not know */
     if (!p)
         return NULL;
+    *p = (struct proxied){0};
     p->user.event = on_link;
     p->client.ready = on_client_room;
     p->timer.fire = on_time;
@@ -478,7 +478,8 @@ static bool binds(const struct http1_head *head)
 
 enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *word)
 {
-    const struct conf_location *location = location_of(conn);
+    struct proxy_aim aim;
+    const struct conf_location *location = location_of(conn, &aim);
     if (!location)
         return PROXY_LOCAL;
     struct http1_gate *gate = &conn->request.gate;
@@ -508,7 +509,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
     p->bound = binds(&conn->request.head) || p->backend->conf->send_proxy != SEND_PROXY_OFF;
     p->wants_fresh = p->backend->conf->send_proxy != SEND_PROXY_OFF;
     retry_earn(&relays_of(p)->upstreams.retries);
-    if (proxy_request_head(p, &p->up) != 0) {
+    if (proxy_request_head(p, &aim, &p->up) != 0) {
         proxy_over(p);
         conn_refuse(conn, 503, NULL, &word->answer);
         return PROXY_REFUSED;

@@ -81,6 +81,11 @@ static int flush(struct proxied *p)
 
 /* --- what the backend says ------------------------------------------------------------------------------ */
 
+struct response_head {
+    const char *bytes;
+    size_t len;
+};
+
 static bool is_old(const struct proxied *p)
 {
     return http1_head_is_old(&p->conn->request.head);
@@ -98,11 +103,13 @@ static void begin_tunnel(struct proxied *p)
     proxy_again(p);
 }
 
-/* A final head came: decides how its body is framed for the client, and whether the connection stays. */
-/* False: `p` is gone. */
-static bool put_head(struct proxied *p, struct buf *out)
+/* A head that came in one piece, as nearly all do, is read where it lies; `p->head` has one that did not.
+ * False: `p` is gone. */
+static bool put_head(struct proxied *p, const struct response_head *head, struct buf *out)
 {
-    if (proxy_response_head(p, p->head.data, p->head.len, out) != 0) {
+    const bool pieces = p->head.len > 0;
+    if (proxy_response_head(p, pieces ? p->head.data : head->bytes, pieces ? p->head.len : head->len, out) !=
+        0) {
         proxy_fail(p, 502, ORIGIN_BROKEN, "the head of its response is more than can be held");
         return false;
     }
@@ -110,7 +117,8 @@ static bool put_head(struct proxied *p, struct buf *out)
     return true;
 }
 
-static bool begin_response(struct proxied *p, struct buf *out)
+/* A final head came: decides how its body is framed for the client, and whether the connection stays. */
+static bool begin_response(struct proxied *p, const struct response_head *head, struct buf *out)
 {
     struct conn *conn = p->conn;
     const struct response *response = &p->response;
@@ -125,7 +133,7 @@ static bool begin_response(struct proxied *p, struct buf *out)
     if (!p->tunnel && (!p->request_done || (endless && is_old(p)) || conn_is_last(conn)))
         p->close = true;
     conn->request.status = response->status;
-    if (!put_head(p, out))
+    if (!put_head(p, head, out))
         return false;
     p->head_sent = true;
     p->waits_for_100 = false;
@@ -138,12 +146,12 @@ static bool begin_response(struct proxied *p, struct buf *out)
     return true;
 }
 
-static bool interim(struct proxied *p, struct buf *out)
+static bool interim(struct proxied *p, const struct response_head *head, struct buf *out)
 {
     if (p->response.status == 100)
         p->waits_for_100 = false;
     /* RFC 9110 section 15.2: not to clients that know of none. */
-    if (!is_old(p) && !put_head(p, out))
+    if (!is_old(p) && !put_head(p, head, out))
         return false;
     buf_done(&p->head);
     buf_init(&p->head, RESPONSE_MOST_HEAD + 1);
@@ -156,7 +164,7 @@ static void put_content(struct proxied *p, const char *bytes, size_t len, struct
         return;
     p->conn->request.reply_bytes += len;
     if (p->down_chunked)
-        buf_printf(out, "%zx\r\n", len);
+        proxy_put_size(out, len);
     buf_put(out, bytes, len);
     if (p->down_chunked)
         buf_puts(out, "\r\n");
@@ -186,12 +194,14 @@ static bool take(struct proxied *p, const char *bytes, size_t len, struct buf *o
             proxy_fail(p, 502, ORIGIN_BROKEN, p->response.why);
             return false;
         }
-        if (!had)
-            buf_put(&p->head, bytes + at, piece.used);
+        const struct response_head head = {bytes + at, piece.used};
+        const bool whole = piece.events & (RESPONSE_INTERIM | RESPONSE_HEAD);
+        if (!had && (!whole || p->head.len > 0))
+            buf_put(&p->head, head.bytes, head.len);
         at += piece.used;
-        if ((piece.events & RESPONSE_INTERIM) && !interim(p, out))
+        if ((piece.events & RESPONSE_INTERIM) && !interim(p, &head, out))
             return false;
-        if ((piece.events & RESPONSE_HEAD) && !begin_response(p, out))
+        if ((piece.events & RESPONSE_HEAD) && !begin_response(p, &head, out))
             return false;
         put_content(p, piece.body, piece.body_len, out);
         buf_put(&p->head, piece.trailer, piece.trailer_len);

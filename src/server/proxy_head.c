@@ -67,27 +67,23 @@ static bool look_at_client(struct conn *conn, struct client_view *out)
     return !conn->asked || proof_chain(&conn->trail, conn->transport.session, &out->chain, &out->n_chain);
 }
 
-int proxy_request_head(struct proxied *p, struct buf *out)
+int proxy_request_head(struct proxied *p, const struct proxy_aim *aim, struct buf *out)
 {
+    enum { OURS = 512 }; /* our own fields, nearly always, but for the client's identity */
     struct conn *conn = p->conn;
     const struct http1_head *head = &conn->request.head;
-    char path[PATH_MOST + 1], authority[HTTP1_AUTHORITY];
-    const char *query = NULL;
-    if (path_normalise(head->target, path, &query) != 0)
-        return ERR_SYNTAX; /* it was looked at when its location was found */
     struct client_view client;
     struct request_view request;
     struct buf encoded = {0};
     if (!look_at_client(conn, &client))
         return ERR_DENIED;
-    http1_authority(head, conn->facts.server_name, authority);
-    forward_view(&request, head, path, query, authority, &encoded);
+    forward_view(&request, p->location, head, aim->path, aim->query, aim->authority, &encoded);
     request.number = conn->n_requests;
     request.now = clock_now();
     struct forward forward = {
         .location = p->location,
         .head = head,
-        .path = path,
+        .path = aim->path,
         .client = &client,
         .request = &request,
         .identity = identity_of(&conn->identity, p->location->identity, &client),
@@ -100,6 +96,8 @@ int proxy_request_head(struct proxied *p, struct buf *out)
         .length = http1_gate_content(&conn->request.gate),
     };
     struct forward_made made = {0};
+    if (forward.identity)
+        buf_expect(out, head->len + forward.identity->len + OURS);
     int rc = forward.identity ? forward_request(&forward, out, &made) : ERR_NOMEM;
     p->upgrades = made.upgrades;
     p->forged = made.forged;

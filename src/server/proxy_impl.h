@@ -127,6 +127,8 @@ void proxy_abort_tcp(struct proxied *p, unsigned status);
  */
 struct proxy_aim {
     char path[PATH_MOST + 1], host[HTTP1_AUTHORITY];
+    const char *query, *authority; /* in the head, or `room` */
+    char room[HTTP1_AUTHORITY];
 };
 MUST_CHECK bool proxy_aim(struct conn *conn, struct proxy_aim *out);
 /* Looks at its client again when time changes what is thought of its certificate. */
@@ -154,8 +156,15 @@ bool proxy_down(struct proxied *p, size_t *budget);
 /* Writes plaintext, behind what waits. False: the connection is over. */
 bool proxy_write(struct proxied *p, const char *bytes, size_t len);
 
+/* Before a chunk's content. */
+static inline void proxy_put_size(struct buf *out, size_t len)
+{
+    buf_put_hex(out, len, 1);
+    buf_puts(out, "\r\n");
+}
+
 /* proxy_head.c */
-MUST_CHECK int proxy_request_head(struct proxied *p, struct buf *out);
+MUST_CHECK int proxy_request_head(struct proxied *p, const struct proxy_aim *aim, struct buf *out);
 /* What a link for this client begins with; nothing where send_proxy is off. */
 void proxy_opening(const struct proxied *p, struct buf *out);
 /* `bytes`: the response's head, whole. */

@@ -14,7 +14,7 @@
 static void put_content(struct proxied *p, const char *bytes, size_t len)
 {
     if (p->up_chunked)
-        buf_printf(&p->up, "%zx\r\n", len);
+        proxy_put_size(&p->up, len);
     buf_put(&p->up, bytes, len);
     if (p->up_chunked)
         buf_puts(&p->up, "\r\n");

@@ -101,7 +101,8 @@ static void make(const char *prefix, const char *options, const char *who, const
                                  .connection = 7};
     struct request_view view;
     buf_init(&path, 0);
-    forward_view(&view, &head, normal, query, http1_authority(&head, "sni.example", host), &path);
+    forward_view(&view, &conf->location[0], &head, normal, query, http1_authority(&head, "sni.example", host),
+                 &path);
     view.number = 3;
     view.now = FIXTURE_NOW;
     struct identity_made identity = {0};
