@@ -148,9 +148,9 @@ static void put_prefix(const struct conf_location *location, struct text path, s
 
 void forward_put_url(const struct forward_home *home, const char *url, size_t len, struct buf *out)
 {
-    char authority[HTTP1_AUTHORITY];
+    char room[HTTP1_AUTHORITY];
     struct url parts;
-    http1_authority(home->request, home->server_name, authority);
+    const char *authority = http1_authority(home->request, home->server_name, room);
     if (!read_url(url, len, &parts) || !is_ours(home, authority, &parts)) {
         buf_put(out, url, len);
         return;

@@ -103,13 +103,10 @@ static void begin_tunnel(struct proxied *p)
     proxy_again(p);
 }
 
-/* A head that came in one piece, as nearly all do, is read where it lies; `p->head` has one that did not.
- * False: `p` is gone. */
+/* False: `p` is gone. */
 static bool put_head(struct proxied *p, const struct response_head *head, struct buf *out)
 {
-    const bool pieces = p->head.len > 0;
-    if (proxy_response_head(p, pieces ? p->head.data : head->bytes, pieces ? p->head.len : head->len, out) !=
-        0) {
+    if (buf_failed(&p->head) || proxy_response_head(p, head->bytes, head->len, out) != 0) {
         proxy_fail(p, 502, ORIGIN_BROKEN, "the head of its response is more than can be held");
         return false;
     }
@@ -123,7 +120,7 @@ static bool begin_response(struct proxied *p, const struct response_head *head, 
     struct conn *conn = p->conn;
     const struct response *response = &p->response;
     if (response->framing == RESPONSE_TUNNEL &&
-        !forward_switches(p->location, &conn->request.head, p->head.data, p->head.len)) {
+        !forward_switches(p->location, &conn->request.head, head->bytes, head->len)) {
         proxy_fail(p, 502, ORIGIN_BROKEN, "it changes to a protocol that was not asked for");
         return false;
     }
@@ -194,10 +191,13 @@ static bool take(struct proxied *p, const char *bytes, size_t len, struct buf *o
             proxy_fail(p, 502, ORIGIN_BROKEN, p->response.why);
             return false;
         }
-        const struct response_head head = {bytes + at, piece.used};
+        /* One that came whole, as nearly all do, is read where it lies; p->head has one that did not. */
+        struct response_head head = {bytes + at, piece.used};
         const bool whole = piece.events & (RESPONSE_INTERIM | RESPONSE_HEAD);
-        if (!had && (!whole || p->head.len > 0))
+        if (!had && (!whole || p->head.len > 0)) {
             buf_put(&p->head, head.bytes, head.len);
+            head = (struct response_head){p->head.data, p->head.len};
+        }
         at += piece.used;
         if ((piece.events & RESPONSE_INTERIM) && !interim(p, &head, out))
             return false;
