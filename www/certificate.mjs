@@ -8,21 +8,20 @@ export function verdictBox(peer, L, pasted) {
   return h(`div.verdict.${state}`, sign(state), h('div', h('b', L.t(title.key)), h('p', L.nodes(text)), after && h('p', L.nodes(after))));
 }
 
-// Of a CA above the visitor's certificate it is its operator who can do something.
-function ownHint(code, depth, L) {
-  const key = [depth >= 1 && `above_hint.${code}`, `hint.${code}`].find((name) => name && L.has(name));
-  return key && L.t(key);
+// The hint with its command apart, to be copied.
+function advice(hint, command, L) {
+  const plain = command ? hint.replace(command, '').replace(/[:：]\s*$/, '') : hint;
+  return [hint && h('p', h('strong', hint === plain || plain.includes(command) ? hint : plain)),
+    command && copyable(command, L.t('command'), L)];
 }
 
-function reason({ code, depth, sign: kind, about, reason: words, hint, value, expected }, L) {
+function reason({ code, sign: kind, about, reason: words, hint, command, value, expected }, L) {
   const title = L.has(`code.${code}`) ? L.t(`code.${code}`) : code.replaceAll('_', ' ');
-  const own = ownHint(code, depth, L);
   return h(`li.reason.card.${kind}`, sign(kind), h('div',
     h('h3', title, ' ', h('code', code)),
     about && h('p.quiet', L.nodes(about)),
-    h('p', { lang: 'en' }, words),
-    own && h('p', h('strong', own)),
-    hint && h('p', { lang: 'en' }, own ? hint : h('strong', hint)),
+    h('p', words),
+    advice(hint, command, L),
     list([[L.t('found'), value], [L.t('expected'), expected]])));
 }
 

@@ -7,16 +7,17 @@ import { lines, systems } from './howto.mjs';
 import { paste, pasted } from './paste.mjs';
 import { LANGUAGES, load, prefer } from './text.mjs';
 
-async function get(path) {
-  const response = await fetch(path, { cache: 'no-store', headers: { Accept: 'application/json' } });
+// In the language of the page: reasons and hints are the server's.
+async function get(path, code) {
+  const response = await fetch(path, { cache: 'no-store', headers: { Accept: 'application/json', 'Accept-Language': code } });
   return { status: response.status, date: response.headers.get('Date'), body: await response.json() };
 }
 
 // A browser opens up to six connections, and only its first had a whole handshake: where the first answer is of another
 // one, as many questions at once find it.
-async function ask() {
-  const [health, first] = await Promise.all(['/health', '/api/connection'].map(get));
-  const more = first.status === 200 && first.body.tls.resumed ? await Promise.all(Array(6).fill('/api/connection').map(get)) : [];
+async function ask(code) {
+  const [health, first] = await Promise.all(['/health', '/api/connection'].map((path) => get(path, code)));
+  const more = first.status === 200 && first.body.tls.resumed ? await Promise.all(Array(6).fill().map(() => get('/api/connection', code))) : [];
   const answers = [first, ...more];
   const wrong = answers.find(({ status }) => status !== 200);
   if (wrong) throw new Error(wrong.body.detail ?? wrong.status);
@@ -87,14 +88,14 @@ async function start(answer, code) {
   document.title = L.t('title');
   for (const element of document.querySelectorAll('[data-t]')) element.textContent = L.t(element.dataset.t);
   fill('languages', Object.entries(LANGUAGES).map(([other, name]) => h('button',
-    { type: 'button', lang: other, 'aria-pressed': String(other === code), onclick: () => change(answer, other) }, name)));
+    { type: 'button', lang: other, 'aria-pressed': String(other === code), onclick: () => change(other) }, name)));
   await answer.then((facts) => show(facts, L)).catch((error) => showFailure(error, L));
   document.documentElement.dataset.ready = '';
 }
 
-async function change(answer, code) {
+async function change(code) {
   try { localStorage.setItem('language', code); } catch { /* it is not remembered, then */ }
-  await start(answer, code);
+  await start(ask(code), code);
   document.querySelector('#languages [aria-pressed=true]').focus();
 }
 
@@ -102,4 +103,5 @@ function stored() {
   try { return localStorage.getItem('language'); } catch { return null; }
 }
 
-start(ask(), prefer([stored(), ...navigator.languages]));
+const wanted = prefer([stored(), ...navigator.languages]);
+start(ask(wanted), wanted);

@@ -117,3 +117,29 @@ bool accept_prefers_html(const char *field)
     unsigned json = accept_quality(field, "application/json");
     return accept_quality(field, "text/html") > (problem > json ? problem : json);
 }
+
+/* Whether the language range [p, end) is this language, whatever its script or region. */
+static bool is_language(const char *p, const char *end, const char *language)
+{
+    size_t len = strlen(language), have = (size_t)(end - p);
+    return have >= len && strncasecmp(p, language, len) == 0 && (have == len || p[len] == '-');
+}
+
+bool accept_chinese(const char *field)
+{
+    unsigned best = 0;
+    bool chinese = false;
+    for (const char *p = field ? skip_space(field) : ""; *p;) {
+        const char *end = skip_token(p);
+        unsigned q = 1000;
+        const char *next = end > p ? parameters(end, &q) : NULL;
+        bool zh = is_language(p, end, "zh");
+        if (next && q > best && (zh || is_language(p, end, "en"))) {
+            best = q;
+            chinese = zh;
+        }
+        next = next ? next : p + strcspn(p, ",");
+        p = next + strspn(next, ", \t");
+    }
+    return chinese;
+}

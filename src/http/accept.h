@@ -13,4 +13,8 @@ unsigned accept_quality(const char *field, const char *type);
  * program. */
 bool accept_prefers_html(const char *field);
 
+/* Whether Accept-Language (NULL: none) weighs Chinese of any kind more than English, or the same and names it
+ * first. What is malformed, and other languages, do not count. */
+bool accept_chinese(const char *field);
+
 #endif

@@ -6,6 +6,7 @@
 #include "http/route.h"
 #include "http/view.h"
 #include "http/view_impl.h"
+#include "http/words.h"
 #include "pki/pasted.h"
 
 /* Takes over `value`, which may be NULL. */
@@ -24,6 +25,14 @@ static int text_reply(const char *text, unsigned status, struct reply *reply)
     reply->status = status;
     reply->content_type = "text/plain; charset=utf-8";
     return buf_failed(&reply->body) ? ERR_NOMEM : 0;
+}
+
+/* The same of a value whose texts are for people. */
+static int said_reply(const struct request *request, json_t *value, struct reply *reply)
+{
+    const enum language language = words_of(request);
+    words_headers(language, reply);
+    return json_reply(words_view(language, value), 200, "application/json", reply);
 }
 
 static json_t *route_object(const struct route *route)
@@ -54,7 +63,7 @@ int handle_tls(const struct request *request, struct reply *reply)
 
 int handle_peer(const struct request *request, struct reply *reply)
 {
-    return json_reply(view_request_peer(request), 200, "application/json", reply);
+    return said_reply(request, view_request_peer(request), reply);
 }
 
 bool verify_exists(const struct request *request)
@@ -107,7 +116,7 @@ int handle_verify(const struct request *request, struct reply *reply)
         .now = request->now,
         .detail = request->conf->error_detail,
     };
-    rc = json_reply(view_peer(&input), 200, "application/json", reply);
+    rc = said_reply(request, view_peer(&input), reply);
     peer_unref(peer);
     return rc;
 }
@@ -124,7 +133,7 @@ int handle_handshake(const struct request *request, struct reply *reply)
 
 int handle_connection(const struct request *request, struct reply *reply)
 {
-    return json_reply(view_connection(request), 200, "application/json", reply);
+    return said_reply(request, view_connection(request), reply);
 }
 
 /* A page takes a worker some milliseconds, however much there is. */

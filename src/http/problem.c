@@ -11,6 +11,7 @@
 #include "http/status.h"
 #include "http/view.h"
 #include "http/view_impl.h"
+#include "http/words.h"
 
 /* What is said where nobody knows more. */
 static const struct {
@@ -248,8 +249,9 @@ void problem_reply(const struct request *request, unsigned status, const char *d
     struct buf body;
     buf_init(&body, 0);
 
-    json_t *object = problem(request, status, detail);
-    bool good = object && (html ? problem_page(object, &body) : view_write(object, &body)) == 0;
+    const enum language language = words_of(request);
+    json_t *object = words_view(language, problem(request, status, detail));
+    bool good = object && (html ? problem_page(object, language, &body) : view_write(object, &body)) == 0;
     json_decref(object);
     if (!good)
         buf_done(&body); /* out of memory: the status alone must do */
@@ -263,6 +265,7 @@ void problem_reply(const struct request *request, unsigned status, const char *d
     reply->content_type = !good ? NULL : html ? "text/html; charset=utf-8" : "application/problem+json";
     if (!security_has_header(reply, "Cache-Control"))
         (void)reply_header(reply, "Cache-Control", "no-store");
+    words_headers(language, reply);
     char policy[PROBLEM_PAGE_POLICY];
     if (html && good && !security_has_header(reply, "Content-Security-Policy"))
         (void)reply_header(reply, "Content-Security-Policy", "%s", problem_page_policy(policy));

@@ -2,9 +2,11 @@
 
 #include <gnutls/crypto.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "http/words.h"
 
 /* In the page itself: a location may cover every file, and the document root may be anybody's. It looks like
  * www/style.css. */
@@ -65,6 +67,21 @@ static void put_escaped(struct buf *out, const char *text)
     }
 }
 
+/* The page's own words. */
+static void put_words(struct buf *out, enum language language, const char *english)
+{
+    char *said = words_say(language, english);
+    put_escaped(out, said ? said : english);
+    free(said);
+}
+
+static void put_section(struct buf *out, enum language language, const char *title)
+{
+    buf_puts(out, "<h2>");
+    put_words(out, language, title);
+    buf_puts(out, "</h2>\n");
+}
+
 /* before, text, after; nothing when the object has no such text. */
 static void put_text(struct buf *out, const char *before, const json_t *object, const char *key,
                      const char *after)
@@ -77,42 +94,62 @@ static void put_text(struct buf *out, const char *before, const json_t *object, 
     buf_puts(out, after);
 }
 
-static void put_finding(struct buf *out, const json_t *finding)
+static void put_place(struct buf *out, enum language language, json_int_t depth)
+{
+    char text[64];
+    snprintf(text, sizeof text, "certificate %" JSON_INTEGER_FORMAT " above yours", depth);
+    buf_puts(out, language == LANGUAGE_CHINESE ? "，" : ", ");
+    put_words(out, language, text);
+}
+
+static void put_compared(struct buf *out, enum language language, const json_t *finding, const char *key,
+                         const char *label)
+{
+    if (!json_is_string(json_object_get(finding, key)))
+        return;
+    buf_puts(out, "<dt>");
+    put_words(out, language, label);
+    put_text(out, "</dt>\n<dd>", finding, key, "</dd>\n");
+}
+
+static void put_finding(struct buf *out, enum language language, const json_t *finding)
 {
     const json_t *depth = json_object_get(finding, "depth");
     put_text(out, "<li>\n<p><code>", finding, "code", "</code>");
     if (json_is_integer(depth) && json_integer_value(depth) > 0)
-        buf_printf(out, ", certificate %" JSON_INTEGER_FORMAT " above yours", json_integer_value(depth));
-    put_text(out, ": ", finding, "reason", "");
+        put_place(out, language, json_integer_value(depth));
+    put_text(out, language == LANGUAGE_CHINESE ? "：" : ": ", finding, "reason", "");
     buf_puts(out, "</p>\n");
     put_text(out, "<p>", finding, "hint", "</p>\n");
     if (json_is_string(json_object_get(finding, "value")) ||
         json_is_string(json_object_get(finding, "expected"))) {
         buf_puts(out, "<dl>\n");
-        put_text(out, "<dt>Found</dt>\n<dd>", finding, "value", "</dd>\n");
-        put_text(out, "<dt>Expected</dt>\n<dd>", finding, "expected", "</dd>\n");
+        put_compared(out, language, finding, "value", "Found");
+        put_compared(out, language, finding, "expected", "Expected");
         buf_puts(out, "</dl>\n");
     }
     buf_puts(out, "</li>\n");
 }
 
-static void put_findings(struct buf *out, const char *title, const json_t *findings)
+static void put_findings(struct buf *out, enum language language, const char *title, const json_t *findings)
 {
     size_t n = json_array_size(findings);
     if (n == 0)
         return;
-    buf_printf(out, "<h2>%s</h2>\n<ul>\n", title);
+    put_section(out, language, title);
+    buf_puts(out, "<ul>\n");
     for (size_t i = 0; i < n; i++)
-        put_finding(out, json_array_get(findings, i));
+        put_finding(out, language, json_array_get(findings, i));
     buf_puts(out, "</ul>\n");
 }
 
-static void put_issuers(struct buf *out, const json_t *issuers)
+static void put_issuers(struct buf *out, enum language language, const json_t *issuers)
 {
     size_t n = json_array_size(issuers);
     if (n == 0)
         return;
-    buf_puts(out, "<h2>Authorities that were named to your browser</h2>\n<ul>\n");
+    put_section(out, language, "Authorities that were named to your browser");
+    buf_puts(out, "<ul>\n");
     for (size_t i = 0; i < n; i++) {
         const char *text = json_string_value(json_array_get(issuers, i));
         buf_puts(out, "<li>");
@@ -128,9 +165,20 @@ static void put_heading(struct buf *out, const json_t *problem)
     put_text(out, " ", problem, "title", "");
 }
 
-int problem_page(const json_t *problem, struct buf *out)
+static void put_titled(struct buf *out, enum language language, const char *title, const json_t *problem,
+                       const char *key, bool code)
 {
-    buf_puts(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    if (!json_is_string(json_object_get(problem, key)))
+        return;
+    put_section(out, language, title);
+    buf_puts(out, code ? "<p><code>" : "<p>");
+    put_text(out, "", problem, key, code ? "</code></p>\n" : "</p>\n");
+}
+
+int problem_page(const json_t *problem, enum language language, struct buf *out)
+{
+    buf_printf(out, "<!DOCTYPE html>\n<html lang=\"%s\">\n", language == LANGUAGE_CHINESE ? "zh-Hans" : "en");
+    buf_puts(out, "<head>\n<meta charset=\"utf-8\">\n"
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
     put_heading(out, problem);
     buf_puts(out, "</title>\n<style>");
@@ -139,11 +187,11 @@ int problem_page(const json_t *problem, struct buf *out)
     put_heading(out, problem);
     buf_puts(out, "</h1>\n");
     put_text(out, "<p>", problem, "detail", "</p>\n");
-    put_findings(out, "What is wrong", json_object_get(problem, "errors"));
-    put_findings(out, "What else was noticed", json_object_get(problem, "warnings"));
-    put_text(out, "<h2>The rule that refused</h2>\n<p><code>", problem, "rule", "</code></p>\n");
-    put_text(out, "<h2>Why no certificate picker appeared</h2>\n<p>", problem, "hint", "</p>\n");
-    put_issuers(out, json_object_get(problem, "accepted_issuers"));
+    put_findings(out, language, "What is wrong", json_object_get(problem, "errors"));
+    put_findings(out, language, "What else was noticed", json_object_get(problem, "warnings"));
+    put_titled(out, language, "The rule that refused", problem, "rule", true);
+    put_titled(out, language, "Why no certificate picker appeared", problem, "hint", false);
+    put_issuers(out, language, json_object_get(problem, "accepted_issuers"));
     buf_puts(out, "</main>\n</body>\n</html>\n");
     return buf_failed(out) ? ERR_NOMEM : 0;
 }

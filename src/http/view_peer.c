@@ -16,6 +16,7 @@ json_t *view_findings(const struct verdict_finding *findings, size_t n, enum err
                view_put(object, "depth", f->depth < 0 ? json_null() : json_integer(f->depth)) &&
                view_put(object, "reason", view_text(full ? f->reason : NULL)) &&
                view_put(object, "hint", view_text(full ? f->hint : NULL)) &&
+               view_put(object, "command", view_text(full ? f->command : NULL)) &&
                view_put(object, "value", view_text(full ? f->value : NULL)) &&
                view_put(object, "expected", view_text(full ? f->expected : NULL));
         good = view_append(array, view_finish(object, good));

@@ -22,6 +22,7 @@ struct verdict_finding {
     int depth; /* in the path: 0 leaf, 1 its issuer, ...; of one that is not in the path, its place among
                 * those sent; -1: about no single certificate */
     char *reason, *hint, *value, *expected;
+    char *command; /* of the hint, to be copied; NULL: it has none */
 };
 
 /* judge_again of a verdict that time does not change. */

@@ -9,78 +9,62 @@
 #include "base/text.h"
 #include "pki/verdict_impl.h"
 
-/* What to do about each code, to whoever owns a client's certificate and to whoever runs a server. */
+/* What to do about each code, to whoever owns a client's certificate and to whoever runs a server. `What
+ * stands so` is a command as it is typed. Each has its row in http/words.def. */
 static const struct {
     const char *client, *server;
 } HINTS[VERDICT_CODE_COUNT] = {
     [VERDICT_NO_CERTIFICATE] =
-        {"send one: curl --cert client.crt --key client.key URL; a browser or a Java key store stays "
-         "silent when its certificate has expired or is not yet valid, is for another purpose "
-         "(extendedKeyUsage without clientAuth), comes from another issuer than those accepted, has no "
-         "private key beside it or its chain up to that issuer is missing, or when its kind of key was not "
-         "asked for",
+        {"send one: `curl --cert client.crt --key client.key URL`; a browser or a Java key store stays silent when its certificate has expired or is not yet valid, is for another purpose (extendedKeyUsage without clientAuth), comes from another issuer than those accepted, has no private key beside it or its chain up to that issuer is missing, or when its kind of key was not asked for",
          "the server has to be given a certificate"},
     [VERDICT_CHAIN_TOO_LARGE] =
-        {"send only your certificate and its intermediates; count them: grep -c BEGIN client.crt",
+        {"send only your certificate and its intermediates; count them: `grep -c BEGIN client.crt`",
          "send only the server's certificate and its intermediates"},
     [VERDICT_OUT_OF_BOUNDS] =
-        {"have it issued within the bound; for keys: RSA of 2048 to 8192 bits with the exponent 65537, or "
-         "P-256; look at it: openssl x509 -in FILE -noout -text",
-         "have it issued within the bound; look at it: openssl x509 -in FILE -noout -text"},
+        {"have it issued within the bound; for keys: RSA of 2048 to 8192 bits with the exponent 65537, or P-256; look at it: `openssl x509 -in FILE -noout -text`",
+         "have it issued within the bound; look at it: `openssl x509 -in FILE -noout -text`"},
     [VERDICT_MALFORMED_CERTIFICATE] =
-        {"have it issued again; look at it: openssl x509 -in client.crt -noout -text",
-         "have it issued again; look at it: openssl x509 -in server.crt -noout -text"},
-    [VERDICT_UNREADABLE_FOR_TLS] = {"have it issued again as version 3 and without such alternative names "
-                                    "(cfssl: no \"\" among its hosts); look at it: openssl x509 -in FILE "
-                                    "-noout -text",
-                                    "have it issued again; look at it: openssl x509 -in FILE -noout -text"},
+        {"have it issued again; look at it: `openssl x509 -in client.crt -noout -text`",
+         "have it issued again; look at it: `openssl x509 -in server.crt -noout -text`"},
+    [VERDICT_UNREADABLE_FOR_TLS] =
+        {"have it issued again as version 3 and without such alternative names (cfssl: no \"\" among its hosts); look at it: `openssl x509 -in FILE -noout -text`",
+         "have it issued again; look at it: `openssl x509 -in FILE -noout -text`"},
     [VERDICT_REVOKED] = {"it was withdrawn by its issuer and stays so; ask the issuer for a new one",
                          "it was withdrawn by its issuer; install a new one"},
     [VERDICT_SELF_SIGNED] =
-        {"have it signed by an accepted CA: openssl req -new -key client.key -out client.csr, and send "
-         "client.csr to that CA",
+        {"have it signed by an accepted CA: `openssl req -new -key client.key -out client.csr`, and send client.csr to that CA",
          "have it signed by a CA, or trust it by --ca"},
     [VERDICT_INTERMEDIATE_MISSING] =
-        {"send the intermediate after the certificate: cat client.crt intermediate.crt > "
-         "chain.crt; curl --cert chain.crt --key client.key URL",
+        {"send the intermediate after the certificate: `cat client.crt intermediate.crt > chain.crt; curl --cert chain.crt --key client.key URL`",
          "append the intermediate to the server's certificate file"},
     [VERDICT_ISSUER_UNKNOWN] =
-        {"use a certificate of an accepted issuer; who issued this one: openssl x509 -in client.crt "
-         "-noout -issuer; the operator adds a CA with client_ca",
-         "give the CA by --ca; who issued it: openssl x509 -in server.crt -noout -issuer"},
+        {"use a certificate of an accepted issuer; who issued this one: `openssl x509 -in client.crt -noout -issuer`; the operator adds a CA with client_ca",
+         "give the CA by --ca; who issued it: `openssl x509 -in server.crt -noout -issuer`"},
     [VERDICT_SIGNATURE_INVALID] =
-        {"the file is damaged or belongs to another CA of the same name; compare: openssl verify "
-         "-CAfile root.crt -untrusted intermediate.crt client.crt",
+        {"the file is damaged or belongs to another CA of the same name; compare: `openssl verify -CAfile root.crt -untrusted intermediate.crt client.crt`",
          "the file is damaged or belongs to another CA of the same name"},
     [VERDICT_CA_NOT_A_CA] = {"the issuer's own certificate lacks basicConstraints CA:TRUE; the operator of "
                              "the CA must certify it anew: openssl req -x509 -addext "
                              "basicConstraints=critical,CA:TRUE ...",
                              "the issuer's own certificate lacks basicConstraints CA:TRUE"},
     [VERDICT_WRONG_PURPOSE] =
-        {"ask for a certificate with extendedKeyUsage = clientAuth; what this one is for: openssl "
-         "x509 -in client.crt -noout -purpose",
-         "ask for a certificate with extendedKeyUsage = serverAuth; what this one is for: openssl "
-         "x509 -in server.crt -noout -purpose"},
+        {"ask for a certificate with extendedKeyUsage = clientAuth; what this one is for: `openssl x509 -in client.crt -noout -purpose`",
+         "ask for a certificate with extendedKeyUsage = serverAuth; what this one is for: `openssl x509 -in server.crt -noout -purpose`"},
     [VERDICT_KEY_USAGE] =
-        {"what it may do: openssl x509 -in client.crt -noout -ext keyUsage,basicConstraints",
-         "what it may do: openssl x509 -in server.crt -noout -ext keyUsage,basicConstraints"},
+        {"what it may do: `openssl x509 -in client.crt -noout -ext keyUsage,basicConstraints`",
+         "what it may do: `openssl x509 -in server.crt -noout -ext keyUsage,basicConstraints`"},
     [VERDICT_EXPIRED] =
-        {"get a new certificate; until when one is valid: openssl x509 -in client.crt -noout -enddate",
-         "renew it; until when one is valid: openssl x509 -in server.crt -noout -enddate"},
+        {"get a new certificate; until when one is valid: `openssl x509 -in client.crt -noout -enddate`",
+         "renew it; until when one is valid: `openssl x509 -in server.crt -noout -enddate`"},
     [VERDICT_NOT_YET_VALID] =
-        {"wait, or have it issued again; since when it is valid: openssl x509 -in client.crt "
-         "-noout -startdate",
-         "wait, or have it issued again: openssl x509 -in server.crt -noout -startdate"},
+        {"wait, or have it issued again; since when it is valid: `openssl x509 -in client.crt -noout -startdate`",
+         "wait, or have it issued again: `openssl x509 -in server.crt -noout -startdate`"},
     [VERDICT_NAME_CONSTRAINT] =
-        {"the issuer must not certify this name; ask another CA or for another name; the limits: "
-         "openssl x509 -in intermediate.crt -noout -ext nameConstraints",
-         "the issuer must not certify this name; the limits: openssl x509 -in intermediate.crt "
-         "-noout -ext nameConstraints"},
+        {"the issuer must not certify this name; ask another CA or for another name; the limits: `openssl x509 -in intermediate.crt -noout -ext nameConstraints`",
+         "the issuer must not certify this name; the limits: `openssl x509 -in intermediate.crt -noout -ext nameConstraints`"},
     [VERDICT_PATH_LENGTH] =
-        {"a CA issued below what it may; the limits: openssl x509 -in intermediate.crt -noout -ext "
-         "basicConstraints",
-         "a CA issued below what it may; the limits: openssl x509 -in intermediate.crt -noout -ext "
-         "basicConstraints"},
+        {"a CA issued below what it may; the limits: `openssl x509 -in intermediate.crt -noout -ext basicConstraints`",
+         "a CA issued below what it may; the limits: `openssl x509 -in intermediate.crt -noout -ext basicConstraints`"},
     [VERDICT_CHAIN_TOO_LONG] =
         {"use a certificate that is nearer to an accepted CA, or the operator raises verify_depth",
          "use a certificate that is nearer to a trusted CA, or raise --depth"},
@@ -88,49 +72,40 @@ static const struct {
         {"have it issued without the extension, or with it not critical",
          "have it issued without the extension, or with it not critical"},
     [VERDICT_POLICY_MISSING] =
-        {"have it issued under a policy that its CAs share: openssl x509 -in FILE -noout -ext "
-         "certificatePolicies,policyConstraints,policyMappings shows them",
-         "have it issued under a policy that its CAs share: openssl x509 -in FILE -noout -ext "
-         "certificatePolicies,policyConstraints,policyMappings shows them"},
-    [VERDICT_WEAK_KEY] = {"make a new key and have it certified: openssl genpkey -algorithm EC -pkeyopt "
-                          "ec_paramgen_curve:P-256 -out client.key",
-                          "make a new key and have it certified: openssl genpkey -algorithm EC -pkeyopt "
-                          "ec_paramgen_curve:P-256 -out server.key"},
+        {"have it issued under a policy that its CAs share: `openssl x509 -in FILE -noout -ext certificatePolicies,policyConstraints,policyMappings` shows them",
+         "have it issued under a policy that its CAs share: `openssl x509 -in FILE -noout -ext certificatePolicies,policyConstraints,policyMappings` shows them"},
+    [VERDICT_WEAK_KEY] =
+        {"make a new key and have it certified: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.key`",
+         "make a new key and have it certified: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out server.key`"},
     [VERDICT_WEAK_SIGNATURE] = {"have it issued again with SHA-256 (openssl x509 -req -sha256 ...)",
                                 "have it issued again with SHA-256 (openssl x509 -req -sha256 ...)"},
     [VERDICT_CRL_STALE] =
-        {"the operator must fetch the CRL again and reload; how old it is: openssl crl -in root.crl -noout "
-         "-lastupdate -nextupdate",
-         "fetch the CRL again: openssl crl -in root.crl -noout -lastupdate -nextupdate"},
+        {"the operator must fetch the CRL again and reload; how old it is: `openssl crl -in root.crl -noout -lastupdate -nextupdate`",
+         "fetch the CRL again: `openssl crl -in root.crl -noout -lastupdate -nextupdate`"},
     [VERDICT_CRL_MISSING] =
         {"the operator must configure a CRL of this issuer (option crl), or narrow crl_check",
          "give a CRL of this issuer by --crl"},
     [VERDICT_WRONG_HOST] =
         {"the certificate must name the host in its subject alternative name",
-         "the certificate must name the host in its subject alternative name: openssl x509 -in "
-         "server.crt -noout -ext subjectAltName"},
+         "the certificate must name the host in its subject alternative name: `openssl x509 -in server.crt -noout -ext subjectAltName`"},
     [VERDICT_PATH_REFUSED] =
-        {"look at the chain: openssl crl2pkcs7 -nocrl -certfile chain.crt | openssl pkcs7 -print_certs "
-         "-text -noout",
-         "look at the chain: openssl s_client -connect HOST:PORT -showcerts"},
+        {"look at the chain: `openssl crl2pkcs7 -nocrl -certfile chain.crt | openssl pkcs7 -print_certs -text -noout`",
+         "look at the chain: `openssl s_client -connect HOST:PORT -showcerts`"},
     [VERDICT_CA_AS_LEAF] = {"have it issued with basicConstraints=CA:FALSE (openssl req -x509 -CA adds "
                             "CA:TRUE by itself: -addext basicConstraints=CA:FALSE)",
                             "have it issued with basicConstraints=CA:FALSE"},
     [VERDICT_KEY_USAGE_FORM] = {"have it issued with keyUsage = digitalSignature alone",
                                 "have it issued with keyUsage = digitalSignature alone"},
     [VERDICT_OLD_VERSION] =
-        {"have it issued with extensions: printf '%s\\n' basicConstraints=CA:FALSE "
-         "extendedKeyUsage=clientAuth >extensions.cnf; openssl x509 -req -in client.csr -CA root.crt "
-         "-CAkey root.key -out client.crt -extfile extensions.cnf",
+        {"have it issued with extensions: `printf '%s\\n' basicConstraints=CA:FALSE extendedKeyUsage=clientAuth >extensions.cnf; openssl x509 -req -in client.csr -CA root.crt -CAkey root.key -out client.crt -extfile extensions.cnf`",
          "have it issued with extensions: openssl x509 -req ... -extfile extensions.cnf"},
     [VERDICT_KEY_IDENTIFIER] =
         {"have it issued again with authorityKeyIdentifier = keyid in the extensions (openssl x509 -req "
          "... -extfile extensions.cnf)",
          "have it issued again with authorityKeyIdentifier = keyid in the extensions"},
     [VERDICT_CRITICAL_FLAG] =
-        {"it need not be issued again; see to it the next time: openssl x509 -in FILE -noout "
-         "-text shows what is critical",
-         "see to it the next time: openssl x509 -in FILE -noout -text"},
+        {"it need not be issued again; see to it the next time: `openssl x509 -in FILE -noout -text` shows what is critical",
+         "see to it the next time: `openssl x509 -in FILE -noout -text`"},
     [VERDICT_SERIAL_NUMBER] =
         {"have it issued with a random serial number (openssl x509 -req without -set_serial)",
          "have it issued with a random serial number"},
@@ -142,12 +117,11 @@ static const struct {
          "have it issued with names that are some"},
     [VERDICT_EMPTY_SUBJECT] = {"have it issued with a subject, or with subjectAltName = critical,...",
                                "have it issued with a subject, or with subjectAltName = critical,..."},
-    [VERDICT_CERTIFICATE_FORM] = {"look at it: openssl x509 -in client.crt -noout -text",
-                                  "look at it: openssl x509 -in server.crt -noout -text"},
+    [VERDICT_CERTIFICATE_FORM] = {"look at it: `openssl x509 -in client.crt -noout -text`",
+                                  "look at it: `openssl x509 -in server.crt -noout -text`"},
     [VERDICT_ANCHOR_FORM] =
-        {"nothing to do for the client; the operator may have the CA certified anew with the same name and "
-         "key: openssl x509 -in root.crt -signkey root.key -out new-root.crt -extfile extensions.cnf",
-         "look at it: openssl x509 -in root.crt -noout -text"},
+        {"nothing to do for the client; the operator may have the CA certified anew with the same name and key: `openssl x509 -in root.crt -signkey root.key -out new-root.crt -extfile extensions.cnf`",
+         "look at it: `openssl x509 -in root.crt -noout -text`"},
     [VERDICT_WEB_RULE] = {NULL, "browsers may refuse it; have it issued again"},
     [VERDICT_POLICY_DENIED] =
         {"use a certificate that the location allows, or the operator changes its rules", NULL},
@@ -168,38 +142,31 @@ static const struct {
 #define CA_OPERATOR "the operator of the CA must "
 #define CA_MAY                                                                                               \
     "nothing to do for the client; the operator of the CA may have it certified anew with the same name "    \
-    "and key (mtlsd-coming-from(7) says how): openssl x509 -in intermediate.crt -noout -text shows it"
+    "and key (mtlsd-coming-from(7) says how): `openssl x509 -in intermediate.crt -noout -text` shows it"
 static const char *const ABOVE[VERDICT_CODE_COUNT] = {
-    [VERDICT_OUT_OF_BOUNDS] =
-        CA_OPERATOR "certify it anew within the bound; for keys: RSA of 2048 to 8192 bits with the "
-                    "exponent 65537, or P-256; look at it: openssl x509 -in intermediate.crt -noout -text",
+    [VERDICT_OUT_OF_BOUNDS] = CA_OPERATOR
+    "certify it anew within the bound; for keys: RSA of 2048 to 8192 bits with the exponent 65537, or P-256; look at it: `openssl x509 -in intermediate.crt -noout -text`",
     [VERDICT_MALFORMED_CERTIFICATE] =
-        CA_OPERATOR "certify it anew; look at it: openssl x509 -in intermediate.crt -noout -text",
+        CA_OPERATOR "certify it anew; look at it: `openssl x509 -in intermediate.crt -noout -text`",
     [VERDICT_REVOKED] =
         CA_OPERATOR "get another certificate for it and issue to the clients under that one; the "
                     "revoked one stays refused",
     [VERDICT_WRONG_PURPOSE] = CA_OPERATOR
-    "certify it anew with clientAuth in its extendedKeyUsage, or without that extension; what it is "
-    "for: openssl x509 -in intermediate.crt -noout -purpose",
-    [VERDICT_KEY_USAGE] =
-        CA_OPERATOR "certify it anew with keyUsage = keyCertSign, cRLSign; what it may do: openssl "
-                    "x509 -in intermediate.crt -noout -ext keyUsage,basicConstraints",
+    "certify it anew with clientAuth in its extendedKeyUsage, or without that extension; what it is for: `openssl x509 -in intermediate.crt -noout -purpose`",
+    [VERDICT_KEY_USAGE] = CA_OPERATOR
+    "certify it anew with keyUsage = keyCertSign, cRLSign; what it may do: `openssl x509 -in intermediate.crt -noout -ext keyUsage,basicConstraints`",
     [VERDICT_EXPIRED] = CA_OPERATOR
-    "renew it with the same name and key, which leaves the clients' certificates as they are; until "
-    "when it is valid: openssl x509 -in intermediate.crt -noout -enddate",
-    [VERDICT_NOT_YET_VALID] =
-        CA_OPERATOR "certify it anew, or wait; since when it is valid: openssl x509 -in "
-                    "intermediate.crt -noout -startdate",
+    "renew it with the same name and key, which leaves the clients' certificates as they are; until when it is valid: `openssl x509 -in intermediate.crt -noout -enddate`",
+    [VERDICT_NOT_YET_VALID] = CA_OPERATOR
+    "certify it anew, or wait; since when it is valid: `openssl x509 -in intermediate.crt -noout -startdate`",
     [VERDICT_UNSUPPORTED_CRITICAL_EXTENSION] =
         CA_OPERATOR "certify it anew without the extension, or with it not critical",
     [VERDICT_WEAK_KEY] = CA_OPERATOR
-    "make a new key (openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key), "
-    "have it certified and issue to the clients anew with it",
+    "make a new key (`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key`), have it certified and issue to the clients anew with it",
     [VERDICT_WEAK_SIGNATURE] = CA_OPERATOR
     "have it issued again with SHA-256 (openssl x509 -req -sha256 ...), with the same name and key",
-    [VERDICT_OLD_VERSION] =
-        CA_OPERATOR "certify it anew with extensions: printf '%s\\n' basicConstraints=critical,CA:TRUE "
-                    "keyUsage=critical,keyCertSign,cRLSign >extensions.cnf, and -extfile extensions.cnf",
+    [VERDICT_OLD_VERSION] = CA_OPERATOR
+    "certify it anew with extensions: `printf '%s\\n' basicConstraints=critical,CA:TRUE keyUsage=critical,keyCertSign,cRLSign >extensions.cnf`, and -extfile extensions.cnf",
     [VERDICT_KEY_IDENTIFIER] = CA_MAY,
     [VERDICT_CRITICAL_FLAG] = CA_MAY,
     [VERDICT_SERIAL_NUMBER] = CA_MAY,
@@ -317,6 +284,7 @@ static void finding_free(struct verdict_finding *finding)
 {
     free(finding->reason);
     free(finding->hint);
+    free(finding->command);
     free(finding->value);
     free(finding->expected);
 }
@@ -347,6 +315,19 @@ static struct verdict_finding *append(struct verdict_finding **list, size_t *n)
     return &(*list)[(*n)++];
 }
 
+/* The hint without its marks, and the command between them by itself. */
+static void put_hint(struct judge *judge, struct verdict_finding *f, const char *marked)
+{
+    const char *begin = strchr(marked, '`'), *end = begin ? strchr(begin + 1, '`') : NULL;
+    if (end == NULL) {
+        f->hint = noted(judge, strdup(marked));
+        return;
+    }
+    int n = (int)(end - begin - 1);
+    f->hint = judge_text(judge, "%.*s%.*s%s", (int)(begin - marked), marked, n, begin + 1, end + 1);
+    f->command = judge_text(judge, "%.*s", n, begin + 1);
+}
+
 void finding_add(struct judge *judge, enum verdict_code code, int depth, char *value, const char *expected,
                  const char *fmt, ...)
 {
@@ -367,7 +348,7 @@ void finding_add(struct judge *judge, enum verdict_code code, int depth, char *v
     f->reason = formatted(fmt, args);
     va_end(args);
     if (hint != NULL)
-        f->hint = noted(judge, strdup(hint));
+        put_hint(judge, f, hint);
     if (expected != NULL)
         f->expected = noted(judge, strdup(expected));
     if (f->reason == NULL)
@@ -388,4 +369,6 @@ void finding_hint(struct judge *judge, const char *fmt, ...)
     }
     free(judge->last->hint);
     judge->last->hint = hint;
+    free(judge->last->command);
+    judge->last->command = NULL;
 }

@@ -57,6 +57,37 @@ START_TEST(test_accept)
 }
 END_TEST
 
+START_TEST(test_language)
+{
+    static const struct {
+        const char *field;
+        bool chinese;
+    } ROWS[] = {
+        {NULL, false},
+        {"", false},
+        {"en", false},
+        {"zh", true},
+        {"ZH-CN, en;q=0.9", true},
+        {"zh-Hant-TW", true},
+        {"en-GB,en;q=0.9,zh;q=0.8", false},
+        {"en;q=0.5, zh;q=0.6", true},
+        {"en, zh", false},
+        {"zh, en", true},
+        {"fr, de;q=0.9", false},
+        {"fr, zh;q=0.1", true},
+        {"*", false},
+        {"zh;q=0, en;q=0.1", false},
+        {"zh;q=0", false},
+        {"zhx, en", false},
+        {"zh;q=2, en;q=0.1", false},
+        {";;,, zh", true},
+        {"\xff\xfe, zh", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++)
+        ck_assert_msg(accept_chinese(ROWS[i].field) == ROWS[i].chinese, "%s", ROWS[i].field);
+}
+END_TEST
+
 START_TEST(test_plain_problem)
 {
     struct fixture f;
@@ -370,6 +401,7 @@ Suite *suite_problem(void)
     Suite *suite = suite_create("problem");
     TCase *tcase = tcase_create("problem");
     tcase_add_test(tcase, test_accept);
+    tcase_add_test(tcase, test_language);
     tcase_add_test(tcase, test_plain_problem);
     tcase_add_test(tcase, test_style);
     tcase_add_test(tcase, test_no_certificate);

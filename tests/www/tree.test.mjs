@@ -34,25 +34,13 @@ test('one file a language, no more', () => {
   assert.deepEqual(FILES.filter((name) => name.startsWith('lang/')).sort(), Object.keys(LANGUAGES).map((c) => `lang/${c}.mjs`).sort());
 });
 
-// The server's own hints are English; the others have their own for each code, and for CAs where the server has.
-test('hints in the other languages for each code, to whom they are for', () => {
-  const rows = read('../src/pki/verdict_text.c').match(/ABOVE\[VERDICT_CODE_COUNT\] = \{(.*?)^\};/ms)[1];
-  const above = [...rows.matchAll(/\[VERDICT_(\w+)\]/g)].map(([, name]) => `above_hint.${name.toLowerCase()}`);
-  assert.ok(above.length > 10);
-  const codes = Object.keys(EN).filter((key) => key.startsWith('code.') && !/no_certificate|web_rule/.test(key));
-  for (const [code, texts] of others) {
-    for (const key of [...above, ...codes.map((name) => name.replace('code', 'hint'))]) assert.ok(texts[key], `${code}: no ${key}`);
-  }
-});
-
 test('all languages have the same keys, and the same values in each', () => {
-  const own = (key) => key.endsWith('_one') || /^(above_)?hint\./.test(key);
+  const own = (key) => key.endsWith('_one');
   const values = (text) => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort();
   for (const [code, texts] of others) {
     assert.deepEqual(Object.keys(texts).filter((key) => !own(key)), Object.keys(EN).filter((key) => !own(key)), code);
     for (const [key, text] of Object.entries(texts)) {
-      if (EN[key]) assert.deepEqual(values(text), values(EN[key]), `${code}: ${key}`);
-      else assert.ok(EN[key.replace(/^(above_)?hint/, 'code')], `${code}: ${key} is about nothing`);
+      assert.deepEqual(values(text), values(EN[key]), `${code}: ${key}`);
     }
   }
 });

@@ -1,5 +1,5 @@
-// English. All languages have the same keys, but for singulars (…_one) that a grammar does without, and `hint`: the server
-// itself speaks English. {value}, `code`.
+// English. All languages have the same keys, but for singulars (…_one) that a grammar does without. Reasons and hints come
+// from the server, in the language of the page. {value}, `code`.
 export default {
   title: 'Your connection · mtlsd',
   connection: 'Your connection',
@@ -10,7 +10,7 @@ export default {
   routes: 'All routes, as JSON',
   failed: 'The server did not answer',
   reload: 'Try again',
-  copy: 'Copy', copied: 'Copied', yes: 'yes', no: 'no',
+  command: 'Command', copy: 'Copy', copied: 'Copied', yes: 'yes', no: 'no',
   span: {
     second: '{n} seconds', second_one: '{n} second', minute: '{n} minutes', minute_one: '{n} minute',
     hour: '{n} hours', hour_one: '{n} hour', day: '{n} days', day_one: '{n} day',
