@@ -15,6 +15,7 @@
 #include "os/sandbox.h"
 #include "os/unit.h"
 #include "os/writers.h"
+#include "server/port.h"
 #include "server/snapshot.h"
 
 static const char USAGE[] = "Usage: mtlsd check [-c] [FILE]\n"
@@ -151,6 +152,8 @@ bool check_configuration(const char *conf_file, const char *as_user, bool news_o
         check_places(snapshot->conf, conf_file, as_user, whole, &order.diag);
         if (whole)
             check_new_listeners(snapshot->conf, conf_file, &order.diag);
+        if (whole)
+            port_lint(snapshot->conf, &order.diag);
         sandbox_lint(snapshot->conf, &order.diag);
     }
     diag_order_flush(&order);

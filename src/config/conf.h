@@ -150,6 +150,7 @@ struct conf_location {
     const struct conf_backend *to; /* that one; NULL: files and routes of our own */
     struct conf_text redirect;     /* where to, instead */
     struct template redirect_to;   /* the same, taken apart */
+    bool proxy_redirect;           /* where the backend leads to itself, the client is led here */
     bool strip_prefix;             /* the backend's path begins behind the location's */
     unsigned identity;             /* enum identity_format, several */
     struct conf_list set_header;   /* "NAME: VALUE" */

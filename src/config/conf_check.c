@@ -17,8 +17,10 @@ static void check_trust(const struct conf_listener *l, struct diag *diag)
 {
     const struct conf_list *ca = l->client_ca.n ? &l->client_ca : &l->trusted_ca;
     if (l->client_auth != CLIENT_AUTH_OFF && ca->n == 0) {
+        const bool own = !l->of || l->client_auth_src.line != l->of->client_auth_src.line ||
+                         l->client_auth_src.file != l->of->client_auth_src.file;
         diag_error(
-            diag, l->client_auth_src,
+            diag, own ? l->client_auth_src : l->src, /* the host's, which has taken the CAs away */
             "client_auth = %s needs a CA to verify the clients' certificates against: write client_ca = { "
             "\"root.crt\" } with the file of the CA that issues them",
             conf_client_auth_word(l->client_auth));
@@ -273,6 +275,12 @@ static void check_host(const struct conf *conf, size_t i, bool faulty, struct di
     if (faulty || !host->of->tls)
         return;
     check_trust(host, diag);
+    if (host->certificate.n == 0 && host->of->certificate.n > 0)
+        diag_error(
+            diag, host->src,
+            "host \"%s\": certificate = {} is no certificate at all: leave it out, and those of listen "
+            "\"%s\" serve",
+            host->name, host->of->name);
     if (conf_same_host(host))
         diag_warning(diag, host->src,
                      "host \"%s\" says nothing that listen \"%s\" does not say: write in it what is "

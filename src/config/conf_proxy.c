@@ -97,6 +97,15 @@ int conf_proxy_redirect(struct template *redirect_to, const char *text, struct e
     int rc = template_init(&made, text, &why);
     if (rc != 0)
         return err_set(err, rc, "redirect: %s", why.text);
+    for (size_t i = 0; i < made.n; i++) {
+        if (made.part[i].variable != VARIABLE_CERTIFICATE)
+            continue;
+        template_done(&made);
+        return err_set(
+            err, ERR_SYNTAX,
+            "redirect cannot hold ${certificate}: URLs end up in logs, and have no room for it; write "
+            "${fingerprint}");
+    }
     /* "https://${uri}" would have clients choose where it leads. */
     const char *host = url ? strstr(made.text, "://") + 3 : "x";
     const bool chosen = url && made.part[0].len == (size_t)(host - made.text) && made.n > 1;
@@ -203,8 +212,9 @@ static bool is_given(const struct option *option, const struct conf_location *l)
 
 static void check_without(const struct conf_location *l, struct diag *diag)
 {
-    static const char *const NEED_BACKEND[] = {"strip_prefix", "identity", "set_header",     "forwarded",
-                                               "upgrade",      "max_body", "request_timeout"};
+    static const char *const NEED_BACKEND[] = {"strip_prefix", "proxy_redirect", "identity",
+                                               "set_header",   "forwarded",      "upgrade",
+                                               "max_body",     "request_timeout"};
     for (size_t i = 0; i < ARRAY_LEN(NEED_BACKEND); i++) {
         const struct option *option = option_find(SECTION_LOCATION, NEED_BACKEND[i]);
         if (option && is_given(option, l))

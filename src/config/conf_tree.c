@@ -136,12 +136,20 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt)
                                                     .first = opt->nvalues == 1});
 }
 
+/* `crl = {}` in a host stands in the place of its listener's; elsewhere it says what nothing says, too. */
+static bool is_emptied(const struct parse *parse, cfg_t *cfg, size_t row)
+{
+    const cfg_opt_t *opt = section_of(cfg) == SECTION_HOST ? cfg_getopt(cfg, OPTIONS[row].name) : NULL;
+    return parse->open[parse->depth].seen[row] ||
+           (opt && option_is_list(&OPTIONS[row]) && (opt->flags & CFGF_MODIFIED));
+}
+
 /* `allow = {}` after `allow = { "a" }` calls nobody: the tree shows it. */
 static int find_emptied(struct parse *parse, cfg_t *cfg)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *option = &OPTIONS[i];
-        if (!option_in(option, section_of(cfg)) || !parse->open[parse->depth].seen[i])
+        if (!option_in(option, section_of(cfg)) || !is_emptied(parse, cfg, i))
             continue;
         if (cfg_size(cfg, option->name) == 0 &&
             add_setting(parse, (struct conf_setting){

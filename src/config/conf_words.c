@@ -86,9 +86,6 @@ static const struct {
     {"proxy_buffering", "leave it out: every piece is passed on at once"},
     {"proxy_http_version", "leave it out: HTTP/1.1 is spoken to backends"},
     {"proxy_request_buffering", "leave it out: every piece is passed on at once"},
-    {"proxy_redirect",
-     "leave it out: Location is the application's; it learns the client's scheme and host from "
-     "X-Forwarded-Proto and Host"},
     {"proxy_ssl_certificate", "write certificate = { \"FILE\", \"KEY\" } in the backend block"},
     {"proxy_ssl_trusted_certificate", "write ca = { \"FILE\" } in the backend block"},
     {"proxy_ssl_name", "write server_name = \"NAME\" in the backend block"},

@@ -314,6 +314,11 @@ const struct option OPTIONS[] = {
              "other variables (`mtlsd variables`) stand here as well."},
     {LOCATION(strip_prefix), .type = OPTION_BOOL, .preset = "off", .example = "on",
      .help = "Leaves the location's path out of that which the backend gets: /app/x becomes /x."},
+    {LOCATION(proxy_redirect), .type = OPTION_BOOL, .preset = "on", .example = "off",
+     .help =
+         "Whether Location and Refresh of the backend that lead to one of its own servers, or over http to "
+         "the client's host, are written for the client: https, its host, and with strip_prefix the "
+         "location's path."},
     {LOCATION(identity), .type = OPTION_WORDS, .example = "{ \"client-cert\" }",
      .words = WORDS({"client-cert", IDENTITY_CLIENT_CERT}, {"client-cert-chain", IDENTITY_CLIENT_CERT_CHAIN},
                     {"xfcc", IDENTITY_XFCC}, {"x-ssl", IDENTITY_X_SSL}),

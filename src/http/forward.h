@@ -50,8 +50,16 @@ unsigned forward_status(const struct http1_head *head, uint32_t instance);
 /* Appends the head of the request to the backend, with the empty line. 0 or ERR_NOMEM. */
 MUST_CHECK int forward_request(const struct forward *forward, struct buf *out, struct forward_made *made);
 
+/* Of whose request it is the answer: what leads to its backend leads the client here. */
+struct forward_home {
+    const struct conf_location *location; /* with a backend */
+    const struct http1_head *request;
+    const char *server_name; /* of the client's TLS, for http1_authority */
+};
+
 struct forward_answer {
     const struct conf *conf;
+    const struct forward_home *home; /* NULL: Location goes on as it came */
     const char *date; /* now, where the response has none (RFC 9110 section 6.6.1); NULL: none is added */
     bool upgrade;     /* 101: Upgrade goes on, and Connection with it */
     bool interim;     /* 1xx: what is said of the answer is said in the answer */
@@ -59,6 +67,14 @@ struct forward_answer {
 /* Appends the fields of a response, `head` from its status line on to the empty line: without that line, and
  * without Content-Length, Transfer-Encoding and Connection, which are for the caller to say. */
 void forward_response(const struct forward_answer *answer, const char *head, size_t len, struct buf *out);
+
+/* Appends a URL that a backend gave, as the client is to follow it (proxy_redirect). */
+void forward_put_url(const struct forward_home *home, const char *url, size_t len, struct buf *out);
+
+/* Whether a response that says 101 changes to what its request had asked for, and the location lists: each
+ * protocol in its Upgrade, of which there is one at least (RFC 9110 section 15.2.2). */
+bool forward_switches(const struct conf_location *location, const struct http1_head *request,
+                      const char *head, size_t len);
 
 /* Whether a field of a response may be a trailer (RFC 9110 section 6.5.1). */
 bool forward_is_trailer(const char *name, size_t len);

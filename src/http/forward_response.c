@@ -59,6 +59,36 @@ static bool varies_by_identity(const struct line *line)
     return false;
 }
 
+/* "5; url=/x", with quotes or without. */
+static void put_refresh(const struct forward_home *home, const struct line *line, struct buf *out)
+{
+    size_t at = 0;
+    while (at + 4 <= line->len && strncasecmp(line->value + at, "url=", 4) != 0)
+        at++;
+    at = at + 4 <= line->len ? at + 4 : line->len;
+    const char quote = at < line->len ? line->value[at] : '\0';
+    at += quote == '"' || quote == '\'';
+    const char *url = line->value + at;
+    const char *end = quote == '"' || quote == '\'' ? memchr(url, quote, line->len - at) : NULL;
+    const size_t len = end ? (size_t)(end - url) : line->len - at;
+    buf_put(out, line->value, at);
+    forward_put_url(home, url, len, out);
+    buf_put(out, url + len, line->len - at - len);
+}
+
+static void put_value(const struct forward_answer *answer, const struct line *line, struct buf *out)
+{
+    const bool leads = answer->home && answer->home->location->proxy_redirect;
+    if (is(line, "Vary") && varies_by_identity(line))
+        buf_putc(out, '*');
+    else if (leads && is(line, "Location"))
+        forward_put_url(answer->home, line->value, line->len, out);
+    else if (leads && is(line, "Refresh"))
+        put_refresh(answer->home, line, out);
+    else
+        buf_put(out, line->value, line->len);
+}
+
 void forward_response(const struct forward_answer *answer, const char *head, size_t len, struct buf *out)
 {
     const char *end = head + len, *p = memchr(head, '\n', len);
@@ -79,10 +109,7 @@ void forward_response(const struct forward_answer *answer, const char *head, siz
             continue;
         buf_put(out, line.name, line.name_len);
         buf_puts(out, ": ");
-        if (is(&line, "Vary") && varies_by_identity(&line))
-            buf_putc(out, '*');
-        else
-            buf_put(out, line.value, line.len);
+        put_value(answer, &line, out);
         buf_puts(out, "\r\n");
     }
     if (answer->upgrade)
@@ -93,6 +120,53 @@ void forward_response(const struct forward_answer *answer, const char *head, siz
     if (answer->conf->hsts && !hsts)
         buf_puts(out, "Strict-Transport-Security: max-age=31536000\r\n");
     buf_done(&connection);
+}
+
+/* A word of a list that ends at `end`; *p goes behind it. Empty: there is none. */
+static size_t next_word(const char **p, const char *end, const char **word)
+{
+    while (*p < end && strchr(" \t,", **p))
+        ++*p;
+    *word = *p;
+    while (*p < end && !strchr(" \t,", **p))
+        ++*p;
+    return (size_t)(*p - *word);
+}
+
+static bool is_listed(const struct conf_list *list, const char *word, size_t len)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (strlen(list->item[i].text) == len && strncasecmp(list->item[i].text, word, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_asked_for(const struct http1_head *request, const char *word, size_t len)
+{
+    const char *p = http1_head_value(request, "Upgrade"), *end = p ? p + strlen(p) : NULL, *own;
+    for (size_t n; p && (n = next_word(&p, end, &own)) > 0;) {
+        if (n == len && strncasecmp(own, word, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool forward_switches(const struct conf_location *location, const struct http1_head *request,
+                      const char *head, size_t len)
+{
+    const char *end = head + len, *p = memchr(head, '\n', len), *word;
+    struct line line;
+    bool any = false;
+    for (p = p ? p + 1 : end; next_line(&p, end, &line);) {
+        const char *at = line.value;
+        for (size_t n; is(&line, "Upgrade") && (n = next_word(&at, line.value + line.len, &word)) > 0;) {
+            if (!is_listed(&location->upgrade, word, n) || !is_asked_for(request, word, n))
+                return false;
+            any = true;
+        }
+    }
+    return any;
 }
 
 bool forward_is_trailer(const char *name, size_t len)

@@ -108,14 +108,12 @@ static void put_x_ssl(struct buf *out, const struct client_view *client)
     };
     const struct request_view none = {.method = ""};
     const struct peer *peer = client->peer;
-    if (peer && peer->verify != VERIFY_NONE) {
-        buf_printf(out, "X-SSL-Client-Verify: %s", verify_word(peer->verify));
-        if (peer->verify == VERIFY_FAILED && peer->n_errors > 0) {
-            buf_putc(out, ':');
-            variable_put(out, VARIABLE_ERRORS, client, &none);
-        }
-        buf_puts(out, "\r\n");
+    buf_printf(out, "X-SSL-Client-Verify: %s", verify_word(peer ? peer->verify : VERIFY_NONE));
+    if (peer && peer->verify == VERIFY_FAILED && peer->n_errors > 0) {
+        buf_putc(out, ':');
+        variable_put(out, VARIABLE_ERRORS, client, &none);
     }
+    buf_puts(out, "\r\n");
     for (size_t i = 0; i < ARRAY_LEN(FIELDS); i++) {
         const size_t before = out->len;
         buf_printf(out, "%s: ", FIELDS[i].name);

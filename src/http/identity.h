@@ -1,9 +1,9 @@
 /* The fields in which a backend is told who the client is, one table of formats: Client-Cert (RFC 9440),
  * X-Forwarded-Client-Cert (Envoy), X-SSL-*. Pure.
  *
- * Without a client's certificate no field says anything of one. One that was not verified is never in a field
- * that names it, for a backend reads presence as success: only X-SSL-Client-Verify says that it came, and
- * why it is not good. */
+ * A certificate that was not verified is never in a field that names it, for a backend reads presence as
+ * success. Only X-SSL-Client-Verify is always there, as nginx's $ssl_client_verify: SUCCESS, NONE, or FAILED
+ * and why; where it is missing the request did not come this way. */
 #ifndef MTLSD_HTTP_IDENTITY_H
 #define MTLSD_HTTP_IDENTITY_H
 

@@ -1,5 +1,8 @@
 #include "http/redirect.h"
 
+#include <ctype.h>
+#include <string.h>
+
 #include "http/forward.h"
 #include "http/guard.h"
 #include "http/problem.h"
@@ -12,6 +15,38 @@ static bool needs_host(const struct template *to)
             return true;
     }
     return false;
+}
+
+/* What a certificate says is a part of the URL, and no more: "a&b=c" is a name. */
+static void put_component(struct buf *out, enum variable variable, const struct client_view *client,
+                          const struct request_view *view)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    variable_put(&text, variable, client, view);
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.data[i];
+        if (isalnum(c) || strchr("-._~", c))
+            buf_putc(out, (char)c);
+        else
+            buf_printf(out, "%%%02X", c);
+    }
+    out->failed = out->failed || buf_failed(&text);
+    buf_done(&text);
+}
+
+static void put_target(struct buf *out, const struct template *to, const struct client_view *client,
+                       const struct request_view *view)
+{
+    for (size_t i = 0; i < to->n; i++) {
+        const struct template_part *part = &to->part[i];
+        if (part->variable == VARIABLE_COUNT)
+            buf_put(out, part->text, part->len);
+        else if (VARIABLES[part->variable].identity)
+            put_component(out, part->variable, client, view);
+        else
+            variable_put(out, part->variable, client, view);
+    }
 }
 
 /* 308 keeps the method (RFC 9110 section 15.4.9). */
@@ -36,7 +71,7 @@ void redirect_reply(const struct request *request, const struct template *to, st
                                       .query = request->query,
                                       .number = request->number,
                                       .now = request->now};
-    template_put(&location, to, &client, &view);
+    put_target(&location, to, &client, &view);
     reply->status = 308;
     if (buf_failed(&location) || buf_failed(&path) ||
         reply_header(reply, "Location", "%s", location.data) != 0)

@@ -42,8 +42,8 @@ MUST_CHECK int privileges_harden(struct err *err);
 
 /* Says of each configured file and folder that this user could not read (or, a log, write) it, so that a
  * reload or the reopening of logs would fail (a warning), or with `from_start` the start (an error), and how
- * to mend that; of a folder that is in the way once, whatever lies behind it. For a single thread that is
- * root, or that is the user. */
+ * to mend that; of a file, or a folder that is in the way, once, whoever names it. For a single thread that
+ * is root, or that is the user. */
 MUST_CHECK int privileges_check(const struct privileges *privileges, const struct conf *conf,
                                 struct diag *diag);
 

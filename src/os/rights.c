@@ -11,15 +11,15 @@
 #include "config/conf_paths.h"
 #include "os/privileges.h"
 
-enum { BARRIERS_MOST = 16, PATH_ROOM = 4096 };
+enum { TOLD_MOST = 32, PATH_ROOM = 4096 };
 
 struct checking {
     const char *user;
     char group[256]; /* the user's own, for the remedy */
     bool from_start;
     struct diag *diag;
-    char barrier[BARRIERS_MOST][PATH_ROOM]; /* those that were told of */
-    size_t n_barriers;
+    char told[TOLD_MOST][PATH_ROOM]; /* folders and files that were told of, whoever names them again */
+    size_t n_told;
 };
 
 /* What a user who is there from the start cannot read keeps the server from starting. */
@@ -74,14 +74,14 @@ static const char *label(const struct option *option, char out[static 64])
     return out;
 }
 
-static bool was_told(struct checking *to, const char *barrier)
+static bool was_told(struct checking *to, const char *path)
 {
-    for (size_t i = 0; i < to->n_barriers; i++) {
-        if (strcmp(to->barrier[i], barrier) == 0)
+    for (size_t i = 0; i < to->n_told; i++) {
+        if (strcmp(to->told[i], path) == 0)
             return true;
     }
-    if (to->n_barriers < BARRIERS_MOST)
-        snprintf(to->barrier[to->n_barriers++], PATH_ROOM, "%s", barrier);
+    if (to->n_told < TOLD_MOST)
+        snprintf(to->told[to->n_told++], PATH_ROOM, "%s", path);
     return false;
 }
 
@@ -125,11 +125,11 @@ static void check_written(const struct checking *to, const struct option *option
             option->name, to->user, folder, path->text, to->user, folder);
 }
 
-static void check_read(const struct checking *to, const struct option *option, const struct conf_text *path)
+static void check_read(struct checking *to, const struct option *option, const struct conf_text *path)
 {
     bool folder = option && (option->flags & OPTION_FOLDER);
     char what[64], text[3 * PATH_ROOM];
-    if (may(path->text, folder ? X_OK : R_OK) || errno != EACCES)
+    if (may(path->text, folder ? X_OK : R_OK) || errno != EACCES || was_told(to, path->text))
         return; /* what is not there is found by whoever loads it */
     snprintf(text, sizeof text,
              "%sthe user %s cannot read %s, %s: let the file belong to a group of that user (chgrp %s %s && "

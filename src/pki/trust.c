@@ -99,6 +99,24 @@ const struct anchor_id *trust_short_of(const struct trust *trust, const struct a
     return NULL;
 }
 
+size_t trust_chain_length(const struct trust *trust)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < trust->n_by_subject; i++) {
+        const struct anchor *a = &trust->anchor[trust->by_subject[i]];
+        size_t length = 0, first;
+        for (unsigned depth = 0; depth <= trust->verify_depth; depth++) {
+            length += (a->der.size + 2) / 3 * 4 + strlen("::, ");
+            if (name_equal(&a->cert.issuer, &a->cert.subject) ||
+                trust_find(trust, &a->cert.issuer, &first) == 0)
+                break;
+            a = &trust->anchor[trust->by_subject[first]];
+        }
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
 const struct certname_attr *trust_attribute(const struct certname *name, const char *label)
 {
     for (size_t i = 0; i < name->n; i++)

@@ -93,6 +93,10 @@ bool trust_has(const struct trust *trust, const struct anchor_id *id);
 const struct anchor_id *trust_short_of(const struct trust *trust, const struct anchor_set *set,
                                        const struct anchor_id **above);
 
+/* How long Client-Cert-Chain (RFC 9440) gets with the configured CAs alone: of all paths through them the
+ * longest, in characters. */
+size_t trust_chain_length(const struct trust *trust);
+
 /* A name that a CA of one and a CA of the other bear (they may be the same trust) with different keys; NULL
  * when there is none. Borrowed from `one`. */
 const char *trust_shared_name(const struct trust *one, const struct trust *other);

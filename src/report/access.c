@@ -133,6 +133,7 @@ static char *json_text(const struct access_record *r, size_t most)
     json_t *line = json_object();
     json_object_set_new(line, "time", string(clock_rfc3339(r->at, stamp), most));
     json_object_set_new(line, "remote", string(r->remote, most));
+    json_object_set_new(line, "host", string(r->host, most));
     json_object_set_new(line, "method", string(r->method, most));
     json_object_set_new(line, "path", string(r->target, most));
     json_object_set_new(line, "protocol", string(r->protocol, most));

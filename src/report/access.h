@@ -25,7 +25,8 @@ struct access_upstream {
 struct access_record {
     time_t at;
     const char *remote;                     /* with the port */
-    const char *method, *target, *protocol; /* all NULL: it was refused before they were known */
+    const char *host;                       /* that the request is for, with a port where it was sent */
+    const char *method, *target, *protocol; /* with host all NULL: it was refused before they were known */
     unsigned status;                        /* 499: the connection ended before an answer */
     uint64_t bytes;                         /* of the response's body */
     uint64_t duration_us;

@@ -1,6 +1,7 @@
 #include "server/account.h"
 
 #include "base/clock.h"
+#include "http/host.h"
 #include "report/access.h"
 #include "report/metrics.h"
 
@@ -38,6 +39,8 @@ void account_answered(const struct account_client *client, const struct account_
     if (!access_enabled())
         return;
     struct access_record record = record_of(client);
+    char host[HTTP1_AUTHORITY];
+    record.host = http1_authority(request->head, client->facts->server_name, host);
     record.method = request->head->method;
     record.target = request->head->target;
     record.protocol = http1_head_is_old(request->head) ? "HTTP/1.0" : "HTTP/1.1";

@@ -164,6 +164,98 @@ int port_open(const char *address, int inherited, struct port **out, struct err 
     return 0;
 }
 
+/* An address that a listener has, with its port, as the kernel compares them: IPv4 is mapped. */
+struct taken {
+    struct in6_addr address;
+    unsigned short port;
+};
+
+static struct taken taken_of(const struct sockaddr *any)
+{
+    union socket_address at;
+    memset(&at, 0, sizeof at);
+    memcpy(&at, any, any->sa_family == AF_INET6 ? sizeof at.in6 : sizeof at.in);
+    struct taken taken = {.port = ntohs(at.in.sin_port)}; /* both families have it at the same place */
+    if (at.any.sa_family == AF_INET6) {
+        taken.address = at.in6.sin6_addr;
+    } else {
+        taken.address.s6_addr[10] = taken.address.s6_addr[11] = 0xff;
+        memcpy(&taken.address.s6_addr[12], &at.in.sin_addr, sizeof at.in.sin_addr);
+    }
+    return taken;
+}
+
+static bool takes(const struct taken *a, const struct taken *b)
+{
+    static const unsigned char ANY4[16] = {[10] = 0xff, [11] = 0xff};
+    const unsigned char *x = a->address.s6_addr, *y = b->address.s6_addr;
+    return a->port == b->port && (IN6_IS_ADDR_UNSPECIFIED(&a->address) || memcmp(x, y, 16) == 0 ||
+                                  (memcmp(x, ANY4, 16) == 0 && memcmp(y, ANY4, 12) == 0));
+}
+
+/* The listener above that has one of these already; its number, or `n`. */
+static size_t find_taken(const struct taken *taken, size_t n, const struct taken *wanted)
+{
+    size_t i = 0;
+    while (i < n && !takes(&taken[i], wanted) && !takes(wanted, &taken[i]))
+        i++;
+    return i;
+}
+
+static bool is_address(const struct conf_address *at)
+{
+    struct in_addr ignored;
+    return at->ipv6 || inet_pton(AF_INET, at->host, &ignored) == 1;
+}
+
+/* Takes the first address that is free, as bind_address does. */
+static void lint_one(const struct conf *conf, size_t i, bool *named, struct taken *taken, struct diag *diag)
+{
+    const struct conf_text *address = &conf->listener[i].address;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    struct conf_address at;
+    size_t other = i;
+    if (conf_address(address->text, &at, NULL) != 0 || at.port == 0)
+        return;
+    named[i] = !is_address(&at);
+    int rc = getaddrinfo(at.host, NULL, &hints, &found);
+    if (rc != 0) {
+        if (named[i])
+            diag_warning(diag, address->src,
+                         "address %s: %s: a start would fail now; write the address of an interface, or [::] "
+                         "for all",
+                         address->text, gai_strerror(rc));
+        return;
+    }
+    for (const struct addrinfo *info = found; info; info = info->ai_next) {
+        struct taken wanted = taken_of(info->ai_addr);
+        wanted.port = at.port;
+        other = find_taken(taken, i, &wanted);
+        if (other == i) {
+            taken[i] = wanted;
+            break;
+        }
+    }
+    if (other < i && (named[i] || named[other]))
+        diag_error(
+            diag, address->src,
+            "address %s means what listen \"%s\" has (%s, line %u of %s): give one of them another port",
+            address->text, conf->listener[other].name, conf->listener[other].address.text,
+            conf->listener[other].address.src.line, conf->listener[other].address.src.file);
+    freeaddrinfo(found);
+}
+
+void port_lint(const struct conf *conf, struct diag *diag)
+{
+    struct taken *taken = calloc(conf->n_listeners + 1, sizeof *taken);
+    bool *named = calloc(conf->n_listeners + 1, sizeof *named);
+    for (size_t i = 0; taken && named && i < conf->n_listeners; i++)
+        lint_one(conf, i, named, taken, diag);
+    free(taken);
+    free(named);
+}
+
 void port_free(struct port *port)
 {
     if (!port)

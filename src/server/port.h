@@ -5,7 +5,9 @@
 
 #include <stdatomic.h>
 
+#include "base/diag.h"
 #include "base/err.h"
+#include "config/conf.h"
 
 struct listener;
 
@@ -24,6 +26,9 @@ struct port {
 /* Binds, so that a port in use is known before anything changes; or takes over `inherited`, a listening
  * socket, unless that is -1. 0 and *out, ERR_IO, ERR_DENIED with the remedy. */
 MUST_CHECK int port_open(const char *address, int inherited, struct port **out, struct err *err);
+/* What names mean now: says of each listener whose name leads nowhere, or only to addresses of listeners
+ * above it, so that a start would fail. Addresses among themselves are conf_check's. Asks the resolver. */
+void port_lint(const struct conf *conf, struct diag *diag);
 /* Once no worker can use it. */
 void port_free(struct port *port);
 

@@ -15,6 +15,7 @@
 #include "http/route.h"
 #include "server/http1_wait.h"
 #include "server/proxy_impl.h"
+#include "server/troubles.h"
 
 struct relays *relays_of(const struct proxied *p)
 {
@@ -239,8 +240,9 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
     struct conn *conn = p->conn;
     struct balancer *balancer = &p->pool->balancer;
     if (result == ORIGIN_SILENT || result == ORIGIN_BROKEN) {
-        log_warning("%s: listener %s: backend \"%s\", %s: %s", conn->remote, conn->listener_name,
-                    p->backend->conf->name, proxy_server(p)->origin->name, why);
+        if (origin_tells(proxy_server(p)->origin, result, conn->worker->now_ms))
+            log_warning("%s: listener %s: backend \"%s\", %s: %s", conn->remote, conn->listener_name,
+                        p->backend->conf->name, proxy_server(p)->origin->name, why);
         if (is_its_fault(p, result))
             balance_failed(&balancer->rules, &balancer->server[p->server], conn->worker->now_ms);
     }
@@ -442,8 +444,10 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
     struct http1_gate *gate = &conn->request.gate;
     unsigned status = forward_status(&conn->request.head, conn->worker->live->run);
     if (status == 508) {
-        log_warning("%s: listener %s: a request has come round: backend \"%s\" leads back here", conn->remote,
-                    conn->listener_name, location->to->name);
+        char text[300];
+        snprintf(text, sizeof text, "listener %s: a request has come round: backend \"%s\" leads back here",
+                 conn->listener_name, location->to->name);
+        troubles_tell(text, conn->worker->now_ms);
         conn_refuse(conn, status, NULL, &word->answer);
         return PROXY_REFUSED;
     }

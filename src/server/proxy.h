@@ -37,4 +37,7 @@ bool proxy_waits_for_turn(const struct worker *worker);
 MUST_CHECK int proxy_start(struct worker *worker);
 void proxy_stop(struct worker *worker);
 
+/* How many troubles with servers were not told in the minute before. Any thread, once a second or so. */
+void proxy_tell(uint64_t now_ms);
+
 #endif

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "http/head.h"
+#include "http/forward.h"
 #include "server/http1_wait.h"
 #include "server/proxy_impl.h"
 
@@ -112,6 +112,11 @@ static bool begin_response(struct proxied *p, struct buf *out)
 {
     struct conn *conn = p->conn;
     const struct response *response = &p->response;
+    if (response->framing == RESPONSE_TUNNEL &&
+        !forward_switches(p->location, &conn->request.head, p->head.data, p->head.len)) {
+        proxy_fail(p, 502, ORIGIN_BROKEN, "it changes to a protocol that was not asked for");
+        return false;
+    }
     bool endless = response->framing == RESPONSE_CHUNKED || response->framing == RESPONSE_CLOSE;
     p->tunnel = response->framing == RESPONSE_TUNNEL;
     p->down_chunked = endless && !is_old(p);

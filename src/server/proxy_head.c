@@ -189,8 +189,14 @@ int proxy_response_head(struct proxied *p, const char *bytes, size_t len, struct
         return ERR_SYNTAX;
     buf_puts(out, "HTTP/1.1");
     buf_put(out, bytes + VERSION, (size_t)(end + 1 - bytes) - VERSION);
+    const struct forward_home home = {
+        .location = p->location,
+        .request = &p->conn->request.head,
+        .server_name = p->conn->facts.server_name,
+    };
     const struct forward_answer answer = {
         .conf = p->snapshot->conf,
+        .home = &home,
         .date = worker_date(p->conn->worker, clock_now()),
         .upgrade = p->tunnel,
         .interim = p->response.status < 200,

@@ -32,13 +32,36 @@ static void unreachable(struct proxied *p)
 void proxy_strike(struct proxied *p, const char *why)
 {
     struct balancer *balancer = &p->pool->balancer;
-    log_warning("%s: listener %s: backend \"%s\", %s: no connection: %s", p->conn->remote,
-                p->conn->listener_name, p->backend->conf->name, proxy_server(p)->origin->name, why);
+    if (origin_tells(proxy_server(p)->origin, ORIGIN_UNREACHABLE, p->conn->worker->now_ms))
+        log_warning("%s: listener %s: backend \"%s\", %s: no connection: %s", p->conn->remote,
+                    p->conn->listener_name, p->backend->conf->name, proxy_server(p)->origin->name, why);
     origin_count(proxy_server(p)->origin, ORIGIN_UNREACHABLE);
     balance_failed(&balancer->rules, &balancer->server[p->server], p->conn->worker->now_ms);
     p->tried |= 1ull << p->server;
     p->retries += balancer->n > 1;
     proxy_leave_server(p);
+}
+
+static void tell(struct origin *server, void *cls)
+{
+    static const struct {
+        enum origin_result kind;
+        const char *text;
+    } KINDS[] = {{ORIGIN_UNREACHABLE, "no connection"},
+                 {ORIGIN_SILENT, "no answer in time"},
+                 {ORIGIN_BROKEN, "no answer that can be passed on"}};
+    const uint64_t *now_ms = cls;
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+        uint64_t more = origin_untold(server, KINDS[i].kind, *now_ms);
+        if (more > 0)
+            log_warning("backend \"%s\", %s: %llu more since: %s", server->backend, server->name,
+                        (unsigned long long)more, KINDS[i].text);
+    }
+}
+
+void proxy_tell(uint64_t now_ms)
+{
+    origin_each(tell, &now_ms);
 }
 
 static int choose(struct proxied *p)

@@ -15,6 +15,7 @@
 #include "server/conn.h"
 #include "server/listeners.h"
 #include "server/live.h"
+#include "server/proxy.h"
 #include "server/workers.h"
 #include "tls/blocks.h"
 #include "tls/linger.h"
@@ -76,6 +77,7 @@ static void *keep(void *cls)
         uint64_t now_ms = clock_mono_ms();
         atomic_store_explicit(&server->kept_ms, now_ms, memory_order_relaxed);
         limits_tell(server->live.limits, now_ms);
+        proxy_tell(now_ms);
         access_flush();
         tell_of_access_log(server);
     } while (sleeps(server));

@@ -389,6 +389,28 @@ static void lint_client_ca(const struct snapshot *snapshot, const struct conf_lo
         lint_short(snapshot, location, set, diag);
 }
 
+/* What applications commonly take of fields. */
+static void lint_chain(const struct snapshot *snapshot, const struct conf_location *location,
+                       struct diag *diag)
+{
+    enum { COMMON = 8 * 1024 };
+    const bool told = location->to && location->identity & IDENTITY_CLIENT_CERT_CHAIN;
+    for (size_t i = 0; told && i < snapshot->n_all; i++) {
+        const struct snapshot_listener *listener = &snapshot->listener[i];
+        const size_t length =
+            listener->conf->client_auth != CLIENT_AUTH_OFF ? trust_chain_length(listener->trust) : 0;
+        if (length <= COMMON)
+            continue;
+        diag_warning(
+            diag, location->src,
+            "location \"%s\": Client-Cert-Chain gets up to %zu bytes long by the CAs that listen \"%s\" "
+            "trusts, and many applications refuse more than 8192 bytes of fields: have those of backend "
+            "\"%s\" take more, or leave client-cert-chain out",
+            location->prefix, length, listener->label, location->backend.text);
+        return;
+    }
+}
+
 /* A host whose clients get a certificate that is not for its name. */
 static void lint_name(const struct snapshot_listener *host, struct diag *diag)
 {
@@ -408,6 +430,8 @@ void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *dia
         policy_lint(snapshot->policy, shared_name(snapshot), diag);
     for (size_t i = 0; snapshot->whole && i < snapshot->conf->n_locations; i++)
         lint_client_ca(snapshot, &snapshot->conf->location[i], diag);
+    for (size_t i = 0; snapshot->whole && i < snapshot->conf->n_locations; i++)
+        lint_chain(snapshot, &snapshot->conf->location[i], diag);
     for (size_t i = 0; i < snapshot->n_all; i++) {
         const struct snapshot_listener *listener = &snapshot->listener[i];
         const bool host = listener->of != listener;

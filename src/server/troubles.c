@@ -48,7 +48,7 @@ void troubles_tell(const char *text, uint64_t now_ms)
     bool tell = take(hash, now_ms, &before);
     pthread_mutex_unlock(&lock);
     if (tell && before > 0)
-        log_warning("%llu more lines about files were left out", (unsigned long long)before);
+        log_warning("%llu more such lines were left out", (unsigned long long)before);
     if (tell)
         log_warning("%s", text);
 }

@@ -1,4 +1,5 @@
-/* Troubles with files, told to the log: each once a minute, however often a client asks. Any thread. */
+/* Troubles with files, and requests that come round, told to the log: each once a minute, however often a
+ * client asks. Any thread. */
 #ifndef MTLSD_SERVER_TROUBLES_H
 #define MTLSD_SERVER_TROUBLES_H
 

@@ -358,3 +358,28 @@ void backend_unref(struct backend *backend)
         gnutls_priority_deinit(backend->priorities);
     free(backend);
 }
+
+enum { QUIET_MS = 60 * 1000 };
+
+bool origin_tells(struct origin *server, enum origin_result kind, uint64_t now_ms)
+{
+    struct origin_trouble *trouble = &server->trouble[kind];
+    uint64_t heard = 0;
+    atomic_fetch_add_explicit(&trouble->hits, 1, memory_order_relaxed);
+    if (!atomic_compare_exchange_strong(&trouble->told_ms, &heard, now_ms > 0 ? now_ms : 1))
+        return false;
+    atomic_fetch_add_explicit(&trouble->told, 1, memory_order_relaxed);
+    return true;
+}
+
+uint64_t origin_untold(struct origin *server, enum origin_result kind, uint64_t now_ms)
+{
+    struct origin_trouble *trouble = &server->trouble[kind];
+    uint64_t heard = atomic_load(&trouble->told_ms);
+    if (heard == 0 || now_ms < heard + QUIET_MS)
+        return 0;
+    uint64_t hits = atomic_load_explicit(&trouble->hits, memory_order_relaxed);
+    uint64_t told = atomic_exchange_explicit(&trouble->told, hits, memory_order_relaxed);
+    atomic_store(&trouble->told_ms, hits > told ? now_ms : 0);
+    return hits > told ? hits - told : 0;
+}

@@ -41,6 +41,12 @@ enum origin_result {
     ORIGIN_RESULTS
 };
 
+/* A kind of trouble with a server, of which the log has a line, and then each minute how many more there
+ * were. */
+struct origin_trouble {
+    _Atomic uint64_t hits, told, told_ms; /* 0: the next one is told */
+};
+
 struct origin {
     atomic_uint refs;
     struct origin *next; /* of all; under the lock of all, as `refs` when it becomes 0 */
@@ -49,7 +55,8 @@ struct origin {
     unsigned short port;
     struct server_state state;
     _Atomic uint64_t results[ORIGIN_RESULTS], connections, connect_us, first_byte_us, retries;
-    _Atomic uint64_t checks[2]; /* that found it well, and not */
+    struct origin_trouble trouble[ORIGIN_RESULTS]; /* of the results that are one */
+    _Atomic uint64_t checks[2];                    /* that found it well, and not */
 
     pthread_mutex_t lock; /* of what follows */
     struct origin_address address[ORIGIN_MOST_ADDRESSES];
@@ -92,6 +99,11 @@ void origin_each(void (*each)(struct origin *server, void *cls), void *cls);
 /* Asks for the addresses of all names again; those of a name that cannot be resolved stay. For a thread that
  * may wait. */
 void origin_resolve_all(void);
+
+/* A trouble of this kind came: is it to be told? */
+bool origin_tells(struct origin *server, enum origin_result kind, uint64_t now_ms);
+/* How many came that were not told, a minute after one was told; 0: none, or it is too early. */
+uint64_t origin_untold(struct origin *server, enum origin_result kind, uint64_t now_ms);
 
 static inline void origin_count(struct origin *server, enum origin_result result)
 {

@@ -17,6 +17,7 @@
 static const struct access_record HOSTILE = {
     .at = 1795452120,
     .remote = "[2001:db8::1]:443",
+    .host = "a\"b",
     .method = "GET",
     .target = "/a\"b\\c\x01\xff",
     .protocol = "HTTP/1.1",
@@ -55,6 +56,7 @@ START_TEST(json)
     json_t *line = json_loadb(out.data, out.len, 0, NULL);
     ck_assert_ptr_nonnull(line);
     ck_assert_str_eq(json_string_value(json_object_get(line, "path")), "/a\"b\\\\c\\01\\FF");
+    ck_assert_str_eq(json_string_value(json_object_get(line, "host")), "a\"b");
     ck_assert_str_eq(json_string_value(json_object_get(line, "time")), "2026-11-23T16:42:00Z");
     ck_assert_int_eq(json_integer_value(json_object_get(line, "duration_us")), 1234);
     ck_assert_str_eq(json_string_value(json_object_get(line, "request_id")), "0000beef-3-2");

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "suites.h"
+#include "upstream/backend.h"
 #include "upstream/balance.h"
 
 enum { MOST = 8 };
@@ -221,6 +222,22 @@ START_TEST(retries_have_a_budget)
 }
 END_TEST
 
+START_TEST(troubles_are_told_once)
+{
+    struct origin origin = {0};
+    ck_assert(origin_tells(&origin, ORIGIN_SILENT, 1000));
+    for (unsigned i = 0; i < 5; i++)
+        ck_assert(!origin_tells(&origin, ORIGIN_SILENT, 1000 + i));
+    ck_assert(origin_tells(&origin, ORIGIN_BROKEN, 1000)); /* of another kind */
+    ck_assert_uint_eq(origin_untold(&origin, ORIGIN_SILENT, 60999), 0);
+    ck_assert_uint_eq(origin_untold(&origin, ORIGIN_SILENT, 61000), 5);
+    ck_assert(!origin_tells(&origin, ORIGIN_SILENT, 61001)); /* it goes on: the next number says how many */
+    ck_assert_uint_eq(origin_untold(&origin, ORIGIN_SILENT, 121000), 1);
+    ck_assert_uint_eq(origin_untold(&origin, ORIGIN_SILENT, 181000), 0);
+    ck_assert(origin_tells(&origin, ORIGIN_SILENT, 181001)); /* after a minute without */
+}
+END_TEST
+
 Suite *suite_balance(void)
 {
     Suite *suite = suite_create("balance");
@@ -235,6 +252,7 @@ Suite *suite_balance(void)
     tcase_add_test(tcase, active_checks);
     tcase_add_test(tcase, max_connections);
     tcase_add_test(tcase, retries_have_a_budget);
+    tcase_add_test(tcase, troubles_are_told_once);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -55,7 +55,8 @@ static struct conf *conf_with(const char *prefix, const char *options)
     buf_printf(
         &text,
         "listen a { address = \"[::]:8443\" certificate = { c } client_auth = request client_ca = { r } }\n"
-        "backend app { server = { \"http://127.0.0.1:9000\" } }\n"
+        "backend app { server = { \"http://127.0.0.1:9000\", \"http://[::1]:9001\", \"http://localhost\", "
+        "\"https://tls.internal:8443\" } }\n"
         "location \"%s\" { %s }\n",
         prefix, options);
     struct diag diag = {.emit = complain, .cls = text.data};
@@ -216,6 +217,40 @@ START_TEST(responses)
 }
 END_TEST
 
+START_TEST(leads_back)
+{
+    struct table table;
+    table_open(&table, "forward_url.tsv");
+    while (table_next(&table)) {
+        char **c = table.column, options[200], text[200];
+        struct http1_head request = {0};
+        struct buf head, out, wanted;
+        snprintf(options, sizeof options, "client_cert = none backend = app %s", c[2]);
+        struct conf *conf = conf_with(c[1], options);
+        conf->hsts = false;
+        int n = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", c[3]);
+        ck_assert_int_eq(http1_head_put(&request, text, (size_t)n), 0);
+        ck_assert_int_eq(http1_head_finish(&request), 0);
+        const struct forward_home home = {
+            .location = &conf->location[0], .request = &request, .server_name = ""};
+        buf_init(&head, 0);
+        buf_init(&out, 0);
+        buf_init(&wanted, 0);
+        buf_printf(&head, "HTTP/1.1 302 Found\r\n%s\r\n\r\n", c[4]);
+        buf_printf(&wanted, "%s\r\nVia: 1.1 mtlsd\r\n", c[5]);
+        forward_response(&(struct forward_answer){.conf = conf, .home = &home}, head.data, head.len, &out);
+        ck_assert_msg(strcmp(out.data, wanted.data) == 0, "%u: %s:\n%s\nnot\n%s", table.number, c[0],
+                      out.data, wanted.data);
+        buf_done(&head);
+        buf_done(&out);
+        buf_done(&wanted);
+        http1_head_done(&request);
+        conf_free(conf);
+    }
+    table_close(&table);
+}
+END_TEST
+
 START_TEST(answered_here)
 {
     static const struct {
@@ -286,6 +321,7 @@ Suite *suite_forward(void)
     tcase_add_test(tc, forged);
     tcase_add_test(tc, requests);
     tcase_add_test(tc, responses);
+    tcase_add_test(tc, leads_back);
     tcase_add_test(tc, answered_here);
     tcase_add_test(tc, paths);
     tcase_add_test(tc, trailers);
