@@ -91,6 +91,11 @@ def said():
         for arguments in calls(source(name[len(TOP):]), "problem_reply"):
             for literal in LITERAL.findall(arguments):
                 yield name[len(TOP):], literal
+    # Whole sentences, wherever they are chosen.
+    for name in glob.glob(TOP + "src/server/*.c") + [TOP + "src/http/route.c", TOP + "src/http/redirect.c"]:
+        for literal in LITERAL.findall(source(name[len(TOP):])):
+            if re.fullmatch(r"The [^%]*\.", literal):
+                yield name[len(TOP):], literal
     for name in glob.glob(TOP + "src/http/gate*.c"):
         for function in ("gate_refuse", "gate_refuse_byte", "gate_take_cr"):
             for arguments in calls(source(name[len(TOP):]), function):

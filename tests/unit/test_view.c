@@ -98,7 +98,8 @@ START_TEST(test_peer)
     AT(json, "requested", "true");
     AT(json, "presented", "true");
     AT(json, "verify", "FAILED");
-    check_keys(json_array_get(json_object_get(json, "errors"), 0), "code depth reason hint value expected");
+    check_keys(json_array_get(json_object_get(json, "errors"), 0),
+               "code depth reason hint command value expected");
     AT(json, "errors.0.code", "expired");
     AT(json, "errors.0.depth", "0");
     AT(json, "errors.0.hint", "renew it");
@@ -301,7 +302,7 @@ START_TEST(test_error_detail)
     f.conf.error_detail = ERROR_DETAIL_CODE;
     json_t *json = view_request_peer(&f.request);
     AT(json, "errors.0",
-       "{\"code\":\"expired\",\"depth\":0,\"reason\":null,\"hint\":null,\"value\":null,\"expected\":null}");
+       "{\"code\":\"expired\",\"depth\":0,\"reason\":null,\"hint\":null,\"command\":null,\"value\":null,\"expected\":null}");
     json_decref(json);
     f.conf.error_detail = ERROR_DETAIL_NONE;
     json = view_request_peer(&f.request);
