@@ -27,8 +27,7 @@ void proxy_judge_again(struct wheel_timer *timer)
 bool proxy_aim(struct conn *conn, struct proxy_aim *out)
 {
     const struct http1_head *head = &conn->request.head;
-    if (conn_refresh(conn) != 0 || conn->stray ||
-        path_normalise(head->target, out->path, &out->query) != 0)
+    if (conn_refresh(conn) != 0 || conn->stray || path_normalise(head->target, out->path, &out->query) != 0)
         return false;
     out->authority = http1_authority(head, conn->facts.server_name, out->room);
     http1_host_name(out->authority, out->host);
