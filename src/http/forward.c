@@ -146,8 +146,10 @@ static void put_client_field(const struct forward *f, const struct http1_field *
         return;
     }
     const bool claim = forward_is_claim(field->name, field->name_len);
-    /* A proxy that is believed spells them as they are spelt. */
-    const bool believed = f->trusted && !memchr(field->name, '_', field->name_len) &&
+    /* A proxy that is believed spells them as they are spelt: letters, digits and hyphens. */
+    const unsigned char *name = (const unsigned char *)field->name, *end = name + field->name_len;
+    const bool believed = f->trusted && chars_run(name, end, CHARS_LABEL) == end &&
+                          !memchr(name, '_', field->name_len) &&
                           !forward_is_lie(field->name, field->name_len);
     if (forward_is_hop(field->name, field->name_len) || is_rebuilt(field) || (claim && !believed) ||
         identity_same_name(field->name, field->name_len, "Host", 4) ||

@@ -151,11 +151,13 @@ void forward_put_url(const struct forward_home *home, const char *url, size_t le
     char room[HTTP1_AUTHORITY];
     struct url parts;
     const char *authority = http1_authority(home->request, home->server_name, room);
-    if (!read_url(url, len, &parts) || !is_ours(home, authority, &parts)) {
+    const bool nameless = !*authority; /* what is left of a URL with a host might name another one */
+    if (!read_url(url, len, &parts) || !is_ours(home, authority, &parts) ||
+        (parts.host.len > 0 && nameless)) {
         buf_put(out, url, len);
         return;
     }
-    if (parts.host.len > 0 && *authority)
+    if (parts.host.len > 0)
         buf_printf(out, "https://%s", authority);
     put_prefix(home->location, parts.path, out);
     if (parts.path.len == 0 || *parts.path.at != '/')

@@ -182,6 +182,15 @@ const unsigned char *http1_host_run(struct http1_host *host, const unsigned char
     return p;
 }
 
+/* Fields were looked at by the gate; what TLS was asked for may be any text. */
+static bool is_authority(const char *text)
+{
+    struct http1_host host;
+    const unsigned char *from = (const unsigned char *)text, *end = from + strlen(text);
+    http1_host_init(&host);
+    return http1_host_run(&host, from, end) == end && http1_host_whole(&host);
+}
+
 const char *http1_authority(const struct http1_head *head, const char *server_name,
                             char out[static HTTP1_AUTHORITY])
 {
@@ -192,7 +201,8 @@ const char *http1_authority(const struct http1_head *head, const char *server_na
         len = strcspn(from, "/?#");
     } else {
         from = http1_head_value(head, "Host");
-        from = from && *from ? from : server_name;
+        if (!from || !*from)
+            from = is_authority(server_name) ? server_name : "";
         len = strlen(from);
         if (len < HTTP1_AUTHORITY)
             return from;

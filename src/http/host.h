@@ -34,8 +34,8 @@ bool http1_host_empty(const struct http1_host *host);
 struct http1_head;
 
 /* What a request is for: the authority of an absolute target, else the Host field, else, of an HTTP/1.0
- * request, the name that TLS was asked for (which may be ""). Cut where it is longer than any. It lies in
- * `out`, or where it came from. */
+ * request, the name that TLS was asked for, where it is one (else ""). Cut where it is longer than any. It
+ * lies in `out`, or where it came from. */
 enum { HTTP1_AUTHORITY = 280 };
 const char *http1_authority(const struct http1_head *head, const char *server_name,
                             char out[static HTTP1_AUTHORITY]);

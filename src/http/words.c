@@ -32,6 +32,8 @@ static const char *find(struct piece in, const char *what, size_t n)
  * it comes first, what is behind the last at the end. */
 static bool fits(struct piece text, const char *form, struct piece value[static VALUES_MOST])
 {
+    if (form[0] != HOLE[0] && (text.n == 0 || text.p[0] != form[0]))
+        return false; /* nearly all rows, before they are read through */
     const char *hole = strstr(form, HOLE);
     size_t head = hole ? (size_t)(hole - form) : strlen(form), n = 0;
     if (text.n < head || memcmp(text.p, form, head) != 0)

@@ -49,6 +49,7 @@ struct proxied {
     unsigned server;   /* whose it is, or was */
     bool counted;      /* at that server, as active */
     uint64_t tried;    /* a bit for each server that could not be reached */
+    bool owes;         /* to the budget of retries: another server is to be asked, and was not yet */
     struct response response;
 
     struct buf up; /* the head, then the body as it is framed; the first `up_at` bytes have gone */

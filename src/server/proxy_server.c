@@ -39,6 +39,7 @@ void proxy_strike(struct proxied *p, enum origin_result result, const char *why)
     balance_failed(&balancer->rules, &balancer->server[p->server], p->conn->worker->now_ms);
     p->tried |= 1ull << p->server;
     p->retries += balancer->n > 1;
+    p->owes = true;
     proxy_leave_server(p);
 }
 
@@ -119,11 +120,12 @@ static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char 
 bool proxy_find_link(struct proxied *p)
 {
     struct relays *relays = relays_of(p);
-    for (bool first = p->tried == 0;; first = false) {
-        if (!first && !retry_spend(&relays->upstreams.retries)) {
+    for (;;) {
+        if (p->owes && !retry_spend(&relays->upstreams.retries)) {
             unreachable(p);
             return false;
         }
+        p->owes = false;
         int chosen = p->pool->waiting && !p->waited ? BALANCE_FULL : choose(p);
         if (chosen == BALANCE_FULL && p->backend->conf->queue_timeout > 0 && queue(p))
             return true;

@@ -100,9 +100,9 @@ static void make(const char *prefix, const char *options, const char *who, const
                                  .listener = "a",
                                  .connection = 7};
     struct request_view view;
+    const char *sni = says(who, "odd") ? "a;proto=http,for=10.0.0.1" : "sni.example";
     buf_init(&path, 0);
-    forward_view(&view, &conf->location[0], &head, normal, query, http1_authority(&head, "sni.example", host),
-                 &path);
+    forward_view(&view, &conf->location[0], &head, normal, query, http1_authority(&head, sni, host), &path);
     view.number = 3;
     view.now = FIXTURE_NOW;
     struct identity_made identity = {0};
