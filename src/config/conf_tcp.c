@@ -1,5 +1,7 @@
 #include "config/conf_tcp.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -39,9 +41,12 @@ static const struct conf_text *own_list(const struct conf_list *list)
 static bool is_loopback(const struct conf_listener *l)
 {
     struct conf_address at;
-    return conf_address(l->address.text, &at, NULL) == 0 &&
-           (strncmp(at.host, "127.", 4) == 0 || strcmp(at.host, "::1") == 0 ||
-            text_equal_nocase(at.host, "localhost"));
+    struct in_addr v4;
+    if (conf_address(l->address.text, &at, NULL) != 0)
+        return false;
+    if (inet_pton(AF_INET, at.host, &v4) == 1) /* a name may begin with 127., too */
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    return strcmp(at.host, "::1") == 0 || text_equal_nocase(at.host, "localhost");
 }
 
 /* Where HTTP is spoken. */

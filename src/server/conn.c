@@ -112,7 +112,7 @@ static void take_newest(struct conn *conn)
     check_origin(conn);
     /* A session cannot be asked any more: its client comes again, and is. */
     if (conn->stray || (listener->conf->mode == LISTENER_TCP) != conn->tcp.owned ||
-        (!conn->asked && listener->conf->client_auth != CLIENT_AUTH_OFF))
+        listener->conf->tls != conn->tls || (!conn->asked && listener->conf->client_auth != CLIENT_AUTH_OFF))
         conn->orphan = true;
 }
 
@@ -461,6 +461,7 @@ struct conn *conn_new(struct worker *worker, const struct arrival *arrival, gnut
     conn->listener = listener;
     const struct conf *conf = snapshot->conf;
     conn->creds = listener->creds ? creds_ref(listener->creds) : NULL; /* without TLS there are none */
+    conn->tls = arrival->tls;
     conn->asked = listener->conf->client_auth != CLIENT_AUTH_OFF;
     conn->trail.asks = conn->asked;
     take_limits(conn);

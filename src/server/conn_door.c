@@ -75,7 +75,8 @@ bool conn_let_in(struct conn *conn, struct conn_refusal *out)
         return false;
     *out =
         (struct conn_refusal){.alert = GNUTLS_A_ACCESS_DENIED, .why = "another mode is spoken here by now"};
-    if (conn->stray || conn->listener->conf->mode != LISTENER_TCP || !conn->listener->door_policy)
+    if (conn->stray || conn->listener->conf->mode != LISTENER_TCP || conn->listener->conf->tls != conn->tls ||
+        !conn->listener->door_policy)
         return false;
     return is_let_in(conn, out);
 }

@@ -25,7 +25,8 @@ static int agree_on_protocols(const struct conn *conn, gnutls_session_t session)
         const char *name = conf->alpn.item[n].text;
         spoken[n] = (gnutls_datum_t){(unsigned char *)(uintptr_t)name, (unsigned)strlen(name)};
     }
-    return n > 0 ? gnutls_alpn_set_protocols(session, spoken, n, flags) : 0;
+    /* A host may have none where its listener, as which the session began, has some. */
+    return gnutls_alpn_set_protocols(session, spoken, n, n > 0 ? flags : 0);
 }
 
 /* What the session does for such a listener or host. Its tickets can be said once. */

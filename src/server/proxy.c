@@ -360,10 +360,8 @@ void proxy_expect(struct proxied *p)
     if (p->waiter.waits)
         return; /* queue_timeout runs */
     bool up = p->link && p->link->up;
-    if (p->tunnel && !up)
-        return; /* connect_timeout does */
-    if (p->tunnel)
-        after = (uint64_t)p->backend->conf->tunnel_timeout * 1000;
+    if (p->tunnel) /* until it is up connect_timeout runs, and nothing of a wait before */
+        after = up ? (uint64_t)p->backend->conf->tunnel_timeout * 1000 : 0;
     else if (up && p->waits_for_100 && p->up_at == p->up.len)
         after = CONTINUE_MS;
     else if (up && p->down.len == 0 && (p->request_done || p->head_sent || p->up_at < p->up.len))

@@ -27,12 +27,12 @@ void proxy_account_tcp(struct proxied *p)
     account_tcp_ended(&client, &what);
 }
 
-/* The client of a connection without requests is told by an alert. */
+/* The client of a connection without requests is told by an alert; without TLS, by a reset. */
 void proxy_abort_tcp(struct proxied *p, unsigned status)
 {
     if (!p->head_sent)
         p->conn->request.status = status;
-    if (status != 0)
+    if (status != 0 && p->conn->transport.session)
         transport_abort(&p->conn->transport, p->alert);
     proxy_cut(p);
 }
