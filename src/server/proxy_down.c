@@ -227,8 +227,9 @@ static bool server_gone(struct proxied *p, ssize_t n, struct buf *out)
         return true;
     }
     proxy_ended(p, TCP_END_SERVER_CUT);
-    if (p->tunnel) { /* it is no answer any more that is cut short */
-        proxy_fail(p, 0, ORIGIN_LEFT, NULL);
+    if (p->tunnel) { /* it is no answer any more that is cut short; but its TLS may have said why */
+        const char *said = n == -EPROTO && p->link->why[0] ? p->link->why : NULL;
+        proxy_fail(p, 0, said ? ORIGIN_BROKEN : ORIGIN_LEFT, said);
         return false;
     }
     if (n == 0 && response_has_head(&p->response) && response_eof(&p->response)) {

@@ -286,6 +286,23 @@ static int read_proxy(struct transport *t)
     return 0;
 }
 
+/* It fails by what came; but GnuTLS has no word for who has not begun. PostgreSQL's SSLRequest and its
+ * GSSENCRequest are a length and a number that no version of its protocol has. */
+static void expect_tls(struct transport *t)
+{
+    static const unsigned char POSTGRESQL[] = {0, 0, 0, 8, 0x04, 0xd2, 0x16};
+    const unsigned char first = (unsigned char)t->in.bytes[0];
+    if ((first >= 20 && first <= 24) || first == 0x80)
+        return;
+    const bool asks =
+        t->in.len > sizeof POSTGRESQL && memcmp(t->in.bytes, POSTGRESQL, sizeof POSTGRESQL) == 0;
+    transport_refuse(
+        t, GNUTLS_A_UNEXPECTED_MESSAGE,
+        asks ? "the client asks in the clear whether TLS is spoken, as PostgreSQL's do; here it is "
+               "at once: sslnegotiation=direct, or a tunnel"
+             : "the client does not begin with TLS");
+}
+
 /* Looks at what a peer says first. 0: go on with the state as it is now; GNUTLS_E_AGAIN. */
 static int begin(struct transport *t)
 {
@@ -315,6 +332,8 @@ static int begin(struct transport *t)
      * method. */
     if (n > 0 && t->ops->plain && t->in.bytes[0] >= 'A' && t->in.bytes[0] <= 'Z')
         t->state = TRANSPORT_PLAIN;
+    else if (n > 0 && !t->ops->plain)
+        expect_tls(t);
     return 0;
 }
 

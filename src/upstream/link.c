@@ -12,10 +12,16 @@
 #include "base/clock.h"
 #include "config/conf_backend.h"
 #include "tls/library.h"
+#include "tls/names.h"
 
-static const char *of_tls(int error)
+/* What the server says of itself is worth more than that it said something. */
+static void why_tls(const struct link *link, int error, char why[static LINK_WHY])
 {
-    return gnutls_strerror(error);
+    const char *alert = NULL;
+    if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
+        alert = tls_alert_name((uint8_t)gnutls_alert_get(link->session));
+    snprintf(why, LINK_WHY, "TLS: %s%s", alert ? "it sent the alert " : "",
+             alert ? alert : gnutls_strerror(error));
 }
 
 /* --- life ----------------------------------------------------------------------------------------------- */
@@ -195,11 +201,8 @@ static void shake(struct link *link)
         return;
     }
     char why[LINK_WHY];
-    snprintf(why, sizeof why, "TLS: %s", of_tls(rc));
-    if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
-        snprintf(why, sizeof why, "TLS: it refused: alert %s",
-                 gnutls_alert_get_name(gnutls_alert_get(link->session)));
-    else if (rc == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
+    why_tls(link, rc, why);
+    if (rc == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
         why_untrusted(link, why);
     (void)gnutls_alert_send_appropriate(link->session, rc);
     fail(link, why);
@@ -325,7 +328,7 @@ static void connected(struct link *link)
     }
     int rc = begin_tls(link);
     if (rc < 0)
-        fail(link, of_tls(rc));
+        fail(link, gnutls_strerror(rc));
     else
         shake(link);
 }
@@ -454,7 +457,7 @@ static ssize_t tls_result(struct link *link, ssize_t n)
         return -EAGAIN;
     if (n == GNUTLS_E_PREMATURE_TERMINATION || n == GNUTLS_E_PULL_ERROR || n == GNUTLS_E_PUSH_ERROR)
         return -ECONNRESET;
-    snprintf(link->why, sizeof link->why, "TLS: %s", of_tls((int)n));
+    why_tls(link, (int)n, link->why);
     return -EPROTO;
 }
 

@@ -196,6 +196,19 @@ log_has() {
     fi
 }
 
+# free_port: nobody listens there; for programs that cannot choose one by themselves, and servers that start again where they
+# were: below those that the kernel gives to connections, which would take it meanwhile.
+free_port() {
+    local first=10000 end p
+    read -r end _ </proc/sys/net/ipv4/ip_local_port_range
+    ((end > first + 1000)) || end=65535
+    for ((p = first + $$ % (end - first - 500); p < end; p++)); do
+        ! (: <"/dev/tcp/127.0.0.1/$p") 2>/dev/null || continue
+        echo "$p"
+        return
+    done
+}
+
 # The program was built with a sanitizer, which keeps freed memory: sizes say nothing then.
 is_sanitized() {
     grep -qE '__(asan|tsan)_init' "$MTLSD"
