@@ -111,7 +111,7 @@ struct conn {
     char *server_name; /* that it asked for, as names are compared; owned; NULL: none, or not yet */
     bool hello_seen;
     struct creds *creds; /* of the snapshot that it was born with: the session uses them; a reference */
-    bool tls;   /* it came for TLS */
+    bool tls;            /* it came for TLS */
     bool asked; /* the session asks for a certificate: fixed for its life, as the listener was then */
     bool stray; /* since a reload it comes from where no proxy is trusted: nothing is answered */
     struct record *record; /* of the handshake; NULL: memory was short */
