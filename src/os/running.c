@@ -69,6 +69,7 @@ bool running_with(const char *conf_file, const char *pid_file, const char *prese
         return true;
     DIR *proc = stat(conf_file, &file) == 0 ? opendir("/proc") : NULL;
     bool found = false;
+    // cppcheck-suppress readdirCalled ; a stream of its own
     for (const struct dirent *entry; proc && !found && (entry = readdir(proc)) != NULL;)
         found = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
                 process_serves(dirfd(proc), entry->d_name, preset, &file);

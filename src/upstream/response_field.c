@@ -17,7 +17,7 @@ static const struct {
     [CONNECTION] = {"connection", 10, AT_LIST},
 };
 /* A bit for each `len` there: names of these lengths are looked at one by one. */
-enum { KNOWN_LENGTHS = 1 << 14 | 1 << 17 | 1 << 10 };
+static const uint32_t KNOWN_LENGTHS = 1u << 14 | 1u << 17 | 1u << 10;
 
 static void end_line(struct response_walk *w, const char *why)
 {
