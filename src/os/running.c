@@ -18,7 +18,7 @@ static bool names(const char *argument, const char *cwd, const struct stat *file
     char path[2 * PATH_ROOM];
     struct stat st;
     size_t i = 0;
-    while (strncmp(argument, PREFIXES[i], strlen(PREFIXES[i])) != 0)
+    while (i < ARRAY_LEN(PREFIXES) - 1 && strncmp(argument, PREFIXES[i], strlen(PREFIXES[i])) != 0)
         i++;
     argument += strlen(PREFIXES[i]);
     if (*argument != '/' && !*cwd)

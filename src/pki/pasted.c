@@ -109,12 +109,12 @@ static bool is_signed(struct der in, struct der *inner)
  * another SEQUENCE, or a number, before that. */
 static bool is_crl(struct der in)
 {
-    struct der list, skipped;
+    struct der list, version, algorithm, issuer;
     if (!is_signed(in, &list))
         return false;
-    if (der_next_is(&list, DER_INTEGER) && !der_take(&list, DER_INTEGER, &skipped))
+    if (der_next_is(&list, DER_INTEGER) && !der_take(&list, DER_INTEGER, &version))
         return false;
-    return der_take(&list, DER_SEQUENCE, &skipped) && der_take(&list, DER_SEQUENCE, &skipped) &&
+    return der_take(&list, DER_SEQUENCE, &algorithm) && der_take(&list, DER_SEQUENCE, &issuer) &&
            (der_next_is(&list, DER_UTC_TIME) || der_next_is(&list, DER_GENERALIZED_TIME));
 }
 

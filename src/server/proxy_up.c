@@ -136,7 +136,6 @@ static int read_client(struct proxied *p)
     int rc = transport_leave(transport, false);
     if (got > 0 && rc == 0) {
         pass_on(p, bytes, got);
-        got = 0;
         if (n > 0)
             return 1;
     }
