@@ -65,14 +65,14 @@ def unescape(text):
 
 
 class Gone(Exception):
-    pass
+    """The connection ends, as it should."""
 
 
-class Connection:
-    always = None  # the steps of every request
+class Stream:
+    """What comes on a socket, taken in pieces."""
 
-    def __init__(self, sock, name, proxy):
-        self.sock, self.name, self.proxy, self.held, self.served, self.polite = sock, name, proxy, b"", 0, True
+    def __init__(self, sock):
+        self.sock, self.held = sock, b""
 
     def read(self):
         data = self.sock.recv(65536)
@@ -91,6 +91,14 @@ class Connection:
             self.read()
         data, self.held = self.held[:n], self.held[n:]
         return data
+
+
+class Connection(Stream):
+    always = None  # the steps of every request
+
+    def __init__(self, sock, name, proxy):
+        super().__init__(sock)
+        self.name, self.proxy, self.served, self.polite = name, proxy, 0, True
 
     def request(self):
         lines = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")

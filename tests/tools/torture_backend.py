@@ -30,6 +30,8 @@ import time
 from urllib.parse import parse_qsl
 
 sys.dont_write_bytecode = True
+from backend import Gone, Stream  # noqa: E402
+
 SIDES = {"up": b"up ", "down": b"down "}
 FAULTS = {"bad", "badchunk", "cut"}  # for which an answer of the server's own may come instead
 SILENCE = 2  # response_timeout before servers that may hang
@@ -41,10 +43,6 @@ def body_of(number, side, length):
 
 def reset(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-class Gone(Exception):
-    """The connection ends, as it should."""
 
 
 class Broken(Gone):
@@ -83,27 +81,10 @@ class Backend:
         os._exit(0)
 
 
-class Connection:
+class Connection(Stream):
     def __init__(self, backend, sock):
-        self.backend, self.sock, self.held, self.raw = backend, sock, b"", sock
-
-    def read(self):
-        data = self.sock.recv(65536)
-        if not data:
-            raise Gone
-        self.held += data
-
-    def until(self, mark):
-        while mark not in self.held:
-            self.read()
-        text, _, self.held = self.held.partition(mark)
-        return text
-
-    def exactly(self, length):
-        while len(self.held) < length:
-            self.read()
-        data, self.held = self.held[:length], self.held[length:]
-        return data
+        super().__init__(sock)
+        self.backend, self.raw = backend, sock
 
     def pieces(self, fields):
         """The request's body, as it comes."""
