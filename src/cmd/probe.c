@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "cmd/probe_impl.h"
@@ -16,11 +17,20 @@
 
 static const char USAGE[] =
     "Usage: mtlsd probe [--cert FILE --key FILE] [--ca FILE...] [--crl FILE...] URL\n"
+    "       mtlsd probe --tcp [--alpn NAME...] [--wait TIME] ... HOST:PORT\n"
     "Connects, checks the server's certificate (expired, revoked, trusted, host\n"
     "name), sends one GET, and prints what it found: on a terminal in a few lines,\n"
     "else as JSON. Exit status 0 when the checks and the status (2xx) are good, 1\n"
     "when not, 2 when there was no answer.\n"
+    "With --tcp no HTTP is spoken: after the handshake nothing is sent, and the\n"
+    "server may wait for its client, or speak first; when it ends the connection,\n"
+    "that is no answer. Protocols that begin TLS by a command of their own\n"
+    "(STARTTLS) cannot be probed.\n"
     "\n"
+    "      --tcp                 any protocol in TLS, as behind mode = tcp\n"
+    "      --alpn NAME           with --tcp: offers this protocol; may be repeated\n"
+    "      --wait TIME           with --tcp: how long the server may take to refuse\n"
+    "                            the client, or to speak first (default 500ms)\n"
     "      --cert FILE           client certificate with its chain; with its key,\n"
     "                            if it has no file of its own (--key)\n"
     "      --key FILE            its private key\n"
@@ -55,8 +65,10 @@ struct probe_options {
     const char *ca[MAX_FILES], *crl[MAX_FILES];
     size_t n_ca, n_crl;
     enum certificate_form form;
-    unsigned timeout_ms, retry;
-    bool quiet, json;
+    const char *alpn[PROBE_ALPN];
+    size_t n_alpn;
+    unsigned timeout_ms, wait_ms, retry;
+    bool quiet, json, tcp, waits;
 };
 
 static int complain(const char *text)
@@ -117,6 +129,8 @@ static int outcome(const struct probe_result *r)
     bool refused = r->peer && r->peer->verify != VERIFY_SUCCESS;
     if (refused)
         return EXIT_FAILURE;
+    if (r->did != PROBE_DID_NOTHING)
+        return EXIT_SUCCESS;
     if (r->status == 0)
         return NO_ANSWER;
     return r->status < 300 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -146,12 +160,14 @@ static int print_report(json_t *report, bool as_json)
     return good ? 0 : -1;
 }
 
-static int probe(const struct probe_options *o, const char *url_text)
+static int probe(const struct probe_options *o, const char *given)
 {
+    char url_text[PROBE_HOST + PROBE_PATH];
     struct probe_url url;
     struct trust *trust = NULL;
     struct err err = {0};
-    struct probe_job job = {.url = &url, .timeout_ms = o->timeout_ms};
+    struct probe_job job = {
+        .url = &url, .timeout_ms = o->timeout_ms, .wait_ms = o->wait_ms, .n_alpn = o->n_alpn};
     struct probe_result result = {0};
     const struct trust_files files = {.ca = o->ca,
                                       .n_ca = o->n_ca,
@@ -161,8 +177,17 @@ static int probe(const struct probe_options *o, const char *url_text)
                                       .form = o->form,
                                       .system = true};
     int status = NO_ANSWER;
+    const bool whole = strncasecmp(given, "tls://", 6) == 0;
+    if (o->tcp && !whole && strstr(given, "://"))
+        return complain("with --tcp give HOST:PORT");
+    if ((size_t)snprintf(url_text, sizeof url_text, "%s%s", o->tcp && !whole ? "tls://" : "", given) >=
+        sizeof url_text)
+        return complain("the URL is too long");
     if (probe_parse_url(url_text, &url, &err) != 0)
         return complain(err.text);
+    if (url.tcp != o->tcp)
+        return complain("tls:// needs --tcp");
+    memcpy(job.alpn, o->alpn, sizeof job.alpn);
     if (gnutls_certificate_allocate_credentials(&job.creds) < 0)
         return complain("out of memory");
     if (trust_from_files(&files, &trust, &err) != 0 || (o->cert && use_client(o, job.creds, &err) != 0)) {
@@ -199,7 +224,10 @@ enum {
     OPT_TIMEOUT,
     OPT_RETRY,
     OPT_QUIET,
-    OPT_JSON
+    OPT_JSON,
+    OPT_TCP,
+    OPT_ALPN,
+    OPT_WAIT
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -211,6 +239,9 @@ static const struct option LONG_OPTIONS[] = {
     {"certificate-form", required_argument, NULL, OPT_FORM},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"retry", required_argument, NULL, OPT_RETRY},
+    {"tcp", no_argument, NULL, OPT_TCP},
+    {"alpn", required_argument, NULL, OPT_ALPN},
+    {"wait", required_argument, NULL, OPT_WAIT},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, 'h'},
@@ -262,6 +293,19 @@ static bool take_option(struct probe_options *o, int c, const char **what)
     case OPT_RETRY:
         *what = "--retry wants a number from 0 to 1000, not ";
         return parse_retry(optarg, &o->retry);
+    case OPT_TCP:
+        o->tcp = true;
+        return true;
+    case OPT_ALPN:
+        *what = "--alpn wants a name of 1 to 255 bytes, eight times at most, not ";
+        if (!*optarg || strlen(optarg) > UINT8_MAX || o->n_alpn == PROBE_ALPN)
+            return false;
+        o->alpn[o->n_alpn++] = optarg;
+        return true;
+    case OPT_WAIT:
+        *what = "--wait wants a time like 1s or 500ms, not ";
+        o->waits = true;
+        return probe_parse_time(optarg, &o->wait_ms) == 0;
     case OPT_JSON:
         o->json = true;
         return true;
@@ -273,7 +317,7 @@ static bool take_option(struct probe_options *o, int c, const char **what)
 
 int cmd_probe(int argc, char **argv)
 {
-    struct probe_options o = {.timeout_ms = 5000};
+    struct probe_options o = {.timeout_ms = 5000, .wait_ms = 500};
     const char *what = "";
     for (int c; (c = getopt_long(argc, argv, "h", LONG_OPTIONS, NULL)) != -1;) {
         if (c == 'h') {
@@ -287,9 +331,13 @@ int cmd_probe(int argc, char **argv)
             return CMD_USAGE;
         }
     }
-    if (optind + 1 != argc || (o.key && !o.cert)) {
-        fprintf(stderr, "mtlsd probe: %s\n%s", o.key && !o.cert ? "--key needs --cert" : "give one URL",
-                USAGE);
+    const char *wrong = o.key && !o.cert                      ? "--key needs --cert"
+                        : !o.tcp && (o.n_alpn > 0 || o.waits) ? "--alpn and --wait need --tcp"
+                        : optind + 1 == argc                  ? NULL
+                        : o.tcp                               ? "give one HOST:PORT"
+                                                              : "give one URL";
+    if (wrong) {
+        fprintf(stderr, "mtlsd probe: %s\n%s", wrong, USAGE);
         return CMD_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);

@@ -9,7 +9,14 @@
 #include "pki/verdict.h"
 #include "tls/facts.h"
 
-enum { PROBE_HOST = 256, PROBE_PATH = 2048, PROBE_HEAD = 16384, PROBE_ERROR = 256 };
+enum {
+    PROBE_HOST = 256,
+    PROBE_PATH = 2048,
+    PROBE_HEAD = 16384,
+    PROBE_ERROR = 256,
+    PROBE_SAID = 128,
+    PROBE_ALPN = 8
+};
 
 struct probe_url {
     char host[PROBE_HOST]; /* without brackets */
@@ -17,9 +24,10 @@ struct probe_url {
     char path[PROBE_PATH];           /* with the query, begins with '/' */
     char authority[PROBE_HOST + 16]; /* for Host: as given */
     bool is_address;                 /* an IP address: no SNI */
+    bool tcp;                        /* tls://: no HTTP is spoken, `path` is empty */
 };
 
-/* https only. 0, or ERR_SYNTAX with the remedy. */
+/* https:// or, with a port and no path, tls://. 0, or ERR_SYNTAX with the remedy. */
 MUST_CHECK int probe_parse_url(const char *text, struct probe_url *out, struct err *err);
 
 /* The status of a response's head, 0 while it is not whole, -1 when it is none. */
@@ -33,15 +41,27 @@ struct probe_job {
     const struct trust *trust;
     gnutls_certificate_credentials_t creds;
     unsigned timeout_ms; /* for a try as a whole */
+    /* tls:// only */
+    unsigned wait_ms; /* for what the server does after the handshake */
+    const char *alpn[PROBE_ALPN];
+    size_t n_alpn;
 };
+
+/* tls://: what the server did after the handshake, when nothing was sent to it. What ends the connection is
+ * an error. */
+enum probe_did { PROBE_DID_NOTHING, PROBE_DID_WAIT, PROBE_DID_SPEAK };
 
 /* What one try came to. */
 struct probe_result {
-    char address[64];        /* "" : no connection */
-    struct peer *peer;       /* the judged server, NULL: it never showed a certificate */
-    bool handshake;          /* it was completed */
-    struct tls_facts tls;    /* when `handshake` */
-    unsigned status;         /* of the response, 0: none */
+    char address[64];     /* "" : no connection */
+    struct peer *peer;    /* the judged server, NULL: it never showed a certificate */
+    bool handshake;       /* it was completed */
+    struct tls_facts tls; /* when `handshake` */
+    unsigned status;      /* of the response, 0: none */
+    enum probe_did did;
+    unsigned char said[PROBE_SAID]; /* the first that it said */
+    size_t n_said;
+    bool not_tls;            /* what answered does not begin with TLS */
     char error[PROBE_ERROR]; /* "" : none */
     int alert;               /* that the server sent, 0: none */
     unsigned connect_ms, handshake_ms, response_ms;

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "cmd/probe_impl.h"
 #include "http/view.h"
 #include "http/view_checks.h"
@@ -39,7 +40,7 @@ static bool parse_authority(const char *text, struct probe_url *out)
         return false;
     memcpy(out->host, text, n);
     out->host[n] = '\0';
-    snprintf(out->port, sizeof out->port, "%s", port ? port : "443");
+    snprintf(out->port, sizeof out->port, "%s", port ? port : out->tcp ? "" : "443");
     unsigned char raw[16];
     out->is_address = inet_pton(AF_INET, out->host, raw) == 1 || inet_pton(AF_INET6, out->host, raw) == 1;
     return true;
@@ -47,14 +48,16 @@ static bool parse_authority(const char *text, struct probe_url *out)
 
 int probe_parse_url(const char *text, struct probe_url *out, struct err *err)
 {
-    struct probe_url url = {0};
-    if (strncasecmp(text, "https://", 8) != 0)
-        return err_set(err, ERR_SYNTAX, "%s: give a URL that begins with https://", text);
+    struct probe_url url = {.tcp = strncasecmp(text, "tls://", 6) == 0};
+    if (!url.tcp && strncasecmp(text, "https://", 8) != 0)
+        return err_set(err, ERR_SYNTAX,
+                       "%s: give a URL that begins with https://, or --tcp HOST:PORT where no HTTP is spoken",
+                       text);
     for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
         if (*p <= 0x20 || *p >= 0x7f)
             return err_set(err, ERR_SYNTAX, "the URL holds a byte that must be percent-encoded");
     }
-    const char *authority = text + 8;
+    const char *authority = strstr(text, "://") + 3;
     size_t n = strcspn(authority, "/?#");
     if (n == 0 || n >= sizeof url.authority)
         return err_set(err, ERR_SYNTAX, "%s: the URL names no host", text);
@@ -62,10 +65,13 @@ int probe_parse_url(const char *text, struct probe_url *out, struct err *err)
     url.authority[n] = '\0';
     if (strchr(url.authority, '@') || !parse_authority(url.authority, &url))
         return err_set(err, ERR_SYNTAX, "%s: write the host as NAME, NAME:PORT or [IPV6]:PORT", text);
+    if (url.tcp && (!url.port[0] || authority[n] != '\0'))
+        return err_set(err, ERR_SYNTAX, "%s: with --tcp give HOST:PORT, and nothing behind it", text);
     const char *path = authority + n;
     size_t path_len = strcspn(path, "#");
-    int written =
-        snprintf(url.path, sizeof url.path, "%s%.*s", path[0] == '/' ? "" : "/", (int)path_len, path);
+    int written = url.tcp ? 0
+                          : snprintf(url.path, sizeof url.path, "%s%.*s", path[0] == '/' ? "" : "/",
+                                     (int)path_len, path);
     if (written < 0 || (size_t)written >= sizeof url.path)
         return err_set(err, ERR_SYNTAX, "the URL's path is too long");
     *out = url;
@@ -145,6 +151,9 @@ static json_t *times(const struct probe_result *r)
 /* What to do about the server's refusal of a client; NULL: nothing is known. */
 static const char *hint(const struct probe_result *r, bool certified)
 {
+    if (r->not_tls)
+        return "a protocol that asks for TLS by a command of its own (STARTTLS) cannot be probed; else it is "
+               "another port that is wanted";
     switch (r->alert) {
     case GNUTLS_A_CERTIFICATE_REQUIRED:
         return certified
@@ -161,11 +170,31 @@ static const char *hint(const struct probe_result *r, bool certified)
                    ? "the server did not take the client certificate: mtlsd verify with its CAs and CRLs "
                      "says why, as its log and /api/rejections do"
                    : NULL;
+    case GNUTLS_A_ACCESS_DENIED:
+        return "the server's rules (allow, deny) do not let this client in: its log names the rule";
+    case GNUTLS_A_INTERNAL_ERROR:
+        return "the server may have let the client in and not have reached its backend: its log says which";
+    case GNUTLS_A_NO_APPLICATION_PROTOCOL:
+        return "the server speaks none of the protocols that were offered: see --alpn";
     case GNUTLS_A_HANDSHAKE_FAILURE:
         return certified ? NULL : "it may want a client certificate: give --cert FILE and --key FILE";
     default:
         return NULL;
     }
+}
+
+/* What a tcp server did; null where HTTP was spoken or nothing was waited for. */
+static json_t *server(const struct probe_result *r)
+{
+    if (r->did == PROBE_DID_NOTHING)
+        return json_null();
+    char *said = r->did == PROBE_DID_SPEAK ? text_escaped((const char *)r->said, r->n_said) : NULL;
+    json_t *object = json_object();
+    bool good = (r->did != PROBE_DID_SPEAK || said) &&
+                view_put(object, "does", json_string(r->did == PROBE_DID_SPEAK ? "speak" : "wait")) &&
+                view_put(object, "said", view_text(said));
+    free(said);
+    return view_finish(object, good);
 }
 
 json_t *probe_report(const char *url, const struct probe_result *r, bool certified, unsigned tries)
@@ -180,7 +209,7 @@ json_t *probe_report(const char *url, const struct probe_result *r, bool certifi
         view_put(object, "error", view_text(r->error[0] ? r->error : NULL)) &&
         view_put(object, "hint", view_text(r->error[0] ? hint(r, certified) : NULL)) &&
         view_put(object, "status", r->status ? json_integer(r->status) : json_null()) &&
-        view_put(object, "checks", checks(url, peer)) &&
+        view_put(object, "server", server(r)) && view_put(object, "checks", checks(url, peer)) &&
         view_put(object, "verify", view_text(peer ? verify_word(peer->verify) : NULL)) &&
         view_put(object, "errors",
                  peer ? view_findings(peer->errors, peer->n_errors, ERROR_DETAIL_FULL) : json_array()) &&

@@ -49,6 +49,14 @@ static int fail_tls(struct attempt *a, int rc)
     const char *alert = tls_alert_name((uint8_t)gnutls_alert_get(a->session));
     if (rc == GNUTLS_E_AGAIN || rc == GNUTLS_E_TIMEDOUT)
         snprintf(text, sizeof text, "the time ran out");
+    else if ((rc == GNUTLS_E_UNEXPECTED_PACKET || rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH) &&
+             !a->result->handshake) {
+        snprintf(text, sizeof text, "what answers does not begin with TLS");
+        a->result->not_tls = true;
+    } else if (rc == GNUTLS_E_PREMATURE_TERMINATION && a->result->handshake)
+        snprintf(text, sizeof text, "the server closed the connection, without a goodbye of TLS");
+    else if (rc == GNUTLS_E_PULL_ERROR && a->result->handshake)
+        snprintf(text, sizeof text, "the server reset the connection");
     else if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED) {
         snprintf(text, sizeof text, "the server refused: alert %s", alert ? alert : "unknown");
         a->result->alert = (int)gnutls_alert_get(a->session);
@@ -122,9 +130,20 @@ static int judge(gnutls_session_t session)
     return a->result->peer->verify == VERIFY_SUCCESS ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
+static int offer_protocols(struct attempt *a)
+{
+    static const char *const HTTP = "http/1.1";
+    const bool tcp = a->job->url->tcp;
+    const char *const *name = tcp ? a->job->alpn : &HTTP;
+    const size_t n = tcp ? a->job->n_alpn : 1;
+    gnutls_datum_t protocol[PROBE_ALPN];
+    for (size_t i = 0; i < n; i++)
+        protocol[i] = (gnutls_datum_t){(unsigned char *)(uintptr_t)name[i], (unsigned)strlen(name[i])};
+    return n > 0 ? gnutls_alpn_set_protocols(a->session, protocol, (unsigned)n, 0) : 0;
+}
+
 static int set_up(struct attempt *a)
 {
-    static const gnutls_datum_t PROTOCOL = {(unsigned char *)(uintptr_t) "http/1.1", 8};
     int rc = gnutls_init(&a->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
     if (rc < 0)
         return rc;
@@ -135,7 +154,7 @@ static int set_up(struct attempt *a)
     if (rc >= 0)
         rc = gnutls_credentials_set(a->session, GNUTLS_CRD_CERTIFICATE, a->job->creds);
     if (rc >= 0)
-        rc = gnutls_alpn_set_protocols(a->session, &PROTOCOL, 1, 0);
+        rc = offer_protocols(a);
     if (rc >= 0 && !a->job->url->is_address)
         rc =
             gnutls_server_name_set(a->session, GNUTLS_NAME_DNS, a->job->url->host, strlen(a->job->url->host));
@@ -214,6 +233,32 @@ static int ask(struct attempt *a)
     return fail(a, "the head of the server's answer is too long");
 }
 
+/* No HTTP: nothing is sent. In TLS 1.3 a refusal of the client's certificate comes behind the handshake, and
+ * some servers speak first; one that says nothing for a while waits for its client. */
+static int listen_to(struct attempt *a)
+{
+    struct probe_result *r = a->result;
+    const uint64_t until_ms = clock_mono_ms() + a->job->wait_ms;
+    if (until_ms < a->until_ms)
+        a->until_ms = until_ms;
+    for (;;) {
+        ssize_t n = gnutls_record_recv(a->session, r->said, sizeof r->said);
+        if (n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_AGAIN && wait_for_tls(a)))
+            continue;
+        if (n == GNUTLS_E_AGAIN) {
+            r->did = PROBE_DID_WAIT;
+            return 0;
+        }
+        if (n < 0)
+            return fail_tls(a, (int)n);
+        if (n == 0)
+            return fail(a, "the server closed the connection before it was asked");
+        r->did = PROBE_DID_SPEAK;
+        r->n_said = (size_t)n;
+        return 0;
+    }
+}
+
 void probe_try(const struct probe_job *job, struct probe_result *out)
 {
     memset(out, 0, sizeof *out);
@@ -225,7 +270,7 @@ void probe_try(const struct probe_job *job, struct probe_result *out)
         if (shake_hands(&a) == 0) {
             uint64_t shaken = clock_mono_us();
             out->handshake_ms = (unsigned)((shaken - connected) / 1000);
-            if (ask(&a) == 0)
+            if ((job->url->tcp ? listen_to(&a) : ask(&a)) == 0)
                 out->response_ms = (unsigned)((clock_mono_us() - shaken) / 1000);
             gnutls_bye(a.session, GNUTLS_SHUT_WR);
         }

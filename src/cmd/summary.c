@@ -129,16 +129,24 @@ void summary_of_probe(const json_t *report, bool colour, FILE *out)
     const char *error = text_at(report, "error"), *url = text_at(report, "url"),
                *group = text_at(tls, "group");
     long long code = json_is_integer(status) ? json_integer_value(status) : 0;
+    const json_t *server = json_object_get(report, "server");
+    const char *said = text_at(server, "said");
+    const bool connected = json_is_object(server);
     char text[24] = "no answer";
     if (code > 0)
         snprintf(text, sizeof text, "%lld", code);
-    toned(&pen, code >= 200 && code < 300 ? GOOD : BAD, text);
+    toned(&pen, connected || (code >= 200 && code < 300) ? GOOD : BAD, connected ? "connected" : text);
     fputs("  ", out);
     put(&pen, url ? url : "");
     if (json_is_object(tls))
         fprintf(out, "  %s, %s%s%s", text_at(tls, "version"), text_at(tls, "cipher_suite"), group ? ", " : "",
                 group ? group : "");
     fputc('\n', out);
+    if (connected) {
+        fputs(said ? "  the server speaks first: " : "  the server waits for its client", out);
+        put(&pen, said ? said : "");
+        fputc('\n', out);
+    }
     if (error) {
         fputs("  ", out);
         put(&pen, error);

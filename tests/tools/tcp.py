@@ -4,6 +4,8 @@
 Usage: tcp.py table FILE LAB    prints "ports SCRIPTED ECHO CLOSED", reads a line "NAME=PORT NAME=PORT ..." of listeners,
                                 plays the rows of FILE over TLS 1.2 and 1.3, prints "ok ..." or "not ok ..." for each,
                                 then "done", and serves ECHO until its input ends
+       tcp.py serve             prints the ports of servers that greet first, echo, close, reset at once, and of one that is
+                                gone, until its input ends
        tcp.py hold PORT LAB CERTIFICATE|- [VERSION]
                                 a client that says "up" when ECHO has answered, echoes its input line by line, and, at
                                 the end of its input or of the connection, says how it ended
@@ -365,6 +367,34 @@ def table(file, lab):
             print("ok" if good else "not ok", f"{name}, {version.name}", "" if good else f": saw {saw}, want {want}",
                   flush=True)
     print("done", flush=True)
+    sys.stdin.read()
+
+
+def serve():
+    """Servers, each of which does the same to everybody."""
+    def each(what):
+        listening = socket.create_server(("127.0.0.1", 0), backlog=100)
+
+        def run():
+            while True:
+                sock = Plain(listening.accept()[0])
+                sock.sock.setblocking(True)
+                if what == "greet":
+                    sock.send(b"220 mail.example.org\x1b[2J ready\r\n")
+                    threading.Thread(target=until_end, args=(sock,), daemon=True).start()
+                else:
+                    getattr(sock, what)()
+        threading.Thread(target=run, daemon=True).start()
+        return listening.getsockname()[1]
+
+    def until_end(sock):
+        with sock.sock:
+            sock.sock.recv(1)
+    echoing = socket.create_server(("127.0.0.1", 0), backlog=100)
+    threading.Thread(target=echo, args=(echoing,), daemon=True).start()
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        closed = gone.getsockname()[1]
+    print(each("greet"), echoing.getsockname()[1], each("close"), each("reset"), closed, flush=True)
     sys.stdin.read()
 
 

@@ -8,13 +8,15 @@ START_TEST(urls)
 {
     static const struct {
         const char *text, *host, *port, *path;
-        bool address;
+        bool address, tcp;
     } GOOD[] = {
-        {"https://localhost", "localhost", "443", "/", false},
-        {"https://localhost:8443/health?x=1#part", "localhost", "8443", "/health?x=1", false},
-        {"HTTPS://[::1]:1/a", "::1", "1", "/a", true},
-        {"https://[::1]", "::1", "443", "/", true},
-        {"https://127.0.0.1:65535?q", "127.0.0.1", "65535", "/?q", true},
+        {"https://localhost", "localhost", "443", "/", false, false},
+        {"https://localhost:8443/health?x=1#part", "localhost", "8443", "/health?x=1", false, false},
+        {"HTTPS://[::1]:1/a", "::1", "1", "/a", true, false},
+        {"https://[::1]", "::1", "443", "/", true, false},
+        {"https://127.0.0.1:65535?q", "127.0.0.1", "65535", "/?q", true, false},
+        {"tls://localhost:5432", "localhost", "5432", "", false, true},
+        {"TLS://[::1]:1", "::1", "1", "", true, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(GOOD); i++) {
         struct probe_url url;
@@ -24,12 +26,16 @@ START_TEST(urls)
         ck_assert_str_eq(url.port, GOOD[i].port);
         ck_assert_str_eq(url.path, GOOD[i].path);
         ck_assert(url.is_address == GOOD[i].address);
+        ck_assert(url.tcp == GOOD[i].tcp);
     }
     static const char *const BAD[] = {
-        "http://localhost/",     "localhost:8443",        "https://",        "https:///path",
-        "https://host:0/",       "https://host:65536/",   "https://host:/",  "https://host:8x/",
-        "https://user@host/",    "https://[::1/",         "https://[::1]x/", "https://ho st/",
+        "http://localhost/",     "localhost:8443",        "https://",
+        "https:///path",         "https://host:0/",       "https://host:65536/",
+        "https://host:/",        "https://host:8x/",      "https://user@host/",
+        "https://[::1/",         "https://[::1]x/",       "https://ho st/",
         "https://host/\r\nX: y", "https://host/\xc3\xbc", "https://:8443/",
+        "tls://localhost",       "tls://localhost:1/",    "tls://:1",
+        "tcp://localhost:1",
     };
     for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
         struct probe_url url;
