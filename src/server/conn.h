@@ -23,6 +23,7 @@
 #include "tls/transport.h"
 
 struct listener;
+struct reply;
 struct request;
 struct route;
 struct proxied;
@@ -57,6 +58,7 @@ struct conn_request {
     bool expects;              /* its head is whole, and the client may wait for a 100 before its body */
     unsigned wait;             /* seconds, after which it may come again; 0: it may be answered */
     const struct route *route; /* NULL: it came to none */
+    uint64_t number;           /* of this one on its connection, from 1; 0: not counted yet */
     unsigned status;           /* of the response, 0: none yet */
     uint64_t reply_bytes;      /* of its body; of a tunnel, all that went to the client */
     uint64_t received_bytes;   /* of a tunnel where mode = tcp */
@@ -229,11 +231,11 @@ struct conn_word {
 struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len);
 /* The head is whole, the request is answered here, and a body comes: keeps it where its route needs it. Once
  * a request. 0, or ERR_NOMEM. */
-MUST_CHECK int conn_body_begin(struct conn *conn);
+MUST_CHECK int conn_body_begin(struct conn *conn, struct conn_request *request);
 /* A piece of that. */
-void conn_body_put(struct conn *conn, const char *bytes, size_t len);
+void conn_body_put(struct conn *conn, struct conn_request *request, const char *bytes, size_t len);
 /* The request was answered, or will not be. */
-void conn_body_done(struct conn *conn);
+void conn_body_done(struct conn_request *request);
 /* The body of the request may have so many bytes. 0, or ERR_RANGE and the word's answer: it has more. */
 MUST_CHECK int conn_limit_body(struct conn *conn, uint64_t most, struct conn_word *word);
 /* The problem `status` instead of an answer: the last of the connection, or (conn_problem) not. The bytes of
@@ -241,13 +243,16 @@ MUST_CHECK int conn_limit_body(struct conn *conn, uint64_t most, struct conn_wor
  * the usual words. */
 void conn_refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer);
 uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer);
+/* The same as a reply, which the caller initialised, to any request of the connection. */
+void conn_problem_reply(struct conn *conn, struct conn_request *request, unsigned status, const char *detail,
+                        struct reply *reply);
 enum { CONN_DETAIL = 200 };
 /* The gate refused the request under way: the log and the limits are told, its status and words for the
  * client come back. */
-unsigned conn_gate_refused(struct conn *conn, char detail[static CONN_DETAIL]);
+unsigned conn_gate_refused(struct conn *conn, struct conn_request *request, char detail[static CONN_DETAIL]);
 /* The seconds that the client should wait, where the request under way is more than its request_rate; 0: it
  * is not. It counts once, whoever asks first. */
-unsigned conn_rate(struct conn *conn);
+unsigned conn_rate(struct conn *conn, struct conn_request *request);
 /* The answer to this request is to be the last. */
 bool conn_is_last(const struct conn *conn);
 /* The wait was ended while the connection was open: fills the answer (408), nothing when it was idle. */
@@ -256,10 +261,12 @@ void conn_timed_out(struct conn *conn, struct buf *answer);
 const char *conn_header(const struct request *request, const char *name);
 
 /* The first byte of a request came. */
-void conn_request_begins(struct conn *conn);
+void conn_request_begins(struct conn_request *request);
+/* Its head is whole: it counts. */
+void conn_request_counts(struct conn *conn, struct conn_request *request);
 /* What the log knows of the client. */
 struct account_client conn_client(const struct conn *conn);
 /* The request under way ended, with its status, or without an answer. */
-void conn_answered(struct conn *conn);
+void conn_answered(struct conn *conn, struct conn_request *request);
 
 #endif

@@ -77,11 +77,11 @@ static void answer_request(struct conn *conn, struct buf *answer)
     reply_drop_header(&reply, "Strict-Transport-Security"); /* RFC 6797 section 7.2: over TLS only */
     const bool headers_only = request.method == METHOD_HEAD;
     plain_reply(&reply, request.now, headers_only, true, answer);
-    conn->n_requests++;
+    conn_request_counts(conn, &conn->request);
     conn->request.status = reply.status;
     conn->request.reply_bytes = headers_only ? 0 : reply.body.len;
     conn->request.route = NULL;
-    conn_answered(conn);
+    conn_answered(conn, &conn->request);
     reply_done(&reply);
 }
 
@@ -111,13 +111,13 @@ static bool redirect(struct conn *conn, const char *head, size_t len, bool over,
     char detail[CONN_DETAIL];
     unsigned events = 0;
     if (fed == 0 && len > 0)
-        conn_request_begins(conn);
+        conn_request_begins(&conn->request);
     request->limits.max_body = UINT64_MAX; /* nobody reads it */
     const size_t n = http1_gate_feed(&request->gate, &request->limits, head + fed, len - fed, &events);
     if (http1_head_put(&request->head, head + fed, n) != 0)
         conn_refuse(conn, 503, NULL, answer);
     else if (request->gate.status != 0) {
-        unsigned status = conn_gate_refused(conn, detail);
+        unsigned status = conn_gate_refused(conn, &conn->request, detail);
         conn_refuse(conn, status, detail, answer);
     } else if (!(events & HTTP1_HEAD_DONE)) {
         if (!over)
@@ -125,7 +125,7 @@ static bool redirect(struct conn *conn, const char *head, size_t len, bool over,
         refuse_part(conn, len, answer);
     } else if (http1_head_finish(&request->head) != 0)
         conn_refuse(conn, 503, NULL, answer);
-    else if (conn_rate(conn) > 0)
+    else if (conn_rate(conn, &conn->request) > 0)
         conn_refuse(conn, 429, NULL, answer);
     else
         answer_request(conn, answer);

@@ -24,9 +24,8 @@ struct account_client conn_client(const struct conn *conn)
     };
 }
 
-void conn_answered(struct conn *conn)
+void conn_answered(struct conn *conn, struct conn_request *request)
 {
-    const struct conn_request *request = &conn->request;
     struct account_client client = conn_client(conn);
     struct account_request what = {
         .head = &request->head,
@@ -35,22 +34,21 @@ void conn_answered(struct conn *conn)
         .status = request->status,
         .reply_bytes = request->reply_bytes,
         .took_us = clock_mono_us() - request->began_us,
-        .number = conn->n_requests,
+        .number = request->number,
     };
     account_answered(&client, &what);
 }
 
 /* What the gate refuses is malformed, or over a limit. */
-static enum limit limit_of(const struct conn *conn)
+static enum limit limit_of(const struct conn_request *request)
 {
-    switch (conn->request.gate.status) {
+    switch (request->gate.status) {
     case 413:
         return LIMIT_body;
     case 414:
         return LIMIT_uri;
     case 431:
-        return conn->request.gate.used < conn->request.limits.max_head ? LIMIT_header_fields
-                                                                       : LIMIT_header_bytes;
+        return request->gate.used < request->limits.max_head ? LIMIT_header_fields : LIMIT_header_bytes;
     default:
         return LIMIT_COUNT;
     }
@@ -62,9 +60,10 @@ const char *conn_header(const struct request *request, const char *name)
 }
 
 /* What came so far says in which form. */
-uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer)
+void conn_problem_reply(struct conn *conn, struct conn_request *cause, unsigned status, const char *detail,
+                        struct reply *reply)
 {
-    struct http1_head *head = &conn->request.head;
+    struct http1_head *head = &cause->head;
     if (!head->whole && http1_head_finish(head) != 0)
         log_debug("%s: no memory for the head of a refused request", conn->remote);
     struct request request = {
@@ -73,17 +72,22 @@ uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bo
         .header_cls = head,
         .conf = conn->snapshot->conf,
     };
-    struct reply reply;
-    reply_init(&reply);
-    if (status == 405 && reply_header(&reply, "Allow", "GET, HEAD, OPTIONS") != 0)
+    if (status == 405 && reply_header(reply, "Allow", "GET, HEAD, OPTIONS") != 0)
         log_debug("%s: no room for Allow", conn->remote);
-    problem_reply(&request, status, detail, &reply);
-    const unsigned wait = status == 503 ? 1 : status == 429 ? conn->request.wait_s : 0;
-    if (wait > 0 && reply_header(&reply, "Retry-After", "%u", wait) != 0)
+    problem_reply(&request, status, detail, reply);
+    const unsigned wait = status == 503 ? 1 : status == 429 ? cause->wait_s : 0;
+    if (wait > 0 && reply_header(reply, "Retry-After", "%u", wait) != 0)
         log_debug("%s: no room for Retry-After", conn->remote);
     if (!conn->listener->conf->tls) /* RFC 6797 section 7.2: over TLS only */
-        reply_drop_header(&reply, "Strict-Transport-Security");
-    bool headers_only = strcmp(head->method, "HEAD") == 0;
+        reply_drop_header(reply, "Strict-Transport-Security");
+}
+
+uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer)
+{
+    struct reply reply;
+    reply_init(&reply);
+    conn_problem_reply(conn, &conn->request, status, detail, &reply);
+    bool headers_only = strcmp(conn->request.head.method, "HEAD") == 0;
     plain_reply(&reply, clock_now(), headers_only, last, answer);
     uint64_t bytes = headers_only ? 0 : reply.body.len;
     reply_done(&reply);
@@ -95,23 +99,22 @@ void conn_refuse(struct conn *conn, unsigned status, const char *detail, struct 
     bool understood = conn->request.head.whole;
     uint64_t bytes = conn_problem(conn, status, detail, true, answer);
     if (understood) {
-        conn->n_requests++;
+        conn_request_counts(conn, &conn->request);
         conn->request.status = status;
         conn->request.reply_bytes = bytes;
         conn->request.route = NULL;
-        conn_answered(conn);
+        conn_answered(conn, &conn->request);
     } else {
         struct account_client client = conn_client(conn);
         account_refused(&client, status, bytes);
     }
     http1_head_done(&conn->request.head);
-    conn_body_done(conn);
+    conn_body_done(&conn->request);
     conn->request.heard = false;
 }
 
-unsigned conn_rate(struct conn *conn)
+unsigned conn_rate(struct conn *conn, struct conn_request *request)
 {
-    struct conn_request *request = &conn->request;
     if (!request->rated && conn->snapshot->conf->request_rate > 0)
         request->wait_s = limits_request(&conn->place, conn->remote);
     request->rated = true;
@@ -127,7 +130,7 @@ bool conn_is_last(const struct conn *conn)
            conn->n_requests >= (uint64_t)conn->snapshot->conf->keepalive_requests;
 }
 
-unsigned conn_gate_refused(struct conn *conn, char detail[static CONN_DETAIL])
+unsigned conn_gate_refused(struct conn *conn, struct conn_request *request, char detail[static CONN_DETAIL])
 {
     static const char *const WORDS[LIMIT_COUNT][2] = {
         [LIMIT_body] = {"The body is larger than", "bytes (max_body)"},
@@ -136,14 +139,14 @@ unsigned conn_gate_refused(struct conn *conn, char detail[static CONN_DETAIL])
                                 "bytes (max_header)"},
         [LIMIT_header_fields] = {"There are more than", "header fields (max_header_fields)"},
     };
-    enum limit over = limit_of(conn);
-    unsigned status = conn->request.gate.status;
+    enum limit over = limit_of(request);
+    unsigned status = request->gate.status;
     if (over == LIMIT_COUNT) {
         log_info("%s: listener %s: request refused with %u: %s", conn->remote, conn->listener_name, status,
-                 conn->request.gate.why);
-        snprintf(detail, CONN_DETAIL, "The request cannot be taken: %s.", conn->request.gate.why);
+                 request->gate.why);
+        snprintf(detail, CONN_DETAIL, "The request cannot be taken: %s.", request->gate.why);
     } else {
-        const struct http1_limits *limits = &conn->request.limits;
+        const struct http1_limits *limits = &request->limits;
         uint32_t target = limits->max_target < limits->max_head ? limits->max_target : limits->max_head;
         unsigned long long most = over == LIMIT_body           ? limits->max_body
                                   : over == LIMIT_uri          ? target
@@ -158,7 +161,7 @@ unsigned conn_gate_refused(struct conn *conn, char detail[static CONN_DETAIL])
 static void refused_by_gate(struct conn *conn, struct buf *answer)
 {
     char detail[CONN_DETAIL];
-    unsigned status = conn_gate_refused(conn, detail);
+    unsigned status = conn_gate_refused(conn, &conn->request, detail);
     conn_refuse(conn, status, detail, answer);
 }
 
@@ -185,9 +188,8 @@ static void begin_limits(struct conn *conn)
 
 /* --- a body that is needed ------------------------------------------------------------------------------ */
 
-int conn_body_begin(struct conn *conn)
+int conn_body_begin(struct conn *conn, struct conn_request *request)
 {
-    struct conn_request *request = &conn->request;
     const struct http1_head *head = &request->head;
     char path[PATH_MOST + 1];
     const char *query;
@@ -210,9 +212,8 @@ int conn_body_begin(struct conn *conn)
     return 0;
 }
 
-void conn_body_put(struct conn *conn, const char *bytes, size_t len)
+void conn_body_put(struct conn *conn, struct conn_request *request, const char *bytes, size_t len)
 {
-    struct conn_request *request = &conn->request;
     if (request->body.most == 0 || http1_body_put(&request->body, bytes, len) == 0)
         return;
     limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
@@ -220,11 +221,11 @@ void conn_body_put(struct conn *conn, const char *bytes, size_t len)
     request->wait = 1;
 }
 
-void conn_body_done(struct conn *conn)
+void conn_body_done(struct conn_request *request)
 {
-    http1_body_done(&conn->request.body);
-    conn->request.expects = false;
-    conn->request.wait = 0;
+    http1_body_done(&request->body);
+    request->expects = false;
+    request->wait = 0;
 }
 
 /* How much is fed at once: of a body that is kept, content alone, and what frames it byte by byte. */
@@ -249,11 +250,16 @@ static void out_of_memory(struct conn *conn, struct conn_word *word)
     word->last = true;
 }
 
-void conn_request_begins(struct conn *conn)
+void conn_request_begins(struct conn_request *request)
 {
-    conn->request.began_us = clock_mono_us();
-    conn->request.rated = false;
-    conn->request.wait_s = 0;
+    request->began_us = clock_mono_us();
+    request->rated = false;
+    request->wait_s = 0;
+}
+
+void conn_request_counts(struct conn *conn, struct conn_request *request)
+{
+    request->number = ++conn->n_requests;
 }
 
 /* The request is whole, or shall be answered as if it were. */
@@ -284,13 +290,13 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
             return word;
         }
         if (content)
-            conn_body_put(conn, data + word.used, n);
+            conn_body_put(conn, &conn->request, data + word.used, n);
         if (!head)
             conn->request.expects = false; /* it did not wait */
         word.used += n;
         seen |= events;
         if (events & HTTP1_HEAD_BEGUN)
-            conn_request_begins(conn);
+            conn_request_begins(&conn->request);
         if (gate->status != 0) {
             refused_by_gate(conn, &word.answer);
             word.last = true;
@@ -301,8 +307,8 @@ struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len)
             conn->request.heard = true;
         if (events & HTTP1_REQUEST_DONE)
             pass(conn, false, &word);
-        else if ((events & HTTP1_HEAD_DONE) &&
-                 (word.head ? http1_head_finish(&conn->request.head) : conn_body_begin(conn)) != 0)
+        else if ((events & HTTP1_HEAD_DONE) && (word.head ? http1_head_finish(&conn->request.head)
+                                                          : conn_body_begin(conn, &conn->request)) != 0)
             out_of_memory(conn, &word);
         if (word.head || word.last || (events & HTTP1_REQUEST_DONE))
             return word;
@@ -329,11 +335,11 @@ void conn_left(struct conn *conn)
     /* It sent a head, which counts as a request, and not the body that this announced. */
     if (!conn->request.heard || http1_head_finish(&conn->request.head) != 0)
         return;
-    conn->n_requests++;
+    conn_request_counts(conn, &conn->request);
     conn->request.status = 0;
     conn->request.reply_bytes = 0;
     conn->request.route = NULL;
-    conn_answered(conn);
+    conn_answered(conn, &conn->request);
 }
 
 void conn_timed_out(struct conn *conn, struct buf *answer)

@@ -1,7 +1,6 @@
 #include "server/exchange.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,11 +9,9 @@
 #include "base/log.h"
 #include "base/mapping.h"
 #include "base/text.h"
-#include "http/host.h"
-#include "http/path.h"
 #include "http/problem.h"
 #include "http/route.h"
-#include "report/metrics.h"
+#include "server/answer.h"
 #include "server/conn.h"
 #include "server/kept.h"
 #include "server/troubles.h"
@@ -38,7 +35,7 @@ void *exchange_target(void *cls, const char *uri, struct MHD_Connection *connect
     conn->request.route = NULL;
     if (conn->request.head.whole)
         return conn;
-    conn_request_begins(conn);
+    conn_request_begins(&conn->request);
     /* Without the preemption nobody kept a head: this one begins with what MHD drops soon. */
     if (http1_head_put(&conn->request.head, "GET ", 4) != 0 ||
         http1_head_put(&conn->request.head, uri, strlen(uri)) != 0)
@@ -321,152 +318,6 @@ static enum MHD_Result queue(struct MHD_Connection *connection, const struct she
     return rc;
 }
 
-/* "policy_denied: location /secure/, deny rule subject:CN=alice": what the verdict knows nothing of. */
-static void put_decision(const struct policy_decision *decision, const struct peer *peer, struct buf *out)
-{
-    const char *before = peer && peer->n_errors > 0 ? ", " : ": ";
-    if (decision->outcome == POLICY_DENIED || decision->outcome == POLICY_OTHER_CA)
-        buf_printf(out, "%s%s", before, VERDICT_ROWS[VERDICT_POLICY_DENIED].code);
-    else if (decision->outcome == POLICY_NO_CERTIFICATE && (!peer || peer->n_errors == 0))
-        buf_printf(out, "%s%s", before, VERDICT_ROWS[VERDICT_NO_CERTIFICATE].code);
-    if (decision->location)
-        buf_printf(out, ": location %s", decision->location->prefix);
-    if (decision->rule)
-        buf_printf(out, ", deny rule %s", decision->rule);
-    else if (decision->outcome == POLICY_DENIED)
-        buf_puts(out, ", no allow rule matches");
-    else if (decision->outcome == POLICY_OTHER_CA)
-        buf_printf(out, ", its path ends at %s, not at client_ca",
-                   peer && peer->anchor ? peer->anchor->subject : "?");
-}
-
-enum { MOST_SHOWN = 1024 };
-
-/* The log has all of it, whatever error_detail lets the client know. */
-static void log_refusal(struct conn *conn, const struct request *request)
-{
-    const struct peer *peer = conn->peer;
-    const struct certinfo *leaf = peer && peer->n_chain > 0 ? peer->chain[0] : NULL;
-    struct buf text, why;
-    buf_init(&why, 1024);
-    for (size_t i = 0; peer && i < peer->n_errors; i++)
-        buf_printf(&why, "%s%s", i ? ", " : ": ", VERDICT_ROWS[peer->errors[i].code].code);
-    if (request->decision)
-        put_decision(request->decision, peer, &why);
-    if (request->decision &&
-        (request->decision->outcome == POLICY_DENIED || request->decision->outcome == POLICY_OTHER_CA))
-        metrics_add(METRIC_errors, VERDICT_POLICY_DENIED, 0, 1);
-    /* A long path must not push out who asked for it. */
-    size_t len = strlen(request->path), shown = len < MOST_SHOWN ? len : MOST_SHOWN;
-    buf_init(&text, 8192);
-    text_escape(&text, request->path, shown);
-    buf_puts(&text, shown < len ? "..." : "");
-    buf_puts(&text, why.data ? why.data : "");
-    if (leaf)
-        buf_printf(&text, ": subject \"%s\", issuer \"%s\", serial %s, sha256 %s", leaf->subject.text,
-                   leaf->issuer.text, leaf->serial, leaf->fingerprint_sha256);
-    log_warning("%s: listener %s: 403 for %s", conn->remote, conn->listener_name,
-                text.data ? text.data : "?");
-    buf_done(&text);
-    buf_init(&text, 1024);
-    buf_printf(&text, "a request was answered with 403%s", why.data ? why.data : "");
-    conn_rejected(conn, false, -1, 403, text.data ? text.data : "");
-    buf_done(&text);
-    buf_done(&why);
-}
-
-static struct rejection *rejections_of(const struct request *request, uint64_t before, size_t most, size_t *n)
-{
-    const struct conn *conn = request->server;
-    return rejections_page(conn->worker->live->rejections, before, most, n);
-}
-
-static int metrics_of(const struct request *request, struct buf *out)
-{
-    const struct conn *conn = request->server;
-    live_metrics(conn->worker->live, conn->snapshot, out);
-    return buf_failed(out) || out->len == 0 ? ERR_NOMEM : 0;
-}
-
-static void look(const struct request *request, struct health *out)
-{
-    const struct conn *conn = request->server;
-    live_health(conn->worker->live, conn->snapshot, out);
-}
-
-static void refuse_path(const struct request *request, int why, struct reply *reply)
-{
-    char text[80];
-    snprintf(text, sizeof text, "The path is longer than %d bytes.", PATH_MOST);
-    if (why == PATH_LONG)
-        problem_reply(request, 414, text, reply);
-    else
-        problem_reply(request, 400,
-                      "The path cannot be used: it has a bad escape, a control byte or leaves the root.",
-                      reply);
-}
-
-static void answer(struct conn *conn, struct request *request, char path[static PATH_MOST + 1],
-                   char names[static 2][HTTP1_AUTHORITY], struct reply *reply)
-{
-    path[0] = '\0';
-    request->path = path;
-    bool judged = conn_refresh(conn) == 0;
-    const struct snapshot *snapshot = conn->snapshot; /* conn_refresh may have moved it */
-    request->conf = snapshot->conf;
-    if (!judged) {
-        problem_reply(request, 500, NULL, reply);
-        return;
-    }
-    request->client_auth = conn->listener->conf->client_auth;
-    request->served_as = conn_host(conn);
-    if (conn->stray) {
-        problem_reply(request, 403, "This address is not one of the listener's trusted proxies.", reply);
-        return;
-    }
-    request->peer = conn->peer;
-    request->trust = conn->listener->trust;
-    request->shown = conn->shown;
-    request->n_shown = conn->n_shown;
-    request->refused = conn_refused(conn);
-    request->document_root = snapshot->document_root;
-    request->advertised = trust_advertised(conn->listener->trust, &request->n_advertised);
-    if (!conn->asked || conn->listener->conf->advertise_ca == ADVERTISE_CA_NONE)
-        request->n_advertised = 0;
-    int rc = path_normalise(conn->request.head.target, path, &request->query);
-    if (rc != 0) {
-        path[0] = '\0';
-        refuse_path(request, rc, reply);
-        return;
-    }
-    request->authority = http1_authority(&conn->request.head, conn->facts.server_name, names[0]);
-    request->host = http1_host_name(request->authority, names[1]);
-    if (conn_misdirected(conn, request->host, request->path)) {
-        conn_tell_misdirected(conn, request->authority, request->host);
-        problem_reply(request, 421,
-                      "This connection is for another host, whose clients are judged otherwise: the request "
-                      "needs a connection of its own.",
-                      reply);
-        return;
-    }
-    const struct route *route =
-        route_for(snapshot->policy, conn->listener->conf->routes, request->host, request->path);
-    conn->request.route = route;
-    bool exempt = route->exempt;
-    unsigned wait = exempt ? 0 : conn_rate(conn);
-    if (wait < conn->request.wait)
-        wait = conn->request.wait;
-    if (wait > 0) {
-        problem_reply(request, 429, NULL, reply);
-        if (reply_header(reply, "Retry-After", "%u", wait) != 0)
-            log_debug("%s: no room for Retry-After", conn->remote);
-        return;
-    }
-    route_dispatch(route, snapshot->policy, request, reply);
-    if (reply->status == 403 && request->decision)
-        log_refusal(conn, request);
-}
-
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **request_cls)
@@ -480,69 +331,36 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
      * the preemption: with it MHD is told of none, and conn_plaintext has kept or dropped it. */
     if (!conn->request.under_way) {
         conn->request.under_way = true;
-        conn->n_requests++;
+        conn_request_counts(conn, &conn->request);
         if (conn->request.head.whole)
             return MHD_YES;
-        return head_of_mhd(conn, connection, method, version) == 0 && conn_body_begin(conn) == 0 ? MHD_YES
-                                                                                                 : MHD_NO;
+        return head_of_mhd(conn, connection, method, version) == 0 &&
+                       conn_body_begin(conn, &conn->request) == 0
+                   ? MHD_YES
+                   : MHD_NO;
     }
     if (*upload_size > 0) {
-        conn_body_put(conn, upload, *upload_size);
+        conn_body_put(conn, &conn->request, upload, *upload_size);
         *upload_size = 0;
         return MHD_YES;
     }
 
-    struct request request = {
-        .method = route_method(conn->request.head.method),
-        .method_text = conn->request.head.method,
-        .target = conn->request.head.target,
-        .host = "",
-        .authority = "",
-        .header = conn_header,
-        .header_cls = &conn->request.head,
-        .body = conn->request.body.bytes,
-        .body_len = conn->request.body.len,
-        .body_over = conn->request.body.over,
-        .connection_id = conn->id,
-        .number = conn->n_requests,
-        .now = clock_now(),
-        .remote = conn->remote,
-        .listener = conn->listener_name,
-        .cert_requested = conn->asked,
-        .tls = &conn->facts,
-        .record = conn->transport.record,
-        .rejections = rejections_of,
-        .rejections_done = rejections_page_free,
-        .metrics = metrics_of,
-        .look = look,
-        .server = conn,
-        .document_root = -1,
-    };
-    struct shelf shelf = {.conn = conn, .now_ms = clock_mono_ms(), .now = request.now};
-    bool enough = conn->n_requests >= (uint64_t)conn->snapshot->conf->keepalive_requests;
-    bool close = enough || conn->orphan || live_draining(conn->worker->live);
-    if (!close) { /* the finished ones do not say so */
-        request.kept = from_shelf;
-        request.kept_cls = &shelf;
+    struct answer answer;
+    answer_begin(conn, &answer);
+    struct shelf shelf = {.conn = conn, .now_ms = clock_mono_ms(), .now = answer.now};
+    if (!answer.close) { /* the finished ones do not say so */
+        answer.kept = from_shelf;
+        answer.kept_cls = &shelf;
     }
-    char path[PATH_MOST + 1], names[2][HTTP1_AUTHORITY];
-    struct reply reply;
-    reply_init(&reply);
-    answer(conn, &request, path, names, &reply);
-    conn_body_done(conn);
-    if (enough)
-        limits_hit(conn->place.limits, LIMIT_keepalive_requests, conn->remote, conn->listener_name);
-    reply.close = reply.close || close || conn->orphan;
-    note(conn, &request, &reply);
+    answer_make(conn, &conn->request, &answer);
+    note(conn, &answer.request, &answer.reply);
     conn_answering(conn);
-    if (reply.close)
+    if (answer.reply.close)
         shelf.route = NULL;
-    enum MHD_Result rc = queue(connection, &shelf, &request, &reply);
+    enum MHD_Result rc = queue(connection, &shelf, &answer.request, &answer.reply);
     if (rc != MHD_YES)
         log_error("%s: listener %s: a response could not be queued", conn->remote, conn->listener_name);
-    if (reply.trouble)
-        troubles_tell(reply.trouble, shelf.now_ms);
-    reply_done(&reply);
+    answer_done(&answer);
     return rc;
 }
 
@@ -568,7 +386,7 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **req
         if (conn->transport.body_lost)
             tell_of_lost(conn);
         if (conn->request.under_way)
-            conn_answered(conn);
+            conn_answered(conn, &conn->request);
         conn->request.under_way = false;
         http1_head_clear(&conn->request.head);
         conn->http1.asked = false;

@@ -72,7 +72,7 @@ static bool is_proxied(struct conn *conn, const char *bytes, size_t len, struct 
     }
     if (word->whole || conn_limit_body(conn, (uint64_t)conn->snapshot->conf->max_body, word) != 0)
         return false;
-    if (conn_body_begin(conn) != 0)
+    if (conn_body_begin(conn, &conn->request) != 0)
         conn->request.wait = 1; /* 429 says no more than that it may come again */
     conn->request.expects = http1_gate_expects(&conn->request.gate);
     conn_arriving(conn);

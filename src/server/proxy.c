@@ -54,7 +54,7 @@ static const struct conf_location *location_of(struct conn *conn, struct proxy_a
     };
     const struct route *route = route_for(policy, conn->listener->conf->routes, aim->host, aim->path);
     const struct conf_location *location = route_upstream(route, policy, &request);
-    return location && conn_rate(conn) == 0 ? location : NULL;
+    return location && conn_rate(conn, &conn->request) == 0 ? location : NULL;
 }
 
 static struct backend *backend_of(const struct snapshot *snapshot, const struct conf_backend *conf)
@@ -171,7 +171,7 @@ static void account(struct proxied *p)
     if (p->tcp)
         proxy_account_tcp(p);
     else
-        conn_answered(conn);
+        conn_answered(conn, &conn->request);
     conn->request.upstream = (struct access_upstream){0};
     conn->request.under_way = false;
     http1_head_clear(&conn->request.head);
@@ -516,7 +516,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
     if (p->forged > 0)
         metrics_add(METRIC_forged, 0, 0, p->forged);
     p->head_len = p->up.len;
-    conn->n_requests++;
+    conn_request_counts(conn, &conn->request);
     conn->request.under_way = true;
     conn->request.status = 0;
     conn->request.reply_bytes = 0;

@@ -78,7 +78,7 @@ int proxy_request_head(struct proxied *p, const struct proxy_aim *aim, struct bu
     if (!look_at_client(conn, &client))
         return ERR_DENIED;
     forward_view(&request, p->location, head, aim->path, aim->query, aim->authority, &encoded);
-    request.number = conn->n_requests;
+    request.number = conn->request.number;
     request.now = clock_now();
     struct forward forward = {
         .location = p->location,

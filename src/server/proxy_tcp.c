@@ -68,7 +68,7 @@ void proxy_tunnel(struct conn *conn, const char *bytes, size_t len, bool ended)
         return;
     }
     conn->proxied = p;
-    conn->n_requests++;
+    conn_request_counts(conn, &conn->request);
     conn->request.began_us = clock_mono_us();
     conn->request.received_bytes = len;
     conn->bytes_wait = true;

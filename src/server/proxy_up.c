@@ -32,7 +32,7 @@ ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len)
         size_t good = http1_gate_feed(&request->gate, &request->limits, bytes + used, n, &events);
         if (request->gate.status != 0) {
             char detail[CONN_DETAIL];
-            unsigned status = conn_gate_refused(p->conn, detail);
+            unsigned status = conn_gate_refused(p->conn, &p->conn->request, detail);
             proxy_fail(p, status, ORIGIN_LEFT, detail);
             return -1;
         }

@@ -1,0 +1,215 @@
+#include "server/answer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "http/problem.h"
+#include "http/route.h"
+#include "report/metrics.h"
+#include "server/troubles.h"
+
+/* "policy_denied: location /secure/, deny rule subject:CN=alice": what the verdict knows nothing of. */
+static void put_decision(const struct policy_decision *decision, const struct peer *peer, struct buf *out)
+{
+    const char *before = peer && peer->n_errors > 0 ? ", " : ": ";
+    if (decision->outcome == POLICY_DENIED || decision->outcome == POLICY_OTHER_CA)
+        buf_printf(out, "%s%s", before, VERDICT_ROWS[VERDICT_POLICY_DENIED].code);
+    else if (decision->outcome == POLICY_NO_CERTIFICATE && (!peer || peer->n_errors == 0))
+        buf_printf(out, "%s%s", before, VERDICT_ROWS[VERDICT_NO_CERTIFICATE].code);
+    if (decision->location)
+        buf_printf(out, ": location %s", decision->location->prefix);
+    if (decision->rule)
+        buf_printf(out, ", deny rule %s", decision->rule);
+    else if (decision->outcome == POLICY_DENIED)
+        buf_puts(out, ", no allow rule matches");
+    else if (decision->outcome == POLICY_OTHER_CA)
+        buf_printf(out, ", its path ends at %s, not at client_ca",
+                   peer && peer->anchor ? peer->anchor->subject : "?");
+}
+
+enum { MOST_SHOWN = 1024 };
+
+/* The log has all of it, whatever error_detail lets the client know. */
+static void log_refusal(struct conn *conn, const struct request *request)
+{
+    const struct peer *peer = conn->peer;
+    const struct certinfo *leaf = peer && peer->n_chain > 0 ? peer->chain[0] : NULL;
+    struct buf text, why;
+    buf_init(&why, 1024);
+    for (size_t i = 0; peer && i < peer->n_errors; i++)
+        buf_printf(&why, "%s%s", i ? ", " : ": ", VERDICT_ROWS[peer->errors[i].code].code);
+    if (request->decision)
+        put_decision(request->decision, peer, &why);
+    if (request->decision &&
+        (request->decision->outcome == POLICY_DENIED || request->decision->outcome == POLICY_OTHER_CA))
+        metrics_add(METRIC_errors, VERDICT_POLICY_DENIED, 0, 1);
+    /* A long path must not push out who asked for it. */
+    size_t len = strlen(request->path), shown = len < MOST_SHOWN ? len : MOST_SHOWN;
+    buf_init(&text, 8192);
+    text_escape(&text, request->path, shown);
+    buf_puts(&text, shown < len ? "..." : "");
+    buf_puts(&text, why.data ? why.data : "");
+    if (leaf)
+        buf_printf(&text, ": subject \"%s\", issuer \"%s\", serial %s, sha256 %s", leaf->subject.text,
+                   leaf->issuer.text, leaf->serial, leaf->fingerprint_sha256);
+    log_warning("%s: listener %s: 403 for %s", conn->remote, conn->listener_name,
+                text.data ? text.data : "?");
+    buf_done(&text);
+    buf_init(&text, 1024);
+    buf_printf(&text, "a request was answered with 403%s", why.data ? why.data : "");
+    conn_rejected(conn, false, -1, 403, text.data ? text.data : "");
+    buf_done(&text);
+    buf_done(&why);
+}
+
+static struct rejection *rejections_of(const struct request *request, uint64_t before, size_t most, size_t *n)
+{
+    const struct conn *conn = request->server;
+    return rejections_page(conn->worker->live->rejections, before, most, n);
+}
+
+static int metrics_of(const struct request *request, struct buf *out)
+{
+    const struct conn *conn = request->server;
+    live_metrics(conn->worker->live, conn->snapshot, out);
+    return buf_failed(out) || out->len == 0 ? ERR_NOMEM : 0;
+}
+
+static void look(const struct request *request, struct health *out)
+{
+    const struct conn *conn = request->server;
+    live_health(conn->worker->live, conn->snapshot, out);
+}
+
+static void refuse_path(const struct request *request, int why, struct reply *reply)
+{
+    char text[80];
+    snprintf(text, sizeof text, "The path is longer than %d bytes.", PATH_MOST);
+    if (why == PATH_LONG)
+        problem_reply(request, 414, text, reply);
+    else
+        problem_reply(request, 400,
+                      "The path cannot be used: it has a bad escape, a control byte or leaves the root.",
+                      reply);
+}
+
+static void fill(struct conn *conn, struct conn_request *from, struct answer *answer)
+{
+    struct request *request = &answer->request;
+    struct reply *reply = &answer->reply;
+    char *path = answer->path;
+    path[0] = '\0';
+    request->path = path;
+    bool judged = conn_refresh(conn) == 0;
+    const struct snapshot *snapshot = conn->snapshot; /* conn_refresh may have moved it */
+    request->conf = snapshot->conf;
+    if (!judged) {
+        problem_reply(request, 500, NULL, reply);
+        return;
+    }
+    request->client_auth = conn->listener->conf->client_auth;
+    request->served_as = conn_host(conn);
+    if (conn->stray) {
+        problem_reply(request, 403, "This address is not one of the listener's trusted proxies.", reply);
+        return;
+    }
+    request->peer = conn->peer;
+    request->trust = conn->listener->trust;
+    request->shown = conn->shown;
+    request->n_shown = conn->n_shown;
+    request->refused = conn_refused(conn);
+    request->document_root = snapshot->document_root;
+    request->advertised = trust_advertised(conn->listener->trust, &request->n_advertised);
+    if (!conn->asked || conn->listener->conf->advertise_ca == ADVERTISE_CA_NONE)
+        request->n_advertised = 0;
+    int rc = path_normalise(from->head.target, path, &request->query);
+    if (rc != 0) {
+        path[0] = '\0';
+        refuse_path(request, rc, reply);
+        return;
+    }
+    request->authority = http1_authority(&from->head, conn->facts.server_name, answer->names[0]);
+    request->host = http1_host_name(request->authority, answer->names[1]);
+    if (conn_misdirected(conn, request->host, request->path)) {
+        conn_tell_misdirected(conn, request->authority, request->host);
+        problem_reply(request, 421,
+                      "This connection is for another host, whose clients are judged otherwise: the request "
+                      "needs a connection of its own.",
+                      reply);
+        return;
+    }
+    const struct route *route =
+        route_for(snapshot->policy, conn->listener->conf->routes, request->host, request->path);
+    from->route = route;
+    bool exempt = route->exempt;
+    unsigned wait = exempt ? 0 : conn_rate(conn, from);
+    if (wait < from->wait)
+        wait = from->wait;
+    if (wait > 0) {
+        problem_reply(request, 429, NULL, reply);
+        if (reply_header(reply, "Retry-After", "%u", wait) != 0)
+            log_debug("%s: no room for Retry-After", conn->remote);
+        return;
+    }
+    route_dispatch(route, snapshot->policy, request, reply);
+    if (reply->status == 403 && request->decision)
+        log_refusal(conn, request);
+}
+
+void answer_make(struct conn *conn, struct conn_request *from, struct answer *answer)
+{
+    const struct request request = {
+        .method = route_method(from->head.method),
+        .method_text = from->head.method,
+        .target = from->head.target,
+        .host = "",
+        .authority = "",
+        .header = conn_header,
+        .header_cls = &from->head,
+        .body = from->body.bytes,
+        .body_len = from->body.len,
+        .body_over = from->body.over,
+        .connection_id = conn->id,
+        .number = from->number,
+        .now = answer->now,
+        .remote = conn->remote,
+        .listener = conn->listener_name,
+        .cert_requested = conn->asked,
+        .tls = &conn->facts,
+        .record = conn->transport.record,
+        .rejections = rejections_of,
+        .rejections_done = rejections_page_free,
+        .metrics = metrics_of,
+        .look = look,
+        .server = conn,
+        .document_root = -1,
+        .kept = answer->kept,
+        .kept_cls = answer->kept_cls,
+    };
+    answer->request = request;
+    reply_init(&answer->reply);
+    fill(conn, from, answer);
+    conn_body_done(from);
+    if (answer->enough)
+        limits_hit(conn->place.limits, LIMIT_keepalive_requests, conn->remote, conn->listener_name);
+    answer->reply.close = answer->reply.close || answer->close || conn->orphan;
+}
+
+void answer_begin(const struct conn *conn, struct answer *answer)
+{
+    answer->now = clock_now();
+    answer->kept = NULL;
+    answer->kept_cls = NULL;
+    answer->enough = conn->n_requests >= (uint64_t)conn->snapshot->conf->keepalive_requests;
+    answer->close = answer->enough || conn->orphan || live_draining(conn->worker->live);
+}
+
+void answer_done(struct answer *answer)
+{
+    if (answer->reply.trouble)
+        troubles_tell(answer->reply.trouble, clock_mono_ms());
+    reply_done(&answer->reply);
+}
