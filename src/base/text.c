@@ -60,6 +60,14 @@ void text_escape(struct buf *out, const void *bytes, size_t n)
     static const char HEX[] = "0123456789ABCDEF";
     const unsigned char *s = bytes;
     for (size_t i = 0; i < n;) {
+        size_t plain = 0; /* nearly everything is, and goes in one piece */
+        while (i + plain < n && s[i + plain] >= ' ' && s[i + plain] < 0x7f && s[i + plain] != '\\')
+            plain++;
+        if (plain > 0) {
+            buf_put(out, s + i, plain);
+            i += plain;
+            continue;
+        }
         uint32_t cp = 0;
         size_t len = text_utf8_char(s + i, n - i, &cp);
         if (len > 0 && !text_is_unsafe(cp)) {

@@ -14,7 +14,7 @@
  * ends all, with status 3. After a handshake the client asks for /livez, or for what the variable DEARLY_PATH
  * names.
  *
- * batch does the same with lines for `mtlsd verify --batch`.
+ * batch does the same with lines for `mtlsd verify --batch`, without what the bytes of a line cost as text.
  *
  * storm makes NUMBER handshakes at once, BURSTS times, one every MS, the chains in turn, and prints "storm
  * NUMBER" with how many came to an end. */
