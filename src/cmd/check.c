@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "cmd/cmd.h"
 #include "http/route.h"
@@ -131,12 +132,11 @@ static void check_new_listeners(const struct conf *conf, const char *conf_file, 
 /* What was decided for the operator: no finding, and no reason for concern. */
 static void print_notes(const struct conf *conf)
 {
-    char text[512];
-    for (size_t i = 0; i < conf->n_listeners; i++) {
-        const struct conf_listener *listener = &conf->listener[i];
-        if (route_note(conf, listener, text, sizeof text))
-            printf("%s:%u: note: %s\n", listener->src.file, listener->src.line, text);
-    }
+    struct buf text = {0};
+    const struct conf_listener *first = route_note(conf, &text);
+    if (first)
+        printf("%s:%u: note: %.*s\n", first->src.file, first->src.line, (int)text.len, text.data);
+    buf_done(&text);
 }
 
 /* After errors with what could be loaded all the same, so that everything is found in one run. */

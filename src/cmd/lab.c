@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "config/conf.h"
+#include "os/unit.h"
 #include "pki/lab.h"
 
 #ifndef MTLSD_PKGDATADIR
@@ -107,34 +108,64 @@ struct command {
     bool only_issue; /* an option was given that only it knows */
 };
 
-static void say_reload(const char *dir)
-{
-    printf(
-        "  A server that runs takes it at its next reload: mtlsd reload -c %s/mtlsd.conf, or reload = auto.\n",
-        dir);
-}
+/* What the folder's configuration says by now, which need not be the lab's own any more. */
+struct server {
+    unsigned port;    /* of the first listener that speaks HTTPS */
+    const char *path; /* to ask for: a backend has the others */
+    bool pid_file, service;
+};
 
-/* Of the first listener, which may be another than the lab's own by now. */
-static unsigned port(const char *dir)
+static void find_server(struct server *out, const char *dir)
 {
     char file[4096];
     struct diag silent = {0};
     struct conf *conf = NULL;
-    struct conf_address at = {.port = 8443};
+    struct unit unit;
+    *out = (struct server){.port = 8443, .path = "/api/peer"};
     snprintf(file, sizeof file, "%s/mtlsd.conf", dir);
-    if (conf_load(file, &silent, &conf) == 0 && conf_address(conf->listener[0].address.text, &at, NULL) != 0)
-        at.port = 8443;
+    out->service = unit_find(MTLSD_CONF, &unit) && unit_serves(&unit, file);
+    if (conf_load(file, &silent, &conf) == 0) {
+        const struct conf_listener *l = conf->listener, *end = l + conf->n_listeners;
+        struct conf_address at;
+        while (l < end && (!l->tls || l->mode != LISTENER_HTTP))
+            l++;
+        if (l < end && conf_address(l->address.text, &at, NULL) == 0)
+            out->port = at.port;
+        for (size_t i = 0; l < end && l->routes != ROUTES_ALL && i < conf->n_locations; i++) {
+            if (strcmp(conf->location[i].prefix, "/") == 0 && conf->location[i].backend.text)
+                out->path = "/";
+        }
+        out->pid_file = conf->pid_file.text != NULL;
+    }
     conf_free(conf);
-    return at.port;
+}
+
+static void say_reload(const struct command *c, const char *dir)
+{
+    struct server server;
+    find_server(&server, c->options.dir);
+    if (server.service)
+        printf("  The service takes it by: systemctl reload mtlsd\n");
+    else if (server.pid_file)
+        printf(
+            "  A server that runs takes it at its next reload: mtlsd reload -c %s/mtlsd.conf (or with the\n"
+            "  configuration that it was started with), or reload = auto.\n",
+            dir);
+    else
+        printf(
+            "  A server that runs takes it at its next reload: SIGHUP, mtlsd reload where its configuration\n"
+            "  has a pid_file, or reload = auto.\n");
 }
 
 static void say_issued(const struct command *c, const char *dir)
 {
     const char *name = c->request.name;
+    struct server server;
+    find_server(&server, c->options.dir);
     printf("%s/%s.crt, %s.key and %s.p12 (password: mtlsd) are valid for %u days.\n"
            "  ask:      curl --cacert %s/root.crt --cert %s/%s.crt --key %s/%s.key "
-           "https://localhost:%u/api/peer\n",
-           dir, name, name, name, c->request.days, dir, dir, name, dir, name, port(c->options.dir));
+           "https://localhost:%u%s\n",
+           dir, name, name, name, c->request.days, dir, dir, name, dir, name, server.port, server.path);
 }
 
 static int run(const struct command *c)
@@ -165,11 +196,11 @@ static int run(const struct command *c)
         break;
     case REVOKE:
         printf("%s is on %s/%s now.\n", c->revoke, dir, crl);
-        say_reload(dir);
+        say_reload(c, dir);
         break;
     case RENEW:
         printf("%s/server.crt and the CRLs are new.\n", dir);
-        say_reload(dir);
+        say_reload(c, dir);
         break;
     }
     free(dir);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "cmd/check.h"
 #include "os/pid_file.h"
+#include "os/unit.h"
 #include "server/snapshot.h"
 
 static const char USAGE[] = "Usage: mtlsd reload [-c] [FILE]\n"
@@ -38,7 +39,10 @@ static int reload(const char *conf_file)
     int status = EXIT_SUCCESS;
     const char *pid_file = snapshot->conf->pid_file.text;
     const pid_t pid = pid_file ? pid_file_owner(pid_file, &err) : 0;
-    if (pid == 0)
+    struct unit unit;
+    if (pid == 0 && unit_find(MTLSD_CONF, &unit) && unit_serves(&unit, conf_file))
+        status = fail(conf_file, "it is that of a service: systemctl reload mtlsd");
+    else if (pid == 0)
         status = fail(conf_file, "there is no pid_file in it: write pid_file = \"mtlsd.pid\" and restart the "
                                  "server, or use systemctl reload mtlsd");
     else if (pid < 0)

@@ -42,8 +42,12 @@ static const char USAGE[] =
     "      --practice           with a practice PKI, as `mtlsd lab` makes it\n"
     "      --address ADDRESS    where to listen (default [::]:8443); not for a\n"
     "                           practice PKI\n"
+    "      --backend URL        the application behind it, such as\n"
+    "                           http://127.0.0.1:9000 or unix:/run/app/app.sock: it\n"
+    "                           gets what verified clients ask for, or all clients\n"
+    "                           where they are not asked; may be repeated\n"
     "      --document-root DIR  folder with the files to serve (default: mtlsd's own\n"
-    "                           page where it is installed)\n"
+    "                           page where it is installed); not with --backend\n"
     "      --user USER          whom the files are for, when root calls this\n"
     "                           (default: the user of mtlsd.service, or mtlsd)\n"
     "  -h, --help               this text\n"
@@ -134,8 +138,8 @@ static void say_next(const struct setup *s, const char *conf_file)
         printf("  ask:      mtlsd probe --ca %s/root.crt https://localhost:%s/readyz\n", s->dir, port);
     if (s->practice)
         printf("            curl --cacert %s/root.crt --cert %s/client.crt --key %s/client.key "
-               "https://localhost:%s/api/peer\n",
-               s->dir, s->dir, s->dir, port);
+               "https://localhost:%s/%s\n",
+               s->dir, s->dir, s->dir, port, s->n_backend > 0 ? "" : "api/peer");
     printf("  change:   edit it; mtlsd check%s%s; %s\n", *own ? " -c " : "", own,
            s->service ? "systemctl reload mtlsd" : "SIGHUP to the server");
 }
@@ -197,6 +201,11 @@ static int take(struct setup *s, int option, const char *argument)
     case 'a':
         s->address = argument;
         return 0;
+    case 'b':
+        if (s->n_backend == SETUP_FILES)
+            return usage("at most 16 servers of a backend");
+        s->backend[s->n_backend++] = argument;
+        return 0;
     case 'd':
         s->document_root = argument;
         return 0;
@@ -223,6 +232,14 @@ static int judge(struct setup *s)
         return usage("give --certificate with your own, or --practice");
     if (s->kind[SETUP_CRL].n > 0 && s->kind[SETUP_CLIENT_CA].n == 0)
         return usage("--crl needs --client-ca");
+    if (s->n_backend > 0 && s->document_root)
+        return usage("--backend gets all that clients ask for: give it or --document-root");
+    for (size_t i = 0; i < s->n_backend; i++) {
+        if (conf_http_server(s->backend[i], &err) != 0) {
+            fprintf(stderr, "mtlsd setup: --backend: %s\n", err.text);
+            return CMD_USAGE;
+        }
+    }
     if (!s->address)
         s->address = "[::]:8443";
     if (conf_address(s->address, &at, &err) == 0)
@@ -235,6 +252,8 @@ static int judge(struct setup *s)
 static int find_document_root(struct setup *s, char out[static SETUP_PLACE])
 {
     static const char OWN_PAGE[] = MTLSD_PKGDATADIR "/www";
+    if (s->n_backend > 0)
+        return 0;
     if (!s->document_root) {
         s->document_root = access(OWN_PAGE, R_OK | X_OK) == 0 ? OWN_PAGE : NULL;
         return 0;
@@ -255,6 +274,7 @@ int cmd_setup(int argc, char **argv)
         {"crl", required_argument, NULL, 'r'},
         {"practice", no_argument, NULL, 'p'},
         {"address", required_argument, NULL, 'a'},
+        {"backend", required_argument, NULL, 'b'},
         {"document-root", required_argument, NULL, 'd'},
         {"user", required_argument, NULL, 'u'},
         {"help", no_argument, NULL, 'h'},

@@ -127,6 +127,27 @@ static void put_files(struct buf *out, const char *option, const struct setup *s
     buf_puts(out, " }\n");
 }
 
+/* The application, which has everything: for clients whose certificate is good where they are asked for one.
+ */
+static void put_backend(struct buf *out, const struct setup *s, bool asks)
+{
+    if (s->n_backend == 0)
+        return;
+    buf_puts(out, "\n# The application behind it.\nbackend \"app\" { server = {");
+    for (size_t i = 0; i < s->n_backend; i++) {
+        buf_puts(out, i > 0 ? ", " : " ");
+        conf_put_quoted(out, s->backend[i]);
+    }
+    buf_printf(out, " } }\nlocation \"/\" {\n    client_cert = %s\n    backend     = \"app\"\n",
+               asks ? "verified" : "none");
+    if (asks)
+        buf_puts(out, "    # Who of them, if not all:\n"
+                      "    # allow     = { \"subject:CN=alice,*\", \"san.email:*@example.org\" }\n"
+                      "    # What the application is told of its client; `mtlsd variables` has more.\n"
+                      "    set_header  = { \"X-User: ${subject.cn}\" }\n");
+    buf_puts(out, "}\n");
+}
+
 static void put_conf(struct buf *out, const struct setup *s)
 {
     const bool asks = s->kind[SETUP_CLIENT_CA].n > 0;
@@ -159,7 +180,8 @@ static void put_conf(struct buf *out, const struct setup *s)
     put_files(out, "client_ca", s, SETUP_CLIENT_CA);
     put_files(out, "crl", s, SETUP_CRL);
     buf_puts(out, "}\n");
-    if (asks)
+    put_backend(out, s, asks);
+    if (asks && s->n_backend == 0)
         buf_puts(out, "\n# Only for clients whose certificate is good; \"/\" is everything.\n"
                       "location \"/secure/\" {\n"
                       "    client_cert = verified\n"
@@ -196,6 +218,20 @@ static int give(void *cls, const struct option *option, const struct conf_text *
                : 0;
 }
 
+/* Behind what the lab has written. */
+static int append_backend(const struct setup *s, const char *conf_file)
+{
+    struct buf text = {0};
+    put_backend(&text, s, true);
+    int fd = open(conf_file, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    errno = buf_failed(&text) ? ENOMEM : errno;
+    int rc = fd < 0 || buf_failed(&text) ? -1 : buf_write(&text, fd);
+    if (fd >= 0 && close(fd) != 0)
+        rc = -1;
+    buf_done(&text);
+    return rc;
+}
+
 int setup_make_practice(const struct setup *s, const char *conf_file)
 {
     struct err err = {0};
@@ -204,6 +240,8 @@ int setup_make_practice(const struct setup *s, const char *conf_file)
     const struct lab_options options = {.dir = s->dir, .now = clock_now(), .document_root = s->document_root};
     if (lab_make(&options, &err) != 0)
         return setup_fail("--practice", err.text);
+    if (s->n_backend > 0 && append_backend(s, conf_file) != 0)
+        return setup_fail(conf_file, strerror(errno));
     if (!s->root)
         return 0;
     if (conf_load(conf_file, &silent, &conf) != 0)

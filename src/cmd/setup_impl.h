@@ -18,6 +18,8 @@ struct setup {
     } kind[SETUP_KINDS];    /* keys are among the certificates: the option takes them in any order */
     bool practice, service; /* mtlsd.service starts the server with this configuration */
     const char *address, *document_root, *user;
+    const char *backend[SETUP_FILES]; /* servers of the application behind it */
+    size_t n_backend;
     char dir[SETUP_PLACE];
     bool root, made_dir; /* the caller is root; the folder is this run's own */
     gid_t gid;

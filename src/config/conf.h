@@ -259,6 +259,9 @@ struct conf_address {
 };
 /* 0, or ERR_SYNTAX with what is wrong and what to write. */
 MUST_CHECK int conf_address(const char *text, struct conf_address *out, struct err *err);
+/* Whether `text` may stand among the servers of a backend that HTTP is spoken to; 0, or ERR_SYNTAX or
+ * ERR_RANGE with what is wrong and what to write, or ERR_NOMEM. */
+MUST_CHECK int conf_http_server(const char *text, struct err *err);
 
 /* "LISTENER", "LISTENER/HOST" as a new string; NULL when memory is short. */
 char *conf_label(const struct conf_listener *listener);

@@ -212,6 +212,18 @@ int conf_backend_add(struct conf_backend *backend, const char *text, const char 
     return rc;
 }
 
+int conf_http_server(const char *text, struct err *err)
+{
+    struct conf_backend alone = {0};
+    int rc = conf_backend_add(&alone, text, "/", (struct src){0}, err);
+    const struct conf_server *bytes = rc == 0 ? conf_backend_first(&alone, false) : NULL;
+    if (bytes)
+        rc = err_set(err, ERR_SYNTAX,
+                     "server '%s' is for a listener with mode = tcp: write http:// or https://", bytes->name);
+    conf_backend_done(&alone);
+    return rc;
+}
+
 void conf_backend_done(struct conf_backend *backend)
 {
     for (size_t i = 0; i < backend->n_servers; i++)

@@ -252,22 +252,44 @@ void route_lint(const struct conf *conf, struct diag *diag)
     }
 }
 
-bool route_note(const struct conf *conf, const struct conf_listener *listener, char *out, size_t size)
+/* Listeners whose routes are decided for the operator: their names, the first few, and how many. */
+static size_t note_listeners(const struct conf *conf, struct buf *names, const struct conf_listener **first)
+{
+    enum { NAMED = 4 };
+    size_t n = 0;
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        const struct conf_listener *l = &conf->listener[i];
+        if (l->routes != ROUTES_AUTO || !l->tls || l->mode != LISTENER_HTTP)
+            continue;
+        if (n++ == 0)
+            *first = l;
+        if (n <= NAMED)
+            buf_printf(names, "%s\"%s\"", n > 1 ? ", " : "", l->name);
+    }
+    if (n > NAMED)
+        buf_printf(names, " and %zu more", n - NAMED);
+    return n;
+}
+
+const struct conf_listener *route_note(const struct conf *conf, struct buf *out)
 {
     const struct conf_location *root = NULL;
+    const struct conf_listener *first = NULL;
+    struct buf names = {0};
     for (size_t i = 0; i < conf->n_locations && !root; i++) {
         if (is_proxied(&conf->location[i]) && strcmp(conf->location[i].prefix, "/") == 0)
             root = &conf->location[i];
     }
-    if (!root || listener->routes != ROUTES_AUTO)
-        return false;
-    snprintf(
-        out, size,
-        "listen \"%s\": /health, /livez and /readyz answer here, and the other routes only where they have "
-        "a location of their own, because location \"/\" has a %s; write routes = off, health or all to "
-        "say otherwise",
-        listener->name, root->backend.text ? "backend" : "redirect");
-    return true;
+    if (root && note_listeners(conf, &names, &first) > 0)
+        buf_printf(out,
+                   "listen %.*s: /health, /livez and /readyz answer here, and the other routes only where "
+                   "they have a location of their own, because location \"/\" has a %s; write routes = off, "
+                   "health or all to say otherwise",
+                   (int)names.len, names.data, root->backend.text ? "backend" : "redirect");
+    if (buf_failed(&names) || buf_failed(out))
+        first = NULL;
+    buf_done(&names);
+    return first;
 }
 
 /* Nothing is given away by it: that the route is one of this server's, and closed, is in the manual. */

@@ -3,6 +3,7 @@
 #ifndef MTLSD_HTTP_ROUTE_H
 #define MTLSD_HTTP_ROUTE_H
 
+#include "base/buf.h"
 #include "http/message.h"
 
 /* How long the reply to a GET without conditions is the same. */
@@ -41,8 +42,9 @@ const struct route *route_match(const char *path);
  * checker shall find /health, which no application behind a proxy is asked for from outside. */
 const struct route *route_for(const struct policy *policy, enum routes routes, const char *host,
                               const char *path);
-/* What `check` says of the routes of a listener where a backend takes some of them; false: all are there. */
-bool route_note(const struct conf *conf, const struct conf_listener *listener, char *out, size_t size);
+/* What `check` says of the routes where a backend takes some of them, once for all listeners that it holds
+ * for: the first of them. NULL: all routes are there. */
+const struct conf_listener *route_note(const struct conf *conf, struct buf *out);
 
 /* The location whose backend gets the request. NULL: route_dispatch answers it, with a refusal, say. */
 const struct conf_location *route_upstream(const struct route *route, const struct policy *policy,
