@@ -4,6 +4,8 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -98,6 +100,13 @@ static unsigned unprivileged_port(void)
     return first;
 }
 
+/* The socket of one that is there. */
+static bool is_made(const struct conf_listener *listener)
+{
+    struct stat st;
+    return stat(listener->address.text + strlen(CONF_ADDRESS_LOCAL), &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 static unsigned port_of(const struct conf_listener *listener)
 {
     struct conf_address at;
@@ -116,6 +125,14 @@ static void check_new_listeners(const struct conf *conf, const char *conf_file, 
     const unsigned unprivileged = unprivileged_port();
     for (size_t i = 0; i < conf->n_listeners; i++) {
         const struct conf_listener *listener = &conf->listener[i];
+        if (conf_is_local(listener)) {
+            if (conf->sandbox == SANDBOX_ON && !is_made(listener))
+                diag_warning(diag, listener->address.src,
+                             "listen \"%s\": a server that runs cannot make %s by a reload, because it "
+                             "forbids itself new listening sockets after the start: restart it",
+                             listener->name, listener->address.text);
+            continue;
+        }
         const unsigned port = port_of(listener);
         const bool needs_right = conf->user.text && port < unprivileged;
         if (port != 0 && !listening[port] && (needs_right || conf->sandbox == SANDBOX_ON))

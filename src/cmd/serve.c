@@ -425,6 +425,8 @@ static int bind_and_drop(struct life *life, const struct conf *conf, struct diag
         rc = activation_match(conf, diag, inherited);
     if (rc == 0)
         rc = server_bind(life->server, inherited, diag);
+    if (rc == 0 && life->privileges.change)
+        rc = server_give(life->server, life->privileges.uid, life->privileges.gid, &err);
     free(inherited);
     if (rc == 0)
         rc = privileges_drop(&life->privileges, &err);

@@ -243,7 +243,7 @@ static int judge(struct setup *s)
     if (!s->address)
         s->address = "[::]:8443";
     if (conf_address(s->address, &at, &err) == 0)
-        return 0;
+        return at.local ? usage("--address is HOST:PORT: what is set up speaks HTTP") : 0;
     fprintf(stderr, "mtlsd setup: --address: %s\n", err.text);
     return CMD_USAGE;
 }

@@ -251,12 +251,17 @@ void conf_free(struct conf *conf);
 /* Appends the text as a configuration has it, in double quotes. */
 void conf_put_quoted(struct buf *out, const char *text);
 
-/* "HOST:PORT" taken apart: the form that every listener's address has. */
+/* What every listener's address is: "HOST:PORT" taken apart, or "unix:/PATH". */
+enum { CONF_SOCKET_PATH_MOST = 107 }; /* as many bytes as the kernel takes */
+#define CONF_ADDRESS_LOCAL "unix:"
 struct conf_address {
-    char host[256]; /* without brackets; an address with the zone after '%', or a name */
+    char host[256]; /* without brackets; an address with the zone after '%', or a name; or the path */
+    bool local;     /* a UNIX socket; there is no port */
     unsigned short port;
     bool ipv6; /* it was written in brackets */
 };
+/* Whether a listener's is a UNIX socket. */
+bool conf_is_local(const struct conf_listener *listener);
 /* 0, or ERR_SYNTAX with what is wrong and what to write. */
 MUST_CHECK int conf_address(const char *text, struct conf_address *out, struct err *err);
 /* Whether `text` may stand among the servers of a backend that HTTP is spoken to; 0, or ERR_SYNTAX or

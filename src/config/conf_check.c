@@ -51,6 +51,12 @@ static void check_proxies(const struct conf_listener *l, struct diag *diag)
         if (cidr_parse(l->trusted_proxies.item[i].text, &cidr, &err) != 0)
             diag_error(diag, l->trusted_proxies.item[i].src, "trusted_proxies: %s", err.text);
     }
+    if (conf_is_local(l)) { /* the socket's rights say who may */
+        if (l->trusted_proxies.n > 0)
+            diag_warning(diag, l->trusted_proxies.item[0].src,
+                         "trusted_proxies has no effect at a UNIX socket: whoever may open it is believed");
+        return;
+    }
     if (l->proxy_protocol == PROXY_PROTOCOL_OFF && l->trusted_proxies.n > 0)
         diag_warning(
             diag, l->trusted_proxies.item[0].src,
@@ -157,6 +163,8 @@ static bool same_address(const char *a, const char *b)
     struct conf_address x, y;
     if (conf_address(a, &x, NULL) != 0 || conf_address(b, &y, NULL) != 0)
         return false;
+    if (x.local || y.local)
+        return x.local && y.local && strcmp(x.host, y.host) == 0;
     if (x.port != y.port || x.port == 0)
         return false;
     unsigned char p[16], q[16];
@@ -250,12 +258,13 @@ static void check_duplicates(const struct conf *conf, size_t i, const bool *faul
         if (!faulty[i] && !faulty[j] && same_address(older->address.text, l->address.text)) {
             diag_error(diag, l->address.src,
                        "address %s is already that of listen \"%s\" (%s, line %u of %s)%s: give one of them "
-                       "another port",
+                       "another %s",
                        l->address.text, older->name, older->address.text, older->address.src.line,
                        older->address.src.file,
                        takes_all(l) || takes_all(older)
                            ? "; [::] and 0.0.0.0 take all addresses, [::] those of IPv4, too"
-                           : "");
+                           : "",
+                       conf_is_local(l) ? "path" : "port");
             return;
         }
     }

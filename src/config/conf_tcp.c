@@ -38,12 +38,19 @@ static const struct conf_text *own_list(const struct conf_list *list)
     return list->n > 0 ? own_text(&list->item[0]) : NULL;
 }
 
+bool conf_is_local(const struct conf_listener *listener)
+{
+    return strncmp(listener->address.text, CONF_ADDRESS_LOCAL, strlen(CONF_ADDRESS_LOCAL)) == 0;
+}
+
 static bool is_loopback(const struct conf_listener *l)
 {
     struct conf_address at;
     struct in_addr v4;
     if (conf_address(l->address.text, &at, NULL) != 0)
         return false;
+    if (at.local)
+        return true;
     if (inet_pton(AF_INET, at.host, &v4) == 1) /* a name may begin with 127., too */
         return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
     return strcmp(at.host, "::1") == 0 || text_equal_nocase(at.host, "localhost");
@@ -52,6 +59,10 @@ static bool is_loopback(const struct conf_listener *l)
 /* Where HTTP is spoken. */
 static void check_http(const struct conf_listener *l, struct diag *diag)
 {
+    if (!l->of && conf_is_local(l))
+        diag_error(diag, l->address.src,
+                   "address = '%s': a UNIX socket is for mode = tcp; write HOST:PORT, as in \"[::1]:8443\"",
+                   l->address.text);
     const struct {
         const char *name, *remedy;
         const struct conf_text *given;
@@ -146,7 +157,7 @@ static void check_plain(const struct conf_listener *l, struct diag *diag)
         diag_error(
             diag, l->address.src,
             "tls = off at %s: whoever reaches that address would speak in this server's name, and be read on "
-            "the way; write a loopback address, as in \"127.0.0.1:5432\", or insecure_plain = on",
+            "the way; write a loopback address, as in \"127.0.0.1:5432\", a UNIX socket, or insecure_plain = on",
             l->address.text);
 }
 

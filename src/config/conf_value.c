@@ -350,8 +350,35 @@ int conf_value_prefix(const char *text, struct err *err)
     return what ? err_set(err, ERR_SYNTAX, "location \"%s\": %s", conf_value_shown(text, given), what) : 0;
 }
 
+/* "unix:/run/mtlsd/db.sock" */
+static int local_address(const char *text, struct conf_address *out, struct err *err)
+{
+    char given[CONF_VALUE_SHOWN];
+    const char *path = text + strlen(CONF_ADDRESS_LOCAL);
+    size_t len = strlen(path);
+    conf_value_shown(text, given);
+    if (path[0] != '/' || path[len - 1] == '/')
+        return err_set(err, ERR_SYNTAX,
+                       "address = '%s': write unix: and the whole path of the socket, as in "
+                       "\"unix:/run/mtlsd/db.sock\"",
+                       given);
+    if (len > CONF_SOCKET_PATH_MOST)
+        return err_set(err, ERR_SYNTAX, "address = '%s': the path of a socket has %d bytes at most", given,
+                       CONF_SOCKET_PATH_MOST);
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)path[i] <= ' ' || path[i] == 0x7f)
+            return err_set(err, ERR_SYNTAX, "address = '%s': the path has a blank or a control character",
+                           given);
+    }
+    *out = (struct conf_address){.local = true};
+    memcpy(out->host, path, len + 1);
+    return 0;
+}
+
 int conf_address(const char *text, struct conf_address *out, struct err *err)
 {
+    if (strncmp(text, CONF_ADDRESS_LOCAL, strlen(CONF_ADDRESS_LOCAL)) == 0)
+        return local_address(text, out, err);
     char given[CONF_VALUE_SHOWN], part[CONF_VALUE_SHOWN];
     struct conf_address address = {.ipv6 = text[0] == '['};
     const char *host = text + address.ipv6, *end, *port;

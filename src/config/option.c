@@ -216,7 +216,9 @@ const struct option OPTIONS[] = {
 
     {LISTEN(address), .type = OPTION_TEXT, .example = "\"[::]:8443\"",
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,
-     .help = "HOST:PORT; an IPv6 address stands in brackets, [::] is every address, port 0 any free one."},
+     .help =
+         "HOST:PORT; an IPv6 address stands in brackets, [::] is every address, port 0 any free one. With "
+         "mode = tcp also unix:/PATH, a UNIX socket."},
     {LISTEN(mode), .type = OPTION_WORD, .preset = "http", .example = "tcp",
      .words = WORDS({"http", LISTENER_HTTP}, {"tcp", LISTENER_TCP}),
      .help =

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -17,6 +18,7 @@ union address {
     struct sockaddr any;
     struct sockaddr_in in;
     struct sockaddr_in6 in6;
+    struct sockaddr_un un;
 };
 
 static struct src here(const struct conf *conf)
@@ -34,7 +36,8 @@ static bool listens(int fd, union address *out)
     len = sizeof *out;
     memset(out, 0, sizeof *out);
     good = good && getsockname(fd, &out->any, &len) == 0;
-    return good && (out->any.sa_family == AF_INET || out->any.sa_family == AF_INET6);
+    return good && (out->any.sa_family == AF_INET || out->any.sa_family == AF_INET6 ||
+                    (out->any.sa_family == AF_UNIX && out->un.sun_path[0] == '/'));
 }
 
 static unsigned port_of(const union address *at)
@@ -45,6 +48,10 @@ static unsigned port_of(const union address *at)
 /* "[::1]:8443" */
 static const char *describe(const union address *at, char out[static NAME])
 {
+    if (at->any.sa_family == AF_UNIX) {
+        snprintf(out, NAME, CONF_ADDRESS_LOCAL "%.*s", (int)sizeof at->un.sun_path, at->un.sun_path);
+        return out;
+    }
     char host[INET6_ADDRSTRLEN] = "?";
     bool six = at->any.sa_family == AF_INET6;
     inet_ntop(at->any.sa_family, six ? (const void *)&at->in6.sin6_addr : (const void *)&at->in.sin_addr,
@@ -56,7 +63,12 @@ static const char *describe(const union address *at, char out[static NAME])
 static bool is_at(const struct conf_listener *listener, const union address *at)
 {
     struct conf_address wanted;
-    if (conf_address(listener->address.text, &wanted, NULL) != 0 || wanted.port != port_of(at))
+    if (conf_address(listener->address.text, &wanted, NULL) != 0)
+        return false;
+    if (wanted.local || at->any.sa_family == AF_UNIX)
+        return wanted.local && at->any.sa_family == AF_UNIX &&
+               strncmp(wanted.host, at->un.sun_path, sizeof at->un.sun_path) == 0;
+    if (wanted.port != port_of(at))
         return false;
     if (at->any.sa_family == AF_INET6) {
         struct in6_addr host;
@@ -90,10 +102,12 @@ static int take(const struct conf *conf, int fd, const char *name, struct diag *
     size_t i = conf->n_listeners;
     if (!listens(fd, &at))
         diag_error(diag, here(conf),
-                   "the inherited socket \"%s\" (descriptor %d) is no listening TCP socket: write "
-                   "ListenStream=PORT in the socket unit, and Accept=no",
+                   "the inherited socket \"%s\" (descriptor %d) is no listening TCP or UNIX socket: write "
+                   "ListenStream= in the socket unit, and Accept=no",
                    shown, fd);
-    else if ((i = find(conf, name, &at)) == conf->n_listeners)
+    else if ((i = find(conf, name, &at)) == conf->n_listeners ||
+             ((at.any.sa_family == AF_UNIX || conf_is_local(&conf->listener[i])) &&
+              !is_at(&conf->listener[i], &at))) /* one kind does not stand for the other */
         diag_error(diag, here(conf),
                    "the inherited socket \"%s\" on %s belongs to no listener: write "
                    "FileDescriptorName= with a listener's name in the socket unit, or that address in a "

@@ -29,6 +29,7 @@ enum {
     FS_WRITE_FILE = 1 << 1,
     FS_READ_FILE = 1 << 2,
     FS_READ_DIR = 1 << 3,
+    FS_REMOVE_FILE = 1 << 5,
     FS_MAKE_REG = 1 << 8,
     FS_TRUNCATE = 1 << 14,
     FS_FILE = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE |
@@ -113,6 +114,7 @@ int fence_open(struct fence *fence, const char *path, enum fence_use use, struct
     static const uint64_t ACCESS[] = {
         [FENCE_READ] = FS_READ_FILE | FS_READ_DIR,
         [FENCE_LOG] = FS_WRITE_FILE | FS_MAKE_REG | FS_TRUNCATE,
+        [FENCE_GONE] = FS_REMOVE_FILE,
         [FENCE_ALL] = ~(uint64_t)FS_EXECUTE,
     };
     int fd = open(path, O_PATH | O_CLOEXEC);

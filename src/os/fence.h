@@ -9,6 +9,7 @@
 enum fence_use {
     FENCE_READ, /* a folder, or a file: read */
     FENCE_LOG,  /* a folder: files are created in it and appended to */
+    FENCE_GONE, /* a folder: files are taken out of it */
     FENCE_ALL   /* a folder or file: everything but execution */
 };
 

@@ -231,6 +231,27 @@ static int let_backends_in(const struct collecting *c)
     return rc;
 }
 
+/* A listener's UNIX socket is removed at the end, where its folder has nothing else of the configuration. */
+static int let_sockets_in(const struct collecting *c)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < c->conf->n_listeners; i++) {
+        struct conf_address at;
+        if (conf_address(c->conf->listener[i].address.text, &at, NULL) != 0 || !at.local)
+            continue;
+        char *folder = openings_folder(at.host), *real = folder ? realpath(folder, NULL) : NULL;
+        rc = folder ? 0 : err_nomem(c->err);
+        free(folder);
+        struct holding holding = {real, KIND_WRITTEN, false};
+        if (real)
+            (void)conf_paths(c->conf, look_for_others, &holding);
+        if (real && !holding.others && is_for_neighbours(real))
+            rc = let_in(c, real, FENCE_GONE);
+        free(real);
+    }
+    return rc;
+}
+
 int openings_collect(const struct conf *conf, struct openings *out, struct err *err)
 {
     struct collecting c = {conf, out, err};
@@ -238,6 +259,8 @@ int openings_collect(const struct conf *conf, struct openings *out, struct err *
     int rc = let_in(&c, "/dev/null", FENCE_ALL);
     if (rc == 0)
         rc = let_backends_in(&c);
+    if (rc == 0)
+        rc = let_sockets_in(&c);
     return rc == 0 ? conf_paths(conf, collect, &c) : rc;
 }
 

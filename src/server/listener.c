@@ -45,7 +45,7 @@ bool listener_is(const struct listener *listener, const struct conf_listener *of
 static bool is_one_place(const char *address)
 {
     struct conf_address at;
-    return conf_address(address, &at, NULL) == 0 && at.port != 0;
+    return conf_address(address, &at, NULL) == 0 && (at.local || at.port != 0);
 }
 
 const struct snapshot_listener *listener_in(const struct listener *listener, const struct snapshot *snapshot)

@@ -168,6 +168,14 @@ int listeners_watch(struct listeners *set, const struct conf *conf, struct diag 
     return watch_new(set, 0, conf, diag);
 }
 
+int listeners_give(const struct listeners *set, uid_t uid, gid_t gid, struct err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < set->n; i++)
+        rc = port_give(set->item[i]->port, uid, gid, err);
+    return rc;
+}
+
 /* --- a reload ------------------------------------------------------------------------------------------- */
 
 void listeners_admit(struct listeners *set, const struct conf *conf)

@@ -29,6 +29,8 @@ MUST_CHECK int listeners_bind(struct listeners *set, const struct conf *conf, co
                               struct diag *diag);
 /* The workers, that were not there when the set was bound, accept. On failure none does. */
 MUST_CHECK int listeners_watch(struct listeners *set, const struct conf *conf, struct diag *diag);
+/* UNIX sockets that were made go to that user and group. */
+MUST_CHECK int listeners_give(const struct listeners *set, uid_t uid, gid_t gid, struct err *err);
 /* Once `conf` is live: each gets what it says, and its clients. Cannot fail. */
 void listeners_admit(struct listeners *set, const struct conf *conf);
 /* Retires what `conf` no longer has: sockets that nobody needs are closed, connections that are idle end when

@@ -12,10 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "config/conf.h"
 
 enum {
@@ -95,7 +98,108 @@ union socket_address {
     struct sockaddr any;
     struct sockaddr_in in;
     struct sockaddr_in6 in6;
+    struct sockaddr_un un;
 };
+
+/* --- UNIX sockets --------------------------------------------------------------------------------------- */
+
+static int local_error(const char *address, int error, struct err *err)
+{
+    if (error == EADDRINUSE)
+        return err_set(err, ERR_IO,
+                       "address %s: another program listens there; stop it or choose another path", address);
+    if (error == EEXIST)
+        return err_set(err, ERR_IO,
+                       "address %s: a file is there that is no socket; remove it or choose another path",
+                       address);
+    if (error == ENOENT || error == ENOTDIR)
+        return err_set(err, ERR_NOTFOUND, "address %s: its folder is not there: make it", address);
+    if (error == EPERM)
+        return err_set(err, ERR_DENIED,
+                       "address %s: new listening sockets are forbidden since the start: restart, or start "
+                       "with sandbox = off",
+                       address);
+    if (error == EACCES || error == EROFS)
+        return err_set(err, ERR_DENIED,
+                       "address %s: there is no right to make a socket in its folder, or to replace the one "
+                       "that is there",
+                       address);
+    return err_set(err, ERR_IO, "address %s: %s", address, strerror(error));
+}
+
+/* 0: what is at that path is a socket that nobody listens on, and gone now; else the error. */
+static int remove_stale(const struct sockaddr_un *at)
+{
+    struct stat st;
+    if (lstat(at->sun_path, &st) != 0)
+        return errno == ENOENT ? 0 : errno;
+    if (!S_ISSOCK(st.st_mode))
+        return EEXIST;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return errno;
+    int error = connect(fd, (const struct sockaddr *)(const void *)at, sizeof *at) == 0 ? 0 : errno;
+    close(fd);
+    if (error == 0 || error == EAGAIN)
+        return EADDRINUSE;
+    if (error != ECONNREFUSED)
+        return error;
+    return unlink(at->sun_path) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+/* Whatever the mask says: the group is let in, and nobody else, from the first moment on. */
+static int bind_0660(int fd, const struct sockaddr_un *at)
+{
+    if (fchmod(fd, 0660) != 0)
+        return errno;
+    const mode_t mask = umask(0);
+    const int error = bind(fd, (const struct sockaddr *)(const void *)at, sizeof *at) == 0 ? 0 : errno;
+    umask(mask);
+    return error;
+}
+
+static int bind_local(struct port *port, const struct conf_address *where, const char *address,
+                      struct err *err)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct stat st;
+    memcpy(at.sun_path, where->host, strlen(where->host) + 1);
+    port->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int error = port->fd < 0 ? errno : bind_0660(port->fd, &at);
+    if (error == EADDRINUSE) {
+        error = remove_stale(&at);
+        if (error == 0)
+            error = bind_0660(port->fd, &at);
+    }
+    if (error == 0 && lstat(at.sun_path, &st) == 0) {
+        memcpy(port->path, at.sun_path, sizeof port->path);
+        port->device = st.st_dev;
+        port->inode = st.st_ino;
+    }
+    if (error == 0 && listen(port->fd, BACKLOG) != 0)
+        error = errno;
+    return error ? local_error(address, error, err) : 0;
+}
+
+/* Nobody finds it any more; who has connected is served. */
+static void remove_path(struct port *port)
+{
+    struct stat st;
+    if (port->path[0] && lstat(port->path, &st) == 0 && st.st_dev == port->device &&
+        st.st_ino == port->inode && unlink(port->path) != 0)
+        log_info("the socket %s stays: %s; the next start replaces it", port->path, strerror(errno));
+    port->path[0] = '\0';
+}
+
+int port_give(const struct port *port, uid_t uid, gid_t gid, struct err *err)
+{
+    if (!port->path[0] || lchown(port->path, uid, gid) == 0)
+        return 0;
+    return err_set(err, ERR_IO, "address %s: cannot give it to the server's user: %s", port->bound,
+                   strerror(errno));
+}
+
+/* -------------------------------------------------------------------------------------------------------- */
 
 static unsigned bound_port(int fd)
 {
@@ -116,10 +220,12 @@ static int take_over(int fd, struct conf_address *at, const char *address, struc
     int on = 1;
     bool good = getsockname(fd, &bound.any, &len) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
                 fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0 &&
-                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
+                (at->local || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0);
     if (!good)
         return err_set(err, ERR_IO, "address %s: its inherited socket cannot be used: %s", address,
                        strerror(errno));
+    if (at->local) /* where it is was compared */
+        return 0;
     at->ipv6 = bound.any.sa_family == AF_INET6;
     inet_ntop(bound.any.sa_family, at->ipv6 ? (void *)&bound.in6.sin6_addr : (void *)&bound.in.sin_addr,
               at->host, sizeof at->host);
@@ -128,6 +234,11 @@ static int take_over(int fd, struct conf_address *at, const char *address, struc
 
 static void make_url(struct port *port, const struct conf_address *at)
 {
+    if (at->local) {
+        snprintf(port->url, sizeof port->url, CONF_ADDRESS_LOCAL "%s", at->host);
+        snprintf(port->bound, sizeof port->bound, "%s", port->url);
+        return;
+    }
     unsigned number = bound_port(port->fd);
     bool any = strcmp(at->host, "::") == 0 || strcmp(at->host, "0.0.0.0") == 0;
     const char *host = any ? "localhost" : at->host;
@@ -147,6 +258,8 @@ int port_open(const char *address, int inherited, struct port **out, struct err 
     int rc = conf_address(address, &at, err);
     if (rc == 0 && port->inherited) {
         rc = take_over(inherited, &at, address, err);
+    } else if (rc == 0 && at.local) {
+        rc = bind_local(port, &at, address, err);
     } else if (rc == 0) {
         port->fd = bind_address(&at, address, err);
         rc = port->fd < 0 ? port->fd : 0;
@@ -208,6 +321,24 @@ static bool is_address(const struct conf_address *at)
     return at->ipv6 || inet_pton(AF_INET, at->host, &ignored) == 1;
 }
 
+static void lint_local(const struct conf_address *at, const struct conf_text *address, struct diag *diag)
+{
+    char folder[sizeof at->host];
+    struct stat st;
+    snprintf(folder, sizeof folder, "%s", at->host);
+    char *name = strrchr(folder, '/');
+    *(name == folder ? name + 1 : name) = '\0';
+    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
+        diag_warning(diag, address->src,
+                     "address %s: there is no folder %s: a start would fail now; make it, as "
+                     "RuntimeDirectory= does in a unit",
+                     address->text, folder);
+    else if (lstat(at->host, &st) == 0 && !S_ISSOCK(st.st_mode))
+        diag_error(diag, address->src,
+                   "address %s: a file is there that is no socket; remove it or choose another path",
+                   address->text);
+}
+
 /* Takes the first address that is free, as bind_address does. */
 static void lint_one(const struct conf *conf, size_t i, bool *named, struct taken *taken, struct diag *diag)
 {
@@ -216,7 +347,11 @@ static void lint_one(const struct conf *conf, size_t i, bool *named, struct take
     struct addrinfo *found = NULL;
     struct conf_address at;
     size_t other = i;
-    if (conf_address(address->text, &at, NULL) != 0 || at.port == 0)
+    if (conf_address(address->text, &at, NULL) != 0)
+        return;
+    if (at.local)
+        lint_local(&at, address, diag);
+    if (at.port == 0)
         return;
     named[i] = !is_address(&at);
     int rc = getaddrinfo(at.host, NULL, &hints, &found);
@@ -260,6 +395,7 @@ void port_free(struct port *port)
 {
     if (!port)
         return;
+    remove_path(port);
     if (port->fd >= 0)
         close(port->fd);
     free(port);
@@ -295,7 +431,10 @@ void port_last_call(struct port *const *port, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (port[i]->inherited)
             continue;
-        turn_deaf(port[i]->fd);
+        if (port[i]->path[0])
+            remove_path(port[i]);
+        else
+            turn_deaf(port[i]->fd);
         enough = STILL;
     }
     uint64_t until = clock_mono_ms() + LAST_CALL_MS;

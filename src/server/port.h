@@ -4,6 +4,7 @@
 #define MTLSD_SERVER_PORT_H
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "base/diag.h"
 #include "base/err.h"
@@ -17,18 +18,24 @@ enum { PORT_TEXT = 300 };
  * `listener`. */
 struct port {
     int fd;
-    bool inherited;                      /* others accept on it, too, now or after this process */
-    _Atomic(struct listener *) listener; /* whose clients they are; NULL: nobody accepts yet */
-    char url[PORT_TEXT];                 /* "https://localhost:8443/" */
-    char bound[PORT_TEXT];               /* the address with the real port */
+    bool inherited;                       /* others accept on it, too, now or after this process */
+    _Atomic(struct listener *) listener;  /* whose clients they are; NULL: nobody accepts yet */
+    char url[PORT_TEXT];                  /* "https://localhost:8443/" */
+    char bound[PORT_TEXT];                /* the address with the real port */
+    char path[CONF_SOCKET_PATH_MOST + 1]; /* of a UNIX socket that is removed at its end; "": there is none */
+    dev_t device;                         /* ... as long as it is this one */
+    ino_t inode;
 };
 
-/* Binds, so that a port in use is known before anything changes; or takes over `inherited`, a listening
- * socket, unless that is -1. 0 and *out, ERR_IO, ERR_DENIED with the remedy. */
+/* UNIX sockets are made with mode 0660, and replace one that nobody listens on. Binds, so that a port in use
+ * is known before anything changes; or takes over `inherited`, a listening socket, unless that is -1. 0 and
+ * *out, ERR_IO, ERR_DENIED with the remedy. */
 MUST_CHECK int port_open(const char *address, int inherited, struct port **out, struct err *err);
 /* What names mean now: says of each listener whose name leads nowhere, or only to addresses of listeners
  * above it, so that a start would fail. Addresses among themselves are conf_check's. Asks the resolver. */
 void port_lint(const struct conf *conf, struct diag *diag);
+/* A UNIX socket that was made goes to the user and group that the server becomes. */
+MUST_CHECK int port_give(const struct port *port, uid_t uid, gid_t gid, struct err *err);
 /* Once no worker can use it. */
 void port_free(struct port *port);
 

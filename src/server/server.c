@@ -184,6 +184,11 @@ int server_bind(struct server *server, const int *inherited, struct diag *diag)
     return listeners_bind(&server->listeners, server->live.snapshot->conf, inherited, diag);
 }
 
+int server_give(const struct server *server, uid_t uid, gid_t gid, struct err *err)
+{
+    return listeners_give(&server->listeners, uid, gid, err);
+}
+
 int server_start(struct server *server, struct diag *diag)
 {
     const struct conf *conf = server->live.snapshot->conf;
@@ -322,7 +327,9 @@ void server_describe(struct server *server, struct buf *out)
         const struct listener *listener = server->listeners.item[i];
         const struct snapshot_listener *its = listener_in(listener, snapshot);
         const char *url = listener->port->url;
-        if (its && its->conf->mode == LISTENER_TCP)
+        if (strncmp(url, CONF_ADDRESS_LOCAL, strlen(CONF_ADDRESS_LOCAL)) == 0)
+            buf_printf(out, "%s %s\n", listener->name, url);
+        else if (its && its->conf->mode == LISTENER_TCP)
             buf_printf(out, "%s %s%s\n", listener->name, its->conf->tls ? "tls" : "tcp",
                        url + strlen("https"));
         else if (its && !its->conf->tls)

@@ -15,6 +15,8 @@ MUST_CHECK int server_new(const char *conf_file, struct diag *diag, struct serve
  * `inherited`, when not NULL, has a listening socket (taken over) or -1 for each listener of the
  * configuration. */
 MUST_CHECK int server_bind(struct server *server, const int *inherited, struct diag *diag);
+/* UNIX sockets that were made go to that user and group. */
+MUST_CHECK int server_give(const struct server *server, uid_t uid, gid_t gid, struct err *err);
 /* Starts the threads and accepts. Before it the process has only the thread that called server_new. */
 MUST_CHECK int server_start(struct server *server, struct diag *diag);
 /* For a watchdog: true when every worker has done a turn since the call before, and the keeper one within

@@ -523,6 +523,8 @@ bool snapshot_trusts(const struct snapshot_listener *listener, const struct sock
 {
     if (listener->conf->proxy_protocol == PROXY_PROTOCOL_OFF)
         return true;
+    if (address->sa_family == AF_UNIX) /* the rights of the socket have said who may */
+        return conf_is_local(listener->conf);
     for (size_t i = 0; i < listener->conf->trusted_proxies.n; i++) {
         if (cidr_has(&listener->proxies[i], address))
             return true;

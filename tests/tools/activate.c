@@ -3,9 +3,9 @@
  *
  *   activate [-a] [-w MS] NAME=PORT... -- PROGRAM ARGUMENT...
  *
- * PORT 0 is any free one of 127.0.0.1; the name "-" hands the sockets over without names. -a: the notify
- * socket has an abstract name. -w: the watchdog's time. It prints "NAME PORT" for each socket, then takes
- * commands from stdin, each answered by one line:
+ * PORT 0 is any free one of 127.0.0.1, "/PATH" a UNIX socket; the name "-" hands the sockets over without
+ * names. -a: the notify socket has an abstract name. -w: the watchdog's time. It prints "NAME PORT" for each
+ * socket, then takes commands from stdin, each answered by one line:
  *
  *   start        -> "ready", once READY=1 came, or "ended STATUS"
  *   stop         SIGTERM -> "ended STATUS"
@@ -47,8 +47,21 @@ static long now_ms(void)
     return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+static int listen_at(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, 1024) != 0)
+        return -1;
+    printf("%s\n", path);
+    return fd;
+}
+
 static int listen_on(const char *port)
 {
+    if (port[0] == '/')
+        return listen_at(port);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t len = sizeof at;

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Clients and servers of a listener with mode = tcp, both played from here, for tests/server/tcp.test.
 
-Usage: tcp.py table FILE LAB    prints "ports SCRIPTED ECHO CLOSED", reads a line "NAME=PORT NAME=PORT ..." of listeners,
+Usage: tcp.py table FILE LAB    prints "ports SCRIPTED ECHO CLOSED", reads a line "NAME=PORT NAME=/PATH ..." of listeners,
                                 plays the rows of FILE over TLS 1.2 and 1.3, prints "ok ..." or "not ok ..." for each,
                                 then "done", and serves ECHO until its input ends
        tcp.py serve             prints the ports of servers that greet first, echo, close, reset at once, and of one that is
                                 gone, until its input ends
-       tcp.py hold PORT LAB CERTIFICATE|- [VERSION]
+       tcp.py hold PORT|/PATH LAB CERTIFICATE|- [VERSION]
                                 a client that says "up" when ECHO has answered, echoes its input line by line, and, at
                                 the end of its input or of the connection, says how it ended
 
@@ -164,7 +164,7 @@ def read_proxy(peer):
     got = b""
     while len(got) < 16 or len(got) < 16 + struct.unpack("!H", got[14:16])[0]:
         got += peer.recv(1 if len(got) < 16 else 16 + struct.unpack("!H", got[14:16])[0] - len(got))
-    words, at = [], 16 + (12 if got[13] == 0x11 else 36)
+    words, at = [], 16 + {0x11: 12, 0x21: 36}.get(got[13], 0)
     words.append("v2" if got[:13] == b"\r\n\r\n\0\r\nQUIT\n\x21" else "bad")
 
     def each(data):
@@ -291,7 +291,12 @@ def context_of(lab, version, words):
 
 
 def connect(port, lab, version, words):
-    sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    if str(port).startswith("/"):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(PATIENCE)
+        sock.connect(port)
+    else:
+        sock = socket.create_connection(("127.0.0.1", int(port)), PATIENCE)
     if "plain" in words:
         return Plain(sock)
     return Tls(sock, context_of(lab, version, words), words.get("sni", "localhost"))
@@ -360,7 +365,7 @@ def table(file, lab):
         cases = [line.rstrip("\n").split("\t") for line in rows if line.strip() and not line.startswith("#")]
     for name, listener, client, server, client_saw, server_saw in cases:
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-            saw = play_row(listening, int(ports[listener]), lab, version, client.split(" ; "), server.split(" ; "))
+            saw = play_row(listening, ports[listener], lab, version, client.split(" ; "), server.split(" ; "))
             want = tuple((" ".join(a if version == ssl.TLSVersion.TLSv1_2 else b for a, b in
                                    [(w.split("/") * 2)[:2] for w in text.split()])) for text in (client_saw, server_saw))
             good = saw == want
@@ -402,7 +407,7 @@ def hold(port, lab, certificate, version="TLSv1_3"):
     words = {"plain": ""} if version == "plain" else {"cert": certificate}
     number = ssl.TLSVersion.TLSv1_3 if version == "plain" else getattr(ssl.TLSVersion, version)
     try:
-        peer = connect(int(port), lab, number, words)
+        peer = connect(port, lab, number, words)
         peer.send(b"hello\n")
         if peer.recv() != b"hello\n":
             raise Ended("no-echo")
