@@ -94,6 +94,13 @@ struct conn_tcp {
     struct conn *next_over;
 };
 
+/* Its socket in its worker's set, while a backend may have its requests (proxy_client.c). */
+struct conn_client {
+    struct event_source source;
+    uint32_t events; /* that it is in the set for, 0: none. Where mode = tcp it is there as tcp.source */
+    bool ended;      /* the client has ended its side: behind all bytes there is an end to read */
+};
+
 struct conn {
     struct transport transport;
     struct worker *worker;
@@ -139,6 +146,7 @@ struct conn {
     struct conn_request request;
     struct conn_http1 http1;
     struct conn_tcp tcp;
+    struct conn_client client;
     bool bytes_wait;               /* the socket may hold bytes that nobody is told of again */
     struct identity_made identity; /* for backends */
     unsigned port;                 /* that the client came to, 0: nobody has asked yet */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -68,14 +67,6 @@ static void on_link(struct link_user *user, enum link_event event);
 static void on_time(struct wheel_timer *timer);
 static void on_deadline(struct wheel_timer *timer);
 
-static void on_client_room(struct event_source *source, uint32_t events)
-{
-    (void)events;
-    struct proxied *p = (struct proxied *)(void *)((char *)source - offsetof(struct proxied, client));
-    if (p->conn)
-        proxy_run(p);
-}
-
 struct proxied *proxied_new(struct conn *conn, const struct conf_location *location,
                             const struct conf_backend *to)
 {
@@ -85,7 +76,6 @@ struct proxied *proxied_new(struct conn *conn, const struct conf_location *locat
         return NULL;
     *p = (struct proxied){0};
     p->user.event = on_link;
-    p->client.ready = on_client_room;
     p->timer.fire = on_time;
     p->judgement.fire = proxy_judge_again;
     p->deadline.fire = on_deadline;
@@ -130,8 +120,6 @@ void proxy_over(struct proxied *p)
     wheel_stop(&p->timer);
     wheel_stop(&p->judgement);
     wheel_stop(&p->deadline);
-    if (p->watched)
-        (void)epoll_ctl(conn->worker->epoll, EPOLL_CTL_DEL, conn->transport.fd, NULL);
     pool_leave(p->pool);
     snapshot_unref(p->snapshot);
     buf_done(&p->up);
@@ -533,7 +521,10 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
 void proxy_begin(struct conn *conn, const char *bytes, size_t len)
 {
     struct proxied *p = conn->proxied;
-    conn->bytes_wait = true; /* nobody has read until there was no more */
+    /* On the first the read that tells costs as much as the watch that spares those to come. */
+    if (conn->n_requests > 1)
+        proxy_watch_end(conn);
+    conn->bytes_wait = !proxy_has_read_all(conn);
     ssize_t used = proxy_take(p, bytes, len);
     if (used < 0)
         return;
@@ -541,6 +532,8 @@ void proxy_begin(struct conn *conn, const char *bytes, size_t len)
         proxy_fail(p, 0, ORIGIN_LEFT, NULL);
         return;
     }
+    if (conn->http1.waiting) /* and nobody reads on */
+        proxy_watch_end(conn);
     proxy_run(p);
 }
 
@@ -555,6 +548,7 @@ ssize_t proxy_client_ready(struct conn *conn)
 void proxy_left(struct conn *conn)
 {
     struct proxied *p = conn->proxied;
+    proxy_unwatch(conn);
     if (!p)
         return;
     if (!p->head_sent) {

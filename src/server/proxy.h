@@ -26,8 +26,8 @@ void proxy_begin(struct conn *conn, const char *bytes, size_t len);
  * backend's, and what that sends is the client's, until both have ended; or it is not let in, and ends.
  * `bytes` came behind the handshake; `ended`: and then the client's end. */
 void proxy_tunnel(struct conn *conn, const char *bytes, size_t len, bool ended);
-/* Its socket has something to say: may be read, or written again; was reset. */
-void proxy_client_event(struct conn *conn, bool readable);
+/* Its socket has something to say: may be read, or written again; has ended its side; was reset. */
+void proxy_client_event(struct conn *conn, bool readable, bool ended);
 void proxy_client_reset(struct conn *conn);
 
 /* Outside of a turn: the client's socket may have bytes, or has ended. What libmicrohttpd is told:

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,13 +12,6 @@
 #include "server/proxy_impl.h"
 
 /* --- towards the client --------------------------------------------------------------------------------- */
-
-static void watch_client(struct proxied *p)
-{
-    struct epoll_event event = {.events = EPOLLOUT | EPOLLET, .data.ptr = event_mark(&p->client)};
-    if (!p->watched && !p->tcp)
-        p->watched = epoll_ctl(p->conn->worker->epoll, EPOLL_CTL_ADD, p->conn->transport.fd, &event) == 0;
-}
 
 /* How much of it the socket took; -1: the connection is over. */
 static ssize_t put_out(struct proxied *p, const char *bytes, size_t len)
@@ -47,7 +39,7 @@ bool proxy_write(struct proxied *p, const char *bytes, size_t len)
             return false;
         if ((size_t)sent == len)
             return true;
-        watch_client(p);
+        proxy_watch_room(p->conn);
         conn_relaying(p->conn, !p->tcp); /* how long that may last is tunnel_timeout's to say */
     }
     buf_put(&p->down, bytes + sent, len - (size_t)sent);
@@ -99,6 +91,7 @@ static void begin_tunnel(struct proxied *p)
         buf_put(&p->up, http1->waiting + http1->waiting_at, http1->waiting_len - http1->waiting_at);
     if (http1_hold(p->conn, NULL, 0) != 0)
         p->up.failed = true;
+    proxy_watch_end(p->conn);
     p->conn->bytes_wait = true;
     proxy_again(p);
 }
@@ -266,7 +259,7 @@ static bool finish(struct proxied *p)
     if (p->tunnel && p->server_ended && !p->client_told) {
         p->client_told = transport_end(&p->conn->transport);
         if (!p->client_told)
-            watch_client(p);
+            proxy_watch_room(p->conn);
     }
     if (!p->tunnel || !is_tunnel_over(p))
         return true;

@@ -33,7 +33,6 @@ struct relays {
 
 struct proxied {
     struct link_user user;        /* told by the link */
-    struct event_source client;   /* the client's socket takes bytes again */
     struct wheel_timer timer;     /* the backend's next word is due, or its turn */
     struct wheel_timer judgement; /* of its client is due: time has changed it */
     struct wheel_timer deadline;  /* the location's request_timeout is over */
@@ -58,9 +57,8 @@ struct proxied {
     struct buf down; /* plaintext that the client's socket did not take; the first `down_at` bytes it did */
     size_t down_at;
 
-    bool again;   /* it is on the list */
-    bool watched; /* the client's socket is watched for room */
-    bool bodied;  /* the request has a body */
+    bool again;  /* it is on the list */
+    bool bodied; /* the request has a body */
     bool up_chunked, down_chunked;
     bool up_broken;    /* the server takes no more of it */
     bool request_done; /* all of it came */
@@ -114,6 +112,14 @@ struct proxied *proxied_new(struct conn *conn, const struct conf_location *locat
                             const struct conf_backend *to);
 /* Nothing of the answer, or not all of it, reaches the client, who is not to take it for whole. */
 void proxy_cut(struct proxied *p);
+
+/* proxy_client.c */
+/* The client's socket takes no more: it is said when it does, or that the client has ended its side. */
+void proxy_watch_room(struct conn *conn);
+void proxy_watch_end(struct conn *conn);
+void proxy_unwatch(struct conn *conn);
+/* What was read last was all, and what comes, also the end, will be told. */
+bool proxy_has_read_all(const struct conn *conn);
 
 /* proxy_tcp.c */
 /* Where it is tcp: how it ends, for the log. */

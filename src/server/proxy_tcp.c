@@ -85,9 +85,10 @@ void proxy_tunnel(struct conn *conn, const char *bytes, size_t len, bool ended)
     proxy_run(p);
 }
 
-void proxy_client_event(struct conn *conn, bool readable)
+void proxy_client_event(struct conn *conn, bool readable, bool ended)
 {
-    conn->bytes_wait = conn->bytes_wait || readable;
+    conn->client.ended = conn->client.ended || ended;
+    conn->bytes_wait = conn->bytes_wait || readable || ended;
     proxy_run(conn->proxied);
 }
 

@@ -70,7 +70,10 @@ static bool client_gone(struct proxied *p, ssize_t n)
 /* What comes behind the request waits for its turn. */
 static bool hold(struct proxied *p, const char *bytes, size_t len)
 {
-    if (len == 0 || http1_hold(p->conn, bytes, len) == 0)
+    if (len == 0)
+        return true;
+    proxy_watch_end(p->conn); /* nobody reads on */
+    if (http1_hold(p->conn, bytes, len) == 0)
         return true;
     proxy_fail(p, 0, ORIGIN_LEFT, NULL);
     return false;
@@ -122,6 +125,12 @@ static bool wants_plaintext(const struct proxied *p)
     return !p->conn->http1.waiting;
 }
 
+/* The client has ended its side, behind bytes that wait for their turn: it would be read only then. */
+static bool is_deserted(const struct proxied *p)
+{
+    return p->conn->client.ended && p->request_done && !p->tunnel && p->conn->http1.waiting;
+}
+
 /* 1: some came; 0: none now; -1: `p` is gone. */
 static int read_client(struct proxied *p)
 {
@@ -131,9 +140,12 @@ static int read_client(struct proxied *p)
     transport_enter(transport);
     ssize_t n = transport_read(transport, bytes, RELAY_BYTES);
     /* Of a tunnel all records that are there, as far as there is room for a whole one. */
-    while (p->tunnel && n > 0 && (got += (size_t)n) + RECORD_PLAIN <= RELAY_BYTES)
+    while (p->tunnel && n > 0 && (got += (size_t)n) + RECORD_PLAIN <= RELAY_BYTES &&
+           !proxy_has_read_all(p->conn))
         n = transport_read(transport, bytes + got, RELAY_BYTES - got);
     int rc = transport_leave(transport, false);
+    if (n > 0 && proxy_has_read_all(p->conn))
+        p->conn->bytes_wait = false;
     if (got > 0 && rc == 0) {
         pass_on(p, bytes, got);
         if (n > 0)
@@ -233,6 +245,10 @@ bool proxy_up(struct proxied *p, size_t *budget)
             drop_sent(p);
             if (rc > 0 && p->client_ended && !p->server_told)
                 p->server_told = link_end(p->link);
+        }
+        if (is_deserted(p)) {
+            (void)client_gone(p, 0);
+            return false;
         }
         if (*budget == 0 || !wants_plaintext(p))
             break;

@@ -51,7 +51,7 @@ static void on_ready(struct event_source *source, uint32_t events)
     else if (events & EPOLLERR)
         proxy_client_reset(conn);
     else
-        proxy_client_event(conn, events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP));
+        proxy_client_event(conn, events & EPOLLIN, events & (EPOLLRDHUP | EPOLLHUP));
 }
 
 static void turn_away(struct worker *worker, const struct arrival *arrival)

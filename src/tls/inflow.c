@@ -25,6 +25,7 @@ ssize_t inflow_read(struct inflow *in, struct tls_share *share, int fd, void *da
         do
             n = recv(fd, share->input, sizeof share->input, 0);
         while (n < 0 && errno == EINTR);
+        in->emptied = n > 0 && (size_t)n < sizeof share->input;
         if (n <= 0)
             return n;
         in->bytes = share->input;
@@ -79,5 +80,5 @@ int inflow_settle(struct inflow *in)
 void inflow_done(struct inflow *in)
 {
     free(in->own);
-    *in = (struct inflow){0};
+    *in = (struct inflow){.emptied = in->emptied};
 }

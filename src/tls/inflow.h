@@ -16,6 +16,8 @@ struct inflow {
     size_t len;
     uint8_t *own;
     size_t room; /* of `own` */
+    bool
+        emptied; /* in this turn the socket had less than it was asked for: what comes next raises an event */
 };
 
 static inline size_t inflow_waiting(const struct inflow *in)

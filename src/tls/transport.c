@@ -459,6 +459,7 @@ static ssize_t read_bare(struct transport *t, void *data, size_t size)
     do
         n = recv(t->fd, data, size, 0);
     while (n < 0 && errno == EINTR);
+    t->in.emptied = n > 0 && (size_t)n < size;
     if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
         return GNUTLS_E_PULL_ERROR;
     if (n <= 0 && t->expired)
@@ -489,6 +490,12 @@ ssize_t transport_read(struct transport *t, void *data, size_t size)
         break;
     }
     return drain(t);
+}
+
+bool transport_emptied(const struct transport *t)
+{
+    return t->in.emptied && inflow_waiting(&t->in) == 0 &&
+           (!t->session || gnutls_record_check_pending(t->session) == 0);
 }
 
 void transport_tickets(struct transport *t, unsigned n)

@@ -157,6 +157,12 @@ int transport_leave(struct transport *transport, bool more);
  * an error that ends the connection. */
 ssize_t transport_read(struct transport *transport, void *data, size_t size);
 
+/* Until the next turn: the last read in this one took all that was there. Whoever is told of each byte that
+ * comes, and of the end, which no read tells of that has taken bytes, need not read on to hear
+ * GNUTLS_E_AGAIN.
+ */
+bool transport_emptied(const struct transport *transport);
+
 /* In a turn: writes plaintext. How much of it the socket has taken as records; GNUTLS_E_AGAIN: nothing, it
  * will be writable; or an error. What was not taken is encrypted already: the same bytes must come again. */
 ssize_t transport_write(struct transport *transport, const void *data, size_t size);

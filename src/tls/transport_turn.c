@@ -120,6 +120,7 @@ void turn_attach(struct transport *t)
 void transport_enter(struct transport *t)
 {
     t->turn = true;
+    t->in.emptied = false;
     outflow_begin(&t->out, t->share);
 }
 
