@@ -407,7 +407,11 @@ START_TEST(addresses)
         {"a b:1", NULL, 0, false},
         {"*:1", NULL, 0, false},
         {"::1", NULL, 0, false},
-        {"unix:/run/x", NULL, 0, false},
+        {"unix:/run/x", "/run/x", 0, false},
+        {"unix:", NULL, 0, false},
+        {"unix:x", NULL, 0, false},
+        {"unix:/run/", NULL, 0, false},
+        {"unix:/a b", NULL, 0, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(TABLE); i++) {
         struct conf_address address = {.host = "untouched"};
@@ -418,6 +422,7 @@ START_TEST(addresses)
             ck_assert_str_eq(address.host, TABLE[i].host);
             ck_assert_uint_eq(address.port, TABLE[i].port);
             ck_assert_int_eq(address.ipv6, TABLE[i].ipv6);
+            ck_assert_int_eq(address.local, TABLE[i].host[0] == '/');
         } else {
             ck_assert_msg(rc == ERR_SYNTAX, "%s", TABLE[i].text);
             ck_assert_str_eq(address.host, "untouched");
