@@ -2,7 +2,7 @@
 """A scripted HTTP/1.1 backend for tests: what it answers, the request's path and query say.
 
 Usage: backend.py READY-FILE [--tls CERT KEY [--ca FILE]] [--unix PATH] [--name NAME] [--window BYTES] [--proxy yes]
-                  [--port PORT] [--always STEPS]
+                  [--port PORT] [--always STEPS] [--busy full|mute]
 
 Writes its port to READY-FILE (nothing for a UNIX socket but "unix"), and answers until it is killed. Each connection
 has a thread. In the query, separated by "&", are steps, done in their order after the request's head (and, unless
@@ -27,11 +27,15 @@ has a thread. In the query, separated by "&", are steps, done in their order aft
 With --always each request but those for the paths below gets these steps, whatever it asks for.
 With --proxy each connection must begin with a PROXY header, which the JSON of "head" has as proxy.
 
+With --busy nobody is answered: full has no room for another connection, so that one hangs before it is there; mute takes
+them, reads nothing, and says nothing, so that one of TLS hangs in its handshake.
+
 Paths of its own: those that end with /go?NAME; with /forget?TEXT: a count; with /health: 200, or 503 from /health?bad to /health?good; with /count: JSON of how many requests came for each path, and connections in all.
 """
 import hashlib
 import json
 import os
+import signal
 import socket
 import ssl
 import struct
@@ -332,6 +336,19 @@ def serve(sock, name, context, proxied):
     Connection(sock, name, proxy).run()
 
 
+def fill(listener):
+    """Connections that nobody accepts, until one finds no room."""
+    held = []
+    listener.listen(0)
+    while True:
+        held.append(socket.socket())
+        held[-1].settimeout(0.5)
+        try:
+            held[-1].connect(listener.getsockname())
+        except TimeoutError:
+            return held
+
+
 def main(argv):
     ready, argv = argv[0], argv[1:]
     options = {}
@@ -361,9 +378,15 @@ def main(argv):
         listener.bind(("127.0.0.1", int(options.get("--port", 0))))
         listener.listen(512)
         port = str(listener.getsockname()[1])
+    busy = fill(listener) if options.get("--busy") == "full" else []
     with open(ready + ".tmp", "w", encoding="ascii") as file:
         file.write(port + "\n")
     os.rename(ready + ".tmp", ready)
+    while "--busy" in options:
+        if options["--busy"] == "full":
+            signal.pause()
+        else:
+            busy.append(listener.accept())
     while True:
         sock, _ = listener.accept()
         threading.Thread(target=serve, args=(sock, options.get("--name", port), context, "--proxy" in options), daemon=True).start()
