@@ -73,7 +73,7 @@ function inner(step, connection, page, L) {
     return h('div.choices', choices(connection).map(([field, all]) => h('div', h('p.quiet', label(field, L)), chipList(all, L))));
   }
   if (step.name === 'check_server') {
-    return [h('p.quiet', L.t('checks.client_note')), checkList('client', clientChecks(connection, page.hostname, page.health), L)];
+    return [h('p.quiet', L.t('checks.client_note')), checkList('client', clientChecks(connection, page.hostname, page.now), L)];
   }
   if (step.name === 'check_client' && peer.presented) return checkList('server', serverChecks(connection), L);
   if (step.name === 'data') {

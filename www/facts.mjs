@@ -112,9 +112,9 @@ export function serverChecks({ peer }) {
 }
 
 // The client's checks happen in the browser, which tells no page how they went. What the server knows itself is said.
-export function clientChecks({ listener }, hostname, health) {
-  const left = health?.checks?.['certificate:expiry']?.find((c) => c.componentId === listener)?.observedValue;
-  const sign = left === undefined ? 'unseen' : left > 0 ? 'good' : 'bad';
+export function clientChecks({ server_chain: [leaf] }, hostname, now) {
+  const left = leaf && (Date.parse(leaf.not_after) - now) / 1000;
+  const sign = !leaf ? 'unseen' : left > 0 ? 'good' : 'bad';
   return [
     { name: 'expired', sign, text: say(sign === 'unseen' ? 'client.expired' : `client.expired_${sign}`, { left: Math.abs(left) }) },
     ...['revoked', 'trusted', 'name'].map((name) => ({ name, sign: 'unseen', text: say(`client.${name}`, { hostname }) })),
@@ -137,7 +137,13 @@ export function picker(peer) {
   };
 }
 
-// Of answers from several connections of a browser, that of the oldest with a whole handshake, or of the oldest.
-export function choose(answers) {
-  return [...answers].sort((a, b) => a.tls.resumed - b.tls.resumed || a.id - b.id)[0];
+// Of several connections of a browser, the oldest with a whole handshake; undefined: none had one.
+export const choose = (all) => all.filter(({ resumed }) => !resumed).sort((a, b) => a.id - b.id)[0];
+
+// The listeners that a browser reaches from here, what each asks for, and where it is.
+const KINDS = { off: 'beside.off', request: 'beside.request', optional: 'beside.request', require: 'beside.require' };
+
+export function beside({ listeners }, { protocol, hostname }) {
+  return (listeners ?? []).map(({ name, port, client_auth: mode, here }) => (
+    { name, here, mode: `mode.${mode}`, kind: KINDS[mode], href: `${protocol}//${hostname}:${port}` }));
 }

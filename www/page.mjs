@@ -2,7 +2,7 @@
 import { details, reasons, shown, verdictBox } from './certificate.mjs';
 import { diagram, offered } from './diagram.mjs';
 import { copyable, fill, h, list } from './dom.mjs';
-import { choose, connectionFacts, sentence } from './facts.mjs';
+import { beside, choose, connectionFacts, sentence } from './facts.mjs';
 import { lines, systems } from './howto.mjs';
 import { paste, pasted } from './paste.mjs';
 import { LANGUAGES, load, prefer } from './text.mjs';
@@ -10,19 +10,27 @@ import { LANGUAGES, load, prefer } from './text.mjs';
 // In the language of the page: reasons and hints are the server's.
 async function get(path, code) {
   const response = await fetch(path, { cache: 'no-store', headers: { Accept: 'application/json', 'Accept-Language': code } });
-  return { status: response.status, date: response.headers.get('Date'), body: await response.json() };
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.detail ?? response.status);
+  return { date: response.headers.get('Date'), body };
 }
 
-// A browser opens up to six connections, and only its first had a whole handshake: where the first answer is of another
-// one, as many questions at once find it.
+// A browser opens up to six connections, and not all had a whole handshake. What comes over one that had none is answered
+// with its number alone. Then as many questions at once as there are others find one, and as many again get it: browsers
+// take what they used last. The whole answer comes once, and where all are resumed, any of them has to do.
+async function connection(code) {
+  const path = '/api/connection?compact';
+  const others = (query) => Promise.all(Array(5).fill().map(() => get(path + query, code)));
+  const first = await get(`${path}&full`, code);
+  if (first.body.tls) return first;
+  const full = choose((await others('&id=0')).map(({ body }) => body));
+  const found = full && (await others(`&id=${full.id}`)).find(({ body }) => body.tls);
+  return found ?? get(path, code);
+}
+
 async function ask(code) {
-  const [health, first] = await Promise.all(['/health', '/api/connection'].map((path) => get(path, code)));
-  const more = first.status === 200 && first.body.tls.resumed ? await Promise.all(Array(6).fill().map(() => get('/api/connection', code))) : [];
-  const answers = [first, ...more];
-  const wrong = answers.find(({ status }) => status !== 200);
-  if (wrong) throw new Error(wrong.body.detail ?? wrong.status);
-  const connection = choose(answers.map(({ body }) => body));
-  return { connection, now: Date.parse(answers[0].date) || Date.now(), health: health.body };
+  const { body, date } = await connection(code);
+  return { connection: body, now: Date.parse(date) || Date.now() };
 }
 
 // What came so far, with the heads of the answers: this very page.
@@ -47,6 +55,10 @@ function showConnection(connection, L) {
   const { tls, state, who } = sentence(connection);
   fill('sentence', h('p.lede', h('span', tls), ' ', h(`strong.${state}`, L.nodes(who))));
   fill('facts', list(connectionFacts(connection).map(([key, v]) => [L.t(`fact.${key}`), v.key ? L.nodes(v) : h('bdi', v)])));
+  fill('beside', beside(connection, location).length > 0 && [h('h3', L.t('beside.title')), h('p.quiet', L.t('beside.text')),
+    h('ul.listeners', beside(connection, location).map(({ name, href, here, mode, kind }) => h('li.card', { 'aria-current': here && 'true' },
+      here ? h('b', h('bdi', name)) : h('a', { href }, h('bdi', name)), ' ', here && h('span.quiet', L.t('beside.here')),
+      h('p', h('strong', L.t(kind)), ' ', L.nodes({ key: mode })))))]);
 }
 
 function showTry({ peer, handshake }, L) {
@@ -58,7 +70,7 @@ function showTry({ peer, handshake }, L) {
       h('p', L.nodes({ key: `install.${name}.1` })))));
 }
 
-function show({ connection, now, health }, L) {
+function show({ connection, now }, L) {
   showConnection(connection, L);
   fill('verdict', verdictBox(connection.peer, L));
   fill('reasons', reasons(connection.peer, L));
@@ -66,7 +78,7 @@ function show({ connection, now, health }, L) {
   fill('paste', paste(connection, L));
   pasted(connection, L);
   fill('shown', shown(connection, location, now, L));
-  fill('diagram', diagram(connection, Object.assign(frame, transferred(), { health }), L));
+  fill('diagram', diagram(connection, Object.assign(frame, transferred(), { now }), L));
   fill('offer', offered(connection, L));
   showTry(connection, L);
   frame.shown?.(); // where the link leads

@@ -1,5 +1,6 @@
 #include "http/handlers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "http/problem.h"
@@ -9,14 +10,37 @@
 #include "http/words.h"
 #include "pki/pasted.h"
 
-/* Takes over `value`, which may be NULL. */
-static int json_reply(json_t *value, unsigned status, const char *type, struct reply *reply)
+/* What follows NAME, in the query, in one of the words that `&` joins; NULL: none begins so. */
+static const char *query_word(const struct request *request, const char *name)
 {
-    int r = value ? view_write(value, &reply->body) : ERR_NOMEM;
+    const size_t len = strlen(name);
+    for (const char *p = request->query; p; p = strchr(p, '&')) {
+        p += *p == '&';
+        if (strncmp(p, name, len) == 0)
+            return p + len;
+    }
+    return NULL;
+}
+
+static bool asks_for(const struct request *request, const char *name)
+{
+    const char *rest = query_word(request, name);
+    return rest && (*rest == '\0' || *rest == '&');
+}
+
+/* Takes over `value`, which may be NULL. */
+static int json_reply_as(json_t *value, unsigned status, const char *type, bool compact, struct reply *reply)
+{
+    int r = value ? view_write_as(value, compact, &reply->body) : ERR_NOMEM;
     json_decref(value);
     reply->status = status;
     reply->content_type = type;
     return r;
+}
+
+static int json_reply(json_t *value, unsigned status, const char *type, struct reply *reply)
+{
+    return json_reply_as(value, status, type, false, reply);
 }
 
 static int text_reply(const char *text, unsigned status, struct reply *reply)
@@ -28,11 +52,11 @@ static int text_reply(const char *text, unsigned status, struct reply *reply)
 }
 
 /* The same of a value whose texts are for people. */
-static int said_reply(const struct request *request, json_t *value, struct reply *reply)
+static int said_reply(const struct request *request, json_t *value, bool compact, struct reply *reply)
 {
     const enum language language = words_of(request);
     words_headers(language, reply);
-    return json_reply(words_view(language, value), 200, "application/json", reply);
+    return json_reply_as(words_view(language, value), 200, "application/json", compact, reply);
 }
 
 static json_t *route_object(const struct route *route)
@@ -63,7 +87,7 @@ int handle_tls(const struct request *request, struct reply *reply)
 
 int handle_peer(const struct request *request, struct reply *reply)
 {
-    return said_reply(request, view_request_peer(request), reply);
+    return said_reply(request, view_request_peer(request), false, reply);
 }
 
 bool verify_exists(const struct request *request)
@@ -116,7 +140,7 @@ int handle_verify(const struct request *request, struct reply *reply)
         .now = request->now,
         .detail = request->conf->error_detail,
     };
-    rc = said_reply(request, view_peer(&input), reply);
+    rc = said_reply(request, view_peer(&input), false, reply);
     peer_unref(peer);
     return rc;
 }
@@ -131,9 +155,21 @@ int handle_handshake(const struct request *request, struct reply *reply)
     return json_reply(view_handshake(request->record, request->peer), 200, "application/json", reply);
 }
 
+/* A browser has several connections, and not all had a whole handshake: its page finds one that had with few
+ * bytes, and gets what it shows once. */
+static bool is_meant(const struct request *request)
+{
+    const char *id = query_word(request, "id=");
+    if (id && strtoull(id, NULL, 10) != request->connection_id)
+        return false;
+    return !request->tls->resumed || !asks_for(request, "full");
+}
+
 int handle_connection(const struct request *request, struct reply *reply)
 {
-    return said_reply(request, view_connection(request), reply);
+    if (!is_meant(request))
+        return json_reply_as(view_connection_brief(request), 200, "application/json", true, reply);
+    return said_reply(request, view_connection(request), asks_for(request, "compact"), reply);
 }
 
 /* A page takes a worker some milliseconds, however much there is. */

@@ -64,6 +64,15 @@ struct rejection {
     struct record *record; /* a reference to an ended one, NULL: none was kept, or no handshake was refused */
 };
 
+/* A listener that whoever came to this one reaches as well, or this one itself. */
+enum { BESIDE_MOST = 16 };
+struct beside {
+    const char *name;
+    unsigned short port;
+    enum client_auth client_auth;
+    bool here;
+};
+
 enum http_method {
     METHOD_GET,
     METHOD_HEAD,
@@ -116,6 +125,7 @@ struct request {
      * request pass. Each may be NULL: then there is none. */
     const void *server; /* for these */
     void (*look)(const struct request *request, struct health *out);
+    size_t (*beside)(const struct request *request, struct beside out[static BESIDE_MOST]);
     /* As metrics_write; 0 or ERR_NOMEM. */
     int (*metrics)(const struct request *request, struct buf *out);
     /* Asks for refusals as rejections_page does. What came goes back. */

@@ -43,7 +43,10 @@ const struct route ROUTES[] = {
      .handler = handle_connection,
      .shows = {"/api/tls", "/api/peer", "/api/handshake"},
      .type = "application/json",
-     .help = "all of these about this connection"},
+     .help =
+         "all of these about this connection, the server's certificates, and the listeners beside it; "
+         "?full: only its number where its session was resumed, ?id=NUMBER: where it is another; ?compact: "
+         "without white space"},
     {.path = "/api/rejections",
      .handler = handle_rejections,
      .needs_rule = true,

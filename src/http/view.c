@@ -58,6 +58,23 @@ static json_t *server_chain(const struct request *request)
     return view_finish(array, good);
 }
 
+static json_t *listeners(const struct request *request)
+{
+    struct beside beside[BESIDE_MOST];
+    size_t n = request->beside ? request->beside(request, beside) : 0;
+    json_t *array = json_array();
+    bool good = true;
+    for (size_t i = 0; good && i < n; i++) {
+        json_t *object = json_object();
+        bool one = view_put(object, "name", view_text(beside[i].name)) &&
+                   view_put(object, "port", json_integer(beside[i].port)) &&
+                   view_put(object, "client_auth", view_text(conf_client_auth_word(beside[i].client_auth))) &&
+                   view_put(object, "here", json_boolean(beside[i].here));
+        good = view_append(array, view_finish(object, one));
+    }
+    return view_finish(array, good);
+}
+
 json_t *view_connection(const struct request *request)
 {
     json_t *object = json_object();
@@ -69,9 +86,18 @@ json_t *view_connection(const struct request *request)
                 view_put(object, "peer", view_request_peer(request)) &&
                 view_put(object, "handshake", view_handshake(request->record, request->peer)) &&
                 view_put(object, "server_chain", server_chain(request)) &&
+                view_put(object, "listeners", listeners(request)) &&
                 view_put(object, "verify_route", view_text(verify_exists(request) ? "/api/verify" : NULL));
     if (request->served_as)
         good = good && view_put(object, "host", view_text(request->served_as));
+    return view_finish(object, good);
+}
+
+json_t *view_connection_brief(const struct request *request)
+{
+    json_t *object = json_object();
+    bool good = view_put(object, "id", json_integer((json_int_t)request->connection_id)) &&
+                view_put(object, "resumed", json_boolean(request->tls->resumed));
     return view_finish(object, good);
 }
 
@@ -101,10 +127,15 @@ static void write_string(struct buf *out, const char *s, size_t n)
     buf_putc(out, '"');
 }
 
+/* As deep as this, what stands below is on one line, without white space. */
+enum { DEPTH_COMPACT = 1000 };
+
 static void write_indent(struct buf *out, size_t depth)
 {
     static const char SPACES[] = "\n                                ";
     size_t n = 2 * depth + 1;
+    if (depth >= DEPTH_COMPACT)
+        return;
     buf_put(out, SPACES, n < sizeof SPACES ? n : sizeof SPACES - 1);
 }
 
@@ -136,7 +167,7 @@ static void write_object(struct buf *out, json_t *object, size_t depth)
         first = false;
         write_indent(out, depth + 1);
         write_string(out, key, strlen(key));
-        buf_put(out, ": ", 2);
+        buf_put(out, ": ", depth >= DEPTH_COMPACT ? 1 : 2);
         write_value(out, json_object_iter_value(it), depth + 1);
     }
     if (!first)
@@ -149,7 +180,7 @@ enum { DEPTH_MOST = 16 };
 
 static void write_value(struct buf *out, const json_t *value, size_t depth)
 {
-    if (depth > DEPTH_MOST) {
+    if (depth % DEPTH_COMPACT > DEPTH_MOST) {
         out->failed = true;
         return;
     }
@@ -191,9 +222,14 @@ void view_write_at(json_t *value, size_t depth, struct buf *out)
     json_decref(value);
 }
 
-int view_write(json_t *value, struct buf *out)
+int view_write_as(json_t *value, bool compact, struct buf *out)
 {
-    write_value(out, value, 0);
+    write_value(out, value, compact ? DEPTH_COMPACT : 0);
     buf_putc(out, '\n');
     return buf_failed(out) ? ERR_NOMEM : 0;
+}
+
+int view_write(json_t *value, struct buf *out)
+{
+    return view_write_as(value, false, out);
 }

@@ -33,6 +33,8 @@ json_t *view_certificate(const struct certinfo *info, time_t now);
 /* errors[] or warnings[] with as much as `detail` allows. */
 json_t *view_findings(const struct verdict_finding *findings, size_t n, enum error_detail detail);
 json_t *view_connection(const struct request *request);
+/* Which one it is, and whether it had a whole handshake. */
+json_t *view_connection_brief(const struct request *request);
 /* application/health+json. `status` (may be NULL) receives "pass", "warn" or "fail". No path, no reason of a
  * refused reload, no identity: everybody may ask. */
 json_t *view_health(const struct health *health, const char **status);
@@ -47,5 +49,7 @@ MUST_CHECK int view_rejections(const struct rejection *rejections, size_t n, siz
 /* Serialises: two spaces of indent, keys in the order set, a final newline; appended to `out`. 0 or
  * ERR_NOMEM. */
 MUST_CHECK int view_write(json_t *value, struct buf *out);
+/* `compact`: without white space. */
+MUST_CHECK int view_write_as(json_t *value, bool compact, struct buf *out);
 
 #endif

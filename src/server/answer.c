@@ -9,6 +9,7 @@
 #include "http/problem.h"
 #include "http/route.h"
 #include "report/metrics.h"
+#include "server/beside.h"
 #include "server/troubles.h"
 
 /* "policy_denied: location /secure/, deny rule subject:CN=alice": what the verdict knows nothing of. */
@@ -82,6 +83,13 @@ static void look(const struct request *request, struct health *out)
 {
     const struct conn *conn = request->server;
     live_health(conn->worker->live, conn->snapshot, out);
+}
+
+static size_t listeners_beside(const struct request *request, struct beside out[static BESIDE_MOST])
+{
+    const struct conn *conn = request->server;
+    return beside_of(conn->snapshot, conn->listener->of, conn->request.route, request->host,
+                     request->authority, out);
 }
 
 static void refuse_path(const struct request *request, int why, struct reply *reply)
@@ -184,6 +192,7 @@ void answer_make(struct conn *conn, struct conn_request *from, struct answer *an
         .rejections_done = rejections_page_free,
         .metrics = metrics_of,
         .look = look,
+        .beside = listeners_beside,
         .server = conn,
         .document_root = -1,
         .kept = answer->kept,

@@ -163,6 +163,16 @@ int listeners_bind(struct listeners *set, const struct conf *conf, const int *in
     return rc;
 }
 
+void listeners_number(const struct listeners *set, struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->n_listeners; i++) {
+        const struct listener *listener = find(set, snapshot->listener[i].conf);
+        struct conf_address bound;
+        if (listener && conf_address(listener->bound, &bound, NULL) == 0)
+            snapshot->listener[i].port = bound.port;
+    }
+}
+
 int listeners_watch(struct listeners *set, const struct conf *conf, struct diag *diag)
 {
     return watch_new(set, 0, conf, diag);

@@ -27,6 +27,8 @@ struct listeners {
  * as before. */
 MUST_CHECK int listeners_bind(struct listeners *set, const struct conf *conf, const int *inherited,
                               struct diag *diag);
+/* Tells a snapshot, while nobody else has it, at which ports its listeners really are. */
+void listeners_number(const struct listeners *set, struct snapshot *snapshot);
 /* The workers, that were not there when the set was bound, accept. On failure none does. */
 MUST_CHECK int listeners_watch(struct listeners *set, const struct conf *conf, struct diag *diag);
 /* UNIX sockets that were made go to that user and group. */

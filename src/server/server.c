@@ -181,7 +181,10 @@ int server_new(const char *conf_file, struct diag *diag, struct server **out)
 
 int server_bind(struct server *server, const int *inherited, struct diag *diag)
 {
-    return listeners_bind(&server->listeners, server->live.snapshot->conf, inherited, diag);
+    struct snapshot *snapshot = server->live.snapshot;
+    int rc = listeners_bind(&server->listeners, snapshot->conf, inherited, diag);
+    listeners_number(&server->listeners, snapshot);
+    return rc;
 }
 
 int server_give(const struct server *server, uid_t uid, gid_t gid, struct err *err)
@@ -250,6 +253,7 @@ static int prepare(struct server *server, server_admit_fn *admit, void *cls, str
         snapshot_warn_older(server->live.snapshot, snapshot, diag);
         rc = listeners_bind(&server->listeners, snapshot->conf, NULL, diag);
     }
+    listeners_number(&server->listeners, snapshot);
     if (rc == 0)
         *out = snapshot;
     else

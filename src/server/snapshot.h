@@ -25,7 +25,8 @@ struct snapshot_listener {
     size_t n_hosts;
     /* Those of one listener that have the same number ask the same of clients, and judge them alike. */
     size_t judged_as;
-    char *label; /* "LISTENER", "LISTENER/HOST"; owned */
+    char *label;         /* "LISTENER", "LISTENER/HOST"; owned */
+    unsigned short port; /* a listener's, the real one; 0 until it is bound */
     struct trust *trust;
     struct creds *creds;
     struct peer_cache *peers;  /* chains that were judged under this trust */

@@ -4,8 +4,10 @@
 // MODULES: the folder node_modules. CHROMIUM: the program. HOMES: one folder a client. URL_<listener>: where it listens.
 // SHOTS: a folder for screenshots, or nothing.
 import { readFileSync } from 'node:fs';
+import { get } from 'node:https';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 
 const { MODULES, CHROMIUM, HOMES, SHOTS, LAB } = process.env;
 const require = createRequire(path.join(MODULES, 'from-here.js'));
@@ -274,6 +276,55 @@ async function pasting() {
   });
 }
 
+// From a listener to those beside it, by a click: what each asks for, and what came of it.
+async function comparing() {
+  await visit('request', 'good', {}, async ({ page, origin }) => {
+    const kind = () => page.textContent('#diagram h3');
+    await page.goto(`${origin}/`);
+    await page.waitForSelector('html[data-ready]');
+    is(await page.locator('.listeners li').allTextContents().then((all) => all.map((one) => one.split(':')[0])),
+      ['off One-way. off', 'request you are hereMutual if you like. request', 'require Mutual only. require', 'unnamed Mutual if you like. request'],
+      'beside: each listener, and what it asks for');
+    for (const [name, want] of [['off', 'One-way TLS · TLS 1.3'], ['require', 'Mutual TLS · TLS 1.3']]) {
+      await page.click(`.listeners a:has-text("${name}")`);
+      await page.waitForURL(`${process.env[`URL_${name}`]}/`);
+      await page.waitForSelector('html[data-ready]');
+      is(await kind(), want, `beside: a click leads to ${name}`);
+    }
+  });
+}
+
+// All that comes over the wire within TLS, heads and bodies: on a new session; again with an empty cache, when all
+// connections have ended and each new one resumes; and with what is cached.
+async function transfer() {
+  const ca = readFileSync(path.join(LAB, 'root.crt'));
+  const metrics = () => new Promise((done, failed) => {
+    get(`${process.env.URL_brief}/metrics`, { ca, agent: false, host: 'localhost' }, async (answer) => done(await text(answer))).on('error', failed);
+  });
+  await visit('brief', 'good', {}, async ({ context, page, origin, trouble }) => {
+    const load = async (what, most, fewest) => {
+      const requests = [];
+      const note = (request) => requests.push(request);
+      page.on('requestfinished', note);
+      await page.goto(`${origin}/`, { waitUntil: 'networkidle' });
+      await page.waitForSelector('html[data-ready]');
+      page.off('requestfinished', note);
+      const sizes = await Promise.all(requests.map((request) => request.sizes()));
+      const bytes = sizes.reduce((sum, { responseHeadersSize, responseBodySize }) => sum + responseHeadersSize + responseBodySize, 0);
+      is(bytes < most * 1024 && requests.length >= fewest ? `under ${most} KiB` : `${bytes} bytes in ${requests.length} answers`, `under ${most} KiB`, `transfer, ${what}`);
+      await page.goto('about:blank');
+      const patience = Date.now() + 60000;
+      while (!/^mtlsd_connections_open 1$/m.test(await metrics()) && Date.now() < patience) await page.waitForTimeout(200);
+    };
+    await load('a new session', 60, 14);
+    const devtools = await context.newCDPSession(page);
+    await devtools.send('Network.clearBrowserCache');
+    await load('sessions that are resumed', 60, 14);
+    await load('cached', 36, 2);
+    is(trouble, [], 'transfer: no trouble');
+  });
+}
+
 async function withoutScript() {
   await visit('request', 'none', { javaScriptEnabled: false }, async ({ page, origin }) => {
     await page.goto(`${origin}/`);
@@ -303,7 +354,7 @@ async function expiring(others) {
 
 const PARTS = { walks: () => expiring(async () => {
   for (const one of CASES) await walk(one);
-}), languages, keyboard, stepping, sizes, problems, pasting, withoutScript };
+}), languages, keyboard, stepping, sizes, problems, pasting, comparing, transfer, withoutScript };
 // ONLY=part,part: these alone.
 for (const name of process.env.ONLY?.split(',') ?? Object.keys(PARTS)) await PARTS[name]();
 console.log('done');

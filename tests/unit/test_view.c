@@ -335,6 +335,15 @@ static json_t *round_trip(json_t *json)
     ck_assert_str_eq(text.data, dump);
     free(dump);
     buf_done(&text);
+    text = (struct buf){0};
+    ck_assert_int_eq(view_write_as(json, true, &text), 0);
+    ck_assert_int_eq(text.data[text.len - 1], '\n');
+    text.data[text.len - 1] = '\0';
+    dump = json_dumps(json, JSON_COMPACT);
+    ck_assert_ptr_nonnull(dump);
+    ck_assert_str_eq(text.data, dump);
+    free(dump);
+    buf_done(&text);
     json_decref(json);
     return again;
 }
@@ -408,7 +417,7 @@ START_TEST(test_connection)
     struct fixture f;
     fixture_init(&f);
     json_t *json = view_connection(&f.request);
-    check_keys(json, "listener remote id requests tls peer handshake server_chain verify_route");
+    check_keys(json, "listener remote id requests tls peer handshake server_chain listeners verify_route");
     AT(json, "listener", "public");
     AT(json, "remote", "192.0.2.1:54321");
     AT(json, "id", "7");

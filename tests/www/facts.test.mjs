@@ -117,14 +117,12 @@ test('the checks of the server: passed, failed, or why nobody asked', () => {
 });
 
 test('the checks of the client: only what the server knows is claimed', () => {
-  const health = (seconds) => ({ checks: { 'certificate:expiry': [{ componentId: 'other', observedValue: 1 },
-    { componentId: 'request', observedValue: seconds }] } });
-  const of = (h) => facts.clientChecks(connection(), 'localhost', h);
-  assert.deepEqual(signs(of(null)), { expired: 'unseen', revoked: 'unseen', trusted: 'unseen', name: 'unseen' });
-  assert.equal(of(health(86400))[0].sign, 'good');
-  assert.deepEqual(of(health(-86400))[0], { name: 'expired', sign: 'bad', text: { key: 'client.expired_bad', values: { left: 86400 } } });
-  assert.equal(of({ checks: {} })[0].sign, 'unseen');
-  assert.equal(of(null)[3].text.values.hostname, 'localhost');
+  const of = (...chain) => facts.clientChecks(connection({ server_chain: chain }), 'localhost', NOW);
+  const ending = (seconds) => ({ not_after: new Date(NOW + seconds * 1000).toISOString() });
+  assert.deepEqual(signs(of()), { expired: 'unseen', revoked: 'unseen', trusted: 'unseen', name: 'unseen' });
+  assert.equal(of(ending(86400), ending(-1))[0].sign, 'good');
+  assert.deepEqual(of(ending(-86400))[0], { name: 'expired', sign: 'bad', text: { key: 'client.expired_bad', values: { left: 86400 } } });
+  assert.equal(of()[3].text.values.hostname, 'localhost');
 });
 
 test('why no picker appeared', () => {
@@ -137,9 +135,18 @@ test('why no picker appeared', () => {
   assert.deepEqual(keys(nobody({ requested: false, client_auth: 'off' })), ['off']);
 });
 
-test('of several connections the oldest whole handshake is shown', () => {
-  const of = (...pairs) => facts.choose(pairs.map(([id, resumed]) => connection({ id, tls: tls({ resumed }) }))).id;
+test('of several connections the oldest with a whole handshake is shown', () => {
+  const of = (...pairs) => facts.choose(pairs.map(([id, resumed]) => ({ id, resumed })))?.id;
   assert.equal(of([9, true], [7, false], [8, false]), 7);
   assert.equal(of([3, true], [9, false]), 9);
-  assert.equal(of([5, true], [4, true]), 4);
+  assert.equal(of([5, true], [4, true]), undefined);
+});
+
+test('the listeners beside this one, where they are and what they ask', () => {
+  const at = { protocol: 'https:', hostname: '[::1]' };
+  assert.deepEqual(facts.beside(connection(), at), []);
+  const [one, two] = facts.beside(connection({ listeners: [{ name: 'a', port: 8443, client_auth: 'off', here: false },
+    { name: 'b', port: 8444, client_auth: 'optional', here: true }] }), at);
+  assert.deepEqual(one, { name: 'a', here: false, mode: 'mode.off', kind: 'beside.off', href: 'https://[::1]:8443' });
+  assert.deepEqual([two.here, two.mode, two.kind], [true, 'mode.optional', 'beside.request']);
 });

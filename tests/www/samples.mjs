@@ -79,7 +79,7 @@ export function tls(more = {}) {
 }
 
 export function connection(more = {}) {
-  return { listener: 'request', remote: '[::1]:50000', id: 7, requests: 2, tls: tls(), peer: peer(), ...more };
+  return { listener: 'request', remote: '[::1]:50000', id: 7, requests: 2, tls: tls(), peer: peer(), server_chain: [], listeners: [], ...more };
 }
 
 const message = (from, name, bytes, at_us, encrypted, detail = null) => ({ from, message: name, bytes, at_us, encrypted, detail });

@@ -37,6 +37,11 @@ export default {
     optional: '`optional`: yes, and refuses bad ones',
     require: '`require`: yes, and refuses bad or missing ones',
   },
+  beside: {
+    title: 'Compare one-way and mutual',
+    text: 'The same server with other questions: one listener a line. Each is a connection of its own.',
+    here: 'you are here', off: 'One-way.', request: 'Mutual if you like.', require: 'Mutual only.',
+  },
   verdict: {
     good: 'Verified',
     bad: 'Not accepted',

@@ -34,6 +34,11 @@ export default {
     optional: '`optional`：要求，拒绝不合格的证书',
     require: '`require`：要求，拒绝不合格或没有证书的',
   },
+  beside: {
+    title: '对比单向与双向认证',
+    text: '同一台服务器，要求各不相同：每个监听器一项，各是一条新的连接。',
+    here: '您在这里', off: '单向认证。', request: '双向认证可选。', require: '只接受双向认证。',
+  },
   verdict: {
     good: '验证通过',
     bad: '未被接受',
