@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "http/chars.h"
 #include "http/forward_fields.h"
+#include "http/path.h"
 
 static bool named(const struct http1_field *field, const char *name)
 {
@@ -24,7 +25,8 @@ void forward_put_path(struct buf *out, const char *path)
         p = chars_run(p, end, CHARS_PATH);
         buf_put(out, from, (size_t)(p - from));
         if (p < end)
-            buf_printf(out, "%%%02X", *p++);
+            buf_printf(out, "%%%02X", *p == PATH_SLASH ? '/' : *p);
+        p += p < end;
     }
 }
 

@@ -20,8 +20,15 @@ static const char *skip_authority(const char *target)
     return authority > 0 ? target + scheme + authority : NULL;
 }
 
+/* What becomes of a slash that is encoded. */
+enum slashes {
+    REFUSED = -1,
+    KEPT = PATH_SLASH,
+    SPLIT = '/', /* as any other; and of such a path no segment is a dot segment */
+};
+
 /* One byte of the path, decoded, and *p moved over it; -1 when it is refused. */
-static int decode(const char **p)
+static int decode(const char **p, enum slashes slashes)
 {
     const unsigned char *s = (const unsigned char *)*p;
     int c = *s;
@@ -30,6 +37,10 @@ static int decode(const char **p)
         if (low < 0)
             return -1;
         c = high << 4 | low;
+        if (c == '/' && slashes != REFUSED) {
+            *p += 3;
+            return (int)slashes;
+        }
         if (c == '/')
             return -1;
         *p += 2;
@@ -55,9 +66,11 @@ static bool valid_utf8(const char *s, size_t n)
 
 /* The segment out[start, *len) has ended. Removes it when it is a dot segment, with the one before it for
  * ".."; -1 when there is none. */
-static int close_segment(const char *out, size_t *len, size_t start)
+static int close_segment(const char *out, size_t *len, size_t start, enum slashes slashes)
 {
     size_t n = *len - start;
+    if (slashes == SPLIT && n > 0 && n <= 2 && out[start] == '.' && out[*len - 1] == '.')
+        return -1;
     if (n == 1 && out[start] == '.') {
         *len = start;
     } else if (n == 2 && out[start] == '.' && out[start + 1] == '.') {
@@ -70,7 +83,22 @@ static int close_segment(const char *out, size_t *len, size_t start)
     return 0;
 }
 
-int path_normalise(const char *target, char path[static PATH_MOST + 1], const char **query)
+/* A slash behind that. Those that follow another are left out. 0, -1 or PATH_LONG. */
+static int put_slash(char *out, size_t *len, size_t *start, enum slashes slashes)
+{
+    if (close_segment(out, len, *start, slashes) != 0)
+        return -1;
+    if (out[*len - 1] != '/') {
+        if (*len == PATH_MOST)
+            return PATH_LONG;
+        out[(*len)++] = '/';
+    }
+    *start = *len;
+    return 0;
+}
+
+static int normalise(const char *target, enum slashes slashes, char path[static PATH_MOST + 1],
+                     const char **query)
 {
     if (strcmp(target, "*") == 0) {
         memcpy(path, "*", 2);
@@ -89,29 +117,27 @@ int path_normalise(const char *target, char path[static PATH_MOST + 1], const ch
     while (*p != '\0' && *p != '?') {
         if (*p == '/') {
             p++;
-            if (close_segment(out, &len, start) != 0)
-                return -1;
-            if (out[len - 1] != '/') {
-                if (len == PATH_MOST)
-                    return PATH_LONG;
-                out[len++] = '/';
-            }
-            start = len;
+            int rc = put_slash(out, &len, &start, slashes);
+            if (rc != 0)
+                return rc;
             continue;
         }
         while ((CHARS[(unsigned char)*p] & CHARS_LABEL) && len < PATH_MOST)
             out[len++] = *p++; /* nearly all of nearly every path */
         if (*p == '/' || *p == '\0' || *p == '?')
             continue;
-        int c = decode(&p);
-        if (c < 0)
-            return -1;
+        int c = decode(&p, slashes);
+        int rc = c < 0 ? -1 : c == '/' ? put_slash(out, &len, &start, slashes) : 0;
+        if (rc != 0)
+            return rc;
+        if (c == '/')
+            continue;
         if (len == PATH_MOST)
             return PATH_LONG;
         out[len++] = (char)c;
         ascii &= c < 0x80;
     }
-    if (close_segment(out, &len, start) != 0 || (!ascii && !valid_utf8(out, len)))
+    if (close_segment(out, &len, start, slashes) != 0 || (!ascii && !valid_utf8(out, len)))
         return -1;
     const char *q = *p == '?' ? p + 1 : NULL;
     for (const char *c = q; c && *c; c++)
@@ -121,6 +147,23 @@ int path_normalise(const char *target, char path[static PATH_MOST + 1], const ch
     memcpy(path, out, len + 1);
     *query = q;
     return 0;
+}
+
+int path_normalise(const char *target, char path[static PATH_MOST + 1], const char **query)
+{
+    return normalise(target, REFUSED, path, query);
+}
+
+int path_normalise_slashes(const char *target, char path[static PATH_MOST + 1],
+                           char split[static PATH_MOST + 1], const char **query)
+{
+    char as_slashes[PATH_MOST + 1];
+    int rc = normalise(target, SPLIT, as_slashes, query);
+    if (rc == 0)
+        rc = normalise(target, KEPT, path, query);
+    if (rc == 0)
+        memcpy(split, as_slashes, strlen(as_slashes) + 1);
+    return rc;
 }
 
 void path_encode(struct buf *out, const char *path)

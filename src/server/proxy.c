@@ -34,25 +34,33 @@ static bool has_method(const struct conn *conn, const char *method)
     return strcmp(conn->request.head.method, method) == 0;
 }
 
-/* The location whose backend has it; NULL: it is answered here, with a refusal where it is one. */
-static const struct conf_location *location_of(struct conn *conn, struct proxy_aim *aim)
+static const struct conf_location *location_for(struct conn *conn, const char *host, const char *path)
 {
     const struct http1_head *head = &conn->request.head;
-    if (!proxy_aim(conn, aim))
-        return NULL;
     const struct policy *policy = conn->snapshot->policy;
     const struct request request = {
         .method = route_method(head->method),
-        .path = aim->path,
-        .host = aim->host,
+        .path = path,
+        .host = host,
         .header = conn_header,
         .header_cls = head,
         .conf = conn->snapshot->conf,
         .peer = conn->peer,
         .refused = conn_refused(conn),
     };
-    const struct route *route = route_for(policy, conn->listener->conf->routes, aim->host, aim->path);
-    const struct conf_location *location = route_upstream(route, policy, &request);
+    const struct route *route = route_for(policy, conn->listener->conf->routes, host, path);
+    return route_upstream(route, policy, &request);
+}
+
+/* The location whose backend has it; NULL: it is answered here, with a refusal where it is one, as it is
+ * where a slash that is encoded leads elsewhere for a reader who takes it for one. */
+static const struct conf_location *location_of(struct conn *conn, struct proxy_aim *aim)
+{
+    if (!proxy_aim(conn, aim))
+        return NULL;
+    const struct conf_location *location = location_for(conn, aim->host, aim->path);
+    if (aim->split[0] && location_for(conn, aim->host, aim->split) != location)
+        return NULL;
     return location && conn_rate(conn, &conn->request) == 0 ? location : NULL;
 }
 

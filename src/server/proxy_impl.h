@@ -134,6 +134,7 @@ void proxy_abort_tcp(struct proxied *p, unsigned status);
  */
 struct proxy_aim {
     char path[PATH_MOST + 1], host[HTTP1_AUTHORITY];
+    char split[PATH_MOST + 1];     /* the path with its encoded slashes as slashes, "": it has none */
     const char *query, *authority; /* in the head, or `room` */
     char room[HTTP1_AUTHORITY];
 };

@@ -27,19 +27,29 @@ void proxy_judge_again(struct wheel_timer *timer)
 bool proxy_aim(struct conn *conn, struct proxy_aim *out)
 {
     const struct http1_head *head = &conn->request.head;
-    if (conn_refresh(conn) != 0 || conn->stray || path_normalise(head->target, out->path, &out->query) != 0)
+    if (conn_refresh(conn) != 0 || conn->stray)
+        return false;
+    out->split[0] = '\0';
+    if (path_normalise(head->target, out->path, &out->query) != 0 &&
+        path_normalise_slashes(head->target, out->path, out->split, &out->query) != 0)
         return false;
     out->authority = http1_authority(head, conn->facts.server_name, out->room);
     http1_host_name(out->authority, out->host);
-    return !conn_misdirected(conn, out->host, out->path);
+    return !conn_misdirected(conn, out->host, out->path) &&
+           (!out->split[0] || !conn_misdirected(conn, out->host, out->split));
+}
+
+static bool is_allowed(const struct conn *conn, const char *host, const char *path)
+{
+    return policy_decide(conn->snapshot->policy, host, path, conn->peer).outcome == POLICY_ALLOW;
 }
 
 /* As a request that came now would be decided on. */
 static bool is_let_in(struct conn *conn)
 {
     struct proxy_aim aim;
-    return proxy_aim(conn, &aim) && !conn_refused(conn) &&
-           policy_decide(conn->snapshot->policy, aim.host, aim.path, conn->peer).outcome == POLICY_ALLOW;
+    return proxy_aim(conn, &aim) && !conn_refused(conn) && is_allowed(conn, aim.host, aim.path) &&
+           (!aim.split[0] || is_allowed(conn, aim.host, aim.split));
 }
 
 void proxy_reconsider(struct conn *conn)

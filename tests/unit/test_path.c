@@ -89,6 +89,47 @@ START_TEST(every_escape)
 }
 END_TEST
 
+/* What goes to a backend (PATH_SLASH as |), and what it is for one who decodes slashes. */
+START_TEST(slashes)
+{
+    static const struct {
+        const char *target, *path, *split; /* NULL: it is refused */
+    } rows[] = {
+        {"/a%2fb", "/a|b", "/a/b"},
+        {"/a%2Fb?c%2Fd", "/a|b", "/a/b"},
+        {"/a/%2F/b", "/a/|/b", "/a/b"},
+        {"/a%2F%2fb/", "/a||b/", "/a/b/"},
+        {"/%2F", "/|", "/"},
+        {"//a%2F%20", "/a| ", "/a/ "},
+        {"/a%2F..b/.c", "/a|..b/.c", "/a/..b/.c"},
+        {"/a%252Fb%2F", "/a%2Fb|", "/a%2Fb/"},
+        {"/a%2F..", NULL, NULL},
+        {"/a/..%2Fb", NULL, NULL},
+        {"/a/.%2Fb", NULL, NULL},
+        {"/a%2F%2e%2E%2Fb", NULL, NULL},
+        {"/a/../b%2Fc", NULL, NULL},
+        {"/a/./b%2Fc", NULL, NULL},
+        {"/a%2F%5Cb", NULL, NULL},
+        {"/a%2F%1Fb", NULL, NULL},
+        {"/a%2F%00", NULL, NULL},
+        {"/a%2F%zz", NULL, NULL},
+        {"/a%2F%c3", NULL, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char path[PATH_MOST + 1] = "", split[PATH_MOST + 1] = "";
+        const char *query;
+        int rc = path_normalise_slashes(rows[i].target, path, split, &query);
+        ck_assert_msg((rc == 0) == (rows[i].path != NULL), "%s: %s", rows[i].target, path);
+        if (rc != 0)
+            continue;
+        for (char *p = path; *p; p++)
+            *p = *p == PATH_SLASH ? '|' : *p;
+        ck_assert_str_eq(path, rows[i].path);
+        ck_assert_str_eq(split, rows[i].split);
+    }
+}
+END_TEST
+
 START_TEST(encode)
 {
     static const struct {
@@ -114,6 +155,7 @@ Suite *suite_path(void)
     tcase_add_test(tcase, table_of_targets);
     tcase_add_test(tcase, encoding_is_the_inverse);
     tcase_add_test(tcase, every_escape);
+    tcase_add_test(tcase, slashes);
     tcase_add_test(tcase, encode);
     suite_add_tcase(suite, tcase);
     return suite;
