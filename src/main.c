@@ -1,12 +1,14 @@
 /* The program is its table of commands. */
 #include "cmd/cmd.h"
 
+#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <jansson.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "pki/signer.h"
@@ -77,8 +79,21 @@ static const struct command *find(const char *name)
     return NULL;
 }
 
+/* Called without one of the three standard descriptors, the next file or socket would have its number, and
+ * get what is meant for whoever reads messages. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_descriptors();
     if (argc > 1 &&
         (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
         usage(stdout);

@@ -58,6 +58,7 @@ struct life {
     struct privileges privileges; /* whom it became */
     struct diag_order early;      /* warnings from before the error log was open */
     struct diag early_to;
+    bool has_log; /* the error log has been open: what is said before goes to the standard error */
 };
 
 /* The log's form of a finding, for a reload. */
@@ -99,9 +100,11 @@ static void start_finding(void *cls, enum diag_severity severity, struct src src
     diag_pass(&life->early.diag, severity, src, text);
 }
 
-/* The error log is open: what was said before goes there, too, unless it is the same stream. */
+/* What was said of the start goes to the error log, too, once that is open, unless it is the same stream. */
 static void log_early(struct life *life, const struct conf *conf)
 {
+    if (!life->has_log)
+        return;
     const char *to = conf->error_log.text ? conf->error_log.text : "stderr";
     life->early_to.emit = strcmp(to, "stderr") == 0 ? NULL : log_finding;
     diag_order_flush(&life->early);
@@ -179,13 +182,14 @@ static void tell_of_log(const struct life *life, const char *option, const struc
 }
 
 /* Each by itself: one that cannot be opened must not keep the other where it was. */
-static int open_logs(const struct life *life, struct diag *diag)
+static int open_logs(struct life *life, struct diag *diag)
 {
     struct snapshot *snapshot = server_snapshot(life->server);
     const struct conf *conf = snapshot->conf;
     const char *error_log = conf->error_log.text ? conf->error_log.text : "stderr";
     struct err err = {0};
     int rc = log_open(error_log, (enum log_level)conf->log_level, &err);
+    life->has_log = life->has_log || rc == 0;
     if (rc != 0)
         tell_of_log(life, "error_log", &conf->error_log, &err, diag);
     int access = access_open(conf->access_log.text, conf->access_log_format, &err);
@@ -256,10 +260,34 @@ static void say_ready(const struct life *life, const char *status)
                 (unsigned long long)server_generation(life->server));
 }
 
+/* What needs this server's own transport under libmicrohttpd, where calls do not come to it (tls/preempt.c).
+ */
+static int check_transport(const struct conf *conf, struct diag *diag)
+{
+    static const char WHY[] =
+        "is not to be had of this build, in which libmicrohttpd speaks TLS by itself: see "
+        "transport in `mtlsd --version`";
+    const unsigned before = diag->errors;
+    if (tls_library_hidden())
+        return 0;
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        const struct conf_listener *l = &conf->listener[i];
+        if (!l->tls && l->mode == LISTENER_HTTP)
+            diag_error(diag, l->src, "listen \"%s\": tls = off with redirect %s", l->name, WHY);
+    }
+    for (size_t i = 0; i < conf->n_locations; i++) {
+        const struct conf_location *l = &conf->location[i];
+        if (l->backend.text)
+            diag_error(diag, l->backend.src, "location \"%s\": a backend %s", l->prefix, WHY);
+    }
+    return diag->errors > before ? ERR_MISMATCH : 0;
+}
+
 static int admit(void *cls, const struct conf *conf, struct diag *diag)
 {
     const struct life *life = cls;
-    return sandbox_admit(life->sandbox, conf, diag);
+    int rc = check_transport(conf, diag);
+    return rc != 0 ? rc : sandbox_admit(life->sandbox, conf, diag);
 }
 
 static void reload(struct life *life)
@@ -418,7 +446,9 @@ static int bind_and_drop(struct life *life, const struct conf *conf, struct diag
 {
     struct err err = {0};
     int *inherited = calloc(conf->n_listeners, sizeof *inherited);
-    int rc = inherited ? privileges_find(conf, true, diag, &life->privileges) : err_nomem(&err);
+    int rc = inherited ? check_transport(conf, diag) : err_nomem(&err);
+    if (rc == 0)
+        rc = privileges_find(conf, true, diag, &life->privileges);
     if (rc == 0)
         rc = write_pid_file(life, conf, diag);
     if (rc == 0)
@@ -434,17 +464,15 @@ static int bind_and_drop(struct life *life, const struct conf *conf, struct diag
         rc = privileges_harden(&err); /* again: a change of the user makes dumps possible */
     if (rc != 0) {
         if (err.code)
-            log_error("%s", err.text);
+            diag_error(diag, (struct src){0}, "%s", err.text);
         return rc;
     }
     rc = open_logs(life, diag);
-    struct diag to_log = {.emit = log_finding};
-    if (rc == 0)
-        log_early(life, conf);
+    log_early(life, conf);
     if (rc == 0)
         lint(life);
     if (rc == 0)
-        rc = privileges_check(&life->privileges, conf, &to_log);
+        rc = privileges_check(&life->privileges, conf, diag);
     if (rc == 0 && geteuid() == 0 && !conf->user.text)
         log_warning(
             "runs as root: write user = \"NAME\" to become somebody with fewer rights after the start");
@@ -459,7 +487,9 @@ static int start(struct life *life, struct diag *diag)
     notify_open();
     watch_anew(life);
     (void)x25519_prepare(), (void)ecdsa_prepare(); /* without them, nettle does it */
-    if (rc == 0)
+    if (rc != 0)
+        diag_error(diag, (struct src){0}, "%s", err.text);
+    else
         rc = server_new(life->conf_file, diag, &life->server);
     if (rc == 0) {
         struct snapshot *snapshot = server_snapshot(life->server);
@@ -469,13 +499,14 @@ static int start(struct life *life, struct diag *diag)
             rc = tell_ready(life, &err);
         if (rc == 0)
             rc = sandbox_enter(snapshot->conf, &life->sandbox, &err);
+        if (rc == 0)
+            rc = server_start(life->server, diag);
+        if (err.code)
+            diag_error(diag, (struct src){0}, "%s", err.text);
+        log_early(life, snapshot->conf);
         snapshot_unref(snapshot);
     }
-    if (rc == 0)
-        rc = server_start(life->server, diag);
     end_ready(life, rc == 0);
-    if (err.code)
-        log_error("%s", err.text);
     return rc;
 }
 
