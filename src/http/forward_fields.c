@@ -67,6 +67,16 @@ bool forward_is_claim(const char *name, size_t len)
         IDENTITY_NAME("x-forwarded-"),
         IDENTITY_NAME("forwarded"),
         IDENTITY_NAME("x-real-ip"),
+        /* In these, other servers say whose certificate it is: ingress-nginx, AWS, Azure, and recipes. */
+        IDENTITY_NAME("ssl-client-"),
+        IDENTITY_NAME("x-amzn-mtls-"),
+        IDENTITY_NAME("x-arr-clientcert"),
+        IDENTITY_NAME("x-client-cert"),
+        IDENTITY_NAME("x-client-cert-"),
+        IDENTITY_NAME("x-client-dn"),
+        IDENTITY_NAME("x-client-s-dn"),
+        IDENTITY_NAME("x-client-verify"),
+        IDENTITY_NAME("x-tls-client-"),
     };
     return IDENTITY_AMONG(CLAIMS, name, len) || forward_is_lie(name, len);
 }
