@@ -50,7 +50,8 @@ enum balance {
 };
 /* Which of our own routes a listener has; AUTO: those whose location has neither backend nor redirect. */
 enum routes { ROUTES_AUTO, ROUTES_OFF, ROUTES_HEALTH, ROUTES_ALL };
-enum send_proxy { SEND_PROXY_OFF, SEND_PROXY_V1, SEND_PROXY_V2 };
+/* The last: version 2 with the client's certificate in it. */
+enum send_proxy { SEND_PROXY_OFF, SEND_PROXY_V1, SEND_PROXY_V2, SEND_PROXY_V2_CERT };
 /* Bits: in which fields a backend is told of the client. */
 enum identity_format {
     IDENTITY_CLIENT_CERT = 1,

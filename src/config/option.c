@@ -210,9 +210,11 @@ const struct option OPTIONS[] = {
      .flags = OPTION_SECRET,
      .help = "This server's own certificate and key, for https and tls servers that ask."},
     {BACKEND(send_proxy), .type = OPTION_WORD, .preset = "off", .example = "v2",
-     .words = WORDS({"off", SEND_PROXY_OFF}, {"v1", SEND_PROXY_V1}, {"v2", SEND_PROXY_V2}),
-     .help = "Whether a connection to a server begins with a PROXY protocol header about the client. No "
-             "other client's requests go over it then."},
+     .words = WORDS({"off", SEND_PROXY_OFF}, {"v1", SEND_PROXY_V1}, {"v2", SEND_PROXY_V2},
+                    {"v2-client-cert", SEND_PROXY_V2_CERT}),
+     .help = "Whether a connection to a server begins with a PROXY protocol header about the client, of "
+             "version 2 also with its certificate where that was verified. No other client's requests go "
+             "over it then."},
 
     {LISTEN(address), .type = OPTION_TEXT, .example = "\"[::]:8443\"",
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,

@@ -122,9 +122,12 @@ static const struct certname_attr *common_name(const struct certinfo *leaf)
 
 void proxy_opening(const struct proxied *p, struct buf *out)
 {
-    static const unsigned VERSIONS[] = {
-        [SEND_PROXY_OFF] = 0, [SEND_PROXY_V1] = PROXY_V1, [SEND_PROXY_V2] = PROXY_V2};
-    const unsigned version = VERSIONS[p->backend->conf->send_proxy];
+    static const unsigned VERSIONS[] = {[SEND_PROXY_OFF] = 0,
+                                        [SEND_PROXY_V1] = PROXY_V1,
+                                        [SEND_PROXY_V2] = PROXY_V2,
+                                        [SEND_PROXY_V2_CERT] = PROXY_V2};
+    const enum send_proxy send = p->backend->conf->send_proxy;
+    const unsigned version = VERSIONS[send];
     const struct conn *conn = p->conn;
     const struct peer *peer = conn->peer;
     char target[LIMITS_REMOTE], key[40] = "";
@@ -155,6 +158,11 @@ void proxy_opening(const struct proxied *p, struct buf *out)
         said.common_name = name->value;
         said.common_name_len = name->len;
     }
+    const gnutls_datum_t *chain = NULL;
+    unsigned n = 0;
+    if (send == SEND_PROXY_V2_CERT && said.verified &&
+        proof_chain(&conn->trail, conn->transport.session, &chain, &n) && n > 0)
+        said.der = chain[0];
     proxy_write_header(version, &said, out);
 }
 

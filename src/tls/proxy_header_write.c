@@ -69,6 +69,7 @@ enum {
     TLV_SSL_CIPHER = 0x23,
     TLV_SSL_SIG_ALG = 0x24,
     TLV_SSL_KEY_ALG = 0x25,
+    TLV_SSL_CLIENT_CERT = 0x28,
     CLIENT_SSL = 1,
     CLIENT_CERT_CONN = 2,
     CLIENT_CERT_SESS = 4,
@@ -80,13 +81,18 @@ static void put_16(struct buf *out, size_t n)
     buf_putc(out, (char)n);
 }
 
-static void put_tlv(struct buf *out, int type, const void *value, size_t len)
+static void put_value(struct buf *out, int type, const void *value, size_t len, size_t most)
 {
-    if (len == 0 || len > PROXY_MOST_TEXT)
+    if (len == 0 || len > most)
         return;
     buf_putc(out, (char)type);
     put_16(out, len);
     buf_put(out, value, len);
+}
+
+static void put_tlv(struct buf *out, int type, const void *value, size_t len)
+{
+    put_value(out, type, value, len, PROXY_MOST_TEXT);
 }
 
 static void put_text(struct buf *out, int type, const char *text)
@@ -121,6 +127,8 @@ static void put_tls(const struct proxy_said *said, struct buf *out)
     put_text(&inner, TLV_SSL_CIPHER, said->cipher);
     put_text(&inner, TLV_SSL_SIG_ALG, said->signature);
     put_text(&inner, TLV_SSL_KEY_ALG, said->key);
+    if (verified)
+        put_value(&inner, TLV_SSL_CLIENT_CERT, said->der.data, said->der.size, PROXY_MOST_CERTIFICATE);
     buf_putc(out, TLV_SSL);
     put_16(out, inner.len);
     buf_put(out, inner.data, inner.len);

@@ -3,12 +3,16 @@
 #ifndef MTLSD_TLS_PROXY_HEADER_WRITE_H
 #define MTLSD_TLS_PROXY_HEADER_WRITE_H
 
+#include <gnutls/gnutls.h>
+
 #include "base/buf.h"
 #include "tls/proxy_header.h"
 
 enum {
     /* What is longer is left out: a receiver may have room for few bytes, and half a name is another's. */
     PROXY_MOST_TEXT = 1024,
+    /* All that is in the header fits into 64 KiB; a chain of certificates has 32. */
+    PROXY_MOST_CERTIFICATE = 32 * 1024,
 };
 
 /* {0}: the connection is our own. All is borrowed. */
@@ -24,6 +28,7 @@ struct proxy_said {
     bool verified;
     const void *common_name; /* of one that was verified; may hold anything */
     size_t common_name_len;
+    gnutls_datum_t der; /* the certificate that was verified, where it is asked for; else empty */
 };
 
 /* Appends it; `version`: PROXY_V1, PROXY_V2, 0: nothing. */

@@ -159,6 +159,17 @@ def stream(seed, n):
     return random.Random(seed).randbytes(n)
 
 
+CERTS = {}  # of the lab's clients: DER -> name
+
+
+def read_certs(lab):
+    for name in ("client", "client-expired"):
+        with open(f"{lab}/{name}.crt", encoding="ascii") as file:
+            pem = file.read()
+        end = "-----END CERTIFICATE-----"
+        CERTS[ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN CERTIFICATE"):pem.index(end)] + end)] = name
+
+
 def read_proxy(peer):
     """A PROXY header of version 2: what it says of the client, in words."""
     got = b""
@@ -181,6 +192,7 @@ def read_proxy(peer):
             words.append(f"client={value[0]} verify={struct.unpack('!I', value[1:5])[0]}")
             names = {0x21: "version", 0x22: "cn"}
             words += [f"{names[k]}={v.decode()}" for k, v in each(value[5:]) if k in names]
+            words += [f"cert={CERTS.get(v, 'another')}" for k, v in each(value[5:]) if k == 0x28]
     return " ".join(words)
 
 
@@ -361,6 +373,7 @@ def table(file, lab):
     print("ports", listening.getsockname()[1], echoing.getsockname()[1], closed, flush=True)
     ports = dict(word.split("=") for word in sys.stdin.readline().split())
     listening.settimeout(PATIENCE)
+    read_certs(lab)
     with open(file, encoding="utf-8") as rows:
         cases = [line.rstrip("\n").split("\t") for line in rows if line.strip() and not line.startswith("#")]
     for name, listener, client, server, client_saw, server_saw in cases:

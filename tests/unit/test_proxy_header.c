@@ -252,6 +252,49 @@ START_TEST(named)
 }
 END_TEST
 
+/* The certificate itself: last, whole or not at all, and only of a client that was verified. */
+START_TEST(certificate)
+{
+    static unsigned char der[PROXY_MOST_CERTIFICATE + 1];
+    static const struct {
+        unsigned size;
+        bool verified, there;
+    } ROWS[] = {
+        {1, true, true},
+        {2000, true, true},
+        {2000, false, false},
+        {0, true, false},
+        {PROXY_MOST_CERTIFICATE, true, true},
+        {PROXY_MOST_CERTIFICATE + 1, true, false},
+    };
+    for (size_t i = 0; i < sizeof der; i++)
+        der[i] = (unsigned char)i;
+    for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+        const struct proxy_said said = {.source = "192.0.2.1:1",
+                                        .target = "192.0.2.2:2",
+                                        .tls = true,
+                                        .certificate = true,
+                                        .verified = ROWS[i].verified,
+                                        .der = {der, ROWS[i].size}};
+        struct buf out = {0};
+        proxy_write_header(PROXY_V2, &said, &out);
+        enum { AT_SSL = 16 + 12, AT_CERT = AT_SSL + 3 + 5 };
+        const unsigned char *byte = (const unsigned char *)out.data;
+        const size_t size = ROWS[i].there ? 3 + (size_t)ROWS[i].size : 0;
+        ck_assert(!buf_failed(&out));
+        ck_assert_uint_eq(out.len, AT_CERT + size);
+        ck_assert_uint_eq((size_t)byte[14] << 8 | byte[15], out.len - 16);
+        ck_assert_uint_eq((size_t)byte[AT_SSL + 1] << 8 | byte[AT_SSL + 2], 5 + size);
+        if (ROWS[i].there) {
+            ck_assert_int_eq(byte[AT_CERT], 0x28);
+            ck_assert_uint_eq((size_t)byte[AT_CERT + 1] << 8 | byte[AT_CERT + 2], ROWS[i].size);
+            ck_assert_mem_eq(byte + AT_CERT + 3, der, ROWS[i].size);
+        }
+        buf_done(&out);
+    }
+}
+END_TEST
+
 Suite *suite_proxy_header(void)
 {
     Suite *suite = suite_create("proxy_header");
@@ -260,6 +303,7 @@ Suite *suite_proxy_header(void)
     tcase_add_test(tcase, rows);
     tcase_add_test(tcase, written);
     tcase_add_test(tcase, named);
+    tcase_add_test(tcase, certificate);
     tcase_add_test(tcase, a_socket_of_a_host);
     tcase_add_test(tcase, ranges);
     tcase_add_test(tcase, no_ranges);
