@@ -61,7 +61,7 @@ static void check_proxies(const struct conf_listener *l, struct diag *diag)
         diag_warning(
             diag, l->trusted_proxies.item[0].src,
             "trusted_proxies has no effect while proxy_protocol = off: write proxy_protocol = v1, v2 or "
-            "any; addresses in X-Forwarded-For are never believed");
+            "both; addresses in X-Forwarded-For are never believed");
     if (l->proxy_protocol != PROXY_PROTOCOL_OFF && l->trusted_proxies.n == 0)
         diag_error(
             diag, l->src,

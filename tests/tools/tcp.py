@@ -21,7 +21,7 @@ A row is  name TAB listener TAB client TAB server TAB what the client saw TAB wh
     count       reads as many bytes as the other side's fill sent: "counted"
     both N      sends N bytes and reads N at the same time: "same" when they are those that the other side sent
     go NAME     lets the other side go on           wait NAME   waits for that
-    connect ... client only, first: cert=NAME (of the lab) sni=NAME alpn=A,B plain
+    connect ... client only, first: cert=NAME (of the lab) sni=NAME alpn=A,B plain proxy=WORD (of HEADERS)
     proxy       server only: reads a PROXY header, and says what is in it
     none        server only: nobody may come
 """
@@ -176,6 +176,8 @@ def read_proxy(peer):
     while len(got) < 16 or len(got) < 16 + struct.unpack("!H", got[14:16])[0]:
         got += peer.recv(1 if len(got) < 16 else 16 + struct.unpack("!H", got[14:16])[0] - len(got))
     words, at = [], 16 + {0x11: 12, 0x21: 36}.get(got[13], 0)
+    if got[13] == 0x11 and got[16:20] != bytes((127, 0, 0, 1)):
+        words.append(f"from={socket.inet_ntoa(got[16:20])}:{struct.unpack('!H', got[24:26])[0]}")
     words.append("v2" if got[:13] == b"\r\n\r\n\0\r\nQUIT\n\x21" else "bad")
 
     def each(data):
@@ -302,6 +304,15 @@ def context_of(lab, version, words):
     return context
 
 
+HEADERS = {  # of a proxy in front
+    "v1": b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\r\n",
+    "v2": b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + socket.inet_aton("192.0.2.7") + socket.inet_aton("192.0.2.1")
+          + struct.pack("!HH", 4711, 25),
+    "unknown": b"PROXY UNKNOWN\r\n",
+    "bad": b"PROXY TCP4 192.0.2.7\r\n",
+}
+
+
 def connect(port, lab, version, words):
     if str(port).startswith("/"):
         sock = socket.socket(socket.AF_UNIX)
@@ -309,6 +320,8 @@ def connect(port, lab, version, words):
         sock.connect(port)
     else:
         sock = socket.create_connection(("127.0.0.1", int(port)), PATIENCE)
+    if "proxy" in words:
+        sock.sendall(HEADERS[words["proxy"]])
     if "plain" in words:
         return Plain(sock)
     return Tls(sock, context_of(lab, version, words), words.get("sni", "localhost"))
