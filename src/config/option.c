@@ -66,8 +66,10 @@ const struct option OPTIONS[] = {
      .max = 10 * MINUTE,
      .help = "A request's head that is not whole by then is answered 408, however busily it trickles in."},
     {GLOBAL(body_timeout), .type = OPTION_DURATION, .preset = "60s", .example = "2m", .min = 1, .max = HOUR,
-     .help = "A request's body that is not whole by then, counted from the end of its head, is answered 408. "
-             "One that goes to a backend may take longer, but be silent no longer than this."},
+     .help =
+         "A request's body that is not whole by then, counted from the end of its head, is answered 408. "
+         "One that goes to a backend may take longer, but each body_timeout brings 16 KiB of it, or, where "
+         "the answer has begun, a byte."},
     {GLOBAL(request_timeout), .type = OPTION_DURATION, .preset = "1h", .example = "15m", .min = 1, .max = DAY,
      .help =
          "A response that is not taken whole by then, counted from the request, is cut off: leave slow "

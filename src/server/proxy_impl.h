@@ -19,6 +19,9 @@ enum {
      * nothing.
      */
     CONTINUE_MS = 1000,
+    /* Of a body that is not whole each body_timeout brings so many bytes, until its answer has begun: who
+     * trickles holds a connection to a server, too. A silent one is too late in any case. */
+    BODY_LEAST = 16 * 1024,
 };
 
 /* What the exchanges of a worker share. */
@@ -53,6 +56,7 @@ struct proxied {
 
     struct buf up; /* the head, then the body as it is framed; the first `up_at` bytes have gone */
     size_t up_at, head_len;
+    size_t brought;  /* of the body since its time began, in bytes of any kind */
     struct buf head; /* of the response, until it is whole */
     struct buf down; /* plaintext that the client's socket did not take; the first `down_at` bytes it did */
     size_t down_at;

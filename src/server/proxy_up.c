@@ -111,6 +111,7 @@ static bool take_plaintext(struct proxied *p, const char *bytes, size_t len)
         pass_on(p, bytes, len);
         return true;
     }
+    p->brought += len;
     ssize_t used = proxy_take(p, bytes, len);
     return used >= 0 && hold(p, bytes + used, len - (size_t)used);
 }
@@ -218,6 +219,12 @@ static int write_server(struct proxied *p, size_t *budget)
     return 1;
 }
 
+static void begin_body_time(struct proxied *p)
+{
+    p->brought = 0;
+    conn_awaits_body(p->conn);
+}
+
 /* The client has body_timeout while more of its body is waited for: not when all of it is here, nor while the
  * server is the one who takes none.
  */
@@ -226,7 +233,7 @@ static void await_client(struct proxied *p)
     struct conn *conn = p->conn;
     bool waits = !p->tunnel && !p->request_done && !p->up_broken && p->up.len - p->up_at < RELAY_BYTES;
     if (waits && conn->phase != CONN_BODY)
-        conn_awaits_body(conn);
+        begin_body_time(p);
     else if (!waits && conn->phase == CONN_BODY)
         conn_relaying(conn, p->down.len > 0);
 }
@@ -262,8 +269,8 @@ bool proxy_up(struct proxied *p, size_t *budget)
         }
         if (rc == 0)
             break;
-        if (!p->request_done && !p->tunnel)
-            conn_awaits_body(p->conn); /* its time begins anew with each piece */
+        if (!p->request_done && !p->tunnel && (p->head_sent || p->brought >= BODY_LEAST))
+            begin_body_time(p); /* anew */
     }
     if (*budget > 0)
         rest(p);
