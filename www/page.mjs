@@ -55,7 +55,7 @@ function showConnection(connection, L) {
   const { tls, state, who } = sentence(connection);
   fill('sentence', h('p.lede', h('span', tls), ' ', h(`strong.${state}`, L.nodes(who))));
   fill('facts', list(connectionFacts(connection).map(([key, v]) => [L.t(`fact.${key}`), v.key ? L.nodes(v) : h('bdi', v)])));
-  fill('beside', beside(connection, location).length > 0 && [h('h3', L.t('beside.title')), h('p.quiet', L.t('beside.text')),
+  fill('beside', beside(connection, location).length > 0 && [h('h2', L.t('beside.title')), h('p.quiet', L.t('beside.text')),
     h('ul.listeners', beside(connection, location).map(({ name, href, here, mode, kind }) => h('li.card', { 'aria-current': here && 'true' },
       here ? h('b', h('bdi', name)) : h('a', { href }, h('bdi', name)), ' ', here && h('span.quiet', L.t('beside.here')),
       h('p', h('strong', L.t(kind)), ' ', L.nodes({ key: mode })))))]);

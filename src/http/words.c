@@ -7,76 +7,120 @@
 
 static const struct row {
     const char *english, *chinese;
+    bool part; /* said only within another */
 } ROWS[] = {
-#define WORDS(english, chinese) {english, chinese},
+#define WORDS(english, chinese) {english, chinese, false},
+#define PART(english, chinese)  {english, chinese, true},
 #include "http/words.def"
+#undef PART
 #undef WORDS
 };
 
-/* A row has few values, and words in words are no deeper: a hint in that of a clock, and a span of time. */
-enum { VALUES_MOST = 4, DEPTH_MOST = 3 };
+/* A row has few holes, and words in words are no deeper: a hint in that of a clock, and a span of time. */
+enum { HOLES_MOST = 4, DEPTH_MOST = 3 };
+
+enum hole { HOLE_VALUE, HOLE_WORDS, HOLE_ANY };
+static const char *const HOLE[] = {[HOLE_VALUE] = "{}", [HOLE_WORDS] = "{words}", [HOLE_ANY] = "{any}"};
 
 struct piece {
     const char *p;
     size_t n;
+    enum hole hole; /* what it stands in */
 };
-
-static const char HOLE[] = "{}";
 
 static const char *find(struct piece in, const char *what, size_t n)
 {
     return n == 0 ? in.p : memmem(in.p, in.n, what, n);
 }
 
+/* The next hole of a form: what is before it, and its kind; *after is behind it, NULL: there is none. */
+static size_t next_hole(const char *form, enum hole *kind, const char **after)
+{
+    const char *at = strchr(form, '{');
+    *after = NULL;
+    for (int i = HOLE_VALUE; at && i <= HOLE_ANY; i++) {
+        if (strncmp(at, HOLE[i], strlen(HOLE[i])) != 0)
+            continue;
+        *kind = (enum hole)i;
+        *after = at + strlen(HOLE[i]);
+        return (size_t)(at - form);
+    }
+    return strlen(form);
+}
+
 /* Whether the text is of this form; what stands in its holes then. What is between two of them is found where
  * it comes first, what is behind the last at the end. */
-static bool fits(struct piece text, const char *form, struct piece value[static VALUES_MOST])
+static bool fits(struct piece text, const char *form, struct piece value[static HOLES_MOST], size_t *n)
 {
-    if (form[0] != HOLE[0] && (text.n == 0 || text.p[0] != form[0]))
+    if (form[0] != '{' && (text.n == 0 || text.p[0] != form[0]))
         return false; /* nearly all rows, before they are read through */
-    const char *hole = strstr(form, HOLE);
-    size_t head = hole ? (size_t)(hole - form) : strlen(form), n = 0;
+    enum hole kind = HOLE_VALUE;
+    const char *rest;
+    size_t head = next_hole(form, &kind, &rest);
+    *n = 0;
     if (text.n < head || memcmp(text.p, form, head) != 0)
         return false;
-    text = (struct piece){text.p + head, text.n - head};
-    while (hole && n < VALUES_MOST) {
-        form = hole + sizeof HOLE - 1;
-        hole = strstr(form, HOLE);
-        size_t between = hole ? (size_t)(hole - form) : strlen(form);
-        const char *at = hole               ? find(text, form, between)
+    text.p += head;
+    text.n -= head;
+    while (rest && *n < HOLES_MOST) {
+        const char *after;
+        enum hole next = HOLE_VALUE;
+        size_t between = next_hole(rest, &next, &after);
+        const char *at = after              ? find(text, rest, between)
                          : text.n < between ? NULL
                                             : text.p + text.n - between;
-        if (!at || memcmp(at, form, between) != 0)
+        if (!at || memcmp(at, rest, between) != 0)
             return false;
-        value[n++] = (struct piece){text.p, (size_t)(at - text.p)};
-        text = (struct piece){at + between, (size_t)(text.p + text.n - at) - between};
+        value[(*n)++] = (struct piece){text.p, (size_t)(at - text.p), kind};
+        text.n = (size_t)(text.p + text.n - at) - between;
+        text.p = at + between;
+        rest = after;
+        kind = next;
     }
     return text.n == 0;
 }
 
 static bool say(struct piece text, unsigned depth, struct buf *out);
 
-/* A value is words that have a row, or itself. */
-static void put_value(struct piece value, unsigned depth, struct buf *out)
+/* What should be words is, or nothing. */
+static bool are_said(const struct piece *value, size_t n, unsigned depth)
 {
-    if (depth >= DEPTH_MOST || !say(value, depth + 1, out))
+    for (size_t i = 0; i < n; i++) {
+        if (value[i].hole == HOLE_WORDS && value[i].n > 0 && !say(value[i], depth + 1, NULL))
+            return false;
+    }
+    return true;
+}
+
+static void put_hole(struct piece value, unsigned depth, struct buf *out)
+{
+    if (value.hole == HOLE_VALUE || !say(value, depth + 1, out))
         buf_put(out, value.p, value.n);
 }
 
+static void put_row(const char *chinese, const struct piece *value, size_t n, unsigned depth, struct buf *out)
+{
+    for (const char *p = chinese; *p; p++) {
+        if (p[0] != '{' || p[1] < '1' || (size_t)(p[1] - '0') > n || p[2] != '}') {
+            buf_putc(out, *p);
+            continue;
+        }
+        put_hole(value[p[1] - '1'], depth, out);
+        p += 2;
+    }
+}
+
+/* `out` NULL: only whether it could. */
 static bool say(struct piece text, unsigned depth, struct buf *out)
 {
-    struct piece value[VALUES_MOST] = {{0}};
-    for (size_t i = 0; text.n > 0 && i < ARRAY_LEN(ROWS); i++) {
-        if (!fits(text, ROWS[i].english, value))
+    struct piece value[HOLES_MOST] = {{0}};
+    size_t n;
+    for (size_t i = 0; depth <= DEPTH_MOST && text.n > 0 && i < ARRAY_LEN(ROWS); i++) {
+        if ((depth == 0 && ROWS[i].part) || !fits(text, ROWS[i].english, value, &n) ||
+            !are_said(value, n, depth))
             continue;
-        for (const char *p = ROWS[i].chinese; *p; p++) {
-            if (p[0] != '{' || p[1] < '1' || p[1] > '0' + VALUES_MOST || p[2] != '}') {
-                buf_putc(out, *p);
-                continue;
-            }
-            put_value(value[p[1] - '1'], depth, out);
-            p += 2;
-        }
+        if (out)
+            put_row(ROWS[i].chinese, value, n, depth, out);
         return true;
     }
     return false;
@@ -87,7 +131,7 @@ char *words_say(enum language language, const char *text)
     struct buf out;
     char *said = NULL;
     buf_init(&out, 0);
-    if (language != LANGUAGE_ENGLISH && say((struct piece){text, strlen(text)}, 0, &out))
+    if (language != LANGUAGE_ENGLISH && say((struct piece){.p = text, .n = strlen(text)}, 0, &out))
         said = buf_take(&out, NULL);
     buf_done(&out);
     return said;

@@ -1,5 +1,6 @@
 /* What the server says to people, in their language: one catalogue (words.def), by whose rows a text that was
- * made in English is said anew. A text that has no row stays English, and so do the values in it. Pure. */
+ * made in English is said anew. A text that has no row stays English, and values stay as they are, whatever
+ * they look like. Pure. */
 #ifndef MTLSD_HTTP_WORDS_H
 #define MTLSD_HTTP_WORDS_H
 

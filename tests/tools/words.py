@@ -33,8 +33,8 @@ def unescape(text):
 
 def rows():
     text = open(TOP + "src/http/words.def", encoding="utf-8").read()
-    return [(unescape(a), unescape(b)) for a, b in
-            re.findall(r'^WORDS\("((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\)$', text, re.M)]
+    return [(re.sub(r"\{(words|any)\}", "{}", unescape(a)), unescape(b)) for a, b in
+            re.findall(r'^(?:WORDS|PART)\("((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\)$', text, re.M)]
 
 
 def calls(text, name):
@@ -128,7 +128,7 @@ def form(english):
 
 def main():
     all_rows = rows()
-    total = open(TOP + "src/http/words.def", encoding="utf-8").read().count("\nWORDS(")
+    total = len(re.findall(r"^(?:WORDS|PART)\(", open(TOP + "src/http/words.def", encoding="utf-8").read(), re.M))
     if total != len(all_rows):
         print(f"words.def: {total - len(all_rows)} rows are not on one line")
     seen = set()
