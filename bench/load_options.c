@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_CONNECTIONS = 60000, MOST_POSTED = 16 * 1024 * 1024, MOST_HEAD = 1024 };
+enum { MOST_CONNECTIONS = 60000, MOST_POSTED = 128 * 1024 * 1024, MOST_HEAD = 1024 };
 
 static const char *const MODES[N_MODES] = {"requests", "handshakes", "idle", "get"};
 static const char *const WAITS[N_WAITS] = {"end", "events", "websocket"};

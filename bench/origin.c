@@ -26,7 +26,7 @@ enum {
     EVENTS = 64,
     HEAD_SIZE = 16 * 1024,
     MOST_ANSWERS = 8,
-    MOST_LENGTH = 16 * 1024 * 1024,
+    MOST_LENGTH = 128 * 1024 * 1024,
     LEAST_CERTIFICATE = 200, /* octets of its encoded form */
 };
 

@@ -1,9 +1,11 @@
-"""More servers to compare with, for those who have them: bench/run --peers caddy,haproxy,lighttpd. None of them can put
+"""More servers to compare with, for those who have them: bench/run --peers caddy,haproxy,lighttpd,stunnel. None of them can put
 together an answer out of variables, so they send /api/tls as a file; they are not asked to reload."""
 import os
+import resource
 import shutil
+import subprocess
 
-from servers import OWN_FIELDS, Server
+from servers import OWN_FIELDS, TCP_KINDS, Server
 
 
 def extra_fields(fields):
@@ -90,7 +92,7 @@ class Relay(Peer):
 
 class Haproxy(Peer):
     name = program = package = "haproxy"
-    kinds = Peer.kinds - {"beside"}  # it wants two descriptors for a connection, and 20,000 is a usual limit
+    kinds = Peer.kinds - {"beside"} | TCP_KINDS  # it wants two descriptors for a connection, and 20,000 is a usual limit
 
     def can(self, path):
         """It answers out of one buffer and serves no files."""
@@ -114,7 +116,33 @@ class Haproxy(Peer):
     def size(self, path):
         return (self.setting.www / path.lstrip("/")).stat().st_size
 
+    def write_tcp(self):
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        (self.folder / "conf").write_text(f'''
+global
+    log stdout format raw local0
+    nbthread {self.workers}
+    maxconn {min(self.setting.connections // 2, (files - 100) // 2)}
+    ssl-default-bind-options ssl-min-ver TLSv1.2
+defaults
+    mode tcp
+    log global
+    option tcplog
+    timeout client 1h
+    timeout server 1h
+    timeout connect 10s
+frontend all
+    bind 127.0.0.1:{self.ports["oneway"]} ssl crt {self.pem}
+    bind 127.0.0.1:{self.ports["mutual"]} ssl crt {self.pem} ca-file {self.setting.lab}/root.crt verify required
+    default_backend app
+backend app
+    server origin 127.0.0.1:{self.setting.origin}
+''')
+        return [self.find(), "-db", "-f", str(self.folder / "conf")]
+
     def write(self):
+        if self.tcp:
+            return self.write_tcp()
         root, here = self.answers_as_files(), self.folder
         returns = ""
         for path, (fields, _) in self.setting.answers.items():
@@ -147,6 +175,38 @@ frontend all
 {backend}
 ''')
         return [self.find(), "-db", "-f", str(here / "conf")]
+
+
+class Stunnel(Peer):
+    """A thread for each connection; it speaks nothing else than bytes."""
+
+    name = "stunnel"
+    program = package = "stunnel4"
+    kinds = TCP_KINDS - {"tcp-idle"}
+
+    @classmethod
+    def version(cls, setting):
+        command = ["chroot", cls.root] if cls.root else []
+        done = subprocess.run([*command, cls.find(), "-version"], capture_output=True, text=True)
+        return next((line for line in done.stderr.splitlines() if line.startswith("stunnel ")), "stunnel") + cls.system()
+
+    def write(self):
+        services = "".join(f'''
+[{name}]
+accept = 127.0.0.1:{self.ports[name]}
+connect = 127.0.0.1:{self.setting.origin}
+cert = {self.pem}
+TIMEOUTidle = 3600
+{more}
+''' for name, more in (("oneway", ""), ("mutual", f"CAfile = {self.setting.lab}/root.crt\nverifyChain = yes\nrequireCert = yes")))
+        (self.folder / "conf").write_text(f'''
+foreground = yes
+pid =
+output = {self.folder}/access.log
+sslVersionMin = TLSv1.2
+{services}
+''')
+        return [self.find(), str(self.folder / "conf")]
 
 
 class Caddy(Peer):

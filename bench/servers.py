@@ -43,6 +43,9 @@ def enter(root, scratch):
     os.chroot(root)
 
 
+TCP_KINDS = {"tcp", "tcp-idle", "tcp-handshakes"}  # rows of bytes that go on as they are
+
+
 class Failure(Exception):
     """Something that the user has to read; no traceback."""
 
@@ -140,9 +143,10 @@ class Server:
     root = None  # the folder of the system that it is installed in and runs in, where that is not this one
     kinds = {"requests", "proxied", "handshakes", "memory", "beside", "workers", "start"}  # of rows that it can do
 
-    def __init__(self, setting, workers=1, cpus=None, batch=False, proxy=False):
+    def __init__(self, setting, workers=1, cpus=None, batch=False, proxy=False, tcp=False):
         self.setting = setting
         self.proxy = proxy  # whether /app/ and /identity/ are the application's
+        self.tcp = tcp  # whether all that comes is, as bytes
         self.workers = workers
         self.cpus, self.batch = cpus, batch
         self.process = self.folder = None
@@ -179,6 +183,11 @@ class Server:
     def can(self, path):
         """Whether it can answer this path as the others do."""
         return True
+
+    @classmethod
+    def lacks(cls, row_kind):
+        """What has to be installed for such rows, besides the program; None: nothing."""
+        return None
 
     # ---- to be filled in ----
 
@@ -305,7 +314,7 @@ class Server:
 
 class Mtlsd(Server):
     name = "mtlsd"
-    kinds = Server.kinds | {"reload", "listeners", "pause", "waiting", "beside-waiting"}
+    kinds = Server.kinds | {"reload", "listeners", "pause", "waiting", "beside-waiting"} | TCP_KINDS
 
     @classmethod
     def build(cls, setting):
@@ -319,7 +328,26 @@ class Mtlsd(Server):
     def version(cls, setting):
         return subprocess.run([cls.build(setting), "--version"], capture_output=True, text=True).stdout.strip().replace("\n", ", ")
 
+    def write_tcp(self):
+        listeners = "".join(f"""
+listen "{name}" {{
+    address = "127.0.0.1:{self.ports[name]}"
+    mode = tcp
+    backend = "app"
+    certificate = {{ "{self.pem}" }}
+    {more}
+}}""" for name, more in (("oneway", ""), ("mutual", f'client_auth = require client_ca = {{ "{self.setting.lab}/root.crt" }}')))
+        (self.folder / "conf").write_text(f"""
+workers = {self.workers}
+access_log = "{self.folder}/access.log"
+error_log = "{self.folder}/error.log"
+backend "app" {{ server = {{ "tcp://127.0.0.1:{self.setting.origin}" }} }}{listeners}
+""")
+        return [self.build(self.setting), "serve", "-c", str(self.folder / "conf")]
+
     def write(self):
+        if self.tcp:
+            return self.write_tcp()
         lab = self.setting.lab
         listeners = ""
         for n, (port, more) in enumerate(self.oneway):
@@ -378,7 +406,13 @@ class Before(Mtlsd):
 
 class Nginx(Server):
     name = program = package = "nginx"
-    kinds = Server.kinds | {"reload", "listeners", "waiting", "beside-waiting"}
+    kinds = Server.kinds | {"reload", "listeners", "waiting", "beside-waiting"} | TCP_KINDS
+    stream = "/usr/lib/nginx/modules/ngx_stream_module.so"  # for TCP; a package of its own
+
+    @classmethod
+    def lacks(cls, row_kind):
+        there = os.path.exists(f"{cls.root or ''}{cls.stream}")
+        return None if there or row_kind not in TCP_KINDS else "its stream module (Debian: libnginx-mod-stream)"
 
     # What mtlsd says of a connection and nginx has a variable for.
     VARIABLES = {
@@ -448,7 +482,43 @@ class Nginx(Server):
         facts["client_hello"]["groups"] = ["$ssl_curves"]
         return json.dumps(facts, indent=2) + "\n"
 
+    def write_tcp(self):
+        here = self.folder
+        servers = "".join(f"""
+    server {{
+        listen 127.0.0.1:{self.ports[name]} ssl backlog=4096;
+        ssl_certificate {self.pem};
+        ssl_certificate_key {self.pem};
+        {more}
+        proxy_pass 127.0.0.1:{self.setting.origin};
+    }}""" for name, more in (
+            ("oneway", ""),
+            ("mutual", f"ssl_client_certificate {self.setting.lab}/root.crt; ssl_verify_client on; ssl_verify_depth 5;"),
+        ))
+        (here / "conf").write_text(f"""
+{"user root;" if os.geteuid() == 0 else ""}
+load_module {self.stream};
+daemon off;
+pid {here}/pid;
+error_log {here}/error.log;
+worker_processes {self.workers};
+worker_rlimit_nofile {resource.getrlimit(resource.RLIMIT_NOFILE)[1]};
+events {{ worker_connections {self.setting.connections}; }}
+stream {{
+    log_format line '$remote_addr [$time_local] $protocol $status $bytes_sent $bytes_received $session_time $upstream_addr';
+    access_log {here}/access.log line;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_tickets on;
+    ssl_session_timeout 6h;
+    proxy_timeout 1h;
+    tcp_nodelay on;{servers}
+}}
+""")
+        return [self.find(), "-c", str(here / "conf")]
+
     def write(self):
+        if self.tcp:
+            return self.write_tcp()
         lab, here = self.setting.lab, self.folder
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         tls = f"ssl_certificate {self.pem}; ssl_certificate_key {self.pem};"
