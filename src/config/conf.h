@@ -170,6 +170,7 @@ struct conf_location {
     struct template redirect_to;   /* the same, taken apart */
     bool proxy_redirect;           /* where the backend leads to itself, the client is led here */
     bool strip_prefix;             /* the backend's path begins behind the location's */
+    bool encoded_slashes;          /* a path with them goes to the backend, where they decide nothing */
     unsigned identity;             /* enum identity_format, several */
     struct conf_list set_header;   /* "NAME: VALUE" */
     struct conf_field *field;      /* the same, taken apart */

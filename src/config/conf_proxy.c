@@ -227,9 +227,9 @@ static bool is_given(const struct option *option, const struct conf_location *l)
 
 static void check_without(const struct conf_location *l, struct diag *diag)
 {
-    static const char *const NEED_BACKEND[] = {"strip_prefix", "proxy_redirect", "identity",
-                                               "set_header",   "forwarded",      "upgrade",
-                                               "max_body",     "request_timeout"};
+    static const char *const NEED_BACKEND[] = {"strip_prefix", "encoded_slashes", "proxy_redirect",
+                                               "identity",     "set_header",      "forwarded",
+                                               "upgrade",      "max_body",        "request_timeout"};
     for (size_t i = 0; i < ARRAY_LEN(NEED_BACKEND); i++) {
         const struct option *option = option_find(SECTION_LOCATION, NEED_BACKEND[i]);
         if (option && is_given(option, l))

@@ -354,6 +354,10 @@ const struct option OPTIONS[] = {
              "other variables (`mtlsd variables`) stand here as well."},
     {LOCATION(strip_prefix), .type = OPTION_BOOL, .preset = "off", .example = "on",
      .help = "Leaves the location's path out of that which the backend gets: /app/x becomes /x."},
+    {LOCATION(encoded_slashes), .type = OPTION_BOOL, .preset = "off", .example = "on",
+     .help =
+         "Lets a slash that is encoded (%2F) through to the backend as it came, where the location is the "
+         "same for who takes it for a slash and for who does not; otherwise such a path is answered 400."},
     {LOCATION(proxy_redirect), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help =
          "Whether Location and Refresh of the backend that lead to one of its own servers, or over http to "

@@ -53,13 +53,14 @@ static const struct conf_location *location_for(struct conn *conn, const char *h
 }
 
 /* The location whose backend has it; NULL: it is answered here, with a refusal where it is one, as it is
- * where a slash that is encoded leads elsewhere for a reader who takes it for one. */
+ * where a slash that is encoded is not let through, or leads elsewhere for a reader who takes it for one. */
 static const struct conf_location *location_of(struct conn *conn, struct proxy_aim *aim)
 {
     if (!proxy_aim(conn, aim))
         return NULL;
     const struct conf_location *location = location_for(conn, aim->host, aim->path);
-    if (aim->split[0] && location_for(conn, aim->host, aim->split) != location)
+    if (location && aim->split[0] &&
+        (!location->encoded_slashes || location_for(conn, aim->host, aim->split) != location))
         return NULL;
     return location && conn_rate(conn, &conn->request) == 0 ? location : NULL;
 }
