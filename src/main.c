@@ -1,5 +1,6 @@
 /* The program is its table of commands. */
 #include "cmd/cmd.h"
+#include "http/h2.h"
 
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
@@ -60,6 +61,7 @@ static void version(void)
     print_whose("signatures", true);
     print_whose("X25519", tls_library_derives());
     print_whose("ECDSA verification", tls_library_verifies());
+    printf("HTTP/2: %s%s\n", h2_is_built() ? "nghttp2 " : "none (built without nghttp2)", h2_version());
     const char *hybrids = tls_hybrids();
     printf("post-quantum key exchange: %s\n", hybrids[0] ? hybrids : "none (this GnuTLS has no ML-KEM)");
     printf("transport: %s\n", tls_library_hidden() ? "own (the TLS functions of libmicrohttpd are preempted)"

@@ -143,6 +143,7 @@ struct conf_listener {
     enum proxy_protocol proxy_protocol;
     struct conf_list trusted_proxies; /* addresses and ranges, as written: see base/cidr.h */
     enum routes routes;
+    bool http2; /* offered, before HTTP/1.1 */
     /* What follows is said where mode = tcp. */
     struct conf_text backend;      /* the name of one */
     const struct conf_backend *to; /* that one */
@@ -208,7 +209,8 @@ struct conf {
     long long handshake_rate, handshake_burst, request_rate,
         request_burst; /* a second and address; 0: none */
     long long keepalive_requests;
-    long long max_header; /* bytes of request line and header fields */
+    long long http2_max_streams; /* of a connection, at once */
+    long long max_header;        /* bytes of request line and header fields */
     long long max_header_fields, max_uri;
     long long file_cache;   /* bytes, for each worker */
     long long max_body;     /* bytes of a request body that are read and dropped; more is 413 */

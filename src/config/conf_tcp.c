@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "config/conf_tcp.h"
 
 #include <arpa/inet.h>
@@ -77,6 +79,11 @@ static void check_http(const struct conf_listener *l, struct diag *diag)
             diag_error(diag, TCP_ONLY[i].given->src, "%s says something of listeners with mode = tcp: %s",
                        TCP_ONLY[i].name, TCP_ONLY[i].remedy);
     }
+#ifndef HAVE_LIBNGHTTP2
+    if (!l->of && l->http2)
+        diag_error(diag, l->src,
+                   "http2 = on: this program was built without nghttp2, and speaks no HTTP/2: leave it out");
+#endif
     if (!l->of && l->insecure_plain)
         diag_error(diag, l->src,
                    "insecure_plain says something of listeners with mode = tcp and tls = off: leave it out");
@@ -175,6 +182,10 @@ static void check_tcp(const struct conf *conf, const struct conf_listener *l, st
         diag_error(
             diag, l->src,
             "routes says something of HTTP, which a listener with mode = tcp does not speak: leave it out");
+    if (l->http2)
+        diag_error(
+            diag, l->src,
+            "http2 says something of HTTP, which a listener with mode = tcp does not speak: leave it out");
     if (l->redirect.text || l->acme_webroot.text)
         diag_error(diag, l->redirect.text ? l->redirect.src : l->acme_webroot.src,
                    "%s says something of HTTP, which a listener with mode = tcp does not speak: leave it out",

@@ -108,6 +108,8 @@ const struct option OPTIONS[] = {
      .max = 1000000000,
      .help = "Most requests on one connection; the last answer closes it. A small number spreads clients "
              "anew over the servers behind a balancer, at the price of handshakes."},
+    {GLOBAL(http2_max_streams), .type = OPTION_NUMBER, .preset = "100", .example = "50", .min = 1,
+     .max = 1000, .help = "Most requests that a connection with HTTP/2 may have under way at once."},
     {GLOBAL(file_cache), .type = OPTION_SIZE, .preset = "8m", .example = "32m", .min = 0, .max = 1024 * MIB,
      .help = "Most bytes of files of up to 256k that each worker keeps ready; a file that changed is read "
              "again within a second. 0: none."},
@@ -319,6 +321,10 @@ const struct option OPTIONS[] = {
      .help = "Which of the routes (`mtlsd routes`) answer here, before any location's backend or redirect: "
              "none, /health, /livez and /readyz, or all. auto: these three, and the others where their own "
              "location has no backend and no redirect."},
+    {LISTEN(http2), .type = OPTION_BOOL, .preset = "off", .example = "on",
+     .help =
+         "Whether HTTP/2 is offered (ALPN h2) before HTTP/1.1. Of a connection the certificate is judged "
+         "once, and again as always when something changes; each of its requests is decided on by itself."},
     {LISTEN(backend), .type = OPTION_TEXT, .example = "\"pg\"", .flags = OPTION_HOST,
      .help =
          "With mode = tcp, the backend that gets the connections of those who may: its servers are tcp://, "

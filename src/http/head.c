@@ -176,6 +176,13 @@ bool http1_head_is_old(const struct http1_head *head)
     return head->version && strcmp(head->version, "HTTP/1.0") == 0;
 }
 
+const char *http1_head_protocol(const struct http1_head *head)
+{
+    if (http1_head_is_old(head))
+        return "HTTP/1.0";
+    return head->version && strcmp(head->version, "HTTP/2.0") == 0 ? "HTTP/2.0" : "HTTP/1.1";
+}
+
 const char *http1_head_value(const struct http1_head *head, const char *name)
 {
     size_t len = strlen(name);

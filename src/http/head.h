@@ -42,6 +42,8 @@ MUST_CHECK int http1_head_finish(struct http1_head *head);
 
 /* HTTP/1.0; every other version that the gate lets pass is read as 1.1. */
 bool http1_head_is_old(const struct http1_head *head);
+/* "HTTP/1.0", "HTTP/1.1", "HTTP/2.0" (h2_head.h): as which it is read. Static. */
+const char *http1_head_protocol(const struct http1_head *head);
 
 /* The value of a field without the white space around it: all of them for a list, else the first. NULL: there
  * is none. */

@@ -50,6 +50,12 @@ static const char *status_value(size_t i)
     return WORDS[i];
 }
 
+static const char *protocol_value(size_t i)
+{
+    static const char *const WORDS[] = {"HTTP/1.0", "HTTP/1.1", "HTTP/2.0"};
+    return WORDS[i];
+}
+
 enum { STATUS_5XX = 5 };
 
 static const char *reload_value(size_t i)
@@ -83,6 +89,7 @@ enum { MOST_ROUTES = 32 };
 #define LABEL_VERDICT        {"code", VERDICT_CODE_COUNT, verdict_value}
 #define LABEL_ROUTE          {"route", MOST_ROUTES, route_value}
 #define LABEL_STATUS         {"status", 6, status_value}
+#define LABEL_PROTOCOL       {"protocol", 3, protocol_value}
 #define LABEL_RELOAD         {"result", 2, reload_value}
 #define LABEL_TCP_END        {"ended", TCP_ENDS - 1, tcp_end_value}
 #define LABEL_DIRECTION      {"direction", 2, direction_value}

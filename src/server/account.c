@@ -1,5 +1,7 @@
 #include "server/account.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "http/host.h"
 #include "report/access.h"
@@ -29,11 +31,20 @@ static struct access_record record_of(const struct account_client *client)
     };
 }
 
+/* As the metric counts them. */
+static size_t protocol_of(const struct http1_head *head)
+{
+    if (http1_head_is_old(head))
+        return 0;
+    return strcmp(http1_head_protocol(head), "HTTP/2.0") == 0 ? 2 : 1;
+}
+
 void account_answered(const struct account_client *client, const struct account_request *request)
 {
     unsigned status = request->status ? request->status : CLIENT_LEFT;
     const struct route *route = request->route;
     metrics_add(METRIC_requests, route ? (size_t)(route - ROUTES) : ROUTE_COUNT, status / 100, 1);
+    metrics_add(METRIC_requests_by_protocol, protocol_of(request->head), 0, 1);
     metrics_observe(METRIC_request_seconds, 0, request->took_us);
     metrics_add(METRIC_response_bytes, 0, 0, request->reply_bytes);
     if (!access_enabled())
@@ -43,7 +54,7 @@ void account_answered(const struct account_client *client, const struct account_
     record.host = http1_authority(request->head, client->facts->server_name, host);
     record.method = request->head->method;
     record.target = request->head->target;
-    record.protocol = http1_head_is_old(request->head) ? "HTTP/1.0" : "HTTP/1.1";
+    record.protocol = http1_head_protocol(request->head);
     record.status = status;
     record.bytes = request->reply_bytes;
     record.duration_us = request->took_us;

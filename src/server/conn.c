@@ -246,7 +246,9 @@ static const char *no_protocol(const struct conn *conn, char out[static 256])
 {
     const struct conf_list *alpn = &conn->listener->conf->alpn;
     if (conn->listener->conf->mode == LISTENER_HTTP)
-        return "the client speaks no protocol (ALPN) that is spoken here, http/1.1, but";
+        return conn->listener->conf->http2
+                   ? "the client speaks no protocol (ALPN) that is spoken here, h2, http/1.1, but"
+                   : "the client speaks no protocol (ALPN) that is spoken here, http/1.1, but";
     size_t at = (size_t)snprintf(out, 256, "the client speaks no protocol (ALPN) that is spoken here");
     for (size_t i = 0; i < alpn->n && at + 64 < 256; i++)
         at += (size_t)snprintf(out + at, 256 - at, ", %s", alpn->item[i].text);

@@ -27,6 +27,7 @@ struct reply;
 struct request;
 struct route;
 struct proxied;
+struct http2;
 struct MHD_Connection;
 
 enum { CONN_REMOTE = LIMITS_REMOTE };
@@ -151,6 +152,7 @@ struct conn {
     struct identity_made identity; /* for backends */
     unsigned port;                 /* that the client came to, 0: nobody has asked yet */
     struct proxied *proxied;       /* a backend has its request, see proxy.h; NULL: none */
+    struct http2 *http2;           /* see http2.h; NULL: it speaks HTTP/1.1 */
 
     /* The finished reply of a route with KEEP_CONNECTION, which holds for a second, as its Date does; a
      * reference. */
@@ -223,6 +225,8 @@ void conn_late(struct conn *conn);
 void conn_displace(struct conn *conn);
 /* Something has changed, a reload or the server's end: an idle one may have to end. */
 void conn_reconsider(struct conn *conn);
+/* The same of one that is not between two requests: it shall have no further ones. */
+bool conn_is_unwanted(const struct conn *conn);
 
 /* --- plaintext: conn_request.c -------------------------------------------------------------------------- */
 

@@ -5,22 +5,28 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "http/h2.h"
 #include "http/host.h"
 #include "policy/policy.h"
 #include "server/conn_impl.h"
+#include "tls/library.h"
 
 /* RFC 7301: a client that names only other protocols is refused, not served by guess. Without `alpn` it may
  * speak whatever the backend understands. */
 static int agree_on_protocols(const struct conn *conn, gnutls_session_t session)
 {
-    static const gnutls_datum_t HTTP[] = {{(unsigned char *)(uintptr_t) "http/1.1", 8},
+    static const gnutls_datum_t HTTP[] = {{(unsigned char *)(uintptr_t) "h2", 2},
+                                          {(unsigned char *)(uintptr_t) "http/1.1", 8},
                                           {(unsigned char *)(uintptr_t) "http/1.0", 8}};
     const struct conf_listener *conf = conn->listener->conf;
     const unsigned flags = GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE;
     gnutls_datum_t spoken[CONF_ALPNS_MOST];
     unsigned n = 0;
-    if (conf->mode == LISTENER_HTTP)
-        return gnutls_alpn_set_protocols(session, HTTP, ARRAY_LEN(HTTP), flags);
+    if (conf->mode == LISTENER_HTTP) {
+        /* Without the preemption libmicrohttpd has the plaintext, which speaks no other. */
+        const bool first = conf->http2 && h2_is_built() && tls_library_hidden();
+        return gnutls_alpn_set_protocols(session, HTTP + !first, ARRAY_LEN(HTTP) - !first, flags);
+    }
     for (; n < conf->alpn.n && n < ARRAY_LEN(spoken); n++) {
         const char *name = conf->alpn.item[n].text;
         spoken[n] = (gnutls_datum_t){(unsigned char *)(uintptr_t)name, (unsigned)strlen(name)};

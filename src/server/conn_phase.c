@@ -122,7 +122,7 @@ void conn_displace(struct conn *conn)
 
 /* The listener asks for a certificate by now, and this session cannot be asked any more: its client comes
  * again, and is. */
-static bool is_unasked(struct conn *conn)
+static bool is_unasked(const struct conn *conn)
 {
     struct live *live = conn->worker->live;
     if (conn->asked || conn->snapshot->generation == live_generation(live))
@@ -132,6 +132,11 @@ static bool is_unasked(struct conn *conn)
     bool unasked = listener && listener->conf->client_auth != CLIENT_AUTH_OFF;
     snapshot_unref(newest);
     return unasked;
+}
+
+bool conn_is_unwanted(const struct conn *conn)
+{
+    return should_end(conn) || conn_is_retired(conn) || is_unasked(conn);
 }
 
 void conn_reconsider(struct conn *conn)

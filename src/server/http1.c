@@ -16,6 +16,7 @@
 #include "http/path.h"
 #include "server/exchange.h"
 #include "server/http1_wait.h"
+#include "server/http2.h"
 #include "server/proxy.h"
 #include "tls/library.h"
 #include "tls/priorities.h"
@@ -135,8 +136,9 @@ static ssize_t time_out(struct conn *conn)
     return 0;
 }
 
-/* Once the handshake is over (transport_read gives plaintext then, and only then) it is libmicrohttpd's:
- * another speaker is chosen here, before `take`, and this one is told GNUTLS_E_AGAIN from then on. */
+/* Once the handshake is over (transport_read gives plaintext then, and only then) it is libmicrohttpd's, or
+ * HTTP/2's: another speaker is chosen here, before `take`, and this one is told GNUTLS_E_AGAIN from then on.
+ */
 static ssize_t next_request(struct conn *conn, void *data, size_t size)
 {
     struct conn_http1 *http1 = &conn->http1;
@@ -153,6 +155,8 @@ static ssize_t next_request(struct conn *conn, void *data, size_t size)
             return time_out(conn);
         if (n <= 0)
             return n;
+        if (http2_is_agreed(conn))
+            return http2_begin(conn, bytes, (size_t)n) ? GNUTLS_E_AGAIN : GNUTLS_E_MEMORY_ERROR;
         n = take(conn, bytes, (size_t)n, data, size);
         if (n != 0 || conn->transport.state != TRANSPORT_OPEN)
             return n;
@@ -195,6 +199,8 @@ ssize_t http1_recv(struct conn *conn, void *data, size_t size)
     http1_heard(conn);
     if (conn->proxied)
         return proxy_client_ready(conn);
+    if (http2_speaks(conn) && http2_client_ready(conn))
+        return GNUTLS_E_AGAIN;
     transport_enter(transport);
     /* It reads in the middle of an answer when the connection breaks. What a pipelining client has sent is
      * the next request, and that of now is still in use. */
@@ -207,6 +213,8 @@ ssize_t http1_recv(struct conn *conn, void *data, size_t size)
     int rc = transport_leave(transport, n > 0);
     if (conn->proxied && rc == 0)
         proxy_begin(conn, http1->behind, http1->behind_len);
+    if (http2_speaks(conn) && rc == 0)
+        (void)http2_client_ready(conn);
     return rc != 0 && (n > 0 || n == GNUTLS_E_AGAIN) ? rc : n;
 }
 
@@ -263,6 +271,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         struct conn *conn = *socket_context;
         if (conn) {
             proxy_left(conn);
+            http2_left(conn);
             http1_heard(conn);
         }
         conn_free(conn);

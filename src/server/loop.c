@@ -17,6 +17,7 @@
 #include "base/event.h"
 #include "server/conn.h"
 #include "server/http1.h"
+#include "server/http2.h"
 #include "server/listener.h"
 #include "server/proxy.h"
 #include "server/tcp.h"
@@ -169,7 +170,9 @@ static void sweep(struct worker *worker)
         struct conn *conn = worker->sweep;
         worker->sweep = conn->next;
         if (conn->proxied)
-            proxy_reconsider(conn);
+            proxy_reconsider(conn->proxied);
+        else if (conn->http2)
+            http2_reconsider(conn);
         else
             conn_reconsider(conn);
     }
@@ -195,7 +198,7 @@ static bool listen_to(struct worker *worker)
 
 static int timeout_of(const struct worker *worker)
 {
-    if (worker->sweep || proxy_waits_for_turn(worker))
+    if (worker->sweep || proxy_waits_for_turn(worker) || http2_waits_for_turn(worker))
         return 0;
     int timeout = http1_timeout(worker);
     uint64_t due_ms = wheel_next(&worker->wheel);
@@ -224,6 +227,7 @@ static bool turn(struct worker *worker)
     sweep(worker);
     (void)wheel_turn(&worker->wheel, worker->now_ms, MOST_TIMERS);
     proxy_turn(worker);
+    http2_turn(worker);
     tcp_conn_settle(worker);
     /* Always: connections with bytes left wait in a list of its own, and get no event. */
     http1_run(worker);
@@ -279,6 +283,7 @@ struct worker *loop_new(struct workers *workers, unsigned number, struct live *l
     worker->handshakes.wake = wake_for_displaced;
     pthread_mutex_init(&worker->lock, NULL);
     wheel_init(&worker->wheel, clock_mono_ms());
+    buf_init(&worker->http2_out, 0);
     tls_share_init(&worker->share, &worker->wheel);
     worker->kept = kept_new(&worker->wheel);
     if (!worker->kept) {
@@ -321,6 +326,7 @@ void loop_free(struct worker *worker)
     }
     http1_stop(worker);
     proxy_stop(worker);
+    buf_done(&worker->http2_out);
     kept_free(worker->kept);
     tls_share_done(&worker->share);
     pools_done(&worker->pools);

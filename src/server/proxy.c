@@ -29,14 +29,10 @@ static struct proxied *of_user(struct link_user *user)
 
 /* --- whose the request is ------------------------------------------------------------------------------- */
 
-static bool has_method(const struct conn *conn, const char *method)
+static const struct conf_location *location_for(struct conn *conn, const struct conn_request *from,
+                                                const char *host, const char *path)
 {
-    return strcmp(conn->request.head.method, method) == 0;
-}
-
-static const struct conf_location *location_for(struct conn *conn, const char *host, const char *path)
-{
-    const struct http1_head *head = &conn->request.head;
+    const struct http1_head *head = &from->head;
     const struct policy *policy = conn->snapshot->policy;
     const struct request request = {
         .method = route_method(head->method),
@@ -52,17 +48,31 @@ static const struct conf_location *location_for(struct conn *conn, const char *h
     return route_upstream(route, policy, &request);
 }
 
-/* The location whose backend has it; NULL: it is answered here, with a refusal where it is one, as it is
- * where a slash that is encoded is not let through, or leads elsewhere for a reader who takes it for one. */
-static const struct conf_location *location_of(struct conn *conn, struct proxy_aim *aim)
+/* One that is refused here is also one where a slash that is encoded is not let through, or leads elsewhere
+ * for a reader who takes it for one. */
+const struct conf_location *proxy_location(struct conn *conn, struct conn_request *from,
+                                           struct proxy_aim *aim)
 {
-    if (!proxy_aim(conn, aim))
+    if (!proxy_aim(conn, from, aim))
         return NULL;
-    const struct conf_location *location = location_for(conn, aim->host, aim->path);
+    const struct conf_location *location = location_for(conn, from, aim->host, aim->path);
     if (location && aim->split[0] &&
-        (!location->encoded_slashes || location_for(conn, aim->host, aim->split) != location))
+        (!location->encoded_slashes || location_for(conn, from, aim->host, aim->split) != location))
         return NULL;
-    return location && conn_rate(conn, &conn->request) == 0 ? location : NULL;
+    return location && conn_rate(conn, from) == 0 ? location : NULL;
+}
+
+unsigned proxy_status(struct conn *conn, const struct conn_request *request,
+                      const struct conf_location *location)
+{
+    const unsigned status = forward_status(&request->head, conn->worker->live->run);
+    if (status != 508)
+        return status;
+    char text[300];
+    snprintf(text, sizeof text, "listener %s: a request has come round: backend \"%s\" leads back here",
+             conn->listener_name, location->to->name);
+    troubles_tell(text, conn->worker->now_ms);
+    return status;
 }
 
 static struct backend *backend_of(const struct snapshot *snapshot, const struct conf_backend *conf)
@@ -76,8 +86,8 @@ static void on_link(struct link_user *user, enum link_event event);
 static void on_time(struct wheel_timer *timer);
 static void on_deadline(struct wheel_timer *timer);
 
-struct proxied *proxied_new(struct conn *conn, const struct conf_location *location,
-                            const struct conf_backend *to)
+struct proxied *proxied_new(struct conn *conn, struct conn_request *request,
+                            const struct conf_location *location, const struct conf_backend *to)
 {
     struct relays *relays = conn->worker->relays;
     struct proxied *p = malloc(sizeof *p); /* a thread's own free memory, which calloc does not know */
@@ -90,6 +100,7 @@ struct proxied *proxied_new(struct conn *conn, const struct conf_location *locat
     p->deadline.fire = on_deadline;
     p->waiter.ready = proxy_room;
     p->conn = conn;
+    p->request = request;
     p->snapshot = snapshot_ref(conn->snapshot);
     p->location = location;
     p->backend = backend_of(conn->snapshot, to);
@@ -123,6 +134,9 @@ void proxy_over(struct proxied *p)
 {
     struct conn *conn = p->conn;
     struct relays *relays = relays_of(p);
+    p->up.len = p->up_at = 0;
+    if (p->stream)
+        proxy_stream_consume(p);
     pool_unwait(p->pool, &p->waiter);
     proxy_leave_server(p);
     leave_again(p);
@@ -134,7 +148,14 @@ void proxy_over(struct proxied *p)
     buf_done(&p->up);
     buf_done(&p->head);
     buf_done(&p->down);
-    conn->proxied = NULL;
+    buf_done(&p->heads);
+    if (p->stream) {
+        p->stream->proxied = NULL;
+        p->stream->room = NULL;
+    } else {
+        conn->proxied = NULL;
+    }
+    p->stream = NULL;
     p->conn = NULL;
     p->next_again = relays->dead; /* an event of it may be on its way */
     relays->dead = p;
@@ -154,10 +175,10 @@ void proxy_again(struct proxied *p)
 /* --- its end -------------------------------------------------------------------------------------------- */
 
 /* The log's and the metrics' share. */
-static void account(struct proxied *p)
+void proxy_account(struct proxied *p)
 {
     struct conn *conn = p->conn;
-    conn->request.upstream = (struct access_upstream){
+    p->request->upstream = (struct access_upstream){
         .name = p->counted || p->tried ? proxy_server(p)->origin->name : NULL,
         .status = response_has_head(&p->response) ? p->response.status : 0,
         .connect_us = p->connect_us,
@@ -168,10 +189,10 @@ static void account(struct proxied *p)
     if (p->tcp)
         proxy_account_tcp(p);
     else
-        conn_answered(conn, &conn->request);
-    conn->request.upstream = (struct access_upstream){0};
-    conn->request.under_way = false;
-    http1_head_clear(&conn->request.head);
+        conn_answered(conn, p->request);
+    p->request->upstream = (struct access_upstream){0};
+    p->request->under_way = false;
+    http1_head_clear(&p->request->head);
 }
 
 /* No answer comes to what the client has sent behind the last that it gets. */
@@ -184,9 +205,13 @@ static void drop_waiting(struct conn *conn)
 void proxy_cut(struct proxied *p)
 {
     struct conn *conn = p->conn;
+    if (p->stream) {
+        proxy_stream_cut(p);
+        return;
+    }
     const bool tcp = p->tcp, open = conn->transport.state == TRANSPORT_OPEN;
     p->abrupt = p->tunnel;
-    account(p);
+    proxy_account(p);
     proxy_over(p);
     if (tcp) {
         tcp_conn_leave(conn);
@@ -200,11 +225,15 @@ void proxy_cut(struct proxied *p)
 static void answer_problem(struct proxied *p, unsigned status, const char *detail)
 {
     struct conn *conn = p->conn;
+    if (p->stream) {
+        proxy_stream_problem(p, status, detail);
+        return;
+    }
     bool last = !p->request_done || conn_is_last(conn);
     struct buf answer = {0};
     conn->request.status = status;
     conn->request.reply_bytes = conn_problem(conn, status, detail, last, &answer);
-    account(p);
+    proxy_account(p);
     bool waits = p->down.len > 0; /* of an interim response: the stream makes no sense without it */
     proxy_over(p);
     struct transport *transport = &conn->transport;
@@ -272,7 +301,7 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
         proxy_abort_tcp(p, status);
     } else if (status == 0 || p->head_sent) {
         if (!p->head_sent)
-            conn->request.status = 0;
+            p->request->status = 0;
         proxy_cut(p);
     } else {
         answer_problem(p, status, result == ORIGIN_LEFT && why ? why : words_for(status));
@@ -294,9 +323,11 @@ void proxy_done(struct proxied *p)
         link_release(p->link, (unsigned)conf->keepalive, (uint64_t)conf->keepalive_timeout * 1000);
         p->link = NULL;
     }
-    bool last = p->close || p->tunnel, told = p->client_told, tcp = p->tcp;
-    account(p);
+    bool last = p->close || p->tunnel, told = p->client_told, tcp = p->tcp, stream = p->stream != NULL;
+    proxy_account(p);
     proxy_over(p);
+    if (stream)
+        return;
     if (tcp) {
         tcp_conn_close(conn);
     } else if (told) {
@@ -321,7 +352,7 @@ static void link_is_up(struct proxied *p)
     atomic_fetch_add_explicit(&server->connect_us, p->connect_us, memory_order_relaxed);
     if (p->tcp) {
         p->head_sent = true;
-        p->conn->request.status = 200;
+        p->request->status = 200;
         origin_count(server, ORIGIN_CONNECTED);
         balance_answered(&p->pool->balancer.server[p->server], p->conn->worker->now_ms);
     }
@@ -361,7 +392,7 @@ void proxy_expect(struct proxied *p)
         after = up ? (uint64_t)p->backend->conf->tunnel_timeout * 1000 : 0;
     else if (up && p->waits_for_100 && p->up_at == p->up.len)
         after = CONTINUE_MS;
-    else if (up && p->down.len == 0 && (p->request_done || p->head_sent || p->up_at < p->up.len))
+    else if (up && proxy_waiting(p) == 0 && (p->request_done || p->head_sent || p->up_at < p->up.len))
         after = (uint64_t)p->backend->conf->response_timeout * 1000;
     wheel_set(&worker->wheel, &p->timer, after ? worker->now_ms + after : 0);
 }
@@ -380,7 +411,7 @@ static void on_time(struct wheel_timer *timer)
     } else if (p->waits_for_100) {
         p->waits_for_100 = false;
         proxy_expect(p);
-        if (!proxy_write(p, CONTINUE, sizeof CONTINUE - 1))
+        if (p->stream ? !proxy_stream_continue(p) : !proxy_write(p, CONTINUE, sizeof CONTINUE - 1))
             proxy_fail(p, 0, ORIGIN_LEFT, NULL);
         else
             proxy_run(p);
@@ -471,19 +502,46 @@ static bool binds(const struct http1_head *head)
     return value && (strncasecmp(value, "NTLM", 4) == 0 || strncasecmp(value, "Negotiate", 9) == 0);
 }
 
+int proxy_open(struct proxied *p, const struct proxy_aim *aim, const struct proxy_start *start)
+{
+    struct conn *conn = p->conn;
+    const struct http1_head *head = &p->request->head;
+    p->request_done = start->whole;
+    p->bodied = !start->whole;
+    p->up_chunked = start->chunked;
+    p->waits_for_100 = start->expects;
+    p->bound = binds(head) || p->backend->conf->send_proxy != SEND_PROXY_OFF;
+    p->wants_fresh = p->backend->conf->send_proxy != SEND_PROXY_OFF;
+    retry_earn(&relays_of(p)->upstreams.retries);
+    if (proxy_request_head(p, aim, &p->up) != 0) {
+        proxy_over(p);
+        return ERR_NOMEM;
+    }
+    response_init(&p->response, strcmp(head->method, "HEAD") == 0, p->upgrades);
+    if (p->forged > 0)
+        metrics_add(METRIC_forged, 0, 0, p->forged);
+    p->head_len = p->up.len;
+    p->request->under_way = true;
+    p->request->status = 0;
+    p->request->reply_bytes = 0;
+    p->request->route = NULL;
+    proxy_client_relays(p, false);
+    proxy_watch_client(p);
+    if (p->location->request_timeout > 0)
+        wheel_set(&conn->worker->wheel, &p->deadline,
+                  conn->worker->now_ms + (uint64_t)p->location->request_timeout * 1000);
+    return 0;
+}
+
 enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *word)
 {
     struct proxy_aim aim;
-    const struct conf_location *location = location_of(conn, &aim);
+    const struct conf_location *location = proxy_location(conn, &conn->request, &aim);
     if (!location)
         return PROXY_LOCAL;
     struct http1_gate *gate = &conn->request.gate;
-    unsigned status = forward_status(&conn->request.head, conn->worker->live->run);
+    const unsigned status = proxy_status(conn, &conn->request, location);
     if (status == 508) {
-        char text[300];
-        snprintf(text, sizeof text, "listener %s: a request has come round: backend \"%s\" leads back here",
-                 conn->listener_name, location->to->name);
-        troubles_tell(text, conn->worker->now_ms);
         conn_refuse(conn, status, NULL, &word->answer);
         return PROXY_REFUSED;
     }
@@ -491,39 +549,17 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
         return PROXY_LOCAL;
     if (conn_limit_body(conn, (uint64_t)location->max_body, word) != 0)
         return PROXY_REFUSED;
-    struct proxied *p = proxied_new(conn, location, location->to);
-    if (!p) {
-        conn_refuse(conn, 503, NULL, &word->answer);
-        return PROXY_REFUSED;
-    }
-    conn->proxied = p;
-    p->request_done = whole;
-    p->bodied = !whole;
-    p->up_chunked = !whole && http1_gate_content(gate) == 0;
-    p->waits_for_100 = http1_gate_expects(gate);
-    p->bound = binds(&conn->request.head) || p->backend->conf->send_proxy != SEND_PROXY_OFF;
-    p->wants_fresh = p->backend->conf->send_proxy != SEND_PROXY_OFF;
-    retry_earn(&relays_of(p)->upstreams.retries);
-    if (proxy_request_head(p, &aim, &p->up) != 0) {
-        proxy_over(p);
-        conn_refuse(conn, 503, NULL, &word->answer);
-        return PROXY_REFUSED;
-    }
-    response_init(&p->response, has_method(conn, "HEAD"), p->upgrades);
-    if (p->forged > 0)
-        metrics_add(METRIC_forged, 0, 0, p->forged);
-    p->head_len = p->up.len;
+    const struct proxy_start start = {.whole = whole,
+                                      .chunked = !whole && http1_gate_content(gate) == 0,
+                                      .expects = http1_gate_expects(gate)};
     conn_request_counts(conn, &conn->request);
-    conn->request.under_way = true;
-    conn->request.status = 0;
-    conn->request.reply_bytes = 0;
-    conn->request.route = NULL;
+    struct proxied *p = proxied_new(conn, &conn->request, location, location->to);
+    conn->proxied = p;
+    if (!p || proxy_open(p, &aim, &start) != 0) {
+        conn_refuse(conn, 503, NULL, &word->answer);
+        return PROXY_REFUSED;
+    }
     conn->transport.long_body = false;
-    conn_relaying(conn, false);
-    proxy_watch_client(p);
-    if (location->request_timeout > 0)
-        wheel_set(&conn->worker->wheel, &p->deadline,
-                  conn->worker->now_ms + (uint64_t)location->request_timeout * 1000);
     return PROXY_STARTED;
 }
 
@@ -567,7 +603,7 @@ void proxy_left(struct conn *conn)
     }
     proxy_ended(p, TCP_END_STOPPED);
     p->abrupt = p->tunnel;
-    account(p);
+    proxy_account(p);
     proxy_over(p);
 }
 

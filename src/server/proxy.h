@@ -22,6 +22,16 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
 /* Outside of a turn of the transport. Directly after PROXY_STARTED, with the plaintext behind the head. */
 void proxy_begin(struct conn *conn, const char *bytes, size_t len);
 
+/* The same of a stream of HTTP/2, whose answer has begun where it is refused. Outside of the others. */
+struct http2_stream;
+enum proxy_claim proxy_claim_stream(struct http2_stream *stream);
+/* A piece of its body; its end; that did not come in time. */
+void proxy_stream_data(struct http2_stream *stream, const char *bytes, size_t len);
+void proxy_stream_ended(struct http2_stream *stream);
+void proxy_stream_late(struct http2_stream *stream);
+/* Its answer has all gone, or it was reset. */
+void proxy_stream_closed(struct http2_stream *stream);
+
 /* Outside of a turn, on a connection of tcp.c whose handshake is over: from here on its bytes are a
  * backend's, and what that sends is the client's, until both have ended; or it is not let in, and ends.
  * `bytes` came behind the handshake; `ended`: and then the client's end. */
@@ -36,7 +46,7 @@ ssize_t proxy_client_ready(struct conn *conn);
 /* The connection is about to be freed. */
 void proxy_left(struct conn *conn);
 /* Something has changed: may it go on? Else it is cut, or refused with 403 where no answer has begun. */
-void proxy_reconsider(struct conn *conn);
+void proxy_reconsider(struct proxied *p);
 
 /* Each turn of the loop: those that have more to do. */
 void proxy_turn(struct worker *worker);

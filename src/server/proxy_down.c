@@ -32,6 +32,8 @@ static ssize_t put_out(struct proxied *p, const char *bytes, size_t len)
 
 bool proxy_write(struct proxied *p, const char *bytes, size_t len)
 {
+    if (p->stream)
+        return proxy_stream_write(p, bytes, len);
     ssize_t sent = 0;
     if (p->down.len == 0) {
         sent = put_out(p, bytes, len);
@@ -47,9 +49,11 @@ bool proxy_write(struct proxied *p, const char *bytes, size_t len)
     return !buf_failed(&p->down);
 }
 
-/* 1: nothing waits; 0: the socket has no room; -1: the connection is over. */
+/* 1: nothing waits, or little; 0: the socket has no room; -1: the connection is over. */
 static int flush(struct proxied *p)
 {
+    if (p->stream) /* which asks for more when it has less */
+        return proxy_waiting(p) < RELAY_BYTES;
     while (p->down_at < p->down.len) {
         ssize_t n = put_out(p, p->down.data + p->down_at, p->down.len - p->down_at);
         if (n < 0)
@@ -80,7 +84,7 @@ struct response_head {
 
 static bool is_old(const struct proxied *p)
 {
-    return http1_head_is_old(&p->conn->request.head);
+    return http1_head_is_old(&p->request->head);
 }
 
 /* What the client has sent behind its request was for the protocol that begins now. */
@@ -99,7 +103,8 @@ static void begin_tunnel(struct proxied *p)
 /* False: `p` is gone. */
 static bool put_head(struct proxied *p, const struct response_head *head, struct buf *out)
 {
-    if (buf_failed(&p->head) || proxy_response_head(p, head->bytes, head->len, out) != 0) {
+    if (buf_failed(&p->head) ||
+        proxy_response_head(p, head->bytes, head->len, p->stream ? &p->heads : out) != 0) {
         proxy_fail(p, 502, ORIGIN_BROKEN, "the head of its response is more than can be held");
         return false;
     }
@@ -113,16 +118,16 @@ static bool begin_response(struct proxied *p, const struct response_head *head, 
     struct conn *conn = p->conn;
     const struct response *response = &p->response;
     if (response->framing == RESPONSE_TUNNEL &&
-        !forward_switches(p->location, &conn->request.head, head->bytes, head->len)) {
+        !forward_switches(p->location, &p->request->head, head->bytes, head->len)) {
         proxy_fail(p, 502, ORIGIN_BROKEN, "it changes to a protocol that was not asked for");
         return false;
     }
     bool endless = response->framing == RESPONSE_CHUNKED || response->framing == RESPONSE_CLOSE;
     p->tunnel = response->framing == RESPONSE_TUNNEL;
-    p->down_chunked = endless && !is_old(p);
-    if (!p->tunnel && (!p->request_done || (endless && is_old(p)) || conn_is_last(conn)))
+    p->down_chunked = endless && !is_old(p) && !p->stream;
+    if (!p->tunnel && !p->stream && (!p->request_done || (endless && is_old(p)) || conn_is_last(conn)))
         p->close = true;
-    conn->request.status = response->status;
+    p->request->status = response->status;
     if (!put_head(p, head, out))
         return false;
     p->head_sent = true;
@@ -152,7 +157,7 @@ static void put_content(struct proxied *p, const char *bytes, size_t len, struct
 {
     if (len == 0)
         return;
-    p->conn->request.reply_bytes += len;
+    p->request->reply_bytes += len;
     if (p->down_chunked)
         proxy_put_size(out, len);
     buf_put(out, bytes, len);
@@ -163,6 +168,8 @@ static void put_content(struct proxied *p, const char *bytes, size_t len, struct
 static void end_content(struct proxied *p, struct buf *out)
 {
     p->response_done = true;
+    if (p->stream && p->head.len > 0)
+        proxy_trailers(p, p->head.data, p->head.len, &p->stream->trailers);
     if (!p->down_chunked)
         return;
     buf_puts(out, "0\r\n");
@@ -202,7 +209,7 @@ static bool take(struct proxied *p, const char *bytes, size_t len, struct buf *o
             end_content(p, out);
     }
     if (p->tunnel) {
-        p->conn->request.reply_bytes += len - at;
+        p->request->reply_bytes += len - at;
         buf_put(out, bytes + at, len - at);
     } else if (at < len) {
         p->link->ended = true; /* bytes behind the response: nobody else gets this connection */
@@ -252,6 +259,8 @@ static bool is_tunnel_over(const struct proxied *p)
 /* Everything went to the client, and no more comes. */
 static bool finish(struct proxied *p)
 {
+    if (p->response_done && p->stream && !p->stream->sent)
+        return true;
     if (p->response_done) {
         proxy_done(p);
         return false;
@@ -311,11 +320,11 @@ bool proxy_down(struct proxied *p, size_t *budget)
         out->failed = false;
         if (n > 0) {
             if (p->first_byte_us == 0)
-                p->first_byte_us = clock_mono_us() - p->conn->request.began_us;
+                p->first_byte_us = clock_mono_us() - p->request->began_us;
             *budget -= (size_t)n < *budget ? (size_t)n : *budget;
             proxy_expect(p);
             if (p->tunnel) {
-                p->conn->request.reply_bytes += (size_t)n;
+                p->request->reply_bytes += (size_t)n;
                 if (proxy_write(p, relays->bytes, (size_t)n))
                     continue;
                 proxy_ended(p, TCP_END_CLIENT_CUT);
@@ -328,7 +337,7 @@ bool proxy_down(struct proxied *p, size_t *budget)
             return false;
         }
         if (buf_failed(out) || buf_failed(&p->head) ||
-            (out->len > 0 && !proxy_write(p, out->data, out->len))) {
+            ((out->len > 0 || p->stream) && !proxy_write(p, out->data, out->len))) {
             proxy_fail(p, 0, ORIGIN_LEFT, NULL);
             return false;
         }

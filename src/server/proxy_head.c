@@ -71,14 +71,14 @@ int proxy_request_head(struct proxied *p, const struct proxy_aim *aim, struct bu
 {
     enum { OURS = 512 }; /* our own fields, nearly always, but for the client's identity */
     struct conn *conn = p->conn;
-    const struct http1_head *head = &conn->request.head;
+    const struct http1_head *head = &p->request->head;
     struct client_view client;
     struct request_view request;
     struct buf encoded = {0};
     if (!look_at_client(conn, &client))
         return ERR_DENIED;
     forward_view(&request, p->location, head, aim->path, aim->query, aim->authority, &encoded);
-    request.number = conn->request.number;
+    request.number = p->request->number;
     request.now = clock_now();
     struct forward forward = {
         .location = p->location,
@@ -93,7 +93,7 @@ int proxy_request_head(struct proxied *p, const struct proxy_aim *aim, struct bu
         .body = !p->bodied      ? FORWARD_NO_BODY
                 : p->up_chunked ? FORWARD_CHUNKED
                                 : FORWARD_LENGTH,
-        .length = http1_gate_content(&conn->request.gate),
+        .length = http1_gate_content(&p->request->gate),
     };
     struct forward_made made = {0};
     if (forward.identity)
@@ -179,11 +179,11 @@ static void put_framing(const struct proxied *p, struct buf *out)
         buf_put_uint(out, response->declared);
         buf_puts(out, "\r\n");
     }
-    if (p->tunnel || response->status < 200)
+    if (p->tunnel || p->stream || response->status < 200)
         return;
     if (p->close)
         buf_puts(out, "Connection: close\r\n");
-    else if (http1_head_is_old(&p->conn->request.head))
+    else if (http1_head_is_old(&p->request->head))
         buf_puts(out, "Connection: keep-alive\r\n");
 }
 
@@ -197,7 +197,7 @@ int proxy_response_head(struct proxied *p, const char *bytes, size_t len, struct
     buf_put(out, bytes + VERSION, (size_t)(end + 1 - bytes) - VERSION);
     const struct forward_home home = {
         .location = p->location,
-        .request = &p->conn->request.head,
+        .request = &p->request->head,
         .server_name = p->conn->facts.server_name,
     };
     const struct forward_answer answer = {
@@ -215,7 +215,7 @@ int proxy_response_head(struct proxied *p, const char *bytes, size_t len, struct
 
 void proxy_trailers(struct proxied *p, const char *bytes, size_t len, struct buf *out)
 {
-    if (!http1_head_has(&p->conn->request.head, "TE", "trailers"))
+    if (!http1_head_has(&p->request->head, "TE", "trailers"))
         return;
     for (const char *line = bytes, *end = bytes + len, *next; line < end; line = next) {
         next = memchr(line, '\n', (size_t)(end - line));

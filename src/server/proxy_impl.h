@@ -6,6 +6,7 @@
 #include "http/host.h"
 #include "http/path.h"
 #include "server/health_checks.h"
+#include "server/http2_stream.h"
 #include "server/proxy.h"
 #include "upstream/pool.h"
 #include "upstream/response.h"
@@ -42,6 +43,8 @@ struct proxied {
     struct pool_waiter waiter;
     uint64_t queued_until_ms;
     struct conn *conn;
+    struct conn_request *request; /* the connection's own, or the stream's */
+    struct http2_stream *stream;  /* by which it came; NULL: by HTTP/1.1, or tcp */
     struct proxied *next_again;
     struct snapshot *snapshot; /* that it began with: owns what follows; a reference */
     const struct conf_location *location;
@@ -60,6 +63,7 @@ struct proxied {
     struct buf head; /* of the response, until it is whole */
     struct buf down; /* plaintext that the client's socket did not take; the first `down_at` bytes it did */
     size_t down_at;
+    struct buf heads; /* of a stream's response, in lines; they go with what follows them */
 
     bool again;  /* it is on the list */
     bool bodied; /* the request has a body */
@@ -93,6 +97,14 @@ struct proxied {
 
 struct relays *relays_of(const struct proxied *p);
 
+/* What a request is for, when its connection is up to the newest snapshot. */
+struct proxy_aim {
+    char path[PATH_MOST + 1], host[HTTP1_AUTHORITY];
+    char split[PATH_MOST + 1];     /* the path with its encoded slashes as slashes, "": it has none */
+    const char *query, *authority; /* in the head, or `room` */
+    char room[HTTP1_AUTHORITY];
+};
+
 /* proxy.c */
 void proxy_run(struct proxied *p);
 /* Later in this turn, or in the next. */
@@ -112,10 +124,47 @@ bool proxy_retry(struct proxied *p, enum origin_result result, const char *why);
 void proxy_expect(struct proxied *p);
 
 /* NULL when memory is short. `location`: NULL where mode = tcp. */
-struct proxied *proxied_new(struct conn *conn, const struct conf_location *location,
-                            const struct conf_backend *to);
+struct proxied *proxied_new(struct conn *conn, struct conn_request *request,
+                            const struct conf_location *location, const struct conf_backend *to);
 /* Nothing of the answer, or not all of it, reaches the client, who is not to take it for whole. */
 void proxy_cut(struct proxied *p);
+
+/* The exchange begins: the head towards the backend is made. 0, or `p` is gone and the client waits for 503.
+ */
+struct proxy_start {
+    bool whole;   /* the request has no body */
+    bool chunked; /* it has one, of no length that is known */
+    bool expects; /* the client waits for a 100 */
+};
+MUST_CHECK int proxy_open(struct proxied *p, const struct proxy_aim *aim, const struct proxy_start *start);
+/* The location whose backend has a request; NULL: it is answered here, with a refusal where it is one. */
+const struct conf_location *proxy_location(struct conn *conn, struct conn_request *request,
+                                           struct proxy_aim *aim);
+/* Whether it may go there at all: 0, or a status; with 0xx: see forward_status. */
+unsigned proxy_status(struct conn *conn, const struct conn_request *request,
+                      const struct conf_location *location);
+/* Its line in the log. */
+void proxy_account(struct proxied *p);
+
+/* proxy_stream.c: the client's side where it is a stream of HTTP/2. */
+/* Puts what waits in p->heads, and content, on its way; behind the last of the response its end. False: the
+ * stream is over. */
+bool proxy_stream_write(struct proxied *p, const char *bytes, size_t len);
+/* 100 Continue. */
+bool proxy_stream_continue(struct proxied *p);
+/* Of the request's body as much is held as waits for the backend: more may come. */
+void proxy_stream_consume(struct proxied *p);
+/* Nothing of the answer, or not all of it, reaches the client. */
+void proxy_stream_cut(struct proxied *p);
+void proxy_stream_problem(struct proxied *p, unsigned status, const char *detail);
+/* Bytes for the client that it has not taken. */
+static inline size_t proxy_waiting(const struct proxied *p)
+{
+    return p->stream ? http2_stream_waiting(p->stream) : p->down.len - p->down_at;
+}
+/* A client's phase: its body is waited for; or the backend is, and perhaps the client for what waits. */
+void proxy_client_awaits(struct proxied *p);
+void proxy_client_relays(struct proxied *p, bool stalled);
 
 /* proxy_client.c */
 /* The client's socket takes no more: it is said when it does, or that the client has ended its side. */
@@ -134,15 +183,8 @@ void proxy_account_tcp(struct proxied *p);
 void proxy_abort_tcp(struct proxied *p, unsigned status);
 
 /* proxy_judge.c */
-/* What a request is for, when its connection is up to the newest snapshot. False: it is for nobody behind us.
- */
-struct proxy_aim {
-    char path[PATH_MOST + 1], host[HTTP1_AUTHORITY];
-    char split[PATH_MOST + 1];     /* the path with its encoded slashes as slashes, "": it has none */
-    const char *query, *authority; /* in the head, or `room` */
-    char room[HTTP1_AUTHORITY];
-};
-MUST_CHECK bool proxy_aim(struct conn *conn, struct proxy_aim *out);
+/* False: it is for nobody behind us. */
+MUST_CHECK bool proxy_aim(struct conn *conn, const struct conn_request *request, struct proxy_aim *out);
 /* Looks at its client again when time changes what is thought of its certificate. */
 void proxy_watch_client(struct proxied *p);
 void proxy_judge_again(struct wheel_timer *timer);

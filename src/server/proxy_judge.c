@@ -21,12 +21,12 @@ void proxy_watch_client(struct proxied *p)
 void proxy_judge_again(struct wheel_timer *timer)
 {
     struct proxied *p = (struct proxied *)(void *)((char *)timer - offsetof(struct proxied, judgement));
-    proxy_reconsider(p->conn);
+    proxy_reconsider(p);
 }
 
-bool proxy_aim(struct conn *conn, struct proxy_aim *out)
+bool proxy_aim(struct conn *conn, const struct conn_request *request, struct proxy_aim *out)
 {
-    const struct http1_head *head = &conn->request.head;
+    const struct http1_head *head = &request->head;
     if (conn_refresh(conn) != 0 || conn->stray)
         return false;
     out->split[0] = '\0';
@@ -45,20 +45,19 @@ static bool is_allowed(const struct conn *conn, const char *host, const char *pa
 }
 
 /* As a request that came now would be decided on. */
-static bool is_let_in(struct conn *conn)
+static bool is_let_in(const struct proxied *p)
 {
+    struct conn *conn = p->conn;
     struct proxy_aim aim;
-    return proxy_aim(conn, &aim) && !conn_refused(conn) && is_allowed(conn, aim.host, aim.path) &&
+    return proxy_aim(conn, p->request, &aim) && !conn_refused(conn) && is_allowed(conn, aim.host, aim.path) &&
            (!aim.split[0] || is_allowed(conn, aim.host, aim.split));
 }
 
-void proxy_reconsider(struct conn *conn)
+void proxy_reconsider(struct proxied *p)
 {
-    struct proxied *p = conn->proxied;
-    if (!p)
-        return;
+    struct conn *conn = p->conn;
     struct conn_refusal refusal = {.alert = GNUTLS_A_ACCESS_DENIED};
-    if (p->tcp ? conn_let_in(conn, &refusal) : is_let_in(conn)) {
+    if (p->tcp ? conn_let_in(conn, &refusal) : is_let_in(p)) {
         proxy_watch_client(p);
         return;
     }

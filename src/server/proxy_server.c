@@ -154,7 +154,7 @@ static bool may_repeat(const struct proxied *p)
     static const char *const AGAIN[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
     bool may = false;
     for (size_t i = 0; i < ARRAY_LEN(AGAIN); i++)
-        may = may || strcmp(p->conn->request.head.method, AGAIN[i]) == 0;
+        may = may || strcmp(p->request->head.method, AGAIN[i]) == 0;
     return may && !p->bodied;
 }
 

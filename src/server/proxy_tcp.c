@@ -61,8 +61,9 @@ static void refuse_tunnel(struct conn *conn, const struct conn_refusal *refusal)
 void proxy_tunnel(struct conn *conn, const char *bytes, size_t len, bool ended)
 {
     struct conn_refusal refusal = {.alert = GNUTLS_A_INTERNAL_ERROR, .why = "memory is short"};
-    struct proxied *p =
-        conn_let_in(conn, &refusal) ? proxied_new(conn, NULL, conn->listener->conf->to) : NULL;
+    struct proxied *p = conn_let_in(conn, &refusal)
+                            ? proxied_new(conn, &conn->request, NULL, conn->listener->conf->to)
+                            : NULL;
     if (!p) {
         refuse_tunnel(conn, &refusal);
         return;

@@ -22,7 +22,7 @@ static void put_content(struct proxied *p, const char *bytes, size_t len)
 
 ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len)
 {
-    struct conn_request *request = &p->conn->request;
+    struct conn_request *request = p->request;
     size_t used = 0;
     while (used < len && !p->request_done) {
         uint64_t content = http1_gate_content(&request->gate);
@@ -32,7 +32,7 @@ ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len)
         size_t good = http1_gate_feed(&request->gate, &request->limits, bytes + used, n, &events);
         if (request->gate.status != 0) {
             char detail[CONN_DETAIL];
-            unsigned status = conn_gate_refused(p->conn, &p->conn->request, detail);
+            unsigned status = conn_gate_refused(p->conn, p->request, detail);
             proxy_fail(p, status, ORIGIN_LEFT, detail);
             return -1;
         }
@@ -90,7 +90,7 @@ static void break_up(struct proxied *p)
 static void pass_on(struct proxied *p, const char *bytes, size_t len)
 {
     size_t sent = 0;
-    p->conn->request.received_bytes += len;
+    p->request->received_bytes += len;
     while (p->link && p->link->up && !p->up_broken && p->up.len == 0 && sent < len) {
         ssize_t n = link_write(p->link, bytes + sent, len - sent);
         if (n == -EAGAIN)
@@ -118,7 +118,7 @@ static bool take_plaintext(struct proxied *p, const char *bytes, size_t len)
 
 static bool wants_plaintext(const struct proxied *p)
 {
-    if (!p->conn->bytes_wait || p->client_ended || p->up_broken)
+    if (p->stream || !p->conn->bytes_wait || p->client_ended || p->up_broken)
         return false;
     if (p->tunnel || !p->request_done)
         return p->up.len - p->up_at < RELAY_BYTES;
@@ -219,23 +219,18 @@ static int write_server(struct proxied *p, size_t *budget)
     return 1;
 }
 
-static void begin_body_time(struct proxied *p)
-{
-    p->brought = 0;
-    conn_awaits_body(p->conn);
-}
-
 /* The client has body_timeout while more of its body is waited for: not when all of it is here, nor while the
  * server is the one who takes none.
  */
 static void await_client(struct proxied *p)
 {
-    struct conn *conn = p->conn;
+    const enum conn_phase phase = p->conn->phase;
+    const bool awaits = p->stream ? p->stream->phase == HTTP2_BODY : phase == CONN_BODY;
     bool waits = !p->tunnel && !p->request_done && !p->up_broken && p->up.len - p->up_at < RELAY_BYTES;
-    if (waits && conn->phase != CONN_BODY)
-        begin_body_time(p);
-    else if (!waits && conn->phase == CONN_BODY)
-        conn_relaying(conn, p->down.len > 0);
+    if (waits && !awaits)
+        proxy_client_awaits(p);
+    else if (!waits && awaits)
+        proxy_client_relays(p, proxy_waiting(p) > 0);
 }
 
 bool proxy_up(struct proxied *p, size_t *budget)
@@ -250,6 +245,8 @@ bool proxy_up(struct proxied *p, size_t *budget)
             if (rc < 0)
                 break_up(p);
             drop_sent(p);
+            if (p->stream)
+                proxy_stream_consume(p);
             if (rc > 0 && p->client_ended && !p->server_told)
                 p->server_told = link_end(p->link);
         }
@@ -259,18 +256,18 @@ bool proxy_up(struct proxied *p, size_t *budget)
         }
         if (*budget == 0 || !wants_plaintext(p))
             break;
-        const uint64_t before = p->conn->request.received_bytes;
+        const uint64_t before = p->request->received_bytes;
         int rc = read_client(p);
         if (rc < 0)
             return false;
         if (p->tunnel) {
-            const uint64_t n = p->conn->request.received_bytes - before;
+            const uint64_t n = p->request->received_bytes - before;
             *budget -= n < *budget ? (size_t)n : *budget;
         }
         if (rc == 0)
             break;
         if (!p->request_done && !p->tunnel && (p->head_sent || p->brought >= BODY_LEAST))
-            begin_body_time(p); /* anew */
+            proxy_client_awaits(p); /* anew */
     }
     if (*budget > 0)
         rest(p);

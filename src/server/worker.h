@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/wheel.h"
 #include "report/access.h"
@@ -72,6 +73,8 @@ struct worker {
     struct handshake_owner handshakes;
 
     struct relays *relays;    /* see proxy.h; owned */
+    struct http2 *http2;      /* those that have to be looked at, see http2.h */
+    struct buf http2_out;     /* towards a client of these, put together */
     struct MHD_Daemon *http1; /* see http1.h */
     int http1_epoll;          /* becomes readable when it has something to do */
     int kick;                 /* always readable: whose turn it is to read is told by it (http1_wait.c) */

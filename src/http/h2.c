@@ -1,0 +1,545 @@
+#include "config.h"
+
+#include "http/h2.h"
+
+void h2_limits_init(struct h2_limits *limits)
+{
+    *limits = (struct h2_limits){
+        .most = {[H2_STREAMS] = 100,
+                 [H2_RESETS] = 200,
+                 [H2_CONTINUATIONS] = 8,
+                 [H2_HEADER_LIST] = 256 * 1024,
+                 [H2_SETTINGS] = 20,
+                 [H2_PINGS] = 20,
+                 [H2_EMPTY_FRAMES] = 100,
+                 [H2_FRAMES] = 1000},
+        .header_list = 64 * 1024,
+        .stream_window = 256 * 1024,
+        .window = 1024 * 1024,
+    };
+}
+
+#ifdef HAVE_LIBNGHTTP2
+
+#include <nghttp2/nghttp2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/h2_frames.h"
+
+struct h2 {
+    nghttp2_session *session;
+    struct h2_limits limits;
+    const struct h2_ops *ops;
+    void *cls;
+    struct h2_frames frames;
+    uint64_t now_ms;
+    uint32_t header_list; /* bytes of the head that is coming */
+    uint32_t n_streams;   /* that have a record */
+    bool ending;
+};
+
+bool h2_is_built(void)
+{
+    return true;
+}
+
+const char *h2_version(void)
+{
+    return nghttp2_version(0)->version_str;
+}
+
+static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(session, id);
+}
+
+static void too_much(struct h2 *h2, enum h2_limit limit)
+{
+    if (h2->ending)
+        return;
+    h2->ops->hit(h2->cls, limit);
+    h2_end(h2, H2_ENHANCE_YOUR_CALM);
+}
+
+/* ---- what comes ---------------------------------------------------------------------------------------- */
+
+static bool is_request(const nghttp2_frame *frame)
+{
+    return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
+{
+    struct h2 *h2 = cls;
+    h2->header_list = 0;
+    if (!is_request(frame))
+        return 0;
+    struct h2_stream *stream = h2->ops->opened(h2->cls, frame->hd.stream_id);
+    if (!stream)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    stream->id = frame->hd.stream_id;
+    h2->n_streams++;
+    return nghttp2_session_set_stream_user_data(session, stream->id, stream);
+}
+
+/* RFC 9113 section 6.5.2: with 32 bytes for each. */
+static bool fits(struct h2 *h2, size_t name_len, size_t len)
+{
+    enum { FIELD = 32 };
+    h2->header_list += (uint32_t)(name_len + len + FIELD);
+    if (h2->header_list <= h2->limits.most[H2_HEADER_LIST])
+        return true;
+    too_much(h2, H2_HEADER_LIST);
+    return false;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t len, uint8_t flags, void *cls)
+{
+    struct h2 *h2 = cls;
+    (void)flags;
+    struct h2_stream *stream = stream_of(session, frame->hd.stream_id);
+    if (!fits(h2, name_len, len) || !stream || !is_request(frame))
+        return 0; /* trailers: nobody asks for them */
+    h2->ops->field(h2->cls, stream, (const char *)name, name_len, (const char *)value, len);
+    return 0;
+}
+
+/* Without this callback the field would be left out, and the request answered. */
+static int on_bad_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                         size_t name_len, const uint8_t *value, size_t len, uint8_t flags, void *cls)
+{
+    (void)session, (void)frame, (void)name, (void)name_len, (void)value, (void)len, (void)flags, (void)cls;
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
+{
+    struct h2 *h2 = cls;
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
+        return 0;
+    struct h2_stream *stream = stream_of(session, frame->hd.stream_id);
+    const bool ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    if (!stream)
+        return 0;
+    if (is_request(frame))
+        h2->ops->head(h2->cls, stream, ended);
+    else if (ended)
+        h2->ops->ended(h2->cls, stream);
+    return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
+                   void *cls)
+{
+    struct h2 *h2 = cls;
+    (void)flags;
+    struct h2_stream *stream = stream_of(session, id);
+    if (!stream)
+        return nghttp2_session_consume(session, id, len);
+    stream->held += (uint32_t)len;
+    h2->ops->data(h2->cls, stream, (const char *)data, len);
+    return 0;
+}
+
+static int on_bad_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *cls)
+{
+    struct h2 *h2 = cls;
+    (void)session;
+    const bool full = h2->n_streams >= h2->limits.most[H2_STREAMS];
+    if (frame->hd.type == NGHTTP2_HEADERS && full &&
+        (error == NGHTTP2_ERR_REFUSED_STREAM || error == NGHTTP2_ERR_PROTO))
+        h2->ops->hit(h2->cls, H2_STREAMS);
+    return 0;
+}
+
+static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *cls)
+{
+    struct h2 *h2 = cls;
+    struct h2_stream *stream = stream_of(session, id);
+    if (!stream)
+        return 0;
+    (void)nghttp2_session_set_stream_user_data(session, id, NULL);
+    if (stream->held > 0)
+        (void)nghttp2_session_consume_connection(session, stream->held);
+    stream->held = 0;
+    h2->n_streams--;
+    h2->ops->closed(h2->cls, stream, code);
+    return 0;
+}
+
+void h2_take(struct h2 *h2, const char *bytes, size_t len, uint64_t now_ms)
+{
+    h2->now_ms = now_ms;
+    const enum h2_limit over = h2_frames_feed(&h2->frames, &h2->limits, bytes, len, now_ms);
+    if (over != H2_LIMITS) {
+        too_much(h2, over);
+        return;
+    }
+    if (h2->ending)
+        return;
+    ssize_t n = nghttp2_session_mem_recv(h2->session, (const uint8_t *)bytes, len);
+    if (n < 0) /* it is no HTTP/2, or memory is short */
+        h2_end(h2, n == NGHTTP2_ERR_NOMEM ? H2_INTERNAL_ERROR : H2_PROTOCOL_ERROR);
+}
+
+/* ---- what goes ----------------------------------------------------------------------------------------- */
+
+/* A client that makes us reset its streams costs as much as one that resets them. */
+static bool blames_client(const nghttp2_frame *frame)
+{
+    const uint32_t code = frame->rst_stream.error_code;
+    return code != NGHTTP2_NO_ERROR && code != NGHTTP2_CANCEL && code != NGHTTP2_REFUSED_STREAM;
+}
+
+static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
+{
+    struct h2 *h2 = cls;
+    if (frame->hd.type == NGHTTP2_RST_STREAM && blames_client(frame) &&
+        h2_frames_count(&h2->frames, &h2->limits, H2_RESETS, h2->now_ms))
+        too_much(h2, H2_RESETS);
+    if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
+        !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        return 0;
+    struct h2_stream *stream = stream_of(session, frame->hd.stream_id);
+    if (stream)
+        h2->ops->sent(h2->cls, stream);
+    return 0;
+}
+
+static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, size_t most, uint32_t *flags,
+                         nghttp2_data_source *source, void *cls)
+{
+    struct h2 *h2 = cls;
+    (void)source;
+    struct h2_stream *stream = stream_of(session, id);
+    bool last = false;
+    if (!stream)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    ssize_t n = h2->ops->body(h2->cls, stream, (char *)out, most, &last);
+    if (n < 0)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    stream->awaits = n == 0 && !last;
+    if (stream->awaits)
+        return NGHTTP2_ERR_DEFERRED;
+    if (last)
+        *flags |= stream->trailers ? NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM
+                                   : NGHTTP2_DATA_FLAG_EOF;
+    return n;
+}
+
+size_t h2_give(struct h2 *h2, const char **bytes)
+{
+    const uint8_t *data = NULL;
+    ssize_t n = nghttp2_session_mem_send(h2->session, &data);
+    *bytes = (const char *)data;
+    if (n < 0)
+        h2->ending = true;
+    return n > 0 ? (size_t)n : 0;
+}
+
+bool h2_is_over(const struct h2 *h2)
+{
+    return (h2->ending || !nghttp2_session_want_read(h2->session)) &&
+           !nghttp2_session_want_write(h2->session);
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------- */
+
+/* Fields while they are made of lines. */
+struct list {
+    nghttp2_nv *nv;
+    size_t n;
+    char *names; /* in small letters, one behind the other */
+    char status[4];
+};
+
+static bool is_of_connections(const char *name, size_t len)
+{
+    static const char *const NAMES[] = {"connection", "keep-alive", "proxy-connection", "transfer-encoding",
+                                        "upgrade"};
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        if (strlen(NAMES[i]) == len && memcmp(NAMES[i], name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void put(struct list *list, const char *name, size_t name_len, const char *value, size_t len)
+{
+    list->nv[list->n++] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name,
+                                       .value = (uint8_t *)(uintptr_t)value,
+                                       .namelen = name_len,
+                                       .valuelen = len};
+}
+
+static char *put_line(struct list *list, char *names, const char *line, const char *end)
+{
+    const char *colon = memchr(line, ':', (size_t)(end - line));
+    if (!colon || colon == line)
+        return names;
+    const size_t n = (size_t)(colon - line);
+    for (size_t i = 0; i < n; i++)
+        names[i] = (char)(line[i] >= 'A' && line[i] <= 'Z' ? line[i] + ('a' - 'A') : line[i]);
+    const char *value = colon + 1;
+    while (value < end && (*value == ' ' || *value == '\t'))
+        value++;
+    while (end > value && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
+        end--;
+    if (is_of_connections(names, n))
+        return names;
+    put(list, names, n, value, (size_t)(end - value));
+    return names + n;
+}
+
+static void list_done(struct list *list)
+{
+    free(list->nv);
+    free(list->names);
+}
+
+/* `status` 0: there is none, in trailers. */
+static int list_of(struct list *list, unsigned status, const char *lines, size_t len)
+{
+    size_t n = 1;
+    const char *end = lines + len;
+    for (const char *p = lines; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
+        n++;
+    *list = (struct list){.nv = malloc((n + 1) * sizeof *list->nv), .names = malloc(len + 1)};
+    if (!list->nv || !list->names) {
+        list_done(list);
+        return ERR_NOMEM;
+    }
+    if (status > 0) {
+        list->status[0] = (char)('0' + status / 100 % 10);
+        list->status[1] = (char)('0' + status / 10 % 10);
+        list->status[2] = (char)('0' + status % 10);
+        put(list, ":status", 7, list->status, 3);
+    }
+    char *names = list->names;
+    for (const char *line = lines, *next; line < end; line = next + 1) {
+        next = memchr(line, '\n', (size_t)(end - line));
+        if (!next)
+            break;
+        names = put_line(list, names, line, next);
+    }
+    return 0;
+}
+
+int h2_answer(struct h2 *h2, struct h2_stream *stream, unsigned status, const char *lines, size_t len,
+              bool bodied)
+{
+    const nghttp2_data_provider body = {.read_callback = read_body};
+    struct list list;
+    int rc = list_of(&list, status, lines, len);
+    if (rc != 0)
+        return rc;
+    if (status < 200)
+        rc = nghttp2_submit_headers(h2->session, NGHTTP2_FLAG_NONE, stream->id, NULL, list.nv, list.n, NULL);
+    else
+        rc = nghttp2_submit_response(h2->session, stream->id, list.nv, list.n, bodied ? &body : NULL);
+    list_done(&list);
+    return rc == 0 ? 0 : ERR_NOMEM;
+}
+
+int h2_trailers(struct h2 *h2, struct h2_stream *stream, const char *lines, size_t len)
+{
+    struct list list;
+    int rc = list_of(&list, 0, lines, len);
+    if (rc != 0)
+        return rc;
+    rc = nghttp2_submit_trailer(h2->session, stream->id, list.nv, list.n);
+    list_done(&list);
+    stream->trailers = true;
+    return rc == 0 ? 0 : ERR_NOMEM;
+}
+
+void h2_more(struct h2 *h2, struct h2_stream *stream)
+{
+    if (!stream->awaits)
+        return;
+    stream->awaits = false;
+    (void)nghttp2_session_resume_data(h2->session, stream->id);
+}
+
+void h2_reset(struct h2 *h2, struct h2_stream *stream, enum h2_code code)
+{
+    (void)nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream->id, (uint32_t)code);
+}
+
+void h2_consumed(struct h2 *h2, struct h2_stream *stream, size_t len)
+{
+    if (len > stream->held)
+        len = stream->held;
+    stream->held -= (uint32_t)len;
+    if (len > 0)
+        (void)nghttp2_session_consume(h2->session, stream->id, len);
+}
+
+/* ---- its end ------------------------------------------------------------------------------------------- */
+
+void h2_part(struct h2 *h2)
+{
+    (void)nghttp2_submit_shutdown_notice(h2->session);
+}
+
+void h2_part_now(struct h2 *h2)
+{
+    (void)nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE,
+                                nghttp2_session_get_last_proc_stream_id(h2->session), NGHTTP2_NO_ERROR, NULL,
+                                0);
+}
+
+void h2_end(struct h2 *h2, enum h2_code code)
+{
+    h2->ending = true;
+    (void)nghttp2_session_terminate_session(h2->session, (uint32_t)code);
+}
+
+/* ---- its life ------------------------------------------------------------------------------------------ */
+
+static int set_up(struct h2 *h2, nghttp2_session_callbacks *callbacks, nghttp2_option *option)
+{
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_bad_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_bad_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_no_closed_streams(option, 1);
+    if (nghttp2_session_server_new2(&h2->session, callbacks, h2, option) != 0)
+        return ERR_NOMEM;
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, h2->limits.most[H2_STREAMS]},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, h2->limits.stream_window},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, h2->limits.header_list},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+    int rc = nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
+    if (rc == 0)
+        rc = nghttp2_session_set_local_window_size(h2->session, NGHTTP2_FLAG_NONE, 0,
+                                                   (int32_t)h2->limits.window);
+    return rc == 0 ? 0 : ERR_NOMEM;
+}
+
+struct h2 *h2_new(const struct h2_limits *limits, const struct h2_ops *ops, void *cls)
+{
+    struct h2 *h2 = calloc(1, sizeof *h2);
+    nghttp2_session_callbacks *callbacks = NULL;
+    nghttp2_option *option = NULL;
+    if (!h2)
+        return NULL;
+    h2->limits = *limits;
+    h2->ops = ops;
+    h2->cls = cls;
+    int rc = nghttp2_session_callbacks_new(&callbacks);
+    if (rc == 0)
+        rc = nghttp2_option_new(&option);
+    if (rc == 0)
+        rc = set_up(h2, callbacks, option);
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(callbacks);
+    if (rc == 0)
+        return h2;
+    h2_free(h2);
+    return NULL;
+}
+
+void h2_free(struct h2 *h2)
+{
+    if (!h2)
+        return;
+    nghttp2_session_del(h2->session);
+    free(h2);
+}
+
+#else
+
+bool h2_is_built(void)
+{
+    return false;
+}
+
+const char *h2_version(void)
+{
+    return "";
+}
+
+/* Nobody has an engine, so the others are never called. */
+struct h2 *h2_new(const struct h2_limits *limits, const struct h2_ops *ops, void *cls)
+{
+    (void)limits, (void)ops, (void)cls;
+    return NULL;
+}
+
+void h2_free(struct h2 *h2)
+{
+    (void)h2;
+}
+
+void h2_take(struct h2 *h2, const char *bytes, size_t len, uint64_t now_ms)
+{
+    (void)h2, (void)bytes, (void)len, (void)now_ms;
+}
+
+size_t h2_give(struct h2 *h2, const char **bytes)
+{
+    (void)h2;
+    *bytes = NULL;
+    return 0;
+}
+
+bool h2_is_over(const struct h2 *h2)
+{
+    (void)h2;
+    return true;
+}
+
+int h2_answer(struct h2 *h2, struct h2_stream *stream, unsigned status, const char *lines, size_t len,
+              bool bodied)
+{
+    (void)h2, (void)stream, (void)status, (void)lines, (void)len, (void)bodied;
+    return ERR_NOMEM;
+}
+
+int h2_trailers(struct h2 *h2, struct h2_stream *stream, const char *lines, size_t len)
+{
+    (void)h2, (void)stream, (void)lines, (void)len;
+    return ERR_NOMEM;
+}
+
+void h2_more(struct h2 *h2, struct h2_stream *stream)
+{
+    (void)h2, (void)stream;
+}
+
+void h2_reset(struct h2 *h2, struct h2_stream *stream, enum h2_code code)
+{
+    (void)h2, (void)stream, (void)code;
+}
+
+void h2_consumed(struct h2 *h2, struct h2_stream *stream, size_t len)
+{
+    (void)h2, (void)stream, (void)len;
+}
+
+void h2_part(struct h2 *h2)
+{
+    (void)h2;
+}
+
+void h2_part_now(struct h2 *h2)
+{
+    (void)h2;
+}
+
+void h2_end(struct h2 *h2, enum h2_code code)
+{
+    (void)h2, (void)code;
+}
+
+#endif

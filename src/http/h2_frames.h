@@ -1,0 +1,28 @@
+/* The frames of one side of a connection of HTTP/2, walked by their headers alone (RFC 9113 section 4.1), and
+ * counted by what they cost. Pure. */
+#ifndef MTLSD_HTTP_H2_FRAMES_H
+#define MTLSD_HTTP_H2_FRAMES_H
+
+#include "http/h2.h"
+
+enum { H2_FRAME_HEAD = 9, H2_PREFACE = 24 };
+
+/* Embedded; {0} is before the first byte. */
+struct h2_frames {
+    uint8_t head[H2_FRAME_HEAD];
+    uint32_t n_preface, n_head;
+    uint32_t left; /* of the frame's content */
+    uint32_t n_continuations;
+    uint64_t second_ms; /* when the second began */
+    uint32_t count[H2_LIMITS];
+};
+
+/* One more of a kind within the second at now_ms. True: it is one too many. */
+bool h2_frames_count(struct h2_frames *frames, const struct h2_limits *limits, enum h2_limit kind,
+                     uint64_t now_ms);
+
+/* Walks bytes of a client. H2_LIMITS, or what they are too much of. */
+enum h2_limit h2_frames_feed(struct h2_frames *frames, const struct h2_limits *limits, const char *bytes,
+                             size_t len, uint64_t now_ms);
+
+#endif

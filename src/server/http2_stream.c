@@ -1,0 +1,309 @@
+#include "server/http2_stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "http/message.h"
+#include "server/troubles.h"
+
+enum {
+    MOST_DOWN = 1024 * 1024, /* more than is ever put */
+    LOW = 32 * 1024,         /* below that more of the body is asked for */
+    RESTS_MS = 1000,         /* so long a body is dropped that nobody needs */
+};
+
+void http2_wake(struct http2 *http2)
+{
+    struct worker *worker = http2->conn->worker;
+    if (http2->listed)
+        return;
+    http2->listed = true;
+    http2->next = worker->http2;
+    worker->http2 = http2;
+}
+
+/* ---- time ---------------------------------------------------------------------------------------------- */
+
+static uint64_t ms(long long seconds)
+{
+    return (uint64_t)seconds * 1000;
+}
+
+/* Of its answer it takes something every idle_timeout, and all within request_timeout. */
+static uint64_t answered_by(const struct http2_stream *stream, const struct conf *conf, uint64_t now_ms)
+{
+    const uint64_t late = stream->request.began_us / 1000 + ms(conf->request_timeout);
+    const uint64_t stalled = now_ms + ms(conf->idle_timeout);
+    return stalled < late ? stalled : late;
+}
+
+static uint64_t due(const struct http2_stream *stream)
+{
+    const struct conn *conn = stream->http2->conn;
+    const struct conf *conf = conn->snapshot->conf;
+    const uint64_t now_ms = conn->worker->now_ms;
+    switch (stream->phase) {
+    case HTTP2_HEAD:
+        return now_ms + ms(conf->header_timeout);
+    case HTTP2_BODY:
+        return now_ms + ms(conf->body_timeout);
+    case HTTP2_ANSWER:
+        return answered_by(stream, conf, now_ms);
+    case HTTP2_RELAY:
+        return http2_stream_waiting(stream) > 0 ? now_ms + ms(conf->idle_timeout) : 0;
+    case HTTP2_RESTS:
+        break;
+    }
+    return now_ms + RESTS_MS;
+}
+
+void http2_stream_enters(struct http2_stream *stream, enum http2_phase phase)
+{
+    stream->phase = phase;
+    wheel_set(&stream->http2->conn->worker->wheel, &stream->timer, due(stream));
+}
+
+/* The client took some of it. */
+static void moved(struct http2_stream *stream)
+{
+    if (stream->phase == HTTP2_ANSWER || stream->phase == HTTP2_RELAY)
+        http2_stream_enters(stream, stream->phase);
+}
+
+/* ---- its life ------------------------------------------------------------------------------------------ */
+
+struct http2_stream *http2_stream_new(struct http2 *http2)
+{
+    struct http2_stream *stream = malloc(sizeof *stream);
+    if (!stream)
+        return NULL;
+    *stream = (struct http2_stream){.http2 = http2, .fd = -1};
+    buf_init(&stream->down, MOST_DOWN);
+    stream->request.limits = http2->conn->request.limits;
+    stream->request.limits.max_body = UINT64_MAX; /* whose it is says how large its body may be */
+    stream->next = http2->streams;
+    if (stream->next)
+        stream->next->prev = stream;
+    http2->streams = stream;
+    http2->n_streams++;
+    return stream;
+}
+
+void http2_stream_free(struct http2_stream *stream)
+{
+    struct http2 *http2 = stream->http2;
+    *(stream->prev ? &stream->prev->next : &http2->streams) = stream->next;
+    if (stream->next)
+        stream->next->prev = stream->prev;
+    http2->n_streams--;
+    wheel_stop(&stream->timer);
+    h2_head_done(&stream->head);
+    http1_head_done(&stream->request.head);
+    conn_body_done(&stream->request);
+    buf_done(&stream->down);
+    buf_done(&stream->trailers);
+    if (stream->fd >= 0)
+        close(stream->fd);
+    free(stream);
+}
+
+/* ---- its answer ---------------------------------------------------------------------------------------- */
+
+int http2_stream_answer(struct http2_stream *stream, unsigned status, const char *lines, size_t len,
+                        bool bodied)
+{
+    struct http2 *http2 = stream->http2;
+    if (!http2->engine || stream->refused)
+        return 0;
+    stream->answered = stream->answered || status >= 200;
+    http2_wake(http2);
+    return h2_answer(http2->engine, &stream->engine, status, lines, len, bodied);
+}
+
+static void tell_more(struct http2_stream *stream)
+{
+    if (stream->http2->engine)
+        h2_more(stream->http2->engine, &stream->engine);
+    http2_wake(stream->http2);
+}
+
+int http2_stream_put(struct http2_stream *stream, const char *bytes, size_t len)
+{
+    const bool first = http2_stream_waiting(stream) == 0;
+    if (len == 0)
+        return 0;
+    if (stream->down_at >
+        0) { /* a client that is always a little behind does not make it longer and longer */
+        memmove(stream->down.data, stream->down.data + stream->down_at, stream->down.len - stream->down_at);
+        stream->down.len -= stream->down_at;
+        stream->down_at = 0;
+    }
+    buf_put(&stream->down, bytes, len);
+    if (first)
+        moved(stream);
+    tell_more(stream);
+    return buf_failed(&stream->down) ? ERR_NOMEM : 0;
+}
+
+void http2_stream_last(struct http2_stream *stream)
+{
+    stream->last = true;
+    tell_more(stream);
+}
+
+void http2_stream_reset(struct http2_stream *stream, enum h2_code code)
+{
+    struct http2 *http2 = stream->http2;
+    if (!http2->engine || stream->refused)
+        return;
+    stream->refused = true;
+    h2_reset(http2->engine, &stream->engine, code);
+    http2_wake(http2);
+}
+
+/* ---- its body, as the engine asks for it ----------------------------------------------------------------
+ */
+
+static size_t from_buffer(struct http2_stream *stream, char *out, size_t most)
+{
+    const size_t waits = http2_stream_waiting(stream), n = waits < most ? waits : most;
+    if (n == 0)
+        return 0;
+    memcpy(out, stream->down.data + stream->down_at, n);
+    stream->down_at += n;
+    if (n == waits) { /* who waits for a backend holds nothing */
+        buf_done(&stream->down);
+        buf_init(&stream->down, MOST_DOWN);
+        stream->down_at = 0;
+    }
+    return n;
+}
+
+/* The client sees only that it ends. */
+static void tell_of_lost(const struct http2_stream *stream)
+{
+    const char *target = stream->request.head.target ? stream->request.head.target : "";
+    struct buf line;
+    buf_init(&line, 4096);
+    buf_puts(&line, "a file was cut short while it was sent, its client's request is reset: ");
+    text_escape(&line, target, strcspn(target, "?"));
+    if (!buf_failed(&line))
+        troubles_tell(line.data, stream->http2->conn->worker->now_ms);
+    buf_done(&line);
+}
+
+/* -1: its end is gone. */
+static ssize_t from_file(struct http2_stream *stream, char *out, size_t most)
+{
+    const size_t want = stream->left < most ? (size_t)stream->left : most;
+    ssize_t n = 0;
+    if (want == 0)
+        return 0;
+    do
+        n = pread(stream->fd, out, want, (off_t)stream->offset);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0) {
+        tell_of_lost(stream);
+        return -1;
+    }
+    stream->offset += (uint64_t)n;
+    stream->left -= (uint64_t)n;
+    return n;
+}
+
+static int give_trailers(struct http2_stream *stream)
+{
+    if (stream->trailers.len == 0)
+        return 0;
+    return h2_trailers(stream->http2->engine, &stream->engine, stream->trailers.data, stream->trailers.len);
+}
+
+ssize_t http2_stream_body(struct http2_stream *stream, char *out, size_t most, bool *last)
+{
+    size_t n = from_buffer(stream, out, most);
+    if (n < most && stream->left > 0) {
+        ssize_t more = from_file(stream, out + n, most - n);
+        if (more < 0)
+            return -1;
+        n += (size_t)more;
+    }
+    const size_t waits = http2_stream_waiting(stream);
+    *last = stream->last && waits == 0 && stream->left == 0;
+    if (*last && give_trailers(stream) != 0)
+        return -1;
+    if (n > 0)
+        moved(stream);
+    if (stream->room && !stream->last && waits < LOW)
+        stream->room(stream);
+    return (ssize_t)n;
+}
+
+/* ---- replies of our own -------------------------------------------------------------------------------- */
+
+static bool has_length(unsigned status)
+{
+    return status >= 200 && status != 204;
+}
+
+static void put_lines(const struct http2_stream *stream, const struct reply *reply, uint64_t length,
+                      struct buf *out)
+{
+    struct worker *worker = stream->http2->conn->worker;
+    buf_printf(out, "date: %s\r\n", worker_date(worker, clock_now()));
+    if (reply->content_type)
+        buf_printf(out, "content-type: %s\r\n", reply->content_type);
+    for (size_t i = 0; i < reply->n_headers; i++)
+        buf_printf(out, "%s: %s\r\n", reply->header[i].name, reply->header[i].value);
+    if (has_length(reply->status))
+        buf_printf(out, "content-length: %llu\r\n", (unsigned long long)length);
+}
+
+static void take_body(struct http2_stream *stream, struct reply *reply)
+{
+    stream->last = true;
+    if (reply->fd >= 0) {
+        stream->fd = reply->fd;
+        stream->offset = reply->offset;
+        stream->left = reply->length;
+        reply->fd = -1;
+    } else {
+        stream->down = reply->body;
+        reply->body = (struct buf){0};
+    }
+}
+
+void http2_stream_reply(struct http2_stream *stream, struct reply *reply)
+{
+    struct conn_request *request = &stream->request;
+    const bool file = reply->fd >= 0 || reply->status == 304;
+    const uint64_t length = file ? reply->length : reply->body.len;
+    const bool bodiless = strcmp(request->head.method, "HEAD") == 0 || reply->status == 304 ||
+                          reply->status == 204 || length == 0;
+    struct buf lines;
+    buf_init(&lines, 0);
+    put_lines(stream, reply, length, &lines);
+    request->status = reply->status;
+    request->reply_bytes = bodiless ? 0 : length;
+    if (!bodiless)
+        take_body(stream, reply);
+    http2_stream_enters(stream, HTTP2_ANSWER);
+    if (buf_failed(&lines) ||
+        http2_stream_answer(stream, reply->status, lines.data, lines.len, !bodiless) != 0) {
+        struct conn *conn = stream->http2->conn;
+        limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
+        http2_stream_reset(stream, H2_INTERNAL_ERROR);
+    }
+    buf_done(&lines);
+}
+
+void http2_stream_problem(struct http2_stream *stream, unsigned status, const char *detail)
+{
+    struct reply reply;
+    reply_init(&reply);
+    conn_problem_reply(stream->http2->conn, &stream->request, status, detail, &reply);
+    http2_stream_reply(stream, &reply);
+    reply_done(&reply);
+}

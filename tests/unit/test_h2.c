@@ -1,0 +1,622 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/h2.h"
+#include "http/h2_frames.h"
+#include "http/h2_head.h"
+#include "suites.h"
+
+static const struct http1_limits LIMITS = {
+    .max_target = 256, .max_head = 1024, .max_fields = 20, .max_body = 1000};
+
+/* ---- heads --------------------------------------------------------------------------------------------- */
+
+#define BASE ":method=GET|:scheme=https|:authority=a.example|:path=/p?q|"
+
+/* Fields as NAME=VALUE, each with a | behind it. */
+static int finish(const char *fields, bool ended, struct h2_head *head, struct http1_gate *gate,
+                  struct http1_head *out)
+{
+    *head = (struct h2_head){0};
+    *out = (struct http1_head){0};
+    for (const char *at = fields; *at;) {
+        const char *equal = strchr(at, '='), *end = strchr(at, '|');
+        h2_head_put(head, &LIMITS, at, (size_t)(equal - at), equal + 1, (size_t)(end - equal - 1));
+        at = end + 1;
+    }
+    return h2_head_finish(head, &LIMITS, ended, gate, out);
+}
+
+START_TEST(a_head_reads_as_one_of_http1)
+{
+    struct h2_head head;
+    struct http1_gate gate;
+    struct http1_head out;
+    ck_assert_int_eq(
+        finish(BASE "accept=a|cookie=x=1|te=trailers|cookie=y=2|accept=b|", true, &head, &gate, &out), 0);
+    ck_assert_str_eq(out.method, "GET");
+    ck_assert_str_eq(out.target, "/p?q");
+    ck_assert_str_eq(out.version, "HTTP/2.0");
+    ck_assert_str_eq(http1_head_protocol(&out), "HTTP/2.0");
+    ck_assert(!http1_head_is_old(&out));
+    ck_assert_str_eq(http1_head_value(&out, "Host"), "a.example");
+    ck_assert_str_eq(http1_head_value(&out, "Cookie"), "x=1; y=2");
+    ck_assert_str_eq(http1_head_value(&out, "Accept"), "a, b");
+    h2_head_done(&head);
+    http1_head_done(&out);
+    ck_assert_int_eq(finish(":method=POST|:scheme=https|:path=/|host=b.example:8443|content-length=12|",
+                            false, &head, &gate, &out),
+                     0);
+    ck_assert_str_eq(http1_head_value(&out, "host"), "b.example:8443");
+    ck_assert_uint_eq(http1_gate_content(&gate), 12);
+    h2_head_done(&head);
+    http1_head_done(&out);
+}
+END_TEST
+
+/* RFC 9113 section 8. */
+static const char *const MALFORMED[] = {
+    ":scheme=https|:authority=a|:path=/|",
+    ":method=GET|:authority=a|:path=/|",
+    ":method=GET|:scheme=https|:authority=a|",
+    ":method=GET|:scheme=https|:path=/|",
+    ":method=GET|:scheme=https|:authority=a|:path=|",
+    ":method=GET|:scheme=https|:authority=a|:path=p|",
+    ":method=GET|:scheme=https|:authority=a|:path=https://a/|",
+    ":method=GET|:scheme=https|:authority=a|:path=/ HTTP/1.1|",
+    ":method=GET|:scheme=https|:authority=a|:path=/\r\nx: y|",
+    ":method=GET|:scheme=https|:authority=a|:path=/#f|",
+    ":method=GET|:scheme=https|:authority=a|:path=*|",
+    ":method=GE T|:scheme=https|:authority=a|:path=/|",
+    ":method=GET|:scheme=ftp|:authority=a|:path=/|",
+    ":method=GET|:scheme=https|:authority=u@a|:path=/|",
+    ":method=GET|:scheme=https|:authority=a b|:path=/|",
+    ":method=GET|:method=GET|:scheme=https|:authority=a|:path=/|",
+    ":method=GET|:scheme=https|:authority=a|:path=/|:protocol=websocket|",
+    ":method=GET|:scheme=https|:authority=a|x=y|:path=/|",
+    ":method=CONNECT|",
+    BASE "host=b.example|",
+    BASE "host=a.example|host=a.example|",
+    BASE "Accept=a|",
+    BASE "a b=c|",
+    BASE "=c|",
+    BASE "x=a\r\ny: b|",
+    BASE "x=a\nb|",
+    BASE "x= a|",
+    BASE "x=a |",
+    BASE "x=\x7f|",
+    BASE "connection=close|",
+    BASE "keep-alive=1|",
+    BASE "proxy-connection=close|",
+    BASE "transfer-encoding=chunked|",
+    BASE "upgrade=h2c|",
+    BASE "te=gzip|",
+    BASE "te=trailers, gzip|",
+    BASE "content-length=1|",
+    BASE "content-length=0|content-length=0|",
+    BASE "content-length=x|",
+};
+
+START_TEST(what_is_malformed)
+{
+    struct h2_head head;
+    struct http1_gate gate;
+    struct http1_head out;
+    ck_assert_msg(finish(MALFORMED[_i], true, &head, &gate, &out) == ERR_SYNTAX, "%s", MALFORMED[_i]);
+    ck_assert_ptr_nonnull(head.malformed);
+    h2_head_done(&head);
+    http1_head_done(&out);
+}
+END_TEST
+
+static char large[2000];
+
+static const struct {
+    const char *fields;
+    unsigned status;
+    const char *method;
+} ANSWERED[] = {
+    {":method=CONNECT|:authority=a:443|", 405, ""},
+    {BASE "expect=200-ok|", 417, "GET"},
+    {":method=GET|:scheme=https|:authority=a|:path=/@|", 414, "GET"},
+    {BASE "x=@|x=@|", 431, "GET"},
+    {BASE "a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|a=|", 431, "GET"},
+};
+
+START_TEST(what_is_refused_with_an_answer)
+{
+    struct h2_head head;
+    struct http1_gate gate;
+    struct http1_head out;
+    /* @ stands for much. */
+    char fields[5000] = "", *to = fields;
+    for (const char *p = ANSWERED[_i].fields; *p; p++) {
+        if (*p != '@') {
+            *to++ = *p;
+            continue;
+        }
+        memset(large, 'a', 700);
+        memcpy(to, large, 700);
+        to += 700;
+    }
+    *to = '\0';
+    ck_assert_int_eq(finish(fields, true, &head, &gate, &out), ERR_RANGE);
+    ck_assert_uint_eq(gate.status, ANSWERED[_i].status);
+    ck_assert(out.whole);
+    if (*ANSWERED[_i].method)
+        ck_assert_str_eq(out.method, ANSWERED[_i].method);
+    h2_head_done(&head);
+    http1_head_done(&out);
+}
+END_TEST
+
+/* ---- frames -------------------------------------------------------------------------------------------- */
+
+struct bytes {
+    char at[65536];
+    size_t n;
+};
+
+static void put(struct bytes *b, const void *data, size_t len)
+{
+    ck_assert_uint_le(b->n + len, sizeof b->at);
+    memcpy(b->at + b->n, data, len);
+    b->n += len;
+}
+
+static void put_frame(struct bytes *b, unsigned type, unsigned flags, uint32_t id, const void *data,
+                      size_t len)
+{
+    const unsigned char head[] = {
+        (unsigned char)(len >> 16), (unsigned char)(len >> 8), (unsigned char)len,
+        (unsigned char)type,        (unsigned char)flags,      (unsigned char)(id >> 24),
+        (unsigned char)(id >> 16),  (unsigned char)(id >> 8),  (unsigned char)id};
+    put(b, head, sizeof head);
+    put(b, data, len);
+}
+
+static void begin(struct bytes *b)
+{
+    static const char PREFACE[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    b->n = 0;
+    put(b, PREFACE, sizeof PREFACE - 1);
+    put_frame(b, 4, 0, 0, "", 0);
+}
+
+/* Literal fields without indexing (RFC 7541 section 6.2.2). */
+static size_t encode(char *out, const char *fields)
+{
+    size_t n = 0;
+    for (const char *at = fields; *at;) {
+        const char *equal = strchr(at, '='), *end = strchr(at, '|');
+        out[n++] = 0;
+        out[n++] = (char)(equal - at);
+        memcpy(out + n, at, (size_t)(equal - at));
+        n += (size_t)(equal - at);
+        out[n++] = (char)(end - equal - 1);
+        memcpy(out + n, equal + 1, (size_t)(end - equal - 1));
+        n += (size_t)(end - equal - 1);
+        at = end + 1;
+    }
+    return n;
+}
+
+enum { END_STREAM = 1, END_HEADERS = 4 };
+
+static void put_head(struct bytes *b, uint32_t id, unsigned flags, const char *fields)
+{
+    char block[1024];
+    put_frame(b, 1, flags, id, block, encode(block, fields));
+}
+
+START_TEST(frames_are_told_at_any_cut)
+{
+    struct h2_limits limits;
+    struct bytes b;
+    h2_limits_init(&limits);
+    begin(&b);
+    put_frame(&b, 0, 0, 1, "", 0);
+    put_frame(&b, 0, END_STREAM, 1, "", 0);
+    put_frame(&b, 3, 0, 1, "\0\0\0\10", 4);
+    put_frame(&b, 6, 0, 0, "12345678", 8);
+    put_frame(&b, 99, 0, 0, "1", 1);
+    for (size_t piece = 1; piece <= b.n; piece++) {
+        struct h2_frames frames = {0};
+        for (size_t at = 0; at < b.n; at += piece)
+            ck_assert_int_eq(
+                h2_frames_feed(&frames, &limits, b.at + at, b.n - at < piece ? b.n - at : piece, 5000),
+                H2_LIMITS);
+        ck_assert_uint_eq(frames.count[H2_EMPTY_FRAMES], 1);
+        ck_assert_uint_eq(frames.count[H2_RESETS], 1);
+        ck_assert_uint_eq(frames.count[H2_SETTINGS], 1);
+        ck_assert_uint_eq(frames.count[H2_PINGS], 1);
+        ck_assert_uint_eq(frames.count[H2_FRAMES], 1);
+    }
+}
+END_TEST
+
+/* ---- the engine ---------------------------------------------------------------------------------------- */
+
+struct stream {
+    struct h2_stream engine;
+    struct stream *next;
+    struct h2_head head;
+    size_t received;
+    bool open, sent;
+};
+
+struct owner {
+    struct h2 *h2;
+    struct stream streams[300];
+    size_t n_streams, n_heads, n_ended, n_closed, left;
+    unsigned hits[H2_LIMITS];
+    uint32_t code; /* of the last that was closed */
+    bool answers;
+};
+
+static struct h2_stream *on_opened(void *cls, int32_t id)
+{
+    struct owner *o = cls;
+    (void)id;
+    ck_assert_uint_lt(o->n_streams, ARRAY_LEN(o->streams));
+    struct stream *s = &o->streams[o->n_streams++];
+    s->open = true;
+    return &s->engine;
+}
+
+static void on_field(void *cls, struct h2_stream *stream, const char *name, size_t name_len,
+                     const char *value, size_t len)
+{
+    (void)cls;
+    h2_head_put(&((struct stream *)(void *)stream)->head, &LIMITS, name, name_len, value, len);
+}
+
+static void answer(struct owner *o, struct h2_stream *stream)
+{
+    static const char LINES[] = "Content-Type: text/plain\r\nConnection: close\r\nX-Y:  z \r\n";
+    ck_assert_int_eq(h2_answer(o->h2, stream, 200, LINES, sizeof LINES - 1, o->left > 0), 0);
+}
+
+static void on_head(void *cls, struct h2_stream *stream, bool ended)
+{
+    struct owner *o = cls;
+    h2_head_done(&((struct stream *)(void *)stream)->head);
+    o->n_heads++;
+    if (ended && o->answers)
+        answer(o, stream);
+}
+
+static void on_data(void *cls, struct h2_stream *stream, const char *bytes, size_t len)
+{
+    struct owner *o = cls;
+    (void)bytes;
+    ((struct stream *)(void *)stream)->received += len;
+    h2_consumed(o->h2, stream, len);
+}
+
+static void on_ended(void *cls, struct h2_stream *stream)
+{
+    struct owner *o = cls;
+    o->n_ended++;
+    if (o->answers)
+        answer(o, stream);
+}
+
+static ssize_t on_body(void *cls, struct h2_stream *stream, char *out, size_t most, bool *last)
+{
+    struct owner *o = cls;
+    (void)stream;
+    size_t n = o->left < most ? o->left : most;
+    memset(out, 'b', n);
+    o->left -= n;
+    *last = o->left == 0;
+    return (ssize_t)n;
+}
+
+static void on_sent(void *cls, struct h2_stream *stream)
+{
+    (void)cls;
+    ((struct stream *)(void *)stream)->sent = true;
+}
+
+static void on_closed(void *cls, struct h2_stream *stream, uint32_t code)
+{
+    struct owner *o = cls;
+    struct stream *s = (struct stream *)(void *)stream;
+    ck_assert(s->open);
+    s->open = false;
+    h2_head_done(&s->head);
+    o->n_closed++;
+    o->code = code;
+}
+
+static void on_hit(void *cls, enum h2_limit limit)
+{
+    ((struct owner *)cls)->hits[limit]++;
+}
+
+static const struct h2_ops OPS = {on_opened, on_field, on_head,   on_data, on_ended,
+                                  on_body,   on_sent,  on_closed, on_hit};
+
+/* The frames that went out: how many of each type; the code of the last GOAWAY, RST_STREAM. */
+struct out {
+    unsigned n[16];
+    uint32_t goaway, last_id, reset;
+    size_t body;
+    bool end_stream;
+};
+
+static uint32_t number(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void collect(struct owner *o, struct out *out)
+{
+    static unsigned char bytes[1 << 20];
+    size_t len = 0, n;
+    const char *piece;
+    while ((n = h2_give(o->h2, &piece)) > 0) {
+        ck_assert_uint_le(len + n, sizeof bytes);
+        memcpy(bytes + len, piece, n);
+        len += n;
+    }
+    for (size_t at = 0; at < len;) {
+        const unsigned char *p = bytes + at;
+        const size_t size = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
+        out->n[p[3] & 15]++;
+        if (p[3] == 0)
+            out->body += size;
+        if (p[3] <= 1)
+            out->end_stream = out->end_stream || (p[4] & END_STREAM);
+        if (p[3] == 3)
+            out->reset = number(p + 9);
+        if (p[3] == 7) {
+            out->last_id = number(p + 9);
+            out->goaway = number(p + 13);
+        }
+        at += 9 + size;
+    }
+}
+
+static struct owner owner;
+
+static void set_up(void)
+{
+    struct h2_limits limits;
+    h2_limits_init(&limits);
+    owner = (struct owner){.answers = true};
+    owner.h2 = h2_new(&limits, &OPS, &owner);
+}
+
+static void tear_down(void)
+{
+    for (size_t i = 0; i < owner.n_streams; i++)
+        h2_head_done(&owner.streams[i].head);
+    h2_free(owner.h2);
+}
+
+static void take(const struct bytes *b, size_t piece)
+{
+    for (size_t at = 0; at < b->n; at += piece)
+        h2_take(owner.h2, b->at + at, b->n - at < piece ? b->n - at : piece, 5000);
+}
+
+START_TEST(a_request_and_its_answer)
+{
+    struct bytes b;
+    struct out out = {0};
+    begin(&b);
+    put_head(&b, 1, END_HEADERS | END_STREAM, BASE);
+    put_head(&b, 3, END_HEADERS, BASE "content-length=3|");
+    put_frame(&b, 0, END_STREAM, 3, "abc", 3);
+    owner.left = 20000;
+    take(&b, (size_t)_i + 1);
+    ck_assert_uint_eq(owner.n_heads, 2);
+    ck_assert_uint_eq(owner.n_ended, 1);
+    ck_assert_uint_eq(owner.streams[1].received, 3);
+    collect(&owner, &out);
+    ck_assert_uint_eq(out.body, 20000);
+    ck_assert_uint_eq(out.n[1], 2);
+    ck_assert(owner.streams[0].sent && owner.streams[1].sent);
+    ck_assert_uint_eq(owner.n_closed, 2);
+    ck_assert_uint_eq(owner.code, H2_NO_ERROR);
+    ck_assert(!h2_is_over(owner.h2));
+}
+END_TEST
+
+START_TEST(what_breaks_the_protocol)
+{
+    struct bytes b;
+    struct out out = {0};
+    begin(&b);
+    put_head(&b, 1, END_HEADERS | END_STREAM, BASE "Upper=x|");
+    put_head(&b, 3, END_HEADERS | END_STREAM, BASE "connection=close|");
+    put_head(&b, 5, END_HEADERS, BASE "content-length=3|");
+    put_frame(&b, 0, END_STREAM, 5, "ab", 2);
+    take(&b, b.n);
+    collect(&owner, &out);
+    ck_assert_uint_eq(out.n[3], 3);
+    ck_assert_uint_eq(out.reset, H2_PROTOCOL_ERROR);
+    ck_assert_uint_eq(out.n[7], 0);
+    ck_assert_uint_eq(owner.n_closed, owner.n_streams);
+    b.n = 0;
+    put_frame(&b, 0, 0, 0, "", 0); /* DATA of the connection */
+    take(&b, b.n);
+    collect(&owner, &out);
+    ck_assert_uint_eq(out.goaway, H2_PROTOCOL_ERROR);
+    ck_assert(h2_is_over(owner.h2));
+}
+END_TEST
+
+START_TEST(what_is_no_http2)
+{
+    static const char TEXT[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct out out = {0};
+    h2_take(owner.h2, TEXT, sizeof TEXT - 1, 0);
+    collect(&owner, &out);
+    ck_assert_uint_eq(out.goaway, H2_PROTOCOL_ERROR);
+    ck_assert(h2_is_over(owner.h2));
+}
+END_TEST
+
+/* So many of a frame are still good; one more is too much. */
+static const struct {
+    enum h2_limit limit;
+    unsigned type, most;
+    const char *data;
+    size_t len;
+} FLOODS[] = {
+    {H2_SETTINGS, 4, 19, "", 0}, /* and that of the preface */
+    {H2_PINGS, 6, 20, "12345678", 8},      {H2_EMPTY_FRAMES, 0, 100, "", 0},
+    {H2_FRAMES, 2, 1000, "\0\0\0\0\1", 5}, {H2_FRAMES, 200, 1000, "", 0},
+};
+
+START_TEST(a_flood)
+{
+    struct bytes b;
+    struct out out = {0};
+    const uint32_t id = FLOODS[_i].type == 0 || FLOODS[_i].type == 2 ? 1 : 0;
+    begin(&b);
+    put_head(&b, 1, END_HEADERS, BASE);
+    for (unsigned i = 0; i < FLOODS[_i].most; i++)
+        put_frame(&b, FLOODS[_i].type, 0, id, FLOODS[_i].data, FLOODS[_i].len);
+    take(&b, b.n);
+    collect(&owner, &out);
+    ck_assert_uint_eq(out.n[7], 0);
+    ck_assert_uint_eq(owner.hits[FLOODS[_i].limit], 0);
+    b.n = 0;
+    put_frame(&b, FLOODS[_i].type, 0, id, FLOODS[_i].data, FLOODS[_i].len);
+    take(&b, b.n);
+    collect(&owner, &out);
+    ck_assert_uint_eq(owner.hits[FLOODS[_i].limit], 1);
+    ck_assert_uint_eq(out.goaway, H2_ENHANCE_YOUR_CALM);
+    ck_assert(h2_is_over(owner.h2));
+}
+END_TEST
+
+START_TEST(rapid_resets)
+{
+    struct bytes b;
+    struct out out = {0};
+    begin(&b);
+    owner.answers = false;
+    for (uint32_t i = 0; i < 201 && !owner.hits[H2_RESETS]; i++) {
+        put_head(&b, 2 * i + 1, END_HEADERS | END_STREAM, BASE);
+        put_frame(&b, 3, 0, 2 * i + 1, "\0\0\0\10", 4);
+        take(&b, b.n);
+        collect(&owner, &out);
+        ck_assert_uint_eq(owner.hits[H2_RESETS], i == 200);
+        b.n = 0;
+    }
+    ck_assert_uint_eq(out.goaway, H2_ENHANCE_YOUR_CALM);
+}
+END_TEST
+
+/* As many streams that the client makes the server reset. */
+START_TEST(resets_that_are_provoked)
+{
+    struct bytes b;
+    struct out out = {0};
+    begin(&b);
+    for (uint32_t i = 0; i < 220; i++) {
+        put_head(&b, 2 * i + 1, END_HEADERS | END_STREAM, BASE "connection=close|");
+        take(&b, b.n);
+        collect(&owner, &out);
+        b.n = 0;
+    }
+    ck_assert_uint_eq(owner.hits[H2_RESETS], 1);
+    ck_assert_uint_eq(out.goaway, H2_ENHANCE_YOUR_CALM);
+}
+END_TEST
+
+START_TEST(continuations)
+{
+    struct bytes b;
+    struct out out = {0};
+    begin(&b);
+    put_head(&b, 1, END_STREAM, BASE);
+    for (unsigned i = 0; i < 9; i++)
+        put_frame(&b, 9, 0, 1, "", 0);
+    take(&b, b.n);
+    collect(&owner, &out);
+    ck_assert_uint_eq(owner.hits[H2_CONTINUATIONS], 1);
+    ck_assert_uint_eq(out.goaway, H2_ENHANCE_YOUR_CALM);
+}
+END_TEST
+
+START_TEST(streams_at_once)
+{
+    struct bytes b;
+    struct out out = {0};
+    begin(&b);
+    owner.answers = false;
+    for (uint32_t i = 0; i < 101; i++)
+        put_head(&b, 2 * i + 1, END_HEADERS | END_STREAM, BASE);
+    take(&b, b.n);
+    collect(&owner, &out);
+    ck_assert_uint_eq(owner.n_heads, 100);
+    ck_assert_uint_eq(owner.hits[H2_STREAMS], 1);
+    ck_assert_uint_eq(out.reset, H2_REFUSED_STREAM);
+    ck_assert_uint_eq(out.n[7], 0);
+}
+END_TEST
+
+START_TEST(parting)
+{
+    struct bytes b;
+    struct out out = {0};
+    begin(&b);
+    put_head(&b, 1, END_HEADERS, BASE);
+    take(&b, b.n);
+    h2_part(owner.h2);
+    collect(&owner, &out);
+    ck_assert_uint_eq(out.last_id, 0x7fffffff);
+    h2_part_now(owner.h2);
+    collect(&owner, &out);
+    ck_assert_uint_eq(out.last_id, 1);
+    ck_assert_uint_eq(out.goaway, H2_NO_ERROR);
+    b.n = 0;
+    put_frame(&b, 0, END_STREAM, 1, "a", 1);
+    take(&b, b.n);
+    collect(&owner, &out);
+    ck_assert(out.end_stream);
+    ck_assert_uint_eq(owner.n_closed, 1);
+}
+END_TEST
+
+START_TEST(none_is_built)
+{
+    struct h2_limits limits;
+    h2_limits_init(&limits);
+    ck_assert_ptr_null(h2_new(&limits, &OPS, &owner));
+}
+END_TEST
+
+Suite *suite_h2(void)
+{
+    Suite *suite = suite_create("h2");
+    TCase *tc = tcase_create("heads"), *engine = tcase_create("engine");
+    tcase_add_test(tc, a_head_reads_as_one_of_http1);
+    tcase_add_loop_test(tc, what_is_malformed, 0, ARRAY_LEN(MALFORMED));
+    tcase_add_loop_test(tc, what_is_refused_with_an_answer, 0, ARRAY_LEN(ANSWERED));
+    tcase_add_test(tc, frames_are_told_at_any_cut);
+    suite_add_tcase(suite, tc);
+    if (!h2_is_built()) {
+        tcase_add_test(engine, none_is_built);
+        suite_add_tcase(suite, engine);
+        return suite;
+    }
+    tcase_add_checked_fixture(engine, set_up, tear_down);
+    tcase_add_loop_test(engine, a_request_and_its_answer, 0, 50);
+    tcase_add_test(engine, what_breaks_the_protocol);
+    tcase_add_test(engine, what_is_no_http2);
+    tcase_add_loop_test(engine, a_flood, 0, ARRAY_LEN(FLOODS));
+    tcase_add_test(engine, rapid_resets);
+    tcase_add_test(engine, resets_that_are_provoked);
+    tcase_add_test(engine, continuations);
+    tcase_add_test(engine, streams_at_once);
+    tcase_add_test(engine, parting);
+    suite_add_tcase(suite, engine);
+    return suite;
+}
