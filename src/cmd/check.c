@@ -174,7 +174,7 @@ bool check_configuration(const char *conf_file, const char *as_user, bool news_o
         sandbox_lint(snapshot->conf, &order.diag);
     }
     diag_order_flush(&order);
-    if (!news_only && snapshot)
+    if (!news_only && diag.errors == 0 && snapshot)
         print_notes(snapshot->conf);
     if (!news_only && diag.errors == 0 && diag.warnings == 0)
         printf("%s: good\n", conf_file);

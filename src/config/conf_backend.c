@@ -27,6 +27,8 @@ static const struct {
 static const struct {
     const char *scheme, *remedy;
 } OTHERS[] = {
+    {"http://unix:", "write unix:/run/app.sock for a UNIX socket"},
+    {"http+unix:", "write unix:/run/app.sock for a UNIX socket"},
     {"ws://", "write http://, and upgrade = { \"websocket\" } in the location"},
     {"wss://", "write https://, and upgrade = { \"websocket\" } in the location"},
     {"h2c://", "HTTP/1.1 is spoken to backends: write http://"},
@@ -149,6 +151,10 @@ static int read_url(const char *text, size_t len, const char *dir, const struct 
 {
     if (begins(text, "unix:"))
         return read_socket(text + 5, len - 5, dir, as, out, err);
+    for (size_t i = 0; i < ARRAY_LEN(OTHERS); i++) {
+        if (begins(text, OTHERS[i].scheme))
+            return err_set(err, ERR_SYNTAX, "server '%s': %s", as->text, OTHERS[i].remedy);
+    }
     for (size_t i = 0; i < ARRAY_LEN(SCHEMES); i++) {
         const size_t n = strlen(SCHEMES[i].text);
         if (!begins(text, SCHEMES[i].text))
@@ -156,10 +162,6 @@ static int read_url(const char *text, size_t len, const char *dir, const struct 
         out->scheme = SCHEMES[i].scheme;
         out->port = SCHEMES[i].port;
         return read_authority(text + n, len - n, as, out, err);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(OTHERS); i++) {
-        if (begins(text, OTHERS[i].scheme))
-            return err_set(err, ERR_SYNTAX, "server '%s': %s", as->text, OTHERS[i].remedy);
     }
     if (text[0] == '/')
         return err_set(err, ERR_SYNTAX, "server '%s': write unix:%s for a UNIX socket", as->text, as->text);
@@ -240,6 +242,27 @@ const struct conf_backend *conf_backend_find(const struct conf *conf, const char
     return NULL;
 }
 
+void conf_backend_missing(const struct conf_text *name, bool tcp, struct diag *diag)
+{
+    char given[CONF_VALUE_SHOWN];
+    const bool is_url = strstr(name->text, "://") || begins(name->text, "unix:");
+    conf_value_shown(name->text, given);
+    if (is_url)
+        diag_error(diag, name->src,
+                   "there is no backend \"%s\": servers stand in a backend block, whose name is given; write "
+                   "backend \"%s\" { server = { \"%s\" } } outside the blocks, and backend = \"%s\" here",
+                   given, tcp ? "db" : "app", given, tcp ? "db" : "app");
+    else
+        diag_error(diag, name->src,
+                   "there is no backend \"%s\": write backend \"%s\" { server = { \"%s\" } } outside the "
+                   "blocks",
+                   given,
+                   conf_value_name("backend", name->text, NULL) == 0 ? given
+                   : tcp                                             ? "db"
+                                                                     : "app",
+                   tcp ? "tcp://127.0.0.1:5432" : "http://127.0.0.1:9000");
+}
+
 bool conf_server_is_tls(const struct conf_server *server)
 {
     return server->scheme == CONF_SCHEME_HTTPS || server->scheme == CONF_SCHEME_TLS;
@@ -300,6 +323,15 @@ static void check_one(const struct conf_backend *b, struct diag *diag)
 {
     check_tls(b, diag);
     check_kinds(b, diag);
+    const struct option *interval = option_find(SECTION_BACKEND, "check_interval");
+    long long preset;
+    if (!b->check.text && interval && conf_value(interval, interval->preset, &preset, NULL) == 0 &&
+        b->check_interval != preset)
+        diag_warning(
+            diag, b->src,
+            "check_interval has no effect in backend \"%s\" without check: write check = \"/healthz\", or "
+            "\"connect\" where bytes are handed on, or leave it out",
+            b->name);
     const bool connects = b->check.text && strcmp(b->check.text, CONF_CHECK_CONNECT) == 0;
     if (connects && conf_backend_first(b, true))
         diag_error(

@@ -21,6 +21,9 @@ const struct conf_server *conf_backend_first(const struct conf_backend *backend,
 /* The one of that name, or NULL. */
 const struct conf_backend *conf_backend_find(const struct conf *conf, const char *name);
 
+/* Says of a name that no backend has what to write; `tcp`: where bytes are handed on. */
+void conf_backend_missing(const struct conf_text *name, bool tcp, struct diag *diag);
+
 /* Options of one backend against each other; names that two have. `faulty[i]`: not judged further. */
 void conf_backend_check(const struct conf *conf, const bool *faulty, struct diag *diag);
 

@@ -355,7 +355,7 @@ int conf_check(const struct conf *conf, struct conf_faults *faults, bool whole, 
         if (faults->location[i])
             continue;
         check_location(l, diag);
-        conf_proxy_check(conf, l, diag);
+        conf_proxy_check(conf, l, asks, diag);
         if (!asks && l->client_cert != CLIENT_CERT_NONE)
             diag_warning(
                 diag, l->src,

@@ -131,6 +131,13 @@ int conf_proxy_upgrade(const char *text, struct err *err)
         return err_set(err, ERR_SYNTAX,
                        "upgrade = '%s' is no protocol's name: write upgrade = { \"websocket\" }",
                        conf_value_shown(text, given));
+    static const char *const WEBSOCKET[] = {"ws", "wss", "websockets", "web-socket"};
+    for (size_t i = 0; i < ARRAY_LEN(WEBSOCKET); i++) {
+        if (strcasecmp(text, WEBSOCKET[i]) == 0)
+            return err_set(err, ERR_SYNTAX,
+                           "upgrade = '%s' is not what clients ask for: write upgrade = { \"websocket\" }",
+                           text);
+    }
     static const char *const NEVER[] = {"h2c", "HTTP", "TLS"};
     for (size_t i = 0; i < ARRAY_LEN(NEVER); i++) {
         size_t n = strlen(NEVER[i]);
@@ -189,11 +196,7 @@ static void check_backend(const struct conf *conf, const struct conf_location *l
     if (near)
         diag_error(diag, l->backend.src, "there is no backend \"%s\": did you mean \"%s\"?", given, near);
     else
-        diag_error(
-            diag, l->backend.src,
-            "there is no backend \"%s\": write backend \"%s\" { server = { \"http://127.0.0.1:9000\" } "
-            "} outside the blocks",
-            given, conf_value_name("backend", l->backend.text, NULL) == 0 ? given : "app");
+        conf_backend_missing(&l->backend, false, diag);
 }
 
 /* The options that say something about requests to a backend, when one was given: nothing else shows of a
@@ -275,7 +278,7 @@ static void check_way(const struct conf *conf, const struct conf_location *l, st
     }
 }
 
-void conf_proxy_check(const struct conf *conf, const struct conf_location *l, struct diag *diag)
+void conf_proxy_check(const struct conf *conf, const struct conf_location *l, bool asks, struct diag *diag)
 {
     check_backend(conf, l, diag);
     if (l->backend.text && l->redirect.text)
@@ -284,6 +287,12 @@ void conf_proxy_check(const struct conf *conf, const struct conf_location *l, st
     if (!l->backend.text)
         check_without(l, diag);
     check_way(conf, l, diag);
+    if (l->backend.text && !asks && l->client_cert == CLIENT_CERT_NONE && tells_who(l))
+        diag_warning(
+            diag, l->src,
+            "location \"%s\" tells its backend of no client: no listener asks for certificates; write client_auth "
+            "= request and client_ca in one, or leave identity and ${subject} out",
+            l->prefix);
     if ((l->identity & IDENTITY_CLIENT_CERT_CHAIN) && !(l->identity & IDENTITY_CLIENT_CERT))
         diag_error(diag, l->src,
                    "identity = client-cert-chain needs client-cert: the chain comes without the client's own "

@@ -17,8 +17,10 @@ void conf_proxy_done(struct conf_location *location);
 /* Finds the backends of all locations. When no block moves any more. */
 void conf_proxy_resolve(struct conf *conf);
 
-/* Options of one location against each other, and against the backends. */
-void conf_proxy_check(const struct conf *conf, const struct conf_location *location, struct diag *diag);
+/* Options of one location against each other, and against the backends; `asks`: a listener asks for
+ * certificates. */
+void conf_proxy_check(const struct conf *conf, const struct conf_location *location, bool asks,
+                      struct diag *diag);
 /* Backends that no location names; `faulty[i]`: not judged. */
 void conf_proxy_check_unused(const struct conf *conf, const bool *faulty, struct diag *diag);
 

@@ -106,11 +106,7 @@ static void check_backend(const struct conf *conf, const struct conf_listener *l
     const struct conf_server *http = b ? conf_backend_first(b, true) : NULL;
     conf_value_shown(l->backend.text, given);
     if (!b)
-        diag_error(
-            diag, l->backend.src,
-            "there is no backend \"%s\": write backend \"%s\" { server = { \"tcp://127.0.0.1:5432\" } } "
-            "outside the blocks",
-            given, conf_value_name("backend", l->backend.text, NULL) == 0 ? given : "db");
+        conf_backend_missing(&l->backend, true, diag);
     else if (http)
         diag_error(
             diag, l->backend.src,

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "config/conf_words.h"
 
 /* Most bytes of a faulty value that a message repeats. */
 enum { SHOWN_MOST = 60 };
@@ -115,7 +116,8 @@ static int word(const struct option *option, const char *text, long long *out, s
         words[n++] = w->word;
     }
     char kind[OPTION_KIND_TEXT], given[CONF_VALUE_SHOWN];
-    const char *near = text_nearest(text, words, n);
+    const char *near = conf_words_value(option->name, text);
+    near = near ? near : text_nearest(text, words, n);
     return err_set(err, ERR_SYNTAX, "%s = '%s' is none of %s%s%s%s", option->name,
                    conf_value_shown(text, given), option_kind(option, kind), near ? ": did you mean '" : "",
                    near ? near : "", near ? "'?" : "");

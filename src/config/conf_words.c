@@ -7,41 +7,44 @@
 #include "base/text.h"
 #include "config/conf_value.h"
 
-static const char CERTIFICATE[] =
-    "write certificate = { \"server.crt\", \"server.key\" } in the listen block",
-                  CLIENT_CA[] = "write client_ca = { \"root.crt\" } in the listen block",
-                  CRL[] = "write crl = { \"root.crl\" } in the listen block",
-                  CLIENT_AUTH[] = "write client_auth = off, request, optional or require in the listen block",
-                  DEPTH[] = "write verify_depth = NUMBER in the listen block",
-                  ROOT[] = "write document_root = \"FOLDER\" outside the blocks",
-                  ADDRESS[] = "write address = \"[::]:443\" in the listen block",
-                  LISTEN[] =
-                      "write listen \"NAME\" { address = \"[::]:443\" ... } for each address to listen on",
-                  LOCATION[] = "write location \"/PATH/\" { ... } outside the listen block",
-                  NO_CHOICE[] = "leave it out: there is no option for it, TLS 1.2 and 1.3 are spoken with "
-                                "what is sound in them",
-                  NO_NAMES[] =
-                      "leave it out: the certificate is chosen by the names that stand in it; a host "
-                      "with other clients is host \"NAME\" { ... } in the listen block, other "
-                      "contents are location \"NAME/\" { ... }",
-                  PROXY[] =
-                      "write backend = \"NAME\" in a location, and outside the blocks backend \"NAME\" { "
-                      "server = { \"http://127.0.0.1:9000\" } }",
-                  SET_HEADER[] = "write set_header = { \"NAME: VALUE\" } in a location that has a backend",
-                  REDIRECT[] =
-                      "write redirect = \"https://HOST${uri}\" in a location, or for all of port 80 in a "
-                      "listen block with tls = off",
-                  NO_FASTCGI[] = "leave it out: HTTP is spoken to backends; put a server that speaks it "
-                                 "before the application",
-                  NO_HTTP[] = "leave it out: listen and location stand outside of any block",
-                  NEEDLESS[] = "leave it out: there is nothing like it here";
+static const char
+    CERTIFICATE[] = "write certificate = { \"server.crt\", \"server.key\" } in the listen block",
+    CLIENT_CA[] = "write client_ca = { \"root.crt\" } in the listen block",
+    CRL[] = "write crl = { \"root.crl\" } in the listen block",
+    CLIENT_AUTH[] = "write client_auth = off, request, optional or require in the listen block",
+    DEPTH[] = "write verify_depth = NUMBER in the listen block",
+    ROOT[] = "write document_root = \"FOLDER\" outside the blocks",
+    ADDRESS[] = "write address = \"[::]:443\" in the listen block",
+    LISTEN[] = "write listen \"NAME\" { address = \"[::]:443\" ... } for each address to listen on",
+    LOCATION[] = "write location \"/PATH/\" { ... } outside the listen block",
+    NO_CHOICE[] = "leave it out: there is no option for it, TLS 1.2 and 1.3 are spoken with "
+                  "what is sound in them",
+    NO_NAMES[] = "leave it out: the certificate is chosen by the names that stand in it; a host "
+                 "with other clients is host \"NAME\" { ... } in the listen block, other "
+                 "contents are location \"NAME/\" { ... }",
+    PROXY[] = "write backend = \"NAME\" in a location, and outside the blocks backend \"NAME\" { "
+              "server = { \"http://127.0.0.1:9000\" } }",
+    UPSTREAM[] = "write backend \"NAME\" { server = { \"http://127.0.0.1:9000\" } } outside the blocks, and "
+                 "backend = \"NAME\" in a location",
+    SERVER[] = "write listen \"NAME\" { address = \"[::]:443\" ... } for each address to listen on; "
+               "those of an application are server = { \"http://127.0.0.1:9000\" } in a backend block",
+    ALWAYS_VERIFIED[] =
+        "leave it out: https and tls servers are always verified; write ca = { \"root.crt\" } "
+        "with the CA of their certificates, and server_name where these have another name",
+    SET_HEADER[] = "write set_header = { \"NAME: VALUE\" } in a location that has a backend",
+    REDIRECT[] = "write redirect = \"https://HOST${uri}\" in a location, or for all of port 80 in a "
+                 "listen block with tls = off",
+    NO_FASTCGI[] = "leave it out: HTTP is spoken to backends; put a server that speaks it "
+                   "before the application",
+    NO_HTTP[] = "leave it out: listen and location stand outside of any block",
+    NEEDLESS[] = "leave it out: there is nothing like it here";
 
 /* Matched whole and as written. */
 static const struct {
     const char *word, *remedy;
 } FOREIGN[] = {
     /* nginx */
-    {"server", LISTEN},
+    {"server", SERVER},
     {"http", NO_HTTP},
     {"events", NO_HTTP},
     {"root", ROOT},
@@ -89,9 +92,9 @@ static const struct {
     {"proxy_ssl_certificate", "write certificate = { \"FILE\", \"KEY\" } in the backend block"},
     {"proxy_ssl_trusted_certificate", "write ca = { \"FILE\" } in the backend block"},
     {"proxy_ssl_name", "write server_name = \"NAME\" in the backend block"},
-    {"proxy_ssl_verify", "leave it out: https servers are always verified"},
+    {"proxy_ssl_verify", ALWAYS_VERIFIED},
     {"fastcgi_pass", NO_FASTCGI},
-    {"upstream", PROXY},
+    {"upstream", UPSTREAM},
     {"gzip", NEEDLESS},
     {"sendfile", NEEDLESS},
     {"tcp_nopush", NEEDLESS},
@@ -138,6 +141,90 @@ static const struct {
     {"verify", CLIENT_AUTH},
 };
 
+/* The same inside a backend block. */
+static const struct {
+    const char *word, *remedy;
+} FOREIGN_BACKEND[] = {
+    {"verify", ALWAYS_VERIFIED},
+    {"ssl_verify", ALWAYS_VERIFIED},
+    {"insecure", ALWAYS_VERIFIED},
+    {"insecure_skip_verify", ALWAYS_VERIFIED},
+    {"tls_insecure_skip_verify", ALWAYS_VERIFIED},
+    {"tls", "leave it out: write https:// before the server's host"},
+    {"ssl", "leave it out: write https:// before the server's host"},
+    {"mode", "leave it out: http://, https://, tcp:// or tls:// before the server's host says it"},
+    {"timeout", "write connect_timeout and response_timeout"},
+    {"read_timeout", "write response_timeout = DURATION"},
+    {"keepalive", "write keepalive_timeout = DURATION"},
+    {"retries", "leave it out: a request without a body goes to another server when a connection fails"},
+    {"queue", "write queue_timeout = DURATION: how long a request waits for its turn"},
+    {"maxconn", "write max_connections = NUMBER"},
+    {"max_conns", "write max_connections = NUMBER"},
+    {"ca_file", "write ca = { \"root.crt\" }"},
+    {"crt", "write certificate = { \"client.crt\", \"client.key\" }"},
+    {"health_check", "write check = \"/healthz\""},
+    {"option", "write check = \"/healthz\""},
+    {"least_conn", "write balance = least-connections"},
+    {"ip_hash", "write balance = client-address"},
+    {"sticky", "write balance = client-address, or client-certificate"},
+};
+
+/* Values of other servers. */
+static const struct {
+    const char *option, *word, *ours;
+} FOREIGN_VALUE[] = {
+    {"balance", "ip_hash", "client-address"},
+    {"balance", "source", "client-address"},
+    {"balance", "least_conn", "least-connections"},
+    {"balance", "leastconn", "least-connections"},
+    {"client_auth", "on", "require"},
+    {"client_auth", "yes", "require"},
+    {"client_auth", "always", "require"},
+    {"client_auth", "required", "require"},
+    {"client_auth", "require_and_verify", "require"},
+    {"client_auth", "verify_if_given", "optional"},
+    {"client_auth", "optional_no_ca", "request"},
+    {"client_auth", "none", "off"},
+    {"client_cert", "require", "verified"},
+    {"client_cert", "required", "verified"},
+    {"client_cert", "on", "verified"},
+    {"client_cert", "request", "any"},
+    {"client_cert", "optional", "any"},
+    {"client_cert", "off", "none"},
+    {"identity", "X-SSL-Client-Cert", "x-ssl"},
+    {"identity", "x-ssl-client-cert", "x-ssl"},
+    {"identity", "X-Forwarded-Client-Cert", "xfcc"},
+    {"identity", "x-forwarded-client-cert", "xfcc"},
+    {"identity", "Client-Cert", "client-cert"},
+    {"mode", "stream", "tcp"},
+    {"mode", "tls", "tcp"},
+    {"mode", "https", "http"},
+    {"proxy_protocol", "on", "v2"},
+    {"routes", "none", "off"},
+    {"routes", "on", "all"},
+    {"forwarded", "off", "none"},
+    {"forwarded", "on", "x-forwarded"},
+    {"send_proxy", "on", "v2"},
+};
+
+const char *conf_words_value(const char *option, const char *word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(FOREIGN_VALUE); i++) {
+        if (strcmp(option, FOREIGN_VALUE[i].option) == 0 && strcmp(word, FOREIGN_VALUE[i].word) == 0)
+            return FOREIGN_VALUE[i].ours;
+    }
+    return NULL;
+}
+
+static const char *foreign_in(enum option_section section, const char *name)
+{
+    for (size_t i = 0; section == SECTION_BACKEND && i < ARRAY_LEN(FOREIGN_BACKEND); i++) {
+        if (strcmp(name, FOREIGN_BACKEND[i].word) == 0)
+            return FOREIGN_BACKEND[i].remedy;
+    }
+    return conf_words_foreign(name);
+}
+
 const char *conf_words_foreign(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(FOREIGN); i++) {
@@ -160,8 +247,9 @@ static bool misplaced(enum option_section section, const char *name, char out[st
         if (other == section || !option_find(other, name))
             continue;
         if (*block)
-            snprintf(out, CONF_WORDS_TEXT, "'%s' belongs inside a block: write it in %s \"%s\" { ... }", name,
-                     block, other == SECTION_LOCATION ? "/PATH/" : "NAME");
+            snprintf(out, CONF_WORDS_TEXT, "'%s' belongs inside %s block: write it in %s \"%s\" { ... }",
+                     name, section == SECTION_GLOBAL ? "a" : "another", block,
+                     other == SECTION_LOCATION ? "/PATH/" : "NAME");
         else
             snprintf(out, CONF_WORDS_TEXT, "'%s' belongs outside the blocks: write it before the first one",
                      name);
@@ -184,7 +272,7 @@ void conf_words_unknown(enum option_section section, const char *name, char out[
     /* "listen|address" is libConfuse's way into a block. */
     const char *bar = strrchr(name, '|'), *own = bar ? bar + 1 : name;
     /* nginx's `server` and `server_name` are other things than a backend's. */
-    const char *foreign = conf_words_foreign(name), *near = text_nearest(name, words, n);
+    const char *foreign = foreign_in(section, name), *near = text_nearest(name, words, n);
     if (!foreign && misplaced(section, own, out))
         return;
     char in[24];

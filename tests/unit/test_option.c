@@ -133,6 +133,8 @@ static void put_section(struct buf *text, enum option_section section, const str
     }
     if (section == SECTION_BACKEND && !is_option(option, section, "server"))
         buf_puts(text, "server = { \"https://127.0.0.1\" }\n");
+    if (section == SECTION_BACKEND && is_option(option, section, "check_interval"))
+        buf_puts(text, "check = \"/healthz\"\n");
     if (section == SECTION_LOCATION && !is_option(option, section, "backend") &&
         !is_option(option, section, "redirect"))
         buf_puts(text, "backend = app\n");
