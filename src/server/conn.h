@@ -256,7 +256,7 @@ MUST_CHECK int conn_limit_body(struct conn *conn, uint64_t most, struct conn_wor
 void conn_refuse(struct conn *conn, unsigned status, const char *detail, struct buf *answer);
 uint64_t conn_problem(struct conn *conn, unsigned status, const char *detail, bool last, struct buf *answer);
 /* The same as a reply, which the caller initialised, to any request of the connection. */
-void conn_problem_reply(struct conn *conn, struct conn_request *request, unsigned status, const char *detail,
+void conn_problem_reply(struct conn *conn, struct conn_request *cause, unsigned status, const char *detail,
                         struct reply *reply);
 enum { CONN_DETAIL = 200 };
 /* The gate refused the request under way: the log and the limits are told, its status and words for the
