@@ -55,8 +55,10 @@ static int text_reply(const char *text, unsigned status, struct reply *reply)
 static int said_reply(const struct request *request, json_t *value, bool compact, struct reply *reply)
 {
     const enum language language = words_of(request);
-    words_headers(language, reply);
-    return json_reply_as(words_view(language, value), 200, "application/json", compact, reply);
+    int rc = json_reply_as(words_view(language, value), 200, "application/json", compact, reply);
+    if (rc == 0) /* else a problem says in which language it is */
+        words_headers(language, reply);
+    return rc;
 }
 
 static json_t *route_object(const struct route *route)

@@ -185,7 +185,7 @@ static bool has_rules(const struct conf_location *location)
 }
 
 /* Asked for without a certificate, whatever the location says. */
-static bool is_open(const struct request *request)
+bool route_is_open(const struct request *request)
 {
     /* "*" is the server as a whole: no location holds it. */
     return request->method == METHOD_OPTIONS &&
@@ -200,7 +200,7 @@ const struct conf_location *route_upstream(const struct route *route, const stru
     const struct conf_location *location = policy_location(policy, request->host, request->path);
     if (!location || !location->to)
         return NULL;
-    if (is_open(request))
+    if (route_is_open(request))
         return location;
     return policy_decide_in(policy, location, request->peer).outcome == POLICY_ALLOW ? location : NULL;
 }
@@ -368,7 +368,7 @@ static void answer(const struct route *route, const struct policy *policy, struc
             refuse(request, &decision, reply);
             return;
         }
-        if (is_open(request)) {
+        if (route_is_open(request)) {
             options_reply(route, reply);
             return;
         }

@@ -50,6 +50,9 @@ const struct conf_listener *route_note(const struct conf *conf, struct buf *out)
 const struct conf_location *route_upstream(const struct route *route, const struct policy *policy,
                                            const struct request *request);
 
+/* It says nothing about what is there: nobody is asked who its client is. */
+bool route_is_open(const struct request *request);
+
 /* How many bytes of a request's body are needed to answer it, 0: none. */
 size_t route_body(const struct route *route, enum http_method method);
 

@@ -139,6 +139,15 @@ bool conn_is_unwanted(const struct conn *conn)
     return should_end(conn) || conn_is_retired(conn) || is_unasked(conn);
 }
 
+/* A request has come that is read in this very turn: its client gets an answer, which says that it is the
+ * last. */
+static bool is_asking(const struct conn *conn)
+{
+    char byte;
+    return inflow_waiting(&conn->transport.in) > 0 ||
+           recv(conn->transport.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void conn_reconsider(struct conn *conn)
 {
     if (!PHASES[conn->phase].idle)
@@ -147,6 +156,6 @@ void conn_reconsider(struct conn *conn)
     /* Who asks again within the next moment, as those do that are in the middle of their work, has an answer,
      * which says that it is the last. */
     bool quiet = live_draining(conn->worker->live) && conn->idle_ms + CONN_FRESH_MS <= conn->worker->now_ms;
-    if (gone || quiet)
+    if ((gone || quiet) && !is_asking(conn))
         end(conn, CONN_DISMISSED);
 }

@@ -41,7 +41,7 @@ static void tell(struct worker *worker)
         log_error("%s: a pipelined request cannot be read now", conn->remote);
 }
 
-static void kick(struct conn *conn)
+void http1_read_on(struct conn *conn)
 {
     struct worker *worker = conn->worker;
     if (conn->http1.kicked)
@@ -83,5 +83,5 @@ void http1_next(struct conn *conn)
     else
         conn_idle(conn);
     if (http1->waiting || conn->bytes_wait)
-        kick(conn);
+        http1_read_on(conn);
 }

@@ -12,6 +12,8 @@ MUST_CHECK int http1_hold(struct conn *conn, const char *bytes, size_t len);
 /* A proxied exchange is over, and the connection stays: what the client has sent meanwhile, or sends now, is
  * its next request. */
 void http1_next(struct conn *conn);
+/* Bytes lie there of which it has been told before: it reads them. */
+void http1_read_on(struct conn *conn);
 /* It reads, or is freed: no need to tell it any more. */
 void http1_heard(struct conn *conn);
 

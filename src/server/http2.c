@@ -320,7 +320,7 @@ static void cut(struct http2 *http2)
         return;
     forget(http2);
     if (transport->state != TRANSPORT_OVER)
-        transport_cut(transport);
+        (void)transport_cut(transport);
 }
 
 static void say_goodbye(struct http2 *http2)

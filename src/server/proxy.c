@@ -32,18 +32,8 @@ static struct proxied *of_user(struct link_user *user)
 static const struct conf_location *location_for(struct conn *conn, const struct conn_request *from,
                                                 const char *host, const char *path)
 {
-    const struct http1_head *head = &from->head;
     const struct policy *policy = conn->snapshot->policy;
-    const struct request request = {
-        .method = route_method(head->method),
-        .path = path,
-        .host = host,
-        .header = conn_header,
-        .header_cls = head,
-        .conf = conn->snapshot->conf,
-        .peer = conn->peer,
-        .refused = conn_refused(conn),
-    };
+    const struct request request = proxy_question(conn, from, host, path);
     const struct route *route = route_for(policy, conn->listener->conf->routes, host, path);
     return route_upstream(route, policy, &request);
 }
@@ -201,6 +191,12 @@ static void drop_waiting(struct conn *conn)
     (void)!http1_hold(conn, NULL, 0);
 }
 
+static void cut(struct conn *conn)
+{
+    if (transport_cut(&conn->transport))
+        http1_read_on(conn);
+}
+
 /* Nothing of the answer, or not all of it, reaches the client, who is not to take it for whole. */
 void proxy_cut(struct proxied *p)
 {
@@ -219,7 +215,7 @@ void proxy_cut(struct proxied *p)
     }
     drop_waiting(conn);
     if (open || conn->transport.state != TRANSPORT_OVER) /* else it has said why, and lingers elsewhere */
-        transport_cut(&conn->transport);
+        cut(conn);
 }
 
 static void answer_problem(struct proxied *p, unsigned status, const char *detail)
@@ -240,7 +236,7 @@ static void answer_problem(struct proxied *p, unsigned status, const char *detai
     if (last)
         drop_waiting(conn);
     if (waits || buf_failed(&answer)) {
-        transport_cut(transport);
+        cut(conn);
     } else if (last) {
         transport_enter(transport);
         transport_last_word(transport, answer.data, answer.len);
@@ -252,7 +248,7 @@ static void answer_problem(struct proxied *p, unsigned status, const char *detai
         if (n == (ssize_t)answer.len)
             http1_next(conn);
         else
-            transport_cut(transport); /* who takes no answer of this size has stopped reading */
+            cut(conn); /* who takes no answer of this size has stopped reading */
     }
     buf_done(&answer);
 }
@@ -279,7 +275,9 @@ static const char *words_for(unsigned status)
 static bool is_its_fault(const struct proxied *p, enum origin_result result)
 {
     bool uploads = p->bodied && (!p->request_done || p->up_broken || p->up_at < p->up.len);
-    return result == ORIGIN_SILENT || (result == ORIGIN_BROKEN && !uploads);
+    bool second =
+        p->unanswered && response_is_fresh(&p->response); /* that has said nothing to this request */
+    return result == ORIGIN_SILENT || (result == ORIGIN_BROKEN && !uploads && !second);
 }
 
 void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, const char *why)
@@ -331,7 +329,7 @@ void proxy_done(struct proxied *p)
     if (tcp) {
         tcp_conn_close(conn);
     } else if (told) {
-        transport_cut(&conn->transport); /* both have said goodbye */
+        cut(conn); /* both have said goodbye */
     } else if (last) {
         drop_waiting(conn);
         transport_enter(&conn->transport);
@@ -436,8 +434,9 @@ static void on_deadline(struct wheel_timer *timer)
         proxy_fail(p, 503, ORIGIN_UNREACHABLE, NULL);
     } else if (!p->request_done && (!p->link || p->up_at == p->up.len)) {
         proxy_body_late(p);
-    } else {
-        proxy_fail(p, 504, ORIGIN_SILENT, "it has not answered within request_timeout");
+    } else { /* where the link has just failed, the server has been blamed for that */
+        proxy_fail(p, 504, p->link ? ORIGIN_SILENT : ORIGIN_UNREACHABLE,
+                   "it has not answered within request_timeout");
     }
 }
 

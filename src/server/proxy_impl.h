@@ -183,6 +183,8 @@ void proxy_account_tcp(struct proxied *p);
 void proxy_abort_tcp(struct proxied *p, unsigned status);
 
 /* proxy_judge.c */
+struct request proxy_question(const struct conn *conn, const struct conn_request *from, const char *host,
+                              const char *path);
 /* False: it is for nobody behind us. */
 MUST_CHECK bool proxy_aim(struct conn *conn, const struct conn_request *request, struct proxy_aim *out);
 /* Looks at its client again when time changes what is thought of its certificate. */

@@ -2,6 +2,7 @@
  * is over. What a backend sends has no end that is known here, so none of it waits for the next request. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/route.h"
 #include "server/proxy_impl.h"
 
 /* The clock may be set meanwhile: it is asked again once a minute. */
@@ -39,9 +40,27 @@ bool proxy_aim(struct conn *conn, const struct conn_request *request, struct pro
            (!out->split[0] || !conn_misdirected(conn, out->host, out->split));
 }
 
-static bool is_allowed(const struct conn *conn, const char *host, const char *path)
+struct request proxy_question(const struct conn *conn, const struct conn_request *from, const char *host,
+                              const char *path)
 {
-    return policy_decide(conn->snapshot->policy, host, path, conn->peer).outcome == POLICY_ALLOW;
+    return (struct request){
+        .method = route_method(from->head.method),
+        .path = path,
+        .host = host,
+        .header = conn_header,
+        .header_cls = &from->head,
+        .conf = conn->snapshot->conf,
+        .peer = conn->peer,
+        .refused = conn_refused(conn),
+    };
+}
+
+static bool is_allowed(const struct proxied *p, const char *host, const char *path)
+{
+    const struct conn *conn = p->conn;
+    const struct request request = proxy_question(conn, p->request, host, path);
+    return route_is_open(&request) ||
+           policy_decide(conn->snapshot->policy, host, path, conn->peer).outcome == POLICY_ALLOW;
 }
 
 /* As a request that came now would be decided on. */
@@ -49,8 +68,8 @@ static bool is_let_in(const struct proxied *p)
 {
     struct conn *conn = p->conn;
     struct proxy_aim aim;
-    return proxy_aim(conn, p->request, &aim) && !conn_refused(conn) && is_allowed(conn, aim.host, aim.path) &&
-           (!aim.split[0] || is_allowed(conn, aim.host, aim.split));
+    return proxy_aim(conn, p->request, &aim) && !conn_refused(conn) && is_allowed(p, aim.host, aim.path) &&
+           (!aim.split[0] || is_allowed(p, aim.host, aim.split));
 }
 
 void proxy_reconsider(struct proxied *p)

@@ -171,14 +171,16 @@ bool proxy_retry(struct proxied *p, enum origin_result result, const char *why)
     struct origin *server = proxy_server(p)->origin;
     /* A kept link may just have been over; a new one that ends without a word is the server's own end. */
     bool elsewhere = p->fresh;
-    if (!may_repeat(p) || (elsewhere && !has_another(p)) ||
+    /* Where a second one does so, too, it may be what is asked for that ends them: no third is asked, and one
+     * request is no reason to take out several. */
+    if (!may_repeat(p) || (elsewhere && (p->unanswered || !has_another(p))) ||
         (!elsewhere && !retry_spend(&relays_of(p)->upstreams.retries))) {
         proxy_fail(p, 502, result, why);
         return false;
     }
     if (elsewhere) {
-        p->unanswered = true;
         proxy_strike(p, result, why); /* the budget is proxy_find_link's */
+        p->unanswered = true;
     } else {
         p->wants_fresh = true;
         p->retries++;

@@ -521,11 +521,11 @@ int transport_close(struct transport *t, gnutls_close_request_t how, bool unread
     return rc;
 }
 
-void transport_cut(struct transport *t)
+bool transport_cut(struct transport *t)
 {
     if (t->state != TRANSPORT_OPEN) {
         shutdown(t->fd, SHUT_RDWR);
-        return;
+        return false;
     }
     /* Nobody says goodbye. A reset would also take what the peer has not read yet of answers before. */
     shutdown(t->fd, SHUT_WR);
@@ -533,6 +533,7 @@ void transport_cut(struct transport *t)
     ssize_t n = drain(t);
     if (n == 0 || n == GNUTLS_E_PULL_ERROR)
         shutdown(t->fd, SHUT_RD); /* it has left: nothing to wait for */
+    return n == GNUTLS_E_INTERRUPTED;
 }
 
 void transport_abort(struct transport *t, gnutls_alert_description_t alert)

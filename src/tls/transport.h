@@ -182,8 +182,9 @@ void transport_last_word(struct transport *transport, const char *text, size_t l
 int transport_close(struct transport *transport, gnutls_close_request_t how, bool unread);
 
 /* Outside of a turn: ends the connection so that its peer sees that something is missing, without a goodbye.
- */
-void transport_cut(struct transport *transport);
+ * True: more lies there than was read of it, which is to be read on, or the end would be a reset, which takes
+ * what the peer has not read yet. */
+bool transport_cut(struct transport *transport);
 /* Outside of a turn: ends an open connection over what its peer is, or what could not be had for it, with an
  * alert, so that nobody takes it for whole. It lingers then. */
 void transport_abort(struct transport *transport, gnutls_alert_description_t alert);
