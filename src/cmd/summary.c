@@ -18,11 +18,15 @@ struct pen {
     bool colour;
 };
 
-static void put(const struct pen *pen, const char *text)
+static void put_most(const struct pen *pen, const char *text, size_t most)
 {
     size_t left = strlen(text);
     for (size_t n; left > 0; text += n, left -= n) {
         uint32_t cp = 0;
+        if (most-- == 0) {
+            fputs("...", pen->out);
+            return;
+        }
         n = text_utf8_char((const unsigned char *)text, left, &cp);
         if (n > 0 && !text_is_unsafe(cp)) {
             fwrite(text, 1, n, pen->out);
@@ -31,6 +35,11 @@ static void put(const struct pen *pen, const char *text)
         fputc('?', pen->out);
         n = n > 0 ? n : 1;
     }
+}
+
+static void put(const struct pen *pen, const char *text)
+{
+    put_most(pen, text, SIZE_MAX);
 }
 
 enum tone { PLAIN, GOOD, BAD, DOUBT };
@@ -110,14 +119,25 @@ static void check_lines(const struct pen *pen, const json_t *report)
         fprintf(pen->out, "  %zu warning%s: --json has %s\n", n, n > 1 ? "s" : "", n > 1 ? "them" : "it");
 }
 
+/* Whom a certificate names: its subject or, where that is empty, the first of its other names. */
+static const char *called(const json_t *peer)
+{
+    static const char *const KINDS[] = {"dns_names", "emails", "ips", "uris"};
+    const char *name = text_at(peer, "subject");
+    for (size_t i = 0; !(name && *name) && i < ARRAY_LEN(KINDS); i++)
+        name = json_string_value(json_array_get(json_object_get(json_object_get(peer, "san"), KINDS[i]), 0));
+    return name && *name ? name : "(a certificate without a name)";
+}
+
 void summary_of_peer(const json_t *peer, bool colour, FILE *out)
 {
     const struct pen pen = {out, colour};
-    const char *verify = text_at(peer, "verify"), *subject = text_at(peer, "subject");
+    enum { NAME_MOST = 140 }; /* of a name that fills the window --json has the rest */
+    const char *verify = text_at(peer, "verify");
     bool good = verify && strcmp(verify, "SUCCESS") == 0;
     toned(&pen, good ? GOOD : BAD, good ? "verified" : "refused");
     fputs("  ", out);
-    put(&pen, subject && *subject ? subject : "(a certificate without a subject)");
+    put_most(&pen, called(peer), NAME_MOST);
     fputc('\n', out);
     check_lines(&pen, peer);
 }

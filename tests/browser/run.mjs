@@ -218,6 +218,30 @@ async function sizes() {
   }
 }
 
+// Fifty names, one of a thousand characters, and none but alternative ones: all are shown, and nothing grows out of the page.
+async function names() {
+  for (const [client, title] of [['fifty', 'CN=fifty'], ['long', 'CN=long'], ['nameless', 'first.example.org']]) {
+    for (const width of [320, 1280]) {
+      await visit('request', client, { viewport: { width, height: 800 } }, async ({ page, origin, trouble }) => {
+        const what = `names, ${client}, ${width} pixels`;
+        await page.goto(`${origin}/`);
+        await page.waitForSelector('html[data-ready]');
+        is(await page.textContent('.lede strong'), `Mutual: you are ${title}, verified.`, `${what}: who it is`);
+        is(await page.locator('#details dd ul li').count(), { fifty: 51, long: 1, nameless: 2 }[client], `${what}: all alternative names`);
+        await fits(page, what);
+        await accessible(page, what);
+        await shot(page, `names-${client}-${width}`);
+        is((await page.goto(`${origin}/bob/`)).status(), 403, `${what}: a rule refuses it`);
+        is((await page.textContent('main')).includes(client === 'nameless' ? 'subject:CN=bob' : title), true, `${what}: the problem page says whom`);
+        await fits(page, `${what}, problem`);
+        await accessible(page, `${what}, problem`);
+        await shot(page, `names-${client}-${width}-problem`);
+        is(trouble.filter((text) => !/status of 403/.test(text)), [], `${what}: no trouble`);
+      });
+    }
+  }
+}
+
 async function problems() {
   for (const [client, where, status] of [['none', '/secure/', 403], ['revoked', '/secure/', 403], ['good', '/nothing', 404], ['none', '/closed/style.css', 403]]) {
     await visit('request', client, {}, async ({ page, origin, trouble }) => {
@@ -354,7 +378,7 @@ async function expiring(others) {
 
 const PARTS = { walks: () => expiring(async () => {
   for (const one of CASES) await walk(one);
-}), languages, keyboard, stepping, sizes, problems, pasting, comparing, transfer, withoutScript };
+}), languages, keyboard, stepping, sizes, names, problems, pasting, comparing, transfer, withoutScript };
 // ONLY=part,part: these alone.
 for (const name of process.env.ONLY?.split(',') ?? Object.keys(PARTS)) await PARTS[name]();
 console.log('done');

@@ -295,6 +295,24 @@ expect_header() {
     if [[ -n $value && $value =~ $2 ]]; then ok "$3"; else not_ok "$3" "$1: $value" "want: /$2/"; fi
 }
 
+# odd_certificates: good ones of clients with names of all sizes, in $T: fifty of them (fifty.crt, .key), one of a thousand characters
+# (long), none but alternative ones (nameless).
+odd_certificate() { # NAME SUBJECT SAN
+    local made=false
+    printf '%s\n' 'basicConstraints = critical,CA:FALSE' 'keyUsage = critical,digitalSignature' 'extendedKeyUsage = clientAuth' \
+        'authorityKeyIdentifier = keyid' "subjectAltName = $3" >"$T/$1.ext"
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/$1.key" -subj "$2" -out "$T/$1.csr" >/dev/null 2>&1 &&
+        openssl x509 -req -in "$T/$1.csr" -CA "$LAB/intermediate.crt" -CAkey "$LAB/intermediate.key" -days 1 -extfile "$T/$1.ext" \
+            -out "$T/$1.crt" >/dev/null 2>&1 && made=true
+    $made || bail "openssl makes no certificate: $1"
+    cat "$LAB/intermediate.crt" >>"$T/$1.crt"
+}
+odd_certificates() {
+    odd_certificate fifty /CN=fifty "$(printf 'DNS:host-%s.department.example.org,' {1..50})email:fifty@example.org"
+    odd_certificate long "/O=Example$(printf '/OU=%064d' {1..15})/CN=long" 'email:long@example.org'
+    odd_certificate nameless / 'critical,DNS:first.example.org,email:second@example.org'
+}
+
 # ---- a client that is driven line by line ------------------------------------------------------------------------------
 
 # drive_start: tests/tools/drive.c as a coprocess. ask COMMAND sets $answer to its line. drive_stop ends it.
