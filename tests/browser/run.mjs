@@ -307,7 +307,8 @@ async function comparing() {
     await page.goto(`${origin}/`);
     await page.waitForSelector('html[data-ready]');
     is(await page.locator('.listeners li').allTextContents().then((all) => all.map((one) => one.split(':')[0])),
-      ['off One-way. off', 'request you are hereMutual if you like. request', 'require Mutual only. require', 'unnamed Mutual if you like. request'],
+      ['off One-way.Asks for certificates', 'request you are hereMutual if you like.Asks for certificates', 'require Mutual only.Asks for certificates',
+        'unnamed Mutual if you like.Asks for certificates'],
       'beside: each listener, and what it asks for');
     for (const [name, want] of [['off', 'One-way TLS · TLS 1.3'], ['require', 'Mutual TLS · TLS 1.3']]) {
       await page.click(`.listeners a:has-text("${name}")`);

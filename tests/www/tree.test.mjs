@@ -47,7 +47,7 @@ test('all languages have the same keys, and the same values in each', () => {
 
 test('nothing is left untranslated', () => {
   for (const [key, text] of Object.entries(languages['zh-Hans'])) {
-    if (text !== 'Firefox') assert.match(text, /\p{Script=Han}/u, key);
+    if (text !== 'Firefox' && key !== 'colon') assert.match(text, /\p{Script=Han}/u, key);
     if (text.length > 12) assert.notEqual(text, EN[key], key);
   }
   for (const [key, text] of Object.entries(EN)) assert.doesNotMatch(text, /\p{Script=Han}/u, key);

@@ -27,7 +27,7 @@ export default {
     session: 'Session', listener: 'Listener',
     client_auth: 'Asks for certificates', remote: 'Your address', id: 'Connection', ja4: 'JA4 fingerprint',
   },
-  nothing: 'none', chosen: '(chosen)',
+  colon: ': ', nothing: 'none', chosen: '(chosen)',
   resumed: 'resumed from an earlier one',
   full: 'new, with a full handshake',
   id: 'number {id}, request {n} on it',
@@ -39,7 +39,7 @@ export default {
   },
   beside: {
     title: 'Compare one-way and mutual',
-    text: 'The same server with other questions: one listener a line. Each is a connection of its own.',
+    text: 'The same server, with other questions: each of its listeners begins a connection of its own.',
     here: 'you are here', off: 'One-way.', request: 'Mutual if you like.', require: 'Mutual only.',
   },
   verdict: {

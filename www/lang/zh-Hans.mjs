@@ -24,7 +24,7 @@ export default {
     listener: '监听器', client_auth: '是否要求证书', remote: '您的地址',
     id: '连接', ja4: 'JA4 指纹',
   },
-  nothing: '无', chosen: '（选中）',
+  colon: '：', nothing: '无', chosen: '（选中）',
   resumed: '从先前的会话恢复',
   full: '新建，完整握手',
   id: '第 {id} 号，其上第 {n} 个请求',
@@ -36,7 +36,7 @@ export default {
   },
   beside: {
     title: '对比单向与双向认证',
-    text: '同一台服务器，要求各不相同：每个监听器一项，各是一条新的连接。',
+    text: '同一台服务器，要求各不相同：每个监听器都是一条新的连接。',
     here: '您在这里', off: '单向认证。', request: '双向认证可选。', require: '只接受双向认证。',
   },
   verdict: {
