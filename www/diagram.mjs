@@ -66,6 +66,8 @@ export function checkList(side, found, L) {
   }));
 }
 
+const when = ({ between }, L) => between && h('p.quiet', L.t('step.between', { from: L.time(between[0]), to: L.time(between[1]) }));
+
 // What a step says beside its messages.
 function inner(step, connection, page, L) {
   const { tls, handshake: record, peer } = connection;
@@ -73,9 +75,9 @@ function inner(step, connection, page, L) {
     return h('div.choices', choices(connection).map(([field, all]) => h('div', h('p.quiet', label(field, L)), chipList(all, L))));
   }
   if (step.name === 'check_server') {
-    return [h('p.quiet', L.t('checks.client_note')), checkList('client', clientChecks(connection, page.hostname, page.now), L)];
+    return [when(step, L), h('p.quiet', L.t('checks.client_note')), checkList('client', clientChecks(connection, page.hostname, page.now), L)];
   }
-  if (step.name === 'check_client' && peer.presented) return checkList('server', serverChecks(connection), L);
+  if (step.name === 'check_client' && peer.presented) return [when(step, L), checkList('server', serverChecks(connection), L)];
   if (step.name === 'data') {
     return h('p.data', h('strong', L.t('step.application', { cipher: shortCipher(tls.cipher_suite) })), ' ',
       L.t('step.bytes', { bytes: L.size(page.bytes), n: page.answers }));

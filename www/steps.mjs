@@ -47,7 +47,18 @@ export function steps(record, count) {
     at = Math.max(at, place);
     out[at].rows.push(row);
   }
-  return out;
+  return out.map((step, i) => ({ ...step, between: !record.resumed && !step.ghost ? between(out, i, tls13) : null }));
+}
+
+// When a check was made, as the server saw it: after the last word of the other side, before its maker went on. In TLS 1.2
+// the server's has no place of its own.
+function between(all, i, tls13) {
+  const { name, who } = all[i];
+  if (name !== 'check_server' && !(name === 'check_client' && tls13)) return null;
+  const sent = (steps, from) => steps.flatMap(({ rows: some }) => some).filter((row) => row.kind !== 'ghost' && row.from === from && row.message !== 'ChangeCipherSpec');
+  const before = sent(all.slice(0, i), who === 'client' ? 'server' : 'client').at(-1);
+  const [after] = sent(all.slice(i + 1), 'client');
+  return before && after ? [before.at_us, after.at_us] : null;
 }
 
 // '#step=3' or '#step=7&of=10' → {n, of}; of plain numbers those above 5 are of ten.

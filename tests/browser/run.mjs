@@ -198,13 +198,16 @@ async function stepping() {
       await accessible(page, what);
       await fits(page, what);
       await shot(page, `steps-${listener}-${client}`);
+      await page.emulateMedia({ media: 'print' });
+      await fits(page, `${what}, on paper`);
+      await shot(page, `paper-${listener}-${client}`);
       is(trouble, [], `${what}: no trouble`);
     });
   }
 }
 
 async function sizes() {
-  for (const [width, height, client] of [[320, 640, 'revoked'], [3840, 2160, 'good']]) {
+  for (const [width, height, client] of [[320, 640, 'revoked'], [360, 800, 'good'], [3840, 2160, 'good']]) {
     await visit('request', client, { viewport: { width, height } }, async ({ page, origin }) => {
       await page.goto(`${origin}/`);
       await page.waitForSelector('html[data-ready]');

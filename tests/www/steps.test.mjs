@@ -79,3 +79,13 @@ test('the offer, judged', () => {
   assert.equal(of({ groups: ['X25519MLKEM768'] }, { post_quantum: true }).pq, 'good offer.pq_used');
   assert.deepEqual(offer(connection({ tls: tls({ client_hello: null }) })), []);
 });
+
+test('when a check was made: between the last word of the other side and the next of its maker', () => {
+  const of = (record, count) => Object.fromEntries(steps(record, count).filter(({ between }) => between).map(({ name, between }) => [name, between]));
+  assert.deepEqual(of(MUTUAL, 10), { check_server: [650, 6000], check_client: [6010, 6020] });
+  assert.deepEqual(of(ONE_WAY, 5), { check_server: [650, 6020] });
+  const ccs = { from: 'client', message: 'ChangeCipherSpec', bytes: 6, at_us: 5000, encrypted: false };
+  assert.deepEqual(of({ ...ONE_WAY, messages: ONE_WAY.messages.flatMap((m) => (m.at_us === 6020 ? [ccs, m] : [m])) }, 5), { check_server: [650, 6020] });
+  assert.deepEqual(of({ ...MUTUAL, resumed: true }, 10), {});
+  assert.deepEqual(Object.keys(of({ ...MUTUAL, version: 'TLSv1.2' }, 10)), ['check_server']);
+});
