@@ -82,6 +82,7 @@ const char *access_end_word(enum tcp_end end)
         [TCP_END_SERVER] = "server",
         [TCP_END_CLIENT_CUT] = "client_cut",
         [TCP_END_SERVER_CUT] = "server_cut",
+        [TCP_END_REFUSED] = "server_refused",
         [TCP_END_IDLE] = "idle",
         [TCP_END_NOT_LET_IN] = "client_not_let_in",
         [TCP_END_UNREACHABLE] = "unreachable",
@@ -101,7 +102,8 @@ static void put_combined(struct buf *out, const struct access_record *r)
         buf_putc(out, ' ');
         put_escaped(out, r->target, MOST_TARGET);
         buf_putc(out, ' ');
-        put_escaped(out, r->protocol, MOST_FIELD);
+        /* Without requests there is nothing that says more than how it ended. */
+        put_escaped(out, r->end != TCP_END_NONE ? access_end_word(r->end) : r->protocol, MOST_FIELD);
     } else {
         buf_putc(out, '-');
     }

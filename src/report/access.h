@@ -29,6 +29,7 @@ enum tcp_end {
     TCP_END_SERVER,
     TCP_END_CLIENT_CUT, /* by a reset, or without close_notify */
     TCP_END_SERVER_CUT,
+    TCP_END_REFUSED,     /* by an alert of the server's TLS */
     TCP_END_IDLE,        /* tunnel_timeout */
     TCP_END_NOT_LET_IN,  /* any more */
     TCP_END_UNREACHABLE, /* no server of the backend */

@@ -75,7 +75,8 @@ void account_tcp_ended(const struct account_client *client, const struct account
     struct access_record record = record_of(client);
     record.method = "TCP";
     record.target = what->upstream->name ? what->upstream->name : "-";
-    record.protocol = access_end_word(what->end);
+    record.host = client->facts->server_name[0] ? client->facts->server_name : NULL;
+    record.protocol = client->facts->alpn[0] ? client->facts->alpn : NULL;
     record.status = what->status ? what->status : CLIENT_LEFT;
     record.bytes = what->sent;
     record.received_bytes = what->received;

@@ -226,9 +226,11 @@ static bool server_gone(struct proxied *p, ssize_t n, struct buf *out)
             p->first_end = TCP_END_SERVER;
         return true;
     }
-    proxy_ended(p, TCP_END_SERVER_CUT);
+    const char *said = n == -EPROTO && p->link->why[0] ? p->link->why : NULL;
+    proxy_ended(p, said ? TCP_END_REFUSED : TCP_END_SERVER_CUT);
     if (p->tunnel) { /* it is no answer any more that is cut short; but its TLS may have said why */
-        const char *said = n == -EPROTO && p->link->why[0] ? p->link->why : NULL;
+        if (p->tcp && said && p->first_byte_us == 0) /* it was reached, and let nobody in */
+            p->conn->request.status = 502;
         proxy_fail(p, 0, said ? ORIGIN_BROKEN : ORIGIN_LEFT, said);
         return false;
     }
@@ -236,9 +238,7 @@ static bool server_gone(struct proxied *p, ssize_t n, struct buf *out)
         end_content(p, out);
         return true;
     }
-    const char *why = n == 0                            ? "it closed the connection"
-                      : p->link->why[0] && n == -EPROTO ? p->link->why
-                                                        : strerror((int)-n);
+    const char *why = n == 0 ? "it closed the connection" : said ? said : strerror((int)-n);
     char text[LINK_WHY + 40];
     if (response_is_fresh(&p->response)) {
         snprintf(text, sizeof text, "%s without an answer", why);
