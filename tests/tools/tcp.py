@@ -6,6 +6,7 @@ Usage: tcp.py table FILE LAB    prints "ports SCRIPTED ECHO CLOSED", reads a lin
                                 then "done", and serves ECHO until its input ends
        tcp.py serve             prints the ports of servers that greet first, echo, close, reset at once, and of one that is
                                 gone, until its input ends
+       tcp.py late LAB SECONDS  prints the port of a server that speaks TLS and echoes; with its second client it begins so late
        tcp.py hold PORT|/PATH LAB CERTIFICATE|- [VERSION]
                                 a client that says "up" when ECHO has answered, echoes its input line by line, and, at
                                 the end of its input or of the connection, says how it ended
@@ -319,7 +320,10 @@ def connect(port, lab, version, words):
         sock.settimeout(PATIENCE)
         sock.connect(port)
     else:
-        sock = socket.create_connection(("127.0.0.1", int(port)), PATIENCE)
+        try:
+            sock = socket.create_connection(("127.0.0.1", int(port)), PATIENCE)
+        except ConnectionResetError:  # so soon
+            raise Ended("reset") from None
     if "proxy" in words:
         sock.sendall(HEADERS[words["proxy"]])
     if "plain" in words:
@@ -398,6 +402,29 @@ def table(file, lab):
             print("ok" if good else "not ok", f"{name}, {version.name}", "" if good else f": saw {saw}, want {want}",
                   flush=True)
     print("done", flush=True)
+    sys.stdin.read()
+
+
+def late(lab, seconds):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{lab}/server.crt", f"{lab}/server.key")
+    listening = socket.create_server(("127.0.0.1", 0))
+    print(listening.getsockname()[1], flush=True)
+
+    def one(number, sock):
+        if number == 1:
+            select.select([], [], [], float(seconds))
+        try:
+            with context.wrap_socket(sock, server_side=True) as tls:
+                while data := tls.recv(65536):
+                    tls.sendall(data)
+        except OSError:
+            pass
+
+    def run():
+        for number in range(1000):
+            threading.Thread(target=one, args=(number, listening.accept()[0]), daemon=True).start()
+    threading.Thread(target=run, daemon=True).start()
     sys.stdin.read()
 
 
