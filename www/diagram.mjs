@@ -86,10 +86,10 @@ function inner(step, connection, page, L) {
 }
 
 function lead(step, { tls, handshake: record, peer }, L) {
-  const tls13 = record.version === 'TLSv1.3';
+  const tls13 = record.version === 'TLSv1.3', ca = peer.anchor?.subject ?? peer.accepted_issuers[0];
   const key = [`step.${step.name}_${record.resumed ? 'resumed' : ''}`, `step.${step.name}_${tls13 ? 'tls13' : 'tls12'}`, `step.${step.name}_text`].find(L.has);
   return h('p', L.nodes({ key, values: { group: tls.group ?? '?', cipher: shortCipher(tls.cipher_suite), version: shortVersion(tls.version),
-    ca: peer.anchor?.subject ?? peer.accepted_issuers[0] ?? '?', n: peer.accepted_issuers.length, suite: tls.cipher_suite } }));
+    ca: ca ? L.t('colon') + ca : '', n: peer.accepted_issuers.length, suite: tls.cipher_suite } }));
 }
 
 function stepItem(step, of, connection, page, L) {

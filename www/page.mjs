@@ -58,7 +58,7 @@ function showConnection(connection, L) {
   fill('beside', beside(connection, location).length > 0 && [h('h2', L.t('beside.title')), h('p.quiet', L.t('beside.text')),
     h('ul.listeners', beside(connection, location).map(({ name, href, here, mode, kind }) => h('li.card', { 'aria-current': here && 'true' },
       here ? h('b', h('bdi', name)) : h('a', { href }, h('bdi', name)), ' ', here && h('span.quiet', L.t('beside.here')),
-      h('p', L.t(kind)), h('p.quiet', L.t('fact.client_auth'), L.t('colon'), L.nodes({ key: mode })))))]);
+      h('p', h('strong', L.t(kind))), h('p.quiet', L.t('fact.client_auth'), L.t('colon'), L.nodes({ key: mode })))))]);
 }
 
 function showTry({ peer, handshake }, L) {

@@ -192,6 +192,8 @@ async function stepping() {
       is(await page.locator('.step').count(), 10, `${what}: a link to one of ten`);
       is(await page.locator('.absent').count(), { off: 4, request: 3 }[client === 'good' ? '' : listener] ?? 0, `${what}: what only mutual TLS has`);
       is(await page.locator('.checks.server li.good').count(), client === 'good' ? 5 : 0, `${what}: the server's checks are where it made them`);
+      is((await page.textContent('#step-8 .caption')).includes('root.crt: CN=mtlsd lab root CA'), listener !== 'off', `${what}: the judge by name, where it is known`);
+      is(/[:：] ?\?/.test(await page.textContent('#diagram')), false, `${what}: no name is missing`);
       is(await page.locator('#step-2 .chips .chosen').count() >= 3, true, `${what}: chosen among what was offered`);
       is(await page.evaluate(() => { dispatchEvent(new Event('beforeprint')); return document.querySelectorAll('details:not([open])').length; }), 0,
         `${what}: on paper all is open`);

@@ -197,7 +197,7 @@ export default {
     proof: 'You prove that it is yours',
     proof_text: 'A certificate is public. The signature over this very handshake is not: only whoever has its private key can make it.',
     check_client: 'The server checks your certificate',
-    check_client_text: 'The same questions, asked of you. The judge is a CA certificate that the server keeps, its root.crt: {ca}.',
+    check_client_text: 'The same questions, asked of you. The judge is a CA certificate that the server keeps, its root.crt{ca}.',
     keys: 'Both have the same keys',
     keys_tls13: 'Nothing secret was sent: each side sent the public half of a key made for this moment ({group}), kept the other half, and computes the same secret from the two; HKDF makes the keys for {cipher} from it. In the old way with RSA, which TLS 1.3 has no more, your browser made the secret and sent it, encrypted with the server’s public key: whoever got hold of its private key later could read all that was recorded.',
     keys_tls12: 'Nothing secret was sent: each side sent the public half of a key made for this moment ({group}), kept the other half, and computes the same secret from the two; the PRF of TLS 1.2 makes the keys for {cipher} from it and from both random numbers. In the old way with RSA your browser made the secret and sent it, encrypted with the server’s public key: whoever got hold of its private key later could read all that was recorded.',
