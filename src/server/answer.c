@@ -88,7 +88,7 @@ static void look(const struct request *request, struct health *out)
 static size_t listeners_beside(const struct request *request, struct beside out[static BESIDE_MOST])
 {
     const struct conn *conn = request->server;
-    return beside_of(conn->snapshot, conn->listener->of, conn->request.route, request->host,
+    return beside_of(conn->snapshot, conn->listener->of, route_match(request->path), request->host,
                      request->authority, out);
 }
 
