@@ -62,6 +62,18 @@ static void too_much(struct h2 *h2, enum h2_limit limit)
     h2_end(h2, H2_ENHANCE_YOUR_CALM);
 }
 
+/* A client that makes us reset its streams costs as much as one that resets them. `stream` NULL: it has no
+ * record. */
+static void blame(struct h2 *h2, struct h2_stream *stream)
+{
+    if (stream && stream->blamed)
+        return;
+    if (stream)
+        stream->blamed = true;
+    if (h2_frames_count(&h2->frames, &h2->limits, H2_RESETS, h2->now_ms))
+        too_much(h2, H2_RESETS);
+}
+
 /* ---- what comes ---------------------------------------------------------------------------------------- */
 
 static bool is_request(const nghttp2_frame *frame)
@@ -146,11 +158,12 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 static int on_bad_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *cls)
 {
     struct h2 *h2 = cls;
-    (void)session;
     const bool full = h2->n_streams >= h2->limits.most[H2_STREAMS];
     if (frame->hd.type == NGHTTP2_HEADERS && full &&
         (error == NGHTTP2_ERR_REFUSED_STREAM || error == NGHTTP2_ERR_PROTO))
         h2->ops->hit(h2->cls, H2_STREAMS);
+    if (frame->hd.stream_id > 0)
+        blame(h2, stream_of(session, frame->hd.stream_id));
     return 0;
 }
 
@@ -160,6 +173,8 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *c
     struct h2_stream *stream = stream_of(session, id);
     if (!stream)
         return 0;
+    if (code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR || code == NGHTTP2_STREAM_CLOSED)
+        blame(h2, stream); /* of a length that is another, say */
     (void)nghttp2_session_set_stream_user_data(session, id, NULL);
     if (stream->held > 0)
         (void)nghttp2_session_consume_connection(session, stream->held);
@@ -186,19 +201,9 @@ void h2_take(struct h2 *h2, const char *bytes, size_t len, uint64_t now_ms)
 
 /* ---- what goes ----------------------------------------------------------------------------------------- */
 
-/* A client that makes us reset its streams costs as much as one that resets them. */
-static bool blames_client(const nghttp2_frame *frame)
-{
-    const uint32_t code = frame->rst_stream.error_code;
-    return code != NGHTTP2_NO_ERROR && code != NGHTTP2_CANCEL && code != NGHTTP2_REFUSED_STREAM;
-}
-
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
 {
     struct h2 *h2 = cls;
-    if (frame->hd.type == NGHTTP2_RST_STREAM && blames_client(frame) &&
-        h2_frames_count(&h2->frames, &h2->limits, H2_RESETS, h2->now_ms))
-        too_much(h2, H2_RESETS);
     if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
         !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
@@ -237,6 +242,12 @@ size_t h2_give(struct h2 *h2, const char **bytes)
     if (n < 0)
         h2->ending = true;
     return n > 0 ? (size_t)n : 0;
+}
+
+bool h2_is_full(const struct h2 *h2)
+{
+    enum { MOST_FRAMES = 2000 };
+    return nghttp2_session_get_outbound_queue_size(h2->session) > MOST_FRAMES;
 }
 
 bool h2_is_over(const struct h2 *h2)
@@ -365,6 +376,8 @@ void h2_more(struct h2 *h2, struct h2_stream *stream)
 
 void h2_reset(struct h2 *h2, struct h2_stream *stream, enum h2_code code)
 {
+    if (code == H2_PROTOCOL_ERROR)
+        blame(h2, stream);
     (void)nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream->id, (uint32_t)code);
 }
 
@@ -491,6 +504,12 @@ size_t h2_give(struct h2 *h2, const char **bytes)
     (void)h2;
     *bytes = NULL;
     return 0;
+}
+
+bool h2_is_full(const struct h2 *h2)
+{
+    (void)h2;
+    return true;
 }
 
 bool h2_is_over(const struct h2 *h2)

@@ -52,6 +52,7 @@ struct h2_stream {
     uint32_t held; /* bytes of its body that h2_consumed was not told of */
     bool awaits;   /* it has an answer, whose body has to come */
     bool trailers; /* they follow it */
+    bool blamed;   /* it is reset over what its client sent, which was counted */
 };
 
 /* What the owner does. All within h2_take and h2_give, where the functions below may be called but for these
@@ -89,6 +90,8 @@ void h2_free(struct h2 *h2);
 void h2_take(struct h2 *h2, const char *bytes, size_t len, uint64_t now_ms);
 /* The next bytes to send, until the next call; 0: none now. */
 size_t h2_give(struct h2 *h2, const char **bytes);
+/* So much waits for a client that does not read that no more should be taken of it. */
+bool h2_is_full(const struct h2 *h2);
 /* Neither side has more to say: when all is sent, the connection ends. */
 bool h2_is_over(const struct h2 *h2);
 

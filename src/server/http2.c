@@ -207,6 +207,12 @@ static void on_head(void *cls, struct h2_stream *engine, bool ended)
     }
 }
 
+/* It is answered here, when its body is whole. */
+static bool is_awaited(const struct http2_stream *stream)
+{
+    return stream->phase == HTTP2_BODY && !stream->answered && !stream->refused;
+}
+
 static void on_data(void *cls, struct h2_stream *engine, const char *bytes, size_t len)
 {
     struct http2 *http2 = cls;
@@ -216,7 +222,7 @@ static void on_data(void *cls, struct h2_stream *engine, const char *bytes, size
         proxy_stream_data(stream, bytes, len);
         return;
     }
-    if (stream->phase == HTTP2_BODY && !too_large(stream, stream->received))
+    if (is_awaited(stream) && !too_large(stream, stream->received))
         conn_body_put(http2->conn, &stream->request, bytes, len);
     h2_consumed(http2->engine, engine, len);
 }
@@ -228,7 +234,7 @@ static void on_ended(void *cls, struct h2_stream *engine)
     stream->ended = true;
     if (stream->proxied)
         proxy_stream_ended(stream);
-    else if (stream->phase == HTTP2_BODY)
+    else if (is_awaited(stream))
         answer(stream);
 }
 
@@ -247,8 +253,7 @@ static void on_sent(void *cls, struct h2_stream *engine)
         stream->room(stream);
     else
         account(stream);
-    if (!stream->ended)
-        http2_stream_enters(stream, HTTP2_RESTS);
+    http2_stream_released(stream);
 }
 
 static void over(struct http2_stream *stream)
@@ -492,7 +497,7 @@ static void run(struct http2 *http2)
     struct conn *conn = http2->conn;
     if (!http2->engine)
         return;
-    int more = conn->bytes_wait ? read_some(http2) : 0;
+    int more = conn->bytes_wait && !h2_is_full(http2->engine) ? read_some(http2) : 0;
     if (more < 0 || !write_some(http2)) {
         cut(http2);
         return;

@@ -66,6 +66,14 @@ void http2_stream_enters(struct http2_stream *stream, enum http2_phase phase)
     wheel_set(&stream->http2->conn->worker->wheel, &stream->timer, due(stream));
 }
 
+void http2_stream_released(struct http2_stream *stream)
+{
+    if (!stream->sent)
+        http2_stream_enters(stream, HTTP2_ANSWER);
+    else if (!stream->ended)
+        http2_stream_enters(stream, HTTP2_RESTS);
+}
+
 /* The client took some of it. */
 static void moved(struct http2_stream *stream)
 {

@@ -78,6 +78,8 @@ void http2_wake(struct http2 *http2);
 
 /* Its time begins anew. */
 void http2_stream_enters(struct http2_stream *stream, enum http2_phase phase);
+/* Nobody waits for it but the client, for what is on its way; or all has gone. */
+void http2_stream_released(struct http2_stream *stream);
 
 /* `lines`: fields, each with its end. 1xx: more follows. 0, or ERR_NOMEM. */
 MUST_CHECK int http2_stream_answer(struct http2_stream *stream, unsigned status, const char *lines,

@@ -95,7 +95,7 @@ struct proxied *proxied_new(struct conn *conn, struct conn_request *request,
     p->location = location;
     p->backend = backend_of(conn->snapshot, to);
     p->pool = pool_enter(&relays->upstreams, p->backend, conn->snapshot->generation);
-    buf_init(&p->up, 4 * RELAY_BYTES);
+    buf_init(&p->up, RELAY_MOST_UP);
     buf_init(&p->head, RESPONSE_MOST_HEAD + 1);
     buf_init(&p->down, 4 * RELAY_BYTES);
     if (!p->pool) {
@@ -142,6 +142,7 @@ void proxy_over(struct proxied *p)
     if (p->stream) {
         p->stream->proxied = NULL;
         p->stream->room = NULL;
+        http2_stream_released(p->stream);
     } else {
         conn->proxied = NULL;
     }

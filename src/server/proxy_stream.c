@@ -31,8 +31,12 @@ void proxy_client_relays(struct proxied *p, bool stalled)
 /* The body has less left of it in the stream, or all has gone. */
 static void on_room(struct http2_stream *stream)
 {
-    if (stream->proxied)
-        proxy_again(stream->proxied);
+    struct proxied *p = stream->proxied;
+    if (!p)
+        return;
+    if (proxy_waiting(p) == 0)
+        proxy_expect(p); /* the server's next word */
+    proxy_again(p);
 }
 
 /* It needs HTTP/2 all the way: its trailers are its answer, and its streams go both ways. */
@@ -83,7 +87,7 @@ enum proxy_claim proxy_claim_stream(struct http2_stream *stream)
         return refuse(stream, 413, detail);
     const struct proxy_start start = {
         .whole = stream->ended,
-        .chunked = !stream->ended && length == 0,
+        .chunked = !stream->ended && !http1_head_value(&request->head, "Content-Length"),
         .expects = !stream->ended && http1_head_has(&request->head, "Expect", "100-continue"),
     };
     struct proxied *p = proxied_new(conn, request, location, location->to);

@@ -184,7 +184,7 @@ static void drop_sent(struct proxied *p)
         return;
     if (rest == 0 && p->tunnel) { /* one that waits holds nothing */
         buf_done(&p->up);
-        buf_init(&p->up, 4 * RELAY_BYTES);
+        buf_init(&p->up, RELAY_MOST_UP);
     } else {
         memmove(p->up.data, p->up.data + p->up_at, rest);
         p->up.len = rest;
@@ -199,7 +199,7 @@ static void rest(struct proxied *p)
     if ((!p->bodied && !p->tunnel) || p->up_at < p->up.len || p->up.room <= LEAST || buf_failed(&p->up))
         return;
     buf_done(&p->up);
-    buf_init(&p->up, 4 * RELAY_BYTES);
+    buf_init(&p->up, RELAY_MOST_UP);
     p->up_at = 0;
 }
 
