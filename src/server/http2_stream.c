@@ -10,9 +10,12 @@
 #include "server/troubles.h"
 
 enum {
-    MOST_DOWN = 1024 * 1024, /* more than is ever put */
-    LOW = 32 * 1024,         /* below that more of the body is asked for */
-    RESTS_MS = 1000,         /* so long a body is dropped that nobody needs */
+    MOST_DOWN = 1024 * 1024,   /* more than is ever put */
+    LOW = 32 * 1024,           /* below that more of the body is asked for */
+    MOST_OF_ONE = 64 * 1024,   /* that waits, and more is put */
+    MOST_OF_ALL = 1024 * 1024, /* then only a little is, where nothing waits */
+    LITTLE = 4096,
+    RESTS_MS = 1000, /* so long a body is dropped that nobody needs */
 };
 
 void http2_wake(struct http2 *http2)
@@ -107,6 +110,7 @@ void http2_stream_free(struct http2_stream *stream)
     if (stream->next)
         stream->next->prev = stream->prev;
     http2->n_streams--;
+    http2->held -= http2_stream_waiting(stream);
     wheel_stop(&stream->timer);
     h2_head_done(&stream->head);
     http1_head_done(&stream->request.head);
@@ -143,17 +147,26 @@ int http2_stream_put(struct http2_stream *stream, const char *bytes, size_t len)
     const bool first = http2_stream_waiting(stream) == 0;
     if (len == 0)
         return 0;
-    if (stream->down_at >
-        0) { /* a client that is always a little behind does not make it longer and longer */
+    if (stream->down_at > 0) { /* of a client that is always a little behind it would grow and grow */
         memmove(stream->down.data, stream->down.data + stream->down_at, stream->down.len - stream->down_at);
         stream->down.len -= stream->down_at;
         stream->down_at = 0;
     }
+    const size_t before = stream->down.len;
     buf_put(&stream->down, bytes, len);
+    stream->http2->held += stream->down.len - before;
     if (first)
         moved(stream);
     tell_more(stream);
     return buf_failed(&stream->down) ? ERR_NOMEM : 0;
+}
+
+size_t http2_stream_room(const struct http2_stream *stream)
+{
+    const size_t waits = http2_stream_waiting(stream);
+    if (stream->http2->held < MOST_OF_ALL)
+        return waits < MOST_OF_ONE ? MOST_OF_ONE : 0;
+    return waits == 0 ? LITTLE : 0;
 }
 
 void http2_stream_last(struct http2_stream *stream)
@@ -182,6 +195,7 @@ static size_t from_buffer(struct http2_stream *stream, char *out, size_t most)
         return 0;
     memcpy(out, stream->down.data + stream->down_at, n);
     stream->down_at += n;
+    stream->http2->held -= n;
     if (n == waits) { /* who waits for a backend holds nothing */
         buf_done(&stream->down);
         buf_init(&stream->down, MOST_DOWN);
@@ -279,6 +293,7 @@ static void take_body(struct http2_stream *stream, struct reply *reply)
         reply->fd = -1;
     } else {
         stream->down = reply->body;
+        stream->http2->held += stream->down.len;
         reply->body = (struct buf){0};
     }
 }

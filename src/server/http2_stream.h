@@ -16,6 +16,7 @@ struct http2 {
     struct h2 *engine; /* owned; NULL: it is over, and the transport says its last word */
     struct http2_stream *streams;
     unsigned n_streams;
+    size_t held;              /* bytes of all answers that wait for the client */
     struct event_source room; /* the socket takes bytes again */
     bool watched;
     struct buf out; /* that the socket did not take; the first `out_at` bytes it did */
@@ -92,6 +93,9 @@ static inline size_t http2_stream_waiting(const struct http2_stream *stream)
 {
     return stream->down.len - stream->down_at;
 }
+/* So many bytes more may be put now, for as many a backend is asked; 0: `room` says when. Clients that take
+ * nothing of many answers do not make a connection large. */
+size_t http2_stream_room(const struct http2_stream *stream);
 void http2_stream_reset(struct http2_stream *stream, enum h2_code code);
 
 /* A reply of our own; takes its body, or file, over. */

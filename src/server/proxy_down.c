@@ -53,7 +53,7 @@ bool proxy_write(struct proxied *p, const char *bytes, size_t len)
 static int flush(struct proxied *p)
 {
     if (p->stream) /* which asks for more when it has less */
-        return proxy_waiting(p) < RELAY_BYTES;
+        return http2_stream_room(p->stream) > 0;
     while (p->down_at < p->down.len) {
         ssize_t n = put_out(p, p->down.data + p->down_at, p->down.len - p->down_at);
         if (n < 0)
@@ -312,7 +312,8 @@ bool proxy_down(struct proxied *p, size_t *budget)
         }
         if (*budget == 0 || !may_read(p))
             return true;
-        ssize_t n = link_read(p->link, relays->bytes, sizeof relays->bytes);
+        const size_t room = p->stream ? http2_stream_room(p->stream) : sizeof relays->bytes;
+        ssize_t n = link_read(p->link, relays->bytes, room);
         if (n == -EAGAIN)
             return true;
         struct buf *out = &relays->out;
