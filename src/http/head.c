@@ -178,9 +178,12 @@ bool http1_head_is_old(const struct http1_head *head)
 
 const char *http1_head_protocol(const struct http1_head *head)
 {
+    const char *version = head->version;
+    if (!version || strcmp(version, "HTTP/1.1") == 0) /* nearly always */
+        return "HTTP/1.1";
     if (http1_head_is_old(head))
         return "HTTP/1.0";
-    return head->version && strcmp(head->version, "HTTP/2.0") == 0 ? "HTTP/2.0" : "HTTP/1.1";
+    return strcmp(version, "HTTP/2.0") == 0 ? "HTTP/2.0" : "HTTP/1.1";
 }
 
 const char *http1_head_value(const struct http1_head *head, const char *name)

@@ -31,12 +31,10 @@ static struct access_record record_of(const struct account_client *client)
     };
 }
 
-/* As the metric counts them. */
-static size_t protocol_of(const struct http1_head *head)
+/* As the metric counts them: of http1_head_protocol's. */
+static size_t number_of(const char *protocol)
 {
-    if (http1_head_is_old(head))
-        return 0;
-    return strcmp(http1_head_protocol(head), "HTTP/2.0") == 0 ? 2 : 1;
+    return protocol[5] == '2' ? 2 : protocol[7] == '1';
 }
 
 void account_answered(const struct account_client *client, const struct account_request *request)
@@ -44,7 +42,8 @@ void account_answered(const struct account_client *client, const struct account_
     unsigned status = request->status ? request->status : CLIENT_LEFT;
     const struct route *route = request->route;
     metrics_add(METRIC_requests, route ? (size_t)(route - ROUTES) : ROUTE_COUNT, status / 100, 1);
-    metrics_add(METRIC_requests_by_protocol, protocol_of(request->head), 0, 1);
+    const char *protocol = http1_head_protocol(request->head);
+    metrics_add(METRIC_requests_by_protocol, number_of(protocol), 0, 1);
     metrics_observe(METRIC_request_seconds, 0, request->took_us);
     metrics_add(METRIC_response_bytes, 0, 0, request->reply_bytes);
     if (!access_enabled())
@@ -54,7 +53,7 @@ void account_answered(const struct account_client *client, const struct account_
     record.host = http1_authority(request->head, client->facts->server_name, host);
     record.method = request->head->method;
     record.target = request->head->target;
-    record.protocol = http1_head_protocol(request->head);
+    record.protocol = protocol;
     record.status = status;
     record.bytes = request->reply_bytes;
     record.duration_us = request->took_us;
