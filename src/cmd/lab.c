@@ -21,11 +21,12 @@
 enum { SANS_MAX = 64, DAYS_MAX = 36500 };
 
 static const char USAGE[] =
-    "Usage: mtlsd lab [--force] [--key ecdsa|rsa|ed25519] [--document-root DIR] DIR\n"
+    "Usage: mtlsd lab [--force] [--key ecdsa|rsa|ed25519] [--san NAME]...\n"
+    "                 [--document-root DIR] DIR\n"
     "       mtlsd lab --issue NAME [--san NAME]... [--days N] [--key KIND] [--force]\n"
     "                 DIR\n"
     "       mtlsd lab --revoke FILE DIR\n"
-    "       mtlsd lab --renew DIR\n"
+    "       mtlsd lab --renew [--san NAME]... DIR\n"
     "Makes a complete practice PKI in DIR: CAs, a server's pair, client certificates\n"
     "that are good, expired, not yet valid, revoked, for the wrong purpose, of an\n"
     "unknown CA, self-signed, weak, without their intermediate; PKCS#12 files for\n"
@@ -35,6 +36,7 @@ static const char USAGE[] =
     "      --key KIND           kind of the keys (default ecdsa)\n"
     "      --document-root DIR  folder with the files to serve (default: mtlsd's own\n"
     "                           page where it is installed)\n"
+    "      --san NAME           one more name of the server: dns:NAME, ip:ADDRESS\n"
     "\n"
     "In a lab that is there:\n"
     "      --issue NAME         one more client certificate: NAME.crt, NAME.key,\n"
@@ -44,7 +46,8 @@ static const char USAGE[] =
     "      --days N             how long it is valid (default 365)\n"
     "      --revoke FILE        put this certificate on its issuer's CRL\n"
     "      --renew              the server's certificate and the CRLs, for another\n"
-    "                           year\n"
+    "                           year; with --san under these names beside localhost,\n"
+    "                           else under those that it has\n"
     "  -h, --help               this text\n";
 
 static bool key_kind(const char *word, enum lab_key *out)
@@ -257,7 +260,6 @@ static int take(struct command *c, int option, const char *argument)
         if (c->request.n_san == SANS_MAX)
             return usage("--san: at most 64 names");
         c->sans[c->request.n_san++] = argument;
-        c->only_issue = true;
         return 0;
     case 't':
         c->only_issue = true;
@@ -296,7 +298,13 @@ int cmd_lab(int argc, char **argv)
     if (optind + 1 != argc)
         return usage("give one folder");
     if (c.only_issue && c.task != ISSUE)
-        return usage("--san and --days belong to --issue");
+        return usage("--days belongs to --issue");
+    if (c.request.n_san > 0 && c.task == REVOKE)
+        return usage("--san belongs to --issue, --renew or a new lab");
+    if (c.task != ISSUE) {
+        c.options.server_san = c.sans;
+        c.options.n_server_san = c.request.n_san;
+    }
     if (c.document_root && c.task != MAKE)
         return usage("--document-root is for a new lab");
     c.options.dir = argv[optind];

@@ -144,7 +144,7 @@ static int make_cas(const struct lab_options *options, struct cas *cas, struct e
 static int make_server(const struct lab_options *options, const struct cas *cas, struct err *err)
 {
     struct lab_pair pair = {0};
-    int rc = lab_issue_server(&pair, &cas->intermediate, options, err);
+    int rc = lab_issue_server(&pair, &cas->intermediate, NULL, options, err);
     if (rc == 0)
         rc = lab_write_pair(options, "server", &pair, cas->intermediate.crt, err);
     lab_pair_done(&pair);
@@ -155,6 +155,11 @@ int lab_make(const struct lab_options *options, struct err *err)
 {
     struct cas cas = {0};
     struct buf text = {0};
+    for (size_t i = 0; i < options->n_server_san; i++) {
+        int wrong = lab_check_san(options->server_san[i], err);
+        if (wrong != 0)
+            return wrong;
+    }
     if (mkdir(options->dir, 0755) != 0 && errno != EEXIST)
         return lab_file_error(options->dir, err);
     int rc = options->force ? 0 : check_all_absent(options, err);

@@ -15,7 +15,9 @@ struct lab_options {
     bool force; /* overwrite what the lab itself made; without it an existing file is ERR_EXISTS before
                    anything is written */
     time_t now;
-    bool pid_file;             /* its mtlsd.conf names one, in the folder, for who runs the server by hand */
+    bool pid_file; /* its mtlsd.conf names one, in the folder, for who runs the server by hand */
+    const char *const *server_san; /* more names of the server's certificate, as those of lab_request */
+    size_t n_server_san;
     const char *document_root; /* what the lab's mtlsd.conf names; NULL: a www/ is not configured */
 };
 
@@ -41,8 +43,8 @@ MUST_CHECK int lab_issue(const struct lab_options *options, const struct lab_req
 MUST_CHECK int lab_revoke(const struct lab_options *options, const char *file, const char **crl,
                           struct err *err);
 
-/* The server's certificate anew, with the key that it has, and both CRLs, with the next numbers and the
- * entries that they have. */
+/* The server's certificate anew, with the key that it has and, unless options->server_san has some, the
+ * names, and both CRLs, with the next numbers and the entries that they have. */
 MUST_CHECK int lab_renew(const struct lab_options *options, struct err *err);
 
 #endif

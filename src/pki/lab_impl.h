@@ -62,7 +62,10 @@ MUST_CHECK int lab_exact_key(gnutls_x509_privkey_t *key);
 /* Issuing. Each: 0, or ERR_CRYPTO with GnuTLS's words. */
 MUST_CHECK int lab_issue_ca(struct lab_pair *out, const struct lab_name *name, const struct lab_pair *issuer,
                             int path_len, const struct lab_options *options, struct err *err);
-MUST_CHECK int lab_issue_server(struct lab_pair *out, const struct lab_pair *issuer,
+/* ERR_SYNTAX: not "dns:", "email:", "ip:" or "uri:" and a name. */
+MUST_CHECK int lab_check_san(const char *san, struct err *err);
+/* `before` is renewed, and its names stay unless the options have some; NULL: it is the first. */
+MUST_CHECK int lab_issue_server(struct lab_pair *out, const struct lab_pair *issuer, gnutls_x509_crt_t before,
                                 const struct lab_options *options, struct err *err);
 MUST_CHECK int lab_issue_client(struct lab_pair *out, const struct lab_client *client,
                                 const struct lab_pair *issuer, const struct lab_options *options,

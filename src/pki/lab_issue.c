@@ -122,39 +122,20 @@ static int add_address(gnutls_x509_crt_t crt, int family, const char *text)
                                                 GNUTLS_FSAN_APPEND);
 }
 
-/* A host's name that can stand in a certificate: letters, digits, hyphens and dots. */
-static bool is_host_name(const char *name)
+int lab_check_san(const char *san, struct err *err)
 {
-    return *name &&
-           name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")] == '\0' &&
-           *name != '-' && *name != '.' && !strstr(name, "..") && name[strlen(name) - 1] != '.';
-}
-
-/* `out->key` may be there already: a certificate that is renewed keeps it. */
-int lab_issue_server(struct lab_pair *out, const struct lab_pair *issuer, const struct lab_options *options,
-                     struct err *err)
-{
-    static const struct lab_name NAME = {"localhost", "mtlsd lab", NULL};
-    char host[256] = "";
-    /* 397 days: what browsers accept at most. */
-    int rc = begin(out, &NAME, options->key, false, options->now - 3600,
-                   options->now + 397 * (time_t)LAB_DAY - 3600);
-    if (rc >= 0)
-        rc = gnutls_x509_crt_set_key_usage(out->crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
-    if (rc >= 0)
-        rc = gnutls_x509_crt_set_key_purpose_oid(out->crt, GNUTLS_KP_TLS_WWW_SERVER, 0);
-    if (rc >= 0)
-        rc = add_name(out->crt, "localhost");
-    if (rc >= 0 && gethostname(host, sizeof host - 1) == 0 && strcmp(host, "localhost") != 0 &&
-        is_host_name(host))
-        rc = add_name(out->crt, host);
-    if (rc >= 0)
-        rc = add_address(out->crt, AF_INET, "127.0.0.1");
-    if (rc >= 0)
-        rc = add_address(out->crt, AF_INET6, "::1");
-    if (rc >= 0)
-        rc = sign(out, issuer);
-    return lab_failed(rc, "the server's certificate", err);
+    static const char *const KINDS[] = {"dns:", "email:", "uri:"};
+    unsigned char raw[16];
+    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+        const size_t n = strlen(KINDS[i]);
+        if (strncmp(san, KINDS[i], n) == 0 && san[n] != '\0')
+            return 0;
+    }
+    if (strncmp(san, "ip:", 3) == 0 &&
+        (inet_pton(AF_INET, san + 3, raw) == 1 || inet_pton(AF_INET6, san + 3, raw) == 1))
+        return 0;
+    return err_set(err, ERR_SYNTAX, "\"%s\" is no name: give dns:NAME, email:ADDRESS, ip:ADDRESS or uri:URI",
+                   san);
 }
 
 /* "dns:NAME", "email:ADDRESS", "ip:ADDRESS", "uri:URI", as rules write them. */
@@ -173,6 +154,63 @@ static int add_san(gnutls_x509_crt_t crt, const char *text)
     if (strncmp(text, "ip:", 3) != 0)
         return GNUTLS_E_INVALID_REQUEST;
     return add_address(crt, strchr(text + 3, ':') ? AF_INET6 : AF_INET, text + 3);
+}
+
+/* A host's name that can stand in a certificate: letters, digits, hyphens and dots. */
+static bool is_host_name(const char *name)
+{
+    return *name &&
+           name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")] == '\0' &&
+           *name != '-' && *name != '.' && !strstr(name, "..") && name[strlen(name) - 1] != '.';
+}
+
+/* What a server on this machine is asked for, and what was wished. */
+static int add_server_names(gnutls_x509_crt_t crt, const struct lab_options *options)
+{
+    char host[256] = "";
+    int rc = add_name(crt, "localhost");
+    if (rc >= 0 && gethostname(host, sizeof host - 1) == 0 && strcmp(host, "localhost") != 0 &&
+        is_host_name(host))
+        rc = add_name(crt, host);
+    if (rc >= 0)
+        rc = add_address(crt, AF_INET, "127.0.0.1");
+    if (rc >= 0)
+        rc = add_address(crt, AF_INET6, "::1");
+    for (size_t i = 0; rc >= 0 && i < options->n_server_san; i++)
+        rc = add_san(crt, options->server_san[i]);
+    return rc;
+}
+
+static int copy_names(gnutls_x509_crt_t crt, gnutls_x509_crt_t before)
+{
+    static const char SUBJECT_ALT_NAME[] = "2.5.29.17";
+    gnutls_datum_t names = {0};
+    unsigned critical = 0;
+    int rc = gnutls_x509_crt_get_extension_by_oid2(before, SUBJECT_ALT_NAME, 0, &names, &critical);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_extension_by_oid(crt, SUBJECT_ALT_NAME, names.data, names.size, critical);
+    gnutls_free(names.data);
+    return rc;
+}
+
+/* `out->key` may be there already: a certificate that is renewed keeps it. */
+int lab_issue_server(struct lab_pair *out, const struct lab_pair *issuer, gnutls_x509_crt_t before,
+                     const struct lab_options *options, struct err *err)
+{
+    static const struct lab_name NAME = {"localhost", "mtlsd lab", NULL};
+    /* 397 days: what browsers accept at most. */
+    int rc = begin(out, &NAME, options->key, false, options->now - 3600,
+                   options->now + 397 * (time_t)LAB_DAY - 3600);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_key_usage(out->crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
+    if (rc >= 0)
+        rc = gnutls_x509_crt_set_key_purpose_oid(out->crt, GNUTLS_KP_TLS_WWW_SERVER, 0);
+    if (rc >= 0)
+        rc = before && options->n_server_san == 0 ? copy_names(out->crt, before)
+                                                  : add_server_names(out->crt, options);
+    if (rc >= 0)
+        rc = sign(out, issuer);
+    return lab_failed(rc, "the server's certificate", err);
 }
 
 int lab_issue_client(struct lab_pair *out, const struct lab_client *client, const struct lab_pair *issuer,

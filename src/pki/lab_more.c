@@ -96,28 +96,12 @@ static int check_name(const char *name, struct err *err)
     return 0;
 }
 
-static int check_san(const char *san, struct err *err)
-{
-    static const char *const KINDS[] = {"dns:", "email:", "uri:"};
-    unsigned char raw[16];
-    for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
-        const size_t n = strlen(KINDS[i]);
-        if (strncmp(san, KINDS[i], n) == 0 && san[n] != '\0')
-            return 0;
-    }
-    if (strncmp(san, "ip:", 3) == 0 &&
-        (inet_pton(AF_INET, san + 3, raw) == 1 || inet_pton(AF_INET6, san + 3, raw) == 1))
-        return 0;
-    return err_set(err, ERR_SYNTAX, "\"%s\" is no name: give dns:NAME, email:ADDRESS, ip:ADDRESS or uri:URI",
-                   san);
-}
-
 static int check_request(const struct lab_options *options, const struct lab_request *request,
                          struct err *err)
 {
     int rc = check_name(request->name, err);
     for (size_t i = 0; rc == 0 && i < request->n_san; i++)
-        rc = check_san(request->san[i], err);
+        rc = lab_check_san(request->san[i], err);
     return rc == 0 && !options->force ? lab_check_client_absent(options, request->name, err) : rc;
 }
 
@@ -204,13 +188,17 @@ int lab_renew(const struct lab_options *options, struct err *err)
 {
     struct lab_pair ca = {0}, server = {0}, renewed = {0};
     struct buf pem = {0};
-    int rc = load_pair(&ca, options, "intermediate", err);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < options->n_server_san; i++)
+        rc = lab_check_san(options->server_san[i], err);
+    if (rc == 0)
+        rc = load_pair(&ca, options, "intermediate", err);
     if (rc == 0)
         rc = load_pair(&server, options, "server", err);
     if (rc == 0) {
         renewed.key = server.key;
         server.key = NULL;
-        rc = lab_issue_server(&renewed, &ca, options, err);
+        rc = lab_issue_server(&renewed, &ca, server.crt, options, err);
     }
     if (rc == 0)
         rc = lab_pem_crt(&pem, renewed.crt, err);
