@@ -2,7 +2,7 @@
 """A scripted HTTP/1.1 backend for tests: what it answers, the request's path and query say.
 
 Usage: backend.py READY-FILE [--tls CERT KEY [--ca FILE]] [--unix PATH] [--name NAME] [--window BYTES] [--proxy yes]
-                  [--port PORT] [--always STEPS] [--busy full|mute]
+                  [--port PORT] [--always STEPS] [--busy full|mute|closed]
 
 Writes its port to READY-FILE (nothing for a UNIX socket but "unix"), and answers until it is killed. Each connection
 has a thread. In the query, separated by "&", are steps, done in their order after the request's head (and, unless
@@ -27,7 +27,7 @@ has a thread. In the query, separated by "&", are steps, done in their order aft
 With --always each request but those for the paths below gets these steps, whatever it asks for.
 With --proxy each connection must begin with a PROXY header, which the JSON of "head" has as proxy.
 
-With --busy nobody is answered: full has no room for another connection, so that one hangs before it is there; mute takes
+With --busy nobody is answered: closed has the port and does not listen, full has no room for another connection, so that one hangs before it is there; mute takes
 them, reads nothing, and says nothing, so that one of TLS hangs in its handshake.
 
 Paths of its own: those that end with /go?NAME; with /forget?TEXT: a count; with /health: 200, or 503 from /health?bad to /health?good; with /count: JSON of how many requests came for each path, and connections in all.
@@ -370,13 +370,16 @@ def main(argv):
         port = "unix"
     else:
         listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Without it a port where nobody listens stays its own.
+        if options.get("--busy") != "closed":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if "--window" in options:
             # Small segments, too: as on a network the sender's buffer stays small, then.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(options["--window"]))
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         listener.bind(("127.0.0.1", int(options.get("--port", 0))))
-        listener.listen(512)
+        if options.get("--busy") != "closed":
+            listener.listen(512)
         port = str(listener.getsockname()[1])
     busy = fill(listener) if options.get("--busy") == "full" else []
     with open(ready + ".tmp", "w", encoding="ascii") as file:

@@ -382,10 +382,16 @@ def echo(listening):
         threading.Thread(target=one, args=(sock,), daemon=True).start()
 
 
+def refusing():
+    """A port that is taken, and where nobody listens; the socket has it as long as it lives."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    return bound, bound.getsockname()[1]
+
+
 def table(file, lab):
     listening, echoing = (socket.create_server(("127.0.0.1", 0), backlog=100) for _ in range(2))
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        closed = gone.getsockname()[1]
+    gone, closed = refusing()
     threading.Thread(target=echo, args=(echoing,), daemon=True).start()
     print("ports", listening.getsockname()[1], echoing.getsockname()[1], closed, flush=True)
     ports = dict(word.split("=") for word in sys.stdin.readline().split())
@@ -450,8 +456,7 @@ def serve():
             sock.sock.recv(1)
     echoing = socket.create_server(("127.0.0.1", 0), backlog=100)
     threading.Thread(target=echo, args=(echoing,), daemon=True).start()
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        closed = gone.getsockname()[1]
+    gone, closed = refusing()
     print(each("greet"), echoing.getsockname()[1], each("close"), each("reset"), closed, flush=True)
     sys.stdin.read()
 
