@@ -386,7 +386,7 @@ def main(argv):
         file.write(port + "\n")
     os.rename(ready + ".tmp", ready)
     while "--busy" in options:
-        if options["--busy"] == "full":
+        if options["--busy"] != "mute":
             signal.pause()
         else:
             busy.append(listener.accept())
