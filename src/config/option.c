@@ -322,11 +322,9 @@ const struct option OPTIONS[] = {
              "none, /health, /livez and /readyz, or all. auto: these three, and the others where their own "
              "location has no backend and no redirect."},
     {LISTEN(http2), .type = OPTION_BOOL, .preset = "off", .example = "on",
-     .help =
-         "Whether HTTP/2 is offered (ALPN h2) before HTTP/1.1. Of a connection the certificate is judged "
-         "once, and again as always when something changes; each of its requests is decided on by itself. "
-         "Backends are asked in HTTP/1.1, so gRPC, which needs HTTP/2 all the way, gets 502; protocols "
-         "of upgrade are for clients with HTTP/1.1."},
+     .help = "Whether HTTP/2 is offered (ALPN h2) before HTTP/1.1. Each request is decided on by itself. "
+             "Backends are asked in HTTP/1.1: gRPC, which needs HTTP/2 all the way, gets 502, and protocols "
+             "of upgrade are for clients with HTTP/1.1."},
     {LISTEN(backend), .type = OPTION_TEXT, .example = "\"pg\"", .flags = OPTION_HOST,
      .help =
          "With mode = tcp, the backend that gets the connections of those who may: its servers are tcp://, "

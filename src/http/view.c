@@ -61,7 +61,8 @@ static json_t *server_chain(const struct request *request)
 static json_t *listeners(const struct request *request)
 {
     struct beside beside[BESIDE_MOST];
-    size_t n = request->beside ? request->beside(request, beside) : 0;
+    const bool full = request->conf->error_detail == ERROR_DETAIL_FULL;
+    size_t n = full && request->beside ? request->beside(request, beside) : 0;
     json_t *array = json_array();
     bool good = true;
     for (size_t i = 0; good && i < n; i++) {

@@ -21,11 +21,18 @@ int lab_path(char path[static LAB_PATH_ROOM], const struct lab_options *options,
     return n < 0 || n >= LAB_PATH_ROOM ? err_set(err, ERR_RANGE, "the folder's name is too long") : 0;
 }
 
-/* Those of the file that is replaced: a service reads its key through the group that it was given to. */
-static bool set_rights(int fd, const char *path, mode_t mode)
+/* Those of the file that is replaced: a service reads its key through the group that it was given to. But a
+ * key goes to nobody who could have put a file there in order to get it, and stays narrow. */
+static bool set_rights(int fd, const char *folder, const char *path, mode_t mode)
 {
-    struct stat st;
-    if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && fchown(fd, st.st_uid, st.st_gid) == 0)
+    struct stat st, in;
+    const bool secret = (mode & S_IRWXO) == 0;
+    bool as_before = lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+    if (as_before && secret)
+        as_before = (st.st_mode & S_IRWXO) == 0 &&
+                    (st.st_uid == geteuid() ||
+                     (stat(folder, &in) == 0 && st.st_uid == in.st_uid && (in.st_mode & S_IWOTH) == 0));
+    if (as_before && fchown(fd, st.st_uid, st.st_gid) == 0)
         mode = st.st_mode & 0777;
     return fchmod(fd, mode) == 0;
 }
@@ -38,7 +45,7 @@ int lab_write(const struct lab_options *options, const char *stem, const char *s
     if (rc == 0) {
         snprintf(aside, sizeof aside, "%s.XXXXXX", path);
         int fd = mkostemp(aside, O_CLOEXEC); /* 0600, so a key is never readable by others */
-        bool good = fd >= 0 && buf_write(data, fd) == 0 && set_rights(fd, path, mode);
+        bool good = fd >= 0 && buf_write(data, fd) == 0 && set_rights(fd, options->dir, path, mode);
         if (fd >= 0)
             good = close(fd) == 0 && good;
         if (!good || rename(aside, path) != 0) {

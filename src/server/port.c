@@ -193,10 +193,29 @@ static void remove_path(struct port *port)
 
 int port_give(const struct port *port, uid_t uid, gid_t gid, struct err *err)
 {
-    if (!port->path[0] || lchown(port->path, uid, gid) == 0)
+    if (!port->path[0])
         return 0;
-    return err_set(err, ERR_IO, "address %s: cannot give it to the server's user: %s", port->bound,
-                   strerror(errno));
+    /* Only what was made here: its folder is the user's that the server becomes, who could put something else
+     * in its place. */
+    struct stat st, folder;
+    char *at = strdup(port->path), *slash = at ? strrchr(at, '/') : NULL;
+    int fd = open(port->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    bool good = slash && fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_uid == geteuid() &&
+                st.st_nlink == 1;
+    if (good) {
+        slash[slash == at] = '\0';
+        /* A folder that hands its group on says who the clients are. */
+        if (stat(at, &folder) == 0 && (folder.st_mode & S_ISGID))
+            gid = (gid_t)-1;
+        good = fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0;
+    }
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    free(at);
+    return good ? 0
+                : err_set(err, ERR_IO, "address %s: cannot give it to the server's user: %s", port->bound,
+                          error ? strerror(error) : "something else is at that path");
 }
 
 /* -------------------------------------------------------------------------------------------------------- */

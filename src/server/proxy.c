@@ -556,6 +556,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
     struct proxied *p = proxied_new(conn, &conn->request, location, location->to);
     conn->proxied = p;
     if (!p || proxy_open(p, &aim, &start) != 0) {
+        conn->n_requests--; /* the refusal counts it */
         conn_refuse(conn, 503, NULL, &word->answer);
         return PROXY_REFUSED;
     }

@@ -46,6 +46,9 @@ static void on_ready(struct event_source *source, uint32_t events)
     struct conn *conn = conn_of(source);
     if (conn->tcp.over)
         return;
+    /* An edge that does not come again: a tunnel that begins now has to know of it. */
+    if (events & (EPOLLRDHUP | EPOLLHUP))
+        conn->client.ended = true;
     if (!conn->proxied)
         drive(conn);
     else if (events & EPOLLERR)

@@ -179,15 +179,17 @@ def hello(choice, context):
     return data[:choice.randrange(1, len(data) + 1)]
 
 
-def one_cut(port, plain, contexts, choice, seen):
+MOMENTS = ("silent", "hello", "noise", "handshake", "open", "sending", "reading", "both")
+
+
+def one_cut(port, plain, contexts, choice):
     """Comes, and goes at a moment and in a way that nobody expects."""
     sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
     sock.settimeout(PATIENCE)
-    where = choice.choice(("silent", "hello", "noise", "handshake", "open", "sending", "reading", "both"))
+    where = choice.choice(MOMENTS)
     if plain and where in ("hello", "handshake"):
         where = "open"
     leave = choice.choice((reset, socket.socket.close))
-    seen[where] += 1
     try:
         if where == "hello":
             sock.sendall(hello(choice, choice.choice(contexts)))
@@ -219,6 +221,7 @@ def one_cut(port, plain, contexts, choice, seen):
     except (OSError, ValueError):
         pass
     leave(sock)
+    return where
 
 
 def cut(lab, count, seed):
@@ -237,7 +240,9 @@ def cut(lab, count, seed):
                     number = next(numbers, None)
                 if number is None:
                     return
-                one_cut(int(port), plain, contexts, random.Random(f"{seed} client {number}"), seen)
+                where = one_cut(int(port), plain, contexts, random.Random(f"{seed} client {number}"))
+                with lock:
+                    seen[where] += 1
         threads = [threading.Thread(target=work) for _ in range(16)]
         for each in threads:
             each.start()
