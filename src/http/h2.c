@@ -92,6 +92,10 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     stream->id = frame->hd.stream_id;
     h2->n_streams++;
+    /* In turn, where the client says nothing else (RFC 9218 section 4.2): by default the first stream that
+     * has something to send would send alone. */
+    const nghttp2_extpri in_turn = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1};
+    (void)nghttp2_session_change_extpri_stream_priority(session, stream->id, &in_turn, 0);
     return nghttp2_session_set_stream_user_data(session, stream->id, stream);
 }
 
@@ -150,6 +154,9 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct h2_stream *stream = stream_of(session, id);
     if (!stream)
         return nghttp2_session_consume(session, id, len);
+    /* Only the stream waits where nobody takes its bytes, not the connection. */
+    if (nghttp2_session_consume_connection(session, len) != 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
     stream->held += (uint32_t)len;
     h2->ops->data(h2->cls, stream, (const char *)data, len);
     return 0;
@@ -176,8 +183,6 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *c
     if (code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR || code == NGHTTP2_STREAM_CLOSED)
         blame(h2, stream); /* of a length that is another, say */
     (void)nghttp2_session_set_stream_user_data(session, id, NULL);
-    if (stream->held > 0)
-        (void)nghttp2_session_consume_connection(session, stream->held);
     stream->held = 0;
     h2->n_streams--;
     h2->ops->closed(h2->cls, stream, code);
@@ -387,7 +392,7 @@ void h2_consumed(struct h2 *h2, struct h2_stream *stream, size_t len)
         len = stream->held;
     stream->held -= (uint32_t)len;
     if (len > 0)
-        (void)nghttp2_session_consume(h2->session, stream->id, len);
+        (void)nghttp2_session_consume_stream(h2->session, stream->id, len);
 }
 
 /* ---- its end ------------------------------------------------------------------------------------------- */
@@ -424,6 +429,8 @@ static int set_up(struct h2 *h2, nghttp2_session_callbacks *callbacks, nghttp2_o
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
+    /* The largest head of a backend, by its bound for what it may come to. */
+    nghttp2_option_set_max_send_header_block_length(option, 256 * 1024);
     if (nghttp2_session_server_new2(&h2->session, callbacks, h2, option) != 0)
         return ERR_NOMEM;
     const nghttp2_settings_entry settings[] = {

@@ -98,6 +98,8 @@ static void begin(struct http2_stream *stream)
         if (!http2->parts)
             limits_hit(conn->place.limits, LIMIT_keepalive_requests, conn->remote, conn->listener_name);
         leave(http2);
+    } else if (conn_is_unwanted(conn)) { /* since its handshake, which no sweep disturbs */
+        leave(http2);
     }
 }
 
@@ -507,7 +509,8 @@ static void run(struct http2 *http2)
         say_goodbye(http2);
         return;
     }
-    if (more > 0)
+    if (more > 0 ||
+        (conn->bytes_wait && http2->out.len == 0)) /* what was left while the queue was full, too */
         http2_wake(http2);
     settle(http2);
 }

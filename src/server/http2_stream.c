@@ -12,6 +12,7 @@
 enum {
     MOST_DOWN = 1024 * 1024,   /* more than is ever put */
     LOW = 32 * 1024,           /* below that more of the body is asked for */
+    MOST_WHOLE = 64 * 1024,    /* of a file that is not kept open */
     MOST_OF_ONE = 64 * 1024,   /* that waits, and more is put */
     MOST_OF_ALL = 1024 * 1024, /* then only a little is, where nothing waits */
     LITTLE = 4096,
@@ -56,7 +57,7 @@ static uint64_t due(const struct http2_stream *stream)
     case HTTP2_ANSWER:
         return answered_by(stream, conf, now_ms);
     case HTTP2_RELAY:
-        return http2_stream_waiting(stream) > 0 ? now_ms + ms(conf->idle_timeout) : 0;
+        return http2_stream_waiting(stream) > 0 || stream->last ? now_ms + ms(conf->idle_timeout) : 0;
     case HTTP2_RESTS:
         break;
     }
@@ -172,6 +173,7 @@ size_t http2_stream_room(const struct http2_stream *stream)
 void http2_stream_last(struct http2_stream *stream)
 {
     stream->last = true;
+    moved(stream);
     tell_more(stream);
 }
 
@@ -283,9 +285,36 @@ static void put_lines(const struct http2_stream *stream, const struct reply *rep
         buf_printf(out, "content-length: %llu\r\n", (unsigned long long)length);
 }
 
+/* All of a file at once, so that no descriptor waits for the client. */
+static bool read_whole(struct http2_stream *stream, const struct reply *reply)
+{
+    char block[16 * 1024];
+    struct buf *down = &stream->down;
+    if (reply->length > MOST_WHOLE || stream->http2->held + reply->length > MOST_OF_ALL)
+        return false;
+    while (down->len < reply->length) {
+        const size_t left = (size_t)reply->length - down->len;
+        ssize_t n = pread(reply->fd, block, left < sizeof block ? left : sizeof block,
+                          (off_t)(reply->offset + down->len));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n > 0)
+            buf_put(down, block, (size_t)n);
+        if (n <= 0 || buf_failed(down)) { /* it goes the other way, which tells what is wrong */
+            buf_done(down);
+            buf_init(down, MOST_DOWN);
+            return false;
+        }
+    }
+    stream->http2->held += down->len;
+    return true;
+}
+
 static void take_body(struct http2_stream *stream, struct reply *reply)
 {
     stream->last = true;
+    if (reply->fd >= 0 && read_whole(stream, reply))
+        return;
     if (reply->fd >= 0) {
         stream->fd = reply->fd;
         stream->offset = reply->offset;

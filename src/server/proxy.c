@@ -391,7 +391,8 @@ void proxy_expect(struct proxied *p)
         after = up ? (uint64_t)p->backend->conf->tunnel_timeout * 1000 : 0;
     else if (up && p->waits_for_100 && p->up_at == p->up.len)
         after = CONTINUE_MS;
-    else if (up && proxy_waiting(p) == 0 && (p->request_done || p->head_sent || p->up_at < p->up.len))
+    else if (up && !p->response_done && proxy_waiting(p) == 0 &&
+             (p->request_done || p->head_sent || p->up_at < p->up.len))
         after = (uint64_t)p->backend->conf->response_timeout * 1000;
     wheel_set(&worker->wheel, &p->timer, after ? worker->now_ms + after : 0);
 }

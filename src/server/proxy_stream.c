@@ -44,7 +44,9 @@ static bool is_grpc(const struct http1_head *head)
 {
     static const char TYPE[] = "application/grpc";
     const char *type = http1_head_value(head, "Content-Type");
-    return type && strncasecmp(type, TYPE, sizeof TYPE - 1) == 0;
+    const size_t n = sizeof TYPE - 1;
+    /* gRPC-Web (application/grpc-web) is made for HTTP/1.1. */
+    return type && strncasecmp(type, TYPE, n) == 0 && (type[n] == '\0' || strchr("+; \t", type[n]));
 }
 
 static enum proxy_claim refuse(struct http2_stream *stream, unsigned status, const char *detail)
@@ -129,7 +131,7 @@ void proxy_stream_data(struct http2_stream *stream, const char *bytes, size_t le
     if (p->head_sent || p->brought >= BODY_LEAST)
         proxy_client_awaits(p); /* anew */
     proxy_stream_consume(p);
-    proxy_run(p);
+    proxy_again(p); /* once for all the frames of a read */
 }
 
 void proxy_stream_ended(struct http2_stream *stream)
