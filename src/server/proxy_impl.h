@@ -140,8 +140,9 @@ struct proxy_start {
     bool expects; /* the client waits for a 100 */
 };
 MUST_CHECK int proxy_open(struct proxied *p, const struct proxy_aim *aim, const struct proxy_start *start);
-/* The location whose backend has a request; NULL: it is answered here, with a refusal where it is one. */
-const struct conf_location *proxy_location(struct conn *conn, struct conn_request *request,
+/* The location whose backend has the request `from`; NULL: it is answered here, with a refusal where it is
+ * one. */
+const struct conf_location *proxy_location(struct conn *conn, struct conn_request *from,
                                            struct proxy_aim *aim);
 /* Whether it may go there at all: 0, or a status; with 0xx: see forward_status. */
 unsigned proxy_status(struct conn *conn, const struct conn_request *request,
