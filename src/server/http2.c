@@ -370,28 +370,12 @@ static void watch(struct http2 *http2)
         http2->watched = epoll_ctl(conn->worker->epoll, EPOLL_CTL_ADD, conn->transport.fd, &event) == 0;
 }
 
-/* How much of it the socket took; -1: the connection is over. */
-static ssize_t put_out(struct http2 *http2, const char *bytes, size_t len)
-{
-    struct transport *transport = &http2->conn->transport;
-    size_t sent = 0;
-    ssize_t n = 1;
-    transport_enter(transport);
-    while (sent < len && n > 0) {
-        n = transport_write(transport, bytes + sent, len - sent);
-        sent += n > 0 ? (size_t)n : 0;
-    }
-    int rc = transport_leave(transport, false);
-    if (rc != 0 || (n < 0 && n != GNUTLS_E_AGAIN && n != GNUTLS_E_INTERRUPTED))
-        return -1;
-    return (ssize_t)sent;
-}
-
 /* 1: nothing waits; 0: the socket has no room; -1: the connection is over. */
 static int flush(struct http2 *http2)
 {
     while (http2->out_at < http2->out.len) {
-        ssize_t n = put_out(http2, http2->out.data + http2->out_at, http2->out.len - http2->out_at);
+        ssize_t n = transport_write_turn(&http2->conn->transport, http2->out.data + http2->out_at,
+                                         http2->out.len - http2->out_at);
         if (n < 0)
             return -1;
         if (n == 0)
@@ -425,7 +409,7 @@ static bool write_some(struct http2 *http2)
         collect(http2, out);
         if (out->len == 0)
             return true;
-        ssize_t n = buf_failed(out) ? -1 : put_out(http2, out->data, out->len);
+        ssize_t n = buf_failed(out) ? -1 : transport_write_turn(&http2->conn->transport, out->data, out->len);
         if (n < 0)
             return false;
         if ((size_t)n < out->len) {

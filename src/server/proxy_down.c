@@ -13,30 +13,13 @@
 
 /* --- towards the client --------------------------------------------------------------------------------- */
 
-/* How much of it the socket took; -1: the connection is over. */
-static ssize_t put_out(struct proxied *p, const char *bytes, size_t len)
-{
-    struct transport *transport = &p->conn->transport;
-    size_t sent = 0;
-    transport_enter(transport);
-    ssize_t n = 1;
-    while (sent < len && n > 0) {
-        n = transport_write(transport, bytes + sent, len - sent);
-        sent += n > 0 ? (size_t)n : 0;
-    }
-    int rc = transport_leave(transport, false);
-    if (rc != 0 || (n < 0 && n != GNUTLS_E_AGAIN && n != GNUTLS_E_INTERRUPTED))
-        return -1;
-    return (ssize_t)sent;
-}
-
 bool proxy_write(struct proxied *p, const char *bytes, size_t len)
 {
     if (p->stream)
         return proxy_stream_write(p, bytes, len);
     ssize_t sent = 0;
     if (p->down.len == 0) {
-        sent = put_out(p, bytes, len);
+        sent = transport_write_turn(&p->conn->transport, bytes, len);
         if (sent < 0)
             return false;
         if ((size_t)sent == len)
@@ -55,7 +38,8 @@ static int flush(struct proxied *p)
     if (p->stream) /* which asks for more when it has less */
         return http2_stream_room(p->stream) > 0;
     while (p->down_at < p->down.len) {
-        ssize_t n = put_out(p, p->down.data + p->down_at, p->down.len - p->down_at);
+        ssize_t n =
+            transport_write_turn(&p->conn->transport, p->down.data + p->down_at, p->down.len - p->down_at);
         if (n < 0)
             return -1;
         if (n == 0)

@@ -222,6 +222,15 @@ static inline void proxy_put_size(struct buf *out, size_t len)
     buf_put_hex(out, len, 1);
     buf_puts(out, "\r\n");
 }
+/* Of the request's body, as it is framed for the backend. */
+static inline void proxy_put_content(struct proxied *p, const char *bytes, size_t len)
+{
+    if (p->up_chunked)
+        proxy_put_size(&p->up, len);
+    buf_put(&p->up, bytes, len);
+    if (p->up_chunked)
+        buf_puts(&p->up, "\r\n");
+}
 
 /* proxy_head.c */
 MUST_CHECK int proxy_request_head(struct proxied *p, const struct proxy_aim *aim, struct buf *out);

@@ -104,15 +104,6 @@ enum proxy_claim proxy_claim_stream(struct http2_stream *stream)
     return PROXY_STARTED;
 }
 
-static void put_content(struct proxied *p, const char *bytes, size_t len)
-{
-    if (p->up_chunked)
-        proxy_put_size(&p->up, len);
-    buf_put(&p->up, bytes, len);
-    if (p->up_chunked)
-        buf_puts(&p->up, "\r\n");
-}
-
 void proxy_stream_data(struct http2_stream *stream, const char *bytes, size_t len)
 {
     struct proxied *p = stream->proxied;
@@ -126,7 +117,7 @@ void proxy_stream_data(struct http2_stream *stream, const char *bytes, size_t le
         proxy_expect(p);
     }
     if (!p->up_broken && len > 0)
-        put_content(p, bytes, len);
+        proxy_put_content(p, bytes, len);
     p->brought += len;
     if (p->head_sent || p->brought >= BODY_LEAST)
         proxy_client_awaits(p); /* anew */

@@ -11,15 +11,6 @@
 
 /* --- what the client sends ------------------------------------------------------------------------------ */
 
-static void put_content(struct proxied *p, const char *bytes, size_t len)
-{
-    if (p->up_chunked)
-        proxy_put_size(&p->up, len);
-    buf_put(&p->up, bytes, len);
-    if (p->up_chunked)
-        buf_puts(&p->up, "\r\n");
-}
-
 ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len)
 {
     struct conn_request *request = p->request;
@@ -37,7 +28,7 @@ ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len)
             return -1;
         }
         if (content > 0)
-            put_content(p, bytes + used, good);
+            proxy_put_content(p, bytes + used, good);
         used += good;
         p->request_done = events & HTTP1_REQUEST_DONE;
         if (p->request_done && p->up_chunked)

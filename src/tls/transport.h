@@ -166,6 +166,9 @@ bool transport_emptied(const struct transport *transport);
 /* In a turn: writes plaintext. How much of it the socket has taken as records; GNUTLS_E_AGAIN: nothing, it
  * will be writable; or an error. What was not taken is encrypted already: the same bytes must come again. */
 ssize_t transport_write(struct transport *transport, const void *data, size_t size);
+/* A turn of its own that writes until all is gone, or the socket takes no more. How much of it went; -1: the
+ * connection is over. The same bytes must come again, as above. */
+ssize_t transport_write_turn(struct transport *transport, const char *data, size_t size);
 /* Before a response with a body, of `length` > 0 bytes: what is written next is its head, which is to wait
  * for the body, to share a record with it. */
 static inline void transport_body_follows(struct transport *transport, uint64_t length)

@@ -117,3 +117,18 @@ ssize_t transport_write(struct transport *t, const void *data, size_t size)
         return send_bare(t, data, size);
     return t->state == TRANSPORT_OPEN ? send_batch(t, data, size) : GNUTLS_E_INVALID_SESSION;
 }
+
+ssize_t transport_write_turn(struct transport *t, const char *data, size_t size)
+{
+    size_t sent = 0;
+    ssize_t n = 1;
+    transport_enter(t);
+    while (sent < size && n > 0) {
+        n = transport_write(t, data + sent, size - sent);
+        sent += n > 0 ? (size_t)n : 0;
+    }
+    int rc = transport_leave(t, false);
+    if (rc != 0 || (n < 0 && n != GNUTLS_E_AGAIN && n != GNUTLS_E_INTERRUPTED))
+        return -1;
+    return (ssize_t)sent;
+}
