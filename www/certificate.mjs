@@ -15,8 +15,7 @@ function advice(hint, command, L) {
     command && copyable(command, L.t('command'), L)];
 }
 
-function reason({ code, sign: kind, about, reason: words, hint, command, value, expected }, L) {
-  const title = L.has(`code.${code}`) ? L.t(`code.${code}`) : code.replaceAll('_', ' ');
+function reason({ code, title, sign: kind, about, reason: words, hint, command, value, expected }, L) {
   return h(`li.reason.card.${kind}`, sign(kind), h('div',
     h('h3', title, ' ', h('code', code)),
     about && h('p.quiet', L.nodes(about)),

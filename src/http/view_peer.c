@@ -13,6 +13,7 @@ json_t *view_findings(const struct verdict_finding *findings, size_t n, enum err
         const struct verdict_finding *f = &findings[i];
         json_t *object = json_object();
         good = view_put(object, "code", view_text(VERDICT_ROWS[f->code].code)) &&
+               view_put(object, "title", view_text(VERDICT_ROWS[f->code].title)) &&
                view_put(object, "depth", f->depth < 0 ? json_null() : json_integer(f->depth)) &&
                view_put(object, "reason", view_text(full ? f->reason : NULL)) &&
                view_put(object, "hint", view_text(full ? f->hint : NULL)) &&

@@ -6,8 +6,8 @@
 #include "pki/verdict_impl.h"
 
 const struct verdict_row VERDICT_ROWS[VERDICT_CODE_COUNT] = {
-#define VERDICT(name, code, alert, standard, strict, check, help)                                            \
-    [VERDICT_##name] = {code, alert, {standard, strict}, check, help},
+#define VERDICT(name, code, title, alert, standard, strict, check, help)                                     \
+    [VERDICT_##name] = {code, title, alert, {standard, strict}, check, help},
 #include "pki/verdict.def"
 #undef VERDICT
 };

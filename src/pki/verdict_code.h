@@ -9,7 +9,7 @@
 /* Rows in order of how much they matter: the alert of a refused handshake is that of the first row among the
  * errors. */
 enum verdict_code {
-#define VERDICT(name, code, alert, standard, strict, check, help) VERDICT_##name,
+#define VERDICT(name, code, title, alert, standard, strict, check, help) VERDICT_##name,
 #include "pki/verdict.def"
 #undef VERDICT
     VERDICT_CODE_COUNT
@@ -30,6 +30,7 @@ enum check {
 
 struct verdict_row {
     const char *code;
+    const char *title; /* the code, for people */
     gnutls_alert_description_t alert;
     enum verdict_severity severity[2]; /* by enum certificate_form */
     enum check check;

@@ -76,6 +76,8 @@ def said():
         yield "src/pki/verdict_text.c", re.sub("`[^`]*`", "%s", literal)
     for literal in LITERAL.findall(between(source("src/pki/bounds.c"), "[ELEMENTS] =", "};")):
         yield "src/pki/bounds.c", literal
+    for title in re.findall(r'^VERDICT\(\w+, "\w+", "([^"]*)"', source("src/pki/verdict.def"), re.M):
+        yield "src/pki/verdict.def", title
     text = source("src/http/view_checks.c")
     for note in re.findall(r'\[WHY_\w+\] = \{"\w+", "([^"]*)"', text):
         yield "src/http/view_checks.c", note

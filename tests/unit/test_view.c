@@ -99,7 +99,7 @@ START_TEST(test_peer)
     AT(json, "presented", "true");
     AT(json, "verify", "FAILED");
     check_keys(json_array_get(json_object_get(json, "errors"), 0),
-               "code depth reason hint command value expected");
+               "code title depth reason hint command value expected");
     AT(json, "errors.0.code", "expired");
     AT(json, "errors.0.depth", "0");
     AT(json, "errors.0.hint", "renew it");
@@ -302,7 +302,7 @@ START_TEST(test_error_detail)
     f.conf.error_detail = ERROR_DETAIL_CODE;
     json_t *json = view_request_peer(&f.request);
     AT(json, "errors.0",
-       "{\"code\":\"expired\",\"depth\":0,\"reason\":null,\"hint\":null,\"command\":null,\"value\":null,\"expected\":null}");
+       "{\"code\":\"expired\",\"title\":\"Expired\",\"depth\":0,\"reason\":null,\"hint\":null,\"command\":null,\"value\":null,\"expected\":null}");
     json_decref(json);
     f.conf.error_detail = ERROR_DETAIL_NONE;
     json = view_request_peer(&f.request);

@@ -50,7 +50,7 @@ export function peer(more = {}) {
 }
 
 export function finding(code, depth = 0) {
-  return { code, depth, reason: `reason of ${code}`, hint: `hint of ${code}`, value: null, expected: null };
+  return { code, title: `title of ${code}`, depth, reason: `reason of ${code}`, hint: `hint of ${code}`, value: null, expected: null };
 }
 
 export const failed = (...errors) => peer({ verify: 'FAILED', errors });

@@ -53,16 +53,6 @@ test('nothing is left untranslated', () => {
   for (const [key, text] of Object.entries(EN)) assert.doesNotMatch(text, /\p{Script=Han}/u, key);
 });
 
-test('every code of a verdict has its text', () => {
-  const table = readFileSync(path.join(TOP, 'src/pki/verdict.def'), 'utf8');
-  const codes = [...table.matchAll(/^VERDICT\(\w+, "(\w+)"/gm)].map(([, code]) => code);
-  assert.ok(codes.length > 20);
-  // These two are never about a client's certificate as such: a server's name, a location's rule.
-  const elsewhere = ['wrong_host', 'policy_denied'];
-  for (const code of codes) assert.ok(EN[`code.${code}`] || elsewhere.includes(code), code);
-  for (const key of Object.keys(EN).filter((k) => k.startsWith('code.'))) assert.ok(codes.includes(key.slice(5)), `${key} is no code`);
-});
-
 // A check that nobody made says why, in a word of the server's.
 test('every why of a check has its text', () => {
   const table = readFileSync(path.join(TOP, 'src/http/view_checks.c'), 'utf8');
