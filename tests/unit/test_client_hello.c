@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "suites.h"
 #include "tls/client_hello.h"
+#include "tls/names.h"
 
 static FILE *open_data(const char *name)
 {
@@ -128,6 +129,16 @@ static void split(char *line, char *column[static COLUMNS])
     ck_assert_ptr_null(line);
 }
 
+/* What the programs of our days send, visitors see by its name. */
+static void check_named(const struct hello_list *list, const char *(*name)(uint16_t), const char *program)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        char text[TLS_NAME_TEXT];
+        const char *said = tls_name_or_hex(name, list->v[i], text);
+        ck_assert_msg(strncmp(said, "0x", 2) != 0, "%s: %s has no name", program, said);
+    }
+}
+
 START_TEST(test_captured)
 {
     FILE *table = open_data("hello.tsv");
@@ -165,6 +176,12 @@ START_TEST(test_captured)
         ck_assert_int_eq(hello.session_ticket, strchr(column[FLAGS], 't') != NULL);
         check_truncations(body, len, name);
         check_packed(&hello, name);
+        check_named(&hello.versions, tls_version_name, name);
+        check_named(&hello.cipher_suites, tls_cipher_suite_name, name);
+        check_named(&hello.groups, tls_group_name, name);
+        check_named(&hello.key_shares, tls_group_name, name);
+        check_named(&hello.signature_algorithms, tls_signature_name, name);
+        check_named(&hello.extensions, tls_extension_name, name);
         rows++;
     }
     fclose(table);
