@@ -14,8 +14,7 @@ void h2_limits_init(struct h2_limits *limits)
                  [H2_EMPTY_FRAMES] = 100,
                  [H2_FRAMES] = 1000},
         .header_list = 64 * 1024,
-        .stream_window = 256 * 1024,
-        .window = 1024 * 1024,
+        .window = 2 * H2_WINDOW_MOST,
     };
 }
 
@@ -34,8 +33,10 @@ struct h2 {
     void *cls;
     struct h2_frames frames;
     uint64_t now_ms;
-    uint32_t header_list; /* bytes of the head that is coming */
-    uint32_t n_streams;   /* that have a record */
+    uint32_t header_list;       /* bytes of the head that is coming */
+    uint32_t n_streams;         /* that have a record */
+    bool measures;              /* a round trip: its PING was not answered yet */
+    struct h2_stream *measured; /* whose window that is for; NULL: it is closed */
     bool ending;
 };
 
@@ -91,6 +92,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (!stream)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     stream->id = frame->hd.stream_id;
+    h2_window_init(&stream->window);
     h2->n_streams++;
     /* In turn, where the client says nothing else (RFC 9218 section 4.2): by default the first stream that
      * has something to send would send alone. */
@@ -130,15 +132,49 @@ static int on_bad_header(nghttp2_session *session, const nghttp2_frame *frame, c
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
+static const uint8_t MEASURE[8] = "measures";
+
+static void measure(struct h2 *h2, struct h2_stream *stream)
+{
+    if (nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, MEASURE) != 0)
+        return;
+    h2->measures = true;
+    h2->measured = stream;
+    h2_window_asks(&stream->window);
+}
+
+static void tell(struct h2 *h2, const struct h2_stream *stream, uint32_t more)
+{
+    if (more > 0 && !stream->ended)
+        (void)nghttp2_submit_window_update(h2->session, NGHTTP2_FLAG_NONE, stream->id, (int32_t)more);
+}
+
+static void measured(struct h2 *h2, const uint8_t *mark)
+{
+    struct h2_stream *stream = h2->measured;
+    if (!h2->measures || memcmp(mark, MEASURE, sizeof MEASURE) != 0)
+        return;
+    h2->measures = false;
+    h2->measured = NULL;
+    if (stream && h2_window_answered(&stream->window, stream->held) && !stream->ended &&
+        h2->ops->grow(h2->cls, stream, stream->window.size))
+        tell(h2, stream, h2_window_doubled(&stream->window));
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
 {
     struct h2 *h2 = cls;
+    if (frame->hd.type == NGHTTP2_PING && frame->hd.flags & NGHTTP2_FLAG_ACK)
+        measured(h2, frame->ping.opaque_data);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
     struct h2_stream *stream = stream_of(session, frame->hd.stream_id);
     const bool ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (!stream)
         return 0;
+    stream->ended = stream->ended || ended;
+    if (frame->hd.type == NGHTTP2_DATA && frame->data.padlen > 0) /* nobody takes it */
+        tell(h2, stream, h2_window_taken(&stream->window, frame->data.padlen));
     if (is_request(frame))
         h2->ops->head(h2->cls, stream, ended);
     else if (ended)
@@ -152,12 +188,14 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct h2 *h2 = cls;
     (void)flags;
     struct h2_stream *stream = stream_of(session, id);
-    if (!stream)
-        return nghttp2_session_consume(session, id, len);
     /* Only the stream waits where nobody takes its bytes, not the connection. */
     if (nghttp2_session_consume_connection(session, len) != 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (!stream)
+        return 0;
     stream->held += (uint32_t)len;
+    if (h2_window_came(&stream->window, len) && !h2->measures)
+        measure(h2, stream);
     h2->ops->data(h2->cls, stream, (const char *)data, len);
     return 0;
 }
@@ -184,6 +222,8 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *c
         blame(h2, stream); /* of a length that is another, say */
     (void)nghttp2_session_set_stream_user_data(session, id, NULL);
     stream->held = 0;
+    if (h2->measured == stream)
+        h2->measured = NULL;
     h2->n_streams--;
     h2->ops->closed(h2->cls, stream, code);
     return 0;
@@ -391,8 +431,7 @@ void h2_consumed(struct h2 *h2, struct h2_stream *stream, size_t len)
     if (len > stream->held)
         len = stream->held;
     stream->held -= (uint32_t)len;
-    if (len > 0)
-        (void)nghttp2_session_consume_stream(h2->session, stream->id, len);
+    tell(h2, stream, h2_window_taken(&stream->window, len));
 }
 
 /* ---- its end ------------------------------------------------------------------------------------------- */
@@ -435,7 +474,7 @@ static int set_up(struct h2 *h2, nghttp2_session_callbacks *callbacks, nghttp2_o
         return ERR_NOMEM;
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, h2->limits.most[H2_STREAMS]},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, h2->limits.stream_window},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_WINDOW_FIRST},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, h2->limits.header_list},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };

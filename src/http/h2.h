@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "http/h2_window.h"
 
 struct h2;
 
@@ -29,9 +30,8 @@ enum h2_limit {
 
 struct h2_limits {
     uint32_t most[H2_LIMITS];
-    uint32_t header_list;   /* that the client is told */
-    uint32_t stream_window; /* bytes of a body that may be on their way, and be held */
-    uint32_t window;        /* of all streams together */
+    uint32_t header_list; /* that the client is told */
+    uint32_t window;      /* bytes of all bodies together that may be on their way: of each, h2_window.h */
 };
 /* The fixed ones filled in. */
 void h2_limits_init(struct h2_limits *limits);
@@ -49,7 +49,9 @@ enum h2_code {
 /* Embedded in the owner's record of a stream. */
 struct h2_stream {
     int32_t id;
+    struct h2_window window;
     uint32_t held; /* bytes of its body that h2_consumed was not told of */
+    bool ended;    /* no more of it comes */
     bool awaits;   /* it has an answer, whose body has to come */
     bool trailers; /* they follow it */
     bool blamed;   /* it is reset over what its client sent, which was counted */
@@ -65,6 +67,9 @@ struct h2_ops {
     /* Its head is whole; `ended`: so is the request. */
     void (*head)(void *cls, struct h2_stream *stream, bool ended);
     void (*data)(void *cls, struct h2_stream *stream, const char *bytes, size_t len);
+    /* May so many bytes more of a body be on their way, which may all have to be held? They are given back
+     * when the stream is closed, whose window is then so much larger than H2_WINDOW_FIRST. */
+    bool (*grow)(void *cls, struct h2_stream *stream, uint32_t more);
     /* The request has ended, behind its body. */
     void (*ended)(void *cls, struct h2_stream *stream);
     /* Up to `most` bytes of the answer's body. 0: none now, h2_more says when; *last: none behind these, but

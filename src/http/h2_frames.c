@@ -35,8 +35,8 @@ static enum h2_limit kind_of(unsigned type, unsigned flags, uint32_t len)
         return H2_RESETS;
     case FRAME_SETTINGS:
         return flags & FLAG_ACK ? H2_FRAMES : H2_SETTINGS;
-    case FRAME_PING:
-        return H2_PINGS;
+    case FRAME_PING: /* those that are acknowledged were ours */
+        return flags & FLAG_ACK ? H2_FRAMES : H2_PINGS;
     case FRAME_HEADERS:
     case FRAME_PUSH_PROMISE:
     case FRAME_GOAWAY:

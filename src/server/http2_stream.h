@@ -17,6 +17,7 @@ struct http2 {
     struct http2_stream *streams;
     unsigned n_streams;
     size_t held;              /* bytes of all answers that wait for the client */
+    size_t grown;             /* bytes of all windows over the first */
     struct event_source room; /* the socket takes bytes again */
     bool watched;
     struct buf out; /* that the socket did not take; the first `out_at` bytes it did */

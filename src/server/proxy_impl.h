@@ -14,9 +14,10 @@
 enum {
     /* What one read takes, and most of what is held of a direction. */
     RELAY_BYTES = 64 * 1024,
-    /* More than is ever held of a request. Of a stream it is what the window lets come (h2_limits), and where
-     * that is chunked anew and comes byte by byte six times as much. */
-    RELAY_MOST_UP = 32 * RELAY_BYTES,
+    /* More than is ever held of a request. Of a stream it is what the window lets come (h2_window.h), and
+     * where that is chunked anew and comes byte by byte six times as much, of a window that has not grown.
+     * What has gone is kept until the rest is no longer. */
+    RELAY_MOST_UP = 2 * H2_WINDOW_MOST + 64 * RELAY_BYTES,
     /* So much of one exchange is done before another has its turn. */
     RELAY_TURN = 512 * 1024,
     /* RFC 9110 section 10.1.1: a client that waits for 100 is not left waiting by a backend that says

@@ -167,11 +167,13 @@ static int read_client(struct proxied *p)
 /* --- what the backend gets ------------------------------------------------------------------------------ */
 
 /* Parts of the request that have gone are not kept, but for a head alone: that may have to be sent again. A
- * server that is always a little behind must not make the rest longer and longer. */
+ * server that is always a little behind must not make the rest longer and longer, nor one far behind have it
+ * moved again and again. */
 static void drop_sent(struct proxied *p)
 {
     size_t rest = p->up.len - p->up_at;
-    if ((!p->bodied && !p->tunnel) || p->up_at == 0 || (rest > 0 && p->up_at < RELAY_BYTES / 2))
+    if ((!p->bodied && !p->tunnel) || p->up_at == 0 ||
+        (rest > 0 && (p->up_at < RELAY_BYTES / 2 || p->up_at < rest)))
         return;
     if (rest == 0 && p->tunnel) { /* one that waits holds nothing */
         buf_done(&p->up);

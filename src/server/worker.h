@@ -75,6 +75,7 @@ struct worker {
     struct relays *relays;    /* see proxy.h; owned */
     struct http2 *http2;      /* those that have to be looked at, see http2.h */
     struct buf http2_out;     /* towards a client of these, put together */
+    size_t http2_grown;       /* bytes of their streams' windows over the first */
     struct MHD_Daemon *http1; /* see http1.h */
     int http1_epoll;          /* becomes readable when it has something to do */
     int kick;                 /* always readable: whose turn it is to read is told by it (http1_wait.c) */

@@ -101,9 +101,16 @@ static void on_data(void *cls, struct h2_stream *stream, const char *bytes, size
     unsigned char sum = 0;
     for (size_t i = 0; i < len; i++)
         sum ^= (unsigned char)bytes[i];
-    REQUIRE(stream->held <= o->limits.stream_window);
+    REQUIRE(stream->held <= stream->window.size);
     if (o->does & 8)
         h2_consumed(o->h2, stream, len + sum);
+}
+
+static bool on_grow(void *cls, struct h2_stream *stream, uint32_t more)
+{
+    const struct owner *o = cls;
+    REQUIRE(stream->window.size + more <= H2_WINDOW_MOST);
+    return o->does & 32;
 }
 
 static void on_ended(void *cls, struct h2_stream *stream)
@@ -149,8 +156,8 @@ static void on_hit(void *cls, enum h2_limit limit)
     REQUIRE(limit < H2_LIMITS);
 }
 
-static const struct h2_ops OPS = {on_opened, on_field, on_head,   on_data, on_ended,
-                                  on_body,   on_sent,  on_closed, on_hit};
+static const struct h2_ops OPS = {on_opened, on_field, on_head, on_data,   on_grow,
+                                  on_ended,  on_body,  on_sent, on_closed, on_hit};
 
 static void send(struct owner *o, struct h2_frames *frames)
 {

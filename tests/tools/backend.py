@@ -16,7 +16,7 @@ has a thread. In the query, separated by "&", are steps, done in their order aft
     reset          resets the connection (reset=tunnel: one that it has made a tunnel of, after five bytes);  close  closes it (close=abruptly: TLS without a goodbye)
     early          does not read the body, until  read
     cork           what follows leaves in one piece, with what the answer is
-    sip            the body of the request is read in small pieces, and the answer is its SHA-256 (behind "early")
+    sip=N          the body of the request is read in pieces of N (2000) octets, and the answer is its SHA-256 (behind "early")
     echo           the body is the request's body;  head  the body is JSON: what came, line by line
     once=TEXT      if this connection has had a request before: the raw bytes TEXT (empty: close), else what follows
     take=N         reads N bytes of the body (behind "early")
@@ -122,11 +122,11 @@ class Connection(Stream):
                 self.exactly(2)
         return self.exactly(int(known.get("content-length", 0)))
 
-    def sip(self, fields):
+    def sip(self, fields, piece):
         left = int({name.lower(): value for name, value in fields}["content-length"]) - len(self.held)
         seen, self.held = hashlib.sha256(self.held), b""
         while left > 0:
-            data = self.sock.recv(min(left, 2000))
+            data = self.sock.recv(min(left, piece))
             if not data:
                 raise Gone
             seen.update(data)
@@ -224,7 +224,7 @@ class Connection(Stream):
             elif key == "rest":
                 steps, done = [("body", f"rest:{self.behind()!r}".replace("\\", "\\\\"))], False
             elif key == "sip":
-                steps, early = [("body", self.sip(fields))], False
+                steps, early = [("body", self.sip(fields, int(value or 2000)))], False
             elif key == "hang":
                 self.drain()
             elif key == "wait":

@@ -5,6 +5,8 @@ Usage: h2_by_hand.py table FILE LAB PORT [VERSION...]   plays the rows of FILE a
                                                 (TLSv1_2); prints "ok ..." or "not ok ..." for each, and "done"
        h2_by_hand.py hold PORT LAB CERTIFICATE|-        a connection that is told what to do, a line of steps at a time; answers each
                                                 with a line of what has come (see say); quit ends it
+       h2_by_hand.py far PORT LAB MIB MILLISECONDS FILE PATH    over a way of so long a round trip: asks for FILE with large windows, then
+                                                sends MIB to PATH; prints a line of JSON for each
 
 A row is  name TAB steps TAB what must come. Steps are separated by " ; ", fields by " | ", and in both stand the escapes
 \\r \\n \\t \\s (a blank) \\\\ \\xHH, \\{N,TEXT} for N times TEXT.
@@ -769,6 +771,40 @@ def hold(port, lab, certificate):
             player.step(step)
         print(say(player.client), flush=True)
     player.client.close()
+
+
+class Count:
+    """A body of which only the length counts."""
+
+    def __init__(self):
+        self.n = 0
+
+    def __iadd__(self, more):
+        self.n += len(more)
+        return self
+
+    def __len__(self):
+        return self.n
+
+
+def far(port, lab, mib, milliseconds, file, path):
+    size, trip = int(mib) << 20, int(milliseconds) / 1000
+    client = Client(int(port), context_of(lab), settings={"INITIAL_WINDOW_SIZE": 1 << 24})
+    client.stream(1).body, began = Count(), time.monotonic()
+    client.get(1, file)
+    took = time.monotonic() - began
+    print(json.dumps({"down": client.stream(1).status(), "bytes": len(client.stream(1).body), "MiB/s": round(len(client.stream(1).body) / took / (1 << 20))}), flush=True)
+    client.ask(3, "POST", path, [("content-length", str(size))], ends=False)
+    stream, began = client.stream(3), time.monotonic()
+    client.upload(3, bytes(size), ends=False)
+    client.until(lambda: client.first_window + stream.window >= size // 8 and client.sync(), trip)  # what is told of at the end
+    took = time.monotonic() - began
+    client.sync()
+    window = client.first_window + stream.window
+    client.send(frame("DATA", END_STREAM, 3))
+    client.until(stream.is_over)
+    print(json.dumps({"up": stream.status(), "MiB/s": round(size / took / (1 << 20)), "window": window, "fills": round(size / took * trip)}), flush=True)
+    client.close()
 
 
 if __name__ == "__main__":

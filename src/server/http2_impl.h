@@ -1,0 +1,17 @@
+/* The parts of HTTP/2 as a speaker among themselves. */
+#ifndef MTLSD_SERVER_HTTP2_IMPL_H
+#define MTLSD_SERVER_HTTP2_IMPL_H
+
+#include "server/http2.h"
+#include "server/http2_stream.h"
+
+/* What the engine of a connection says, by its struct http2. */
+extern const struct h2_ops HTTP2_OPS;
+
+/* It is over, and its record is freed. */
+void http2_stream_over(struct http2_stream *stream);
+/* The client is asked for no more requests; a moment later, when what was on its way has come, none is taken.
+ */
+void http2_leave(struct http2 *http2);
+
+#endif
