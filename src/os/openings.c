@@ -231,7 +231,8 @@ static int let_backends_in(const struct collecting *c)
     return rc;
 }
 
-/* A listener's UNIX socket is removed at the end, where its folder has nothing else of the configuration. */
+/* A listener's UNIX socket is removed at the end, where its folder has nothing else of the configuration.
+ * Logs may be there: what may be cut to nothing may as well be gone. */
 static int let_sockets_in(const struct collecting *c)
 {
     int rc = 0;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -24,9 +25,10 @@
 enum {
     BACKLOG = 1024,
     MOST_UNSENT = 256 * 1024,
-    LOOK_NS = 1000000,  /* between two looks at the queue of a socket that closes */
-    STILL = 3,          /* looks, one after another, that must find it empty */
-    LAST_CALL_MS = 1000 /* when the workers cannot keep up */
+    LOOK_NS = 1000000,   /* between two looks at the queue of a socket that closes */
+    STILL = 3,           /* looks, one after another, that must find it empty */
+    LAST_CALL_MS = 1000, /* when the workers cannot keep up */
+    TURN_MS = 1000       /* when somebody keeps the lock */
 };
 
 static int bind_error(const char *address, int error, struct err *err)
@@ -158,6 +160,38 @@ static int bind_0660(int fd, const struct sockaddr_un *at)
     return error;
 }
 
+/* Of two that start at once, each could take the other's socket, which has no listener yet, for one that was
+ * left behind. They take turns, by a lock on the folder. Others can hold that too: they make a start slower,
+ * and do not stop it. Where the folder cannot be opened, there is no lock. */
+static int take_turn(const struct sockaddr_un *at)
+{
+    char folder[sizeof at->sun_path];
+    snprintf(folder, sizeof folder, "%s", at->sun_path);
+    char *name = strrchr(folder, '/');
+    *(name == folder ? name + 1 : name) = '\0';
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    uint64_t until_ms = clock_mono_ms() + TURN_MS;
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK && clock_mono_ms() < until_ms)
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    return fd;
+}
+
+/* The socket is bound and has its listener. 0, or the error. */
+static int take_path(int fd, const struct sockaddr_un *at)
+{
+    int error = bind_0660(fd, at);
+    if (error == EADDRINUSE) {
+        error = remove_stale(at);
+        if (error == 0)
+            error = bind_0660(fd, at);
+    }
+    if (error == 0 && listen(fd, BACKLOG) != 0) {
+        error = errno;
+        unlink(at->sun_path);
+    }
+    return error;
+}
+
 static int bind_local(struct port *port, const struct conf_address *where, const char *address,
                       struct err *err)
 {
@@ -165,19 +199,16 @@ static int bind_local(struct port *port, const struct conf_address *where, const
     struct stat st;
     memcpy(at.sun_path, where->host, strlen(where->host) + 1);
     port->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int error = port->fd < 0 ? errno : bind_0660(port->fd, &at);
-    if (error == EADDRINUSE) {
-        error = remove_stale(&at);
-        if (error == 0)
-            error = bind_0660(port->fd, &at);
-    }
+    if (port->fd < 0)
+        return local_error(address, errno, err);
+    int turn = take_turn(&at), error = take_path(port->fd, &at);
     if (error == 0 && lstat(at.sun_path, &st) == 0) {
         memcpy(port->path, at.sun_path, sizeof port->path);
         port->device = st.st_dev;
         port->inode = st.st_ino;
     }
-    if (error == 0 && listen(port->fd, BACKLOG) != 0)
-        error = errno;
+    if (turn >= 0)
+        close(turn);
     return error ? local_error(address, error, err) : 0;
 }
 

@@ -9,8 +9,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -175,6 +178,94 @@ START_TEST(a_port_that_is_taken)
 }
 END_TEST
 
+/* --- UNIX sockets --------------------------------------------------------------------------------------- */
+
+enum { STARTS = 4, ROUNDS = 100 };
+
+struct start {
+    pthread_barrier_t *together;
+    const char *address;
+    struct port *port;
+    int rc;
+};
+
+static void *start_one(void *cls)
+{
+    struct start *start = cls;
+    struct err err = {0};
+    pthread_barrier_wait(start->together);
+    start->rc = port_open(start->address, -1, &start->port, &err);
+    return NULL;
+}
+
+static int connect_local(const struct sockaddr_un *at)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(fd, 0);
+    if (connect(fd, (const struct sockaddr *)at, sizeof *at) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Several that start at once where one was left behind: one has the path, and who connects comes to it. */
+START_TEST(one_of_several_starts_has_the_path)
+{
+    char folder[] = "/tmp/mtlsd-port.XXXXXX", address[64];
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    pthread_barrier_t together;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(at.sun_path, sizeof at.sun_path, "%s/s", folder);
+    snprintf(address, sizeof address, "unix:%s", at.sun_path);
+    ck_assert_int_eq(pthread_barrier_init(&together, NULL, STARTS), 0);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct start start[STARTS] = {{0}};
+        pthread_t thread[STARTS];
+        unsigned good = 0;
+        int stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_eq(bind(stale, (const struct sockaddr *)&at, sizeof at), 0);
+        close(stale);
+        for (unsigned i = 0; i < STARTS; i++) {
+            start[i] = (struct start){.together = &together, .address = address};
+            ck_assert_int_eq(pthread_create(&thread[i], NULL, start_one, &start[i]), 0);
+        }
+        for (unsigned i = 0; i < STARTS; i++)
+            pthread_join(thread[i], NULL);
+        int client = connect_local(&at);
+        ck_assert_int_ge(client, 0);
+        for (unsigned i = 0; i < STARTS; i++) {
+            ck_assert(start[i].rc == 0 || start[i].rc == ERR_IO);
+            good += start[i].rc == 0;
+            ck_assert_msg(start[i].rc != 0 || can_read(start[i].port->fd, PATIENCE_MS),
+                          "round %u: a listener that nobody reaches", round);
+            port_free(start[i].port);
+        }
+        ck_assert_uint_eq(good, 1);
+        close(client);
+    }
+    pthread_barrier_destroy(&together);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
+/* Somebody who keeps the lock on the folder keeps nobody from starting. */
+START_TEST(a_lock_that_others_keep)
+{
+    char folder[] = "/tmp/mtlsd-port.XXXXXX", address[64];
+    struct err err = {0};
+    struct port *local = NULL;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(address, sizeof address, "unix:%s/s", folder);
+    int lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(flock(lock, LOCK_EX), 0);
+    int rc = port_open(address, -1, &local, &err);
+    ck_assert_msg(rc == 0, "%s", err.text);
+    port_free(local);
+    close(lock);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
 Suite *suite_port(void)
 {
     Suite *suite = suite_create("port");
@@ -186,6 +277,8 @@ Suite *suite_port(void)
     tcase_add_test(tcase, an_inherited_socket_stays_open);
     tcase_add_test(tcase, its_address_has_the_real_port);
     tcase_add_test(tcase, a_port_that_is_taken);
+    tcase_add_test(tcase, one_of_several_starts_has_the_path);
+    tcase_add_test(tcase, a_lock_that_others_keep);
     suite_add_tcase(suite, tcase);
     return suite;
 }
