@@ -37,6 +37,11 @@ struct h2 {
     uint32_t n_streams;         /* that have a record */
     bool measures;              /* a round trip: its PING was not answered yet */
     struct h2_stream *measured; /* whose window that is for; NULL: it is closed */
+    int32_t last_id;            /* the highest of all heads */
+    uint32_t n_ids;             /* of those */
+    uint32_t n_data;            /* frames that nghttp2 looks at */
+    enum h2_code stray;         /* what frames of closed streams would be; H2_NO_ERROR: none came */
+    bool has_reset;             /* a stream: what its client has sent meanwhile is on its way */
     bool ending;
 };
 
@@ -99,6 +104,33 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     const nghttp2_extpri in_turn = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1};
     (void)nghttp2_session_change_extpri_stream_priority(session, stream->id, &in_turn, 0);
     return nghttp2_session_set_stream_user_data(session, stream->id, stream);
+}
+
+/* Frames of streams that are closed nghttp2 takes for those that crossed our reset, as it does not keep what
+ * was. Where we have never reset a stream there is no such frame (RFC 9113 section 5.1). That is known only
+ * when what is to be said of the others has gone: a reset may be among it. */
+static void behind_end(struct h2 *h2, enum h2_code code)
+{
+    if (h2->stray == H2_NO_ERROR)
+        h2->stray = code;
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *cls)
+{
+    struct h2 *h2 = cls;
+    const int32_t id = head->stream_id;
+    if (head->type == NGHTTP2_DATA) {
+        h2->n_data++;
+    } else if (head->type == NGHTTP2_PRIORITY && id == 0) {
+        h2_end(h2, H2_PROTOCOL_ERROR); /* RFC 9113 section 6.3: nghttp2 looks at none */
+    } else if (head->type == NGHTTP2_HEADERS && id > h2->last_id) {
+        h2->last_id = id;
+        h2->n_ids++;
+    } else if (head->type == NGHTTP2_HEADERS && id % 2 == 1 && !nghttp2_session_find_stream(session, id)) {
+        /* One that was skipped cannot come any more (section 5.1.1). */
+        behind_end(h2, h2->n_ids < ((uint32_t)h2->last_id + 1) / 2 ? H2_PROTOCOL_ERROR : H2_STREAM_CLOSED);
+    }
+    return 0;
 }
 
 /* RFC 9113 section 6.5.2: with 32 bytes for each. */
@@ -242,6 +274,9 @@ void h2_take(struct h2 *h2, const char *bytes, size_t len, uint64_t now_ms)
     ssize_t n = nghttp2_session_mem_recv(h2->session, (const uint8_t *)bytes, len);
     if (n < 0) /* it is no HTTP/2, or memory is short */
         h2_end(h2, n == NGHTTP2_ERR_NOMEM ? H2_INTERNAL_ERROR : H2_PROTOCOL_ERROR);
+    if (h2->n_data != h2->frames.n_data)
+        behind_end(h2, H2_STREAM_CLOSED);
+    h2->n_data = h2->frames.n_data;
 }
 
 /* ---- what goes ----------------------------------------------------------------------------------------- */
@@ -249,6 +284,7 @@ void h2_take(struct h2 *h2, const char *bytes, size_t len, uint64_t now_ms)
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
 {
     struct h2 *h2 = cls;
+    h2->has_reset = h2->has_reset || frame->hd.type == NGHTTP2_RST_STREAM || frame->hd.type == NGHTTP2_GOAWAY;
     if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
         !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
@@ -283,6 +319,12 @@ size_t h2_give(struct h2 *h2, const char **bytes)
 {
     const uint8_t *data = NULL;
     ssize_t n = nghttp2_session_mem_send(h2->session, &data);
+    if (n == 0 && h2->stray != H2_NO_ERROR) {
+        if (!h2->has_reset && !h2->ending)
+            h2_end(h2, h2->stray);
+        h2->stray = H2_NO_ERROR;
+        n = nghttp2_session_mem_send(h2->session, &data);
+    }
     *bytes = (const char *)data;
     if (n < 0)
         h2->ending = true;
@@ -459,6 +501,7 @@ void h2_end(struct h2 *h2, enum h2_code code)
 static int set_up(struct h2 *h2, nghttp2_session_callbacks *callbacks, nghttp2_option *option)
 {
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_bad_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);

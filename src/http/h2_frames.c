@@ -56,6 +56,7 @@ static enum h2_limit take_head(struct h2_frames *f, const struct h2_limits *limi
     f->n_continuations = head[3] == FRAME_CONTINUATION ? f->n_continuations + 1 : 0;
     if (f->n_continuations > limits->most[H2_CONTINUATIONS])
         return H2_CONTINUATIONS;
+    f->n_data += head[3] == FRAME_DATA;
     const enum h2_limit kind = kind_of(head[3], head[4], f->left);
     return kind != H2_LIMITS && h2_frames_count(f, limits, kind, now_ms) ? kind : H2_LIMITS;
 }

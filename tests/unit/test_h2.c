@@ -288,7 +288,8 @@ START_TEST(a_request_and_its_answer)
     begin(&b);
     put_head(&b, 1, END_HEADERS | END_STREAM, BASE);
     put_head(&b, 3, END_HEADERS, BASE "content-length=3|");
-    put_frame(&b, 0, END_STREAM, 3, "abc", 3);
+    put_frame(&b, 0, 8, 3, "\2ab\0\0", 5); /* padded */
+    put_frame(&b, 0, END_STREAM, 3, "c", 1);
     owner.left = 20000;
     take(&b, (size_t)_i + 1);
     ck_assert_uint_eq(owner.n_heads, 2);
@@ -320,10 +321,48 @@ START_TEST(what_breaks_the_protocol)
     ck_assert_uint_eq(out.n[7], 0);
     ck_assert_uint_eq(owner.n_closed, owner.n_streams);
     b.n = 0;
+    put_frame(&b, 0, 0, 5, "c", 1); /* was on its way when it was reset */
+    put_head(&b, 3, END_HEADERS | END_STREAM, BASE);
+    take(&b, b.n);
+    collect(&owner, &out);
+    ck_assert_uint_eq(out.n[7], 0);
+    b.n = 0;
     put_frame(&b, 0, 0, 0, "", 0); /* DATA of the connection */
     take(&b, b.n);
     collect(&owner, &out);
     ck_assert_uint_eq(out.goaway, H2_PROTOCOL_ERROR);
+    ck_assert(h2_is_over(owner.h2));
+}
+END_TEST
+
+/* Frames of a stream that is closed, where none was ever reset. */
+static const struct {
+    unsigned type;
+    uint32_t id;
+    enum h2_code code;
+} BEHIND[] = {{0, 5, H2_STREAM_CLOSED},
+              {1, 5, H2_PROTOCOL_ERROR},
+              {1, 3, H2_PROTOCOL_ERROR},
+              {2, 0, H2_PROTOCOL_ERROR}};
+
+START_TEST(what_comes_behind_the_end)
+{
+    struct bytes b;
+    struct out out = {0};
+    begin(&b);
+    put_head(&b, 5, END_HEADERS | END_STREAM, BASE);
+    take(&b, b.n);
+    collect(&owner, &out);
+    ck_assert_uint_eq(owner.n_closed, 1);
+    b.n = 0;
+    if (BEHIND[_i].type == 1)
+        put_head(&b, BEHIND[_i].id, END_HEADERS | END_STREAM, BASE);
+    else
+        put_frame(&b, BEHIND[_i].type, 0, BEHIND[_i].id, "\0\0\0\0\1", 5);
+    take(&b, b.n);
+    collect(&owner, &out);
+    ck_assert_uint_eq(out.goaway, BEHIND[_i].code);
+    ck_assert_uint_eq(out.n[7], 1);
     ck_assert(h2_is_over(owner.h2));
 }
 END_TEST
@@ -584,6 +623,7 @@ Suite *suite_h2(void)
     tcase_add_checked_fixture(engine, set_up, tear_down);
     tcase_add_loop_test(engine, a_request_and_its_answer, 0, 50);
     tcase_add_test(engine, what_breaks_the_protocol);
+    tcase_add_loop_test(engine, what_comes_behind_the_end, 0, ARRAY_LEN(BEHIND));
     tcase_add_test(engine, what_is_no_http2);
     tcase_add_loop_test(engine, a_flood, 0, ARRAY_LEN(FLOODS));
     tcase_add_test(engine, rapid_resets);
