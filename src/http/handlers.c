@@ -154,7 +154,8 @@ int handle_handshake(const struct request *request, struct reply *reply)
                       reply);
         return 0;
     }
-    return json_reply(view_handshake(request->record, request->peer), 200, "application/json", reply);
+    return json_reply(view_handshake(request->record, request->peer, request->peer_at), 200,
+                      "application/json", reply);
 }
 
 /* A browser has several connections, and not all had a whole handshake: its page finds one that had with few

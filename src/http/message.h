@@ -112,7 +112,8 @@ struct request {
     size_t n_shown;
     const struct record *record; /* of the handshake, NULL: none is kept */
     const struct peer *peer;     /* NULL: client_auth = off */
-    const struct trust *trust;   /* of the listener, or the host of it; NULL: nobody is judged */
+    time_t peer_at; /* when its verdict was asked for, which may be one of before; 0: when that was made */
+    const struct trust *trust; /* of the listener, or the host of it; NULL: nobody is judged */
     bool refused; /* the listener's client_auth refuses the peer as judged now (revoked since, or resumed):
                      403 but for exempt routes */
     const struct certname *advertised; /* CA names that were advertised */

@@ -79,16 +79,17 @@ static json_t *listeners(const struct request *request)
 json_t *view_connection(const struct request *request)
 {
     json_t *object = json_object();
-    bool good = view_put(object, "listener", view_text(request->listener)) &&
-                view_put(object, "remote", view_text(request->remote)) &&
-                view_put(object, "id", json_integer((json_int_t)request->connection_id)) &&
-                view_put(object, "requests", json_integer((json_int_t)request->number)) &&
-                view_put(object, "tls", view_tls(request->tls)) &&
-                view_put(object, "peer", view_request_peer(request)) &&
-                view_put(object, "handshake", view_handshake(request->record, request->peer)) &&
-                view_put(object, "server_chain", server_chain(request)) &&
-                view_put(object, "listeners", listeners(request)) &&
-                view_put(object, "verify_route", view_text(verify_exists(request) ? "/api/verify" : NULL));
+    bool good =
+        view_put(object, "listener", view_text(request->listener)) &&
+        view_put(object, "remote", view_text(request->remote)) &&
+        view_put(object, "id", json_integer((json_int_t)request->connection_id)) &&
+        view_put(object, "requests", json_integer((json_int_t)request->number)) &&
+        view_put(object, "tls", view_tls(request->tls)) &&
+        view_put(object, "peer", view_request_peer(request)) &&
+        view_put(object, "handshake", view_handshake(request->record, request->peer, request->peer_at)) &&
+        view_put(object, "server_chain", server_chain(request)) &&
+        view_put(object, "listeners", listeners(request)) &&
+        view_put(object, "verify_route", view_text(verify_exists(request) ? "/api/verify" : NULL));
     if (request->served_as)
         good = good && view_put(object, "host", view_text(request->served_as));
     return view_finish(object, good);

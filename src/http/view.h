@@ -20,13 +20,14 @@ struct view_peer_input {
     const struct certname *advertised;
     size_t n_advertised;
     time_t now;               /* for days_remaining; 0: when the verdict was made */
+    time_t at;                /* when the verdict was asked for; 0: when it was made */
     enum error_detail detail; /* what a certificate that did not verify is told; 0: everything */
 };
 json_t *view_peer(const struct view_peer_input *input);
 /* What /api/handshake says: the messages of a handshake, in order, and how the other mode differs. `peer`
- * (may be NULL) is the client as judged last: for a resumed handshake it tells when the certificate of the
- * ticket was judged again. null for a NULL record. */
-json_t *view_handshake(const struct record *record, const struct peer *peer);
+ * (may be NULL) is the client as judged last, for which it was asked `at` (0: when it was judged): for a
+ * resumed handshake that is when the certificate of the ticket was judged again. null for a NULL record. */
+json_t *view_handshake(const struct record *record, const struct peer *peer, time_t at);
 /* The same from a request, as far as its conf->error_detail allows. */
 json_t *view_request_peer(const struct request *request);
 json_t *view_certificate(const struct certinfo *info, time_t now);

@@ -113,14 +113,15 @@ static void trusted(const struct peer *peer, struct answer *a)
     a->expected = view_text("signatures up to a CA that is trusted here");
 }
 
-static void expired(const struct peer *peer, struct answer *a)
+/* A remembered verdict is one only within the dates that it hangs on, so that these were compared again. */
+static void expired(const struct peer *peer, time_t at, struct answer *a)
 {
     char from[CLOCK_TEXT], to[CLOCK_TEXT], now[CLOCK_TEXT];
     const struct certinfo *leaf = peer->chain[0];
     a->pass = true;
     a->value = words("%s to %s", clock_rfc3339(leaf->not_before, from), clock_rfc3339(leaf->not_after, to));
-    a->expected =
-        words("a time that holds %s, as that of the CAs above it", clock_rfc3339(peer->judged_at, now));
+    a->expected = words("a time that holds %s, as that of the CAs above it",
+                        clock_rfc3339(at ? at : peer->judged_at, now));
 }
 
 static void revoked(const struct peer *peer, struct answer *a)
@@ -177,7 +178,7 @@ static void unfailed(const struct view_checks_input *in, enum check check, struc
     else if (check == CHECK_TRUSTED)
         trusted(peer, a);
     else if (check == CHECK_EXPIRED)
-        expired(peer, a);
+        expired(peer, in->at, a);
     else if (check == CHECK_REVOKED)
         revoked(peer, a);
     else if (check == CHECK_NAME)

@@ -16,6 +16,7 @@ struct view_checks_input {
     enum verdict_purpose purpose;
     const char *hostname;     /* PURPOSE_SERVER: the name that was asked for, or NULL */
     enum error_detail detail; /* what one that did not verify is told */
+    time_t at;                /* when the verdict was asked for; 0: when it was made */
 };
 
 /* An object with a member for each question, in this order. For a client: possession, trusted, expired,

@@ -196,7 +196,7 @@ static json_t *other_mode(const struct record *record)
     return view_finish(array, good);
 }
 
-json_t *view_handshake(const struct record *record, const struct peer *peer)
+json_t *view_handshake(const struct record *record, const struct peer *peer, time_t at)
 {
     if (!record)
         return json_null();
@@ -204,15 +204,16 @@ json_t *view_handshake(const struct record *record, const struct peer *peer)
     bool judged_again = resumed && peer && peer->verify != VERIFY_NONE;
     bool presented = record_presented(record) || judged_again;
     json_t *object = json_object();
-    bool good = view_put(object, "mode", view_text(presented ? "mutual" : "one-way")) &&
-                view_put(object, "asked", json_boolean(record_asks(record))) &&
-                view_put(object, "presented", json_boolean(presented)) &&
-                view_put(object, "version", number(record_version(record), tls_version_name)) &&
-                view_put(object, "resumed", json_boolean(resumed)) &&
-                view_put(object, "messages", messages(record)) &&
-                view_put(object, "other_mode", other_mode(record)) &&
-                view_put(object, "duration_us", json_integer((json_int_t)record_duration_us(record))) &&
-                view_put(object, "truncated", json_boolean(record_truncated(record))) &&
-                view_put(object, "reverified_at", judged_again ? view_time(peer->judged_at) : json_null());
+    bool good =
+        view_put(object, "mode", view_text(presented ? "mutual" : "one-way")) &&
+        view_put(object, "asked", json_boolean(record_asks(record))) &&
+        view_put(object, "presented", json_boolean(presented)) &&
+        view_put(object, "version", number(record_version(record), tls_version_name)) &&
+        view_put(object, "resumed", json_boolean(resumed)) &&
+        view_put(object, "messages", messages(record)) &&
+        view_put(object, "other_mode", other_mode(record)) &&
+        view_put(object, "duration_us", json_integer((json_int_t)record_duration_us(record))) &&
+        view_put(object, "truncated", json_boolean(record_truncated(record))) &&
+        view_put(object, "reverified_at", judged_again ? view_time(at ? at : peer->judged_at) : json_null());
     return view_finish(object, good);
 }

@@ -142,7 +142,8 @@ static json_t *checks(const struct view_peer_input *input)
                                    .tls = input->tls,
                                    .purpose = input->purpose,
                                    .hostname = input->hostname,
-                                   .detail = input->detail};
+                                   .detail = input->detail,
+                                   .at = input->at};
     return view_checks(&in);
 }
 
@@ -153,6 +154,7 @@ json_t *view_peer(const struct view_peer_input *input)
     bool presented = verify != VERIFY_NONE;
     enum error_detail detail = verify == VERIFY_FAILED ? input->detail : ERROR_DETAIL_FULL;
     time_t now = input->now == 0 && peer ? peer->judged_at : input->now;
+    time_t at = input->at == 0 && peer ? peer->judged_at : input->at;
 
     json_t *object = json_object();
     bool good = (!input->client_auth || view_put(object, "client_auth", view_text(input->client_auth))) &&
@@ -165,6 +167,8 @@ json_t *view_peer(const struct view_peer_input *input)
                          view_findings(peer ? peer->warnings : NULL, peer ? peer->n_warnings : 0, detail)) &&
                 view_put(object, "checks", checks(input)) &&
                 view_put(object, "verified_at", presented ? view_time(peer->judged_at) : json_null()) &&
+                view_put(object, "applied_at", presented ? view_time(at) : json_null()) &&
+                view_put(object, "remembered", json_boolean(presented && at > peer->judged_at)) &&
                 view_put(object, "resumed", json_boolean(input->resumed)) &&
                 put_certificate(object, peer && peer->n_chain > 0 ? peer->chain[0] : NULL, now) &&
                 view_put(object, "chain", chain(peer, now)) &&
@@ -184,6 +188,7 @@ json_t *view_request_peer(const struct request *request)
         .advertised = request->advertised,
         .n_advertised = request->n_advertised,
         .now = request->now,
+        .at = request->peer_at,
         .detail = request->conf->error_detail,
     };
     return view_peer(&input);

@@ -26,7 +26,7 @@ static json_t *one(const struct rejection *r)
         view_put(object, "fingerprint_sha256", view_text(leaf ? leaf->fingerprint_sha256 : NULL)) &&
         view_put(object, "errors",
                  peer ? view_findings(peer->errors, peer->n_errors, ERROR_DETAIL_FULL) : json_array()) &&
-        view_put(object, "handshake", view_handshake(r->record, peer));
+        view_put(object, "handshake", view_handshake(r->record, peer, 0));
     return view_finish(object, good);
 }
 

@@ -133,6 +133,12 @@ static int other_error(const gnutls_datum_t *data, struct err *err)
 {
     struct err what;
     int rc = x509file_other(data, &what);
+    char *key = strstr(what.text, "; give the private key");
+    if (key) /* as files are asked for: here none belongs */
+        *key = '\0';
+    if (strncmp(what.text, "is no certificate", strlen("is no certificate")) == 0)
+        return err_set(err, rc,
+                       "What was sent is no certificate: it is neither PEM nor DER, or it is cut short.");
     return err_set(err, rc, "What was sent %s.", what.text);
 }
 

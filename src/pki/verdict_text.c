@@ -162,7 +162,7 @@ static const char *const ABOVE[VERDICT_CODE_COUNT] = {
     [VERDICT_UNSUPPORTED_CRITICAL_EXTENSION] =
         CA_OPERATOR "certify it anew without the extension, or with it not critical",
     [VERDICT_WEAK_KEY] = CA_OPERATOR
-    "make a new key (`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key`), have it certified and issue to the clients anew with it",
+    "make a new key, have it certified and issue to the clients anew with it: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key`",
     [VERDICT_WEAK_SIGNATURE] = CA_OPERATOR
     "have it issued again with SHA-256 (openssl x509 -req -sha256 ...), with the same name and key",
     [VERDICT_OLD_VERSION] = CA_OPERATOR

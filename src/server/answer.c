@@ -125,6 +125,7 @@ static void fill(struct conn *conn, struct conn_request *from, struct answer *an
         return;
     }
     request->peer = conn->peer;
+    request->peer_at = conn->peer_at;
     request->trust = conn->listener->trust;
     request->shown = conn->shown;
     request->n_shown = conn->n_shown;

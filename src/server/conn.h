@@ -141,6 +141,7 @@ struct conn {
     unsigned hello_items;     /* what its ClientHellos have listed so far */
     struct proof_trail trail; /* whose the certificates in the session are */
     struct peer *peer;        /* NULL until judged, and unless `asked`; a reference */
+    time_t peer_at;           /* when it was: the verdict may be one of before, see peer_cache.h */
     uint64_t judged_generation;
 
     uint64_t n_requests;

@@ -53,6 +53,7 @@ static int judge_chain(struct conn *conn, const gnutls_datum_t *chain, unsigned 
     }
     peer_unref(conn->peer);
     conn->peer = peer;
+    conn->peer_at = question.at;
     metrics_add(METRIC_judgements, peer->verify, 0, 1);
     for (size_t i = 0; i < peer->n_errors; i++)
         metrics_add(METRIC_errors, peer->errors[i].code, 0, 1);

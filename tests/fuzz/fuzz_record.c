@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (wire_u8(&in, &what) && wire_u8(&in, &type) && wire_vector16(&in, &bytes))
         event(record, frames, what, type, bytes, now++);
     check_bounds(record);
-    json_t *json = view_handshake(record, NULL);
+    json_t *json = view_handshake(record, NULL, 0);
     require(json != NULL);
     json_decref(json);
     struct buf text = {0};

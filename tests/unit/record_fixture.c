@@ -34,7 +34,7 @@ void send_ccs(struct record *record, enum record_side from)
 
 json_t *view(const struct record *record)
 {
-    json_t *json = view_handshake(record, NULL);
+    json_t *json = view_handshake(record, NULL, 0);
     ck_assert_ptr_nonnull(json);
     return json;
 }

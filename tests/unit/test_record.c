@@ -318,7 +318,7 @@ START_TEST(test_nothing)
     record_unref(NULL);
     ck_assert_uint_eq(record_count(NULL), 0);
     ck_assert_ptr_null(record_hello(NULL));
-    json_t *json = view_handshake(NULL, NULL);
+    json_t *json = view_handshake(NULL, NULL, 0);
     ck_assert(json_is_null(json));
     json_decref(json);
     ck_assert_int_eq(detail_keep(TLS_FINISHED, true, NULL, 0, &out), DETAIL_EMPTY);

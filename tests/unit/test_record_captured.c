@@ -195,14 +195,16 @@ START_TEST(test_reverified)
         const char *name;
         enum verify_state verify;
         const char *at;
+        time_t asked;
     } ROWS[] = {{"tls13-resumed", VERIFY_SUCCESS, "2026-06-15T12:00:00Z"},
                 {"tls12-resumed", VERIFY_FAILED, "2026-06-15T12:00:00Z"},
+                {"tls13-resumed", VERIFY_SUCCESS, "2026-06-15T12:01:00Z", 1781524800 + 60},
                 {"tls13-resumed", VERIFY_NONE, "null"},
                 {"tls13-mutual", VERIFY_SUCCESS, "null"}};
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
         struct record *record = captured(ROWS[i].name, true);
         peer.verify = ROWS[i].verify;
-        json_t *json = view_handshake(record, &peer);
+        json_t *json = view_handshake(record, &peer, ROWS[i].asked);
         AT(json, "reverified_at", ROWS[i].at);
         json_decref(json);
         record_unref(record);

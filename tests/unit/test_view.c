@@ -92,7 +92,7 @@ START_TEST(test_peer)
     json_t *json = view_request_peer(&f.request);
     check_keys(
         json,
-        "client_auth requested presented verify errors warnings checks verified_at resumed " CERTIFICATE_KEYS
+        "client_auth requested presented verify errors warnings checks verified_at applied_at remembered resumed " CERTIFICATE_KEYS
         " chain anchor accepted_issuers");
     AT(json, "client_auth", "request");
     AT(json, "requested", "true");
@@ -108,6 +108,8 @@ START_TEST(test_peer)
     AT(json, "warnings.0.depth", "1");
     AT(json, "warnings.0.hint", "null");
     AT(json, "verified_at", "2026-06-15T12:00:00Z");
+    AT(json, "applied_at", "2026-06-15T12:00:00Z");
+    AT(json, "remembered", "false");
     AT(json, "subject", "CN=alice");
     AT(json, "not_before", "2026-06-05T12:00:00Z");
     AT(json, "not_after", "2026-07-05T12:00:00Z");
@@ -134,6 +136,16 @@ START_TEST(test_peer)
     AT(json, "verify", "SUCCESS");
     AT(json, "errors", "[]");
     json_decref(json);
+
+    /* A verdict of before: its dates were compared again. */
+    f.request.peer_at = f.peer.judged_at + 60;
+    json = view_request_peer(&f.request);
+    AT(json, "verified_at", "2026-06-15T12:00:00Z");
+    AT(json, "applied_at", "2026-06-15T12:01:00Z");
+    AT(json, "remembered", "true");
+    AT(json, "checks.expired.expected",
+       "a time that holds 2026-06-15T12:01:00Z, as that of the CAs above it");
+    json_decref(json);
 }
 END_TEST
 
@@ -152,7 +164,7 @@ START_TEST(test_peer_none)
         json_t *json = view_request_peer(&f.request);
         check_keys(
             json,
-            "client_auth requested presented verify errors warnings checks verified_at resumed " CERTIFICATE_KEYS
+            "client_auth requested presented verify errors warnings checks verified_at applied_at remembered resumed " CERTIFICATE_KEYS
             " chain anchor accepted_issuers");
         AT(json, "client_auth", off ? "off" : "request");
         AT(json, "requested", off ? "false" : "true");
@@ -165,6 +177,8 @@ START_TEST(test_peer_none)
         if (!off)
             AT(json, "errors.0.depth", "null");
         AT(json, "verified_at", "null");
+        AT(json, "applied_at", "null");
+        AT(json, "remembered", "false");
         AT(json, "subject", "null");
         AT(json, "days_remaining", "null");
         AT(json, "san", "{\"dns_names\":[],\"emails\":[],\"ips\":[],\"uris\":[],\"other_names\":[]}");
