@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "cmd/cmd.h"
 #include "http/route.h"
+#include "os/pid_file.h"
 #include "os/places.h"
 #include "os/privileges.h"
 #include "os/running.h"
@@ -146,6 +147,34 @@ static void check_new_listeners(const struct conf *conf, const char *conf_file, 
     }
 }
 
+/* The server that holds the pid_file says where connections of its can go. */
+static void check_new_servers(const struct conf *conf, struct diag *diag)
+{
+    struct err err = {0};
+    const char *pid_file = conf->pid_file.text;
+    if (!pid_file || pid_file_owner(pid_file, &err) <= 0)
+        return;
+    for (size_t i = 0; i < conf->n_backends; i++) {
+        for (size_t j = 0; j < conf->backend[i].n_servers; j++) {
+            const struct conf_server *server = &conf->backend[i].servers[j];
+            const unsigned port = server->path ? 0 : server->port;
+            if (!pid_file_connects(pid_file, 0))
+                diag_warning(
+                    diag, server->src,
+                    "backend \"%s\": a server that runs cannot connect to %s after a reload, because "
+                    "it was started without any backend and lets no connection go out: restart it",
+                    conf->backend[i].name, server->name);
+            else if (!pid_file_connects(pid_file, port))
+                diag_warning(
+                    diag, server->src,
+                    "backend \"%s\": a server that runs cannot connect to %s after a reload, because "
+                    "it forbids itself ports of backends that are not those of its start, and %u is "
+                    "none of them: restart it",
+                    conf->backend[i].name, server->name, port);
+        }
+    }
+}
+
 /* What was decided for the operator: no finding, and no reason for concern. */
 static void print_notes(const struct conf *conf)
 {
@@ -169,6 +198,8 @@ bool check_configuration(const char *conf_file, const char *as_user, bool news_o
         check_places(snapshot->conf, conf_file, as_user, whole, &order.diag);
         if (whole)
             check_new_listeners(snapshot->conf, conf_file, &order.diag);
+        if (whole)
+            check_new_servers(snapshot->conf, &order.diag);
         if (whole)
             port_lint(snapshot->conf, &order.diag);
         sandbox_lint(snapshot->conf, &order.diag);

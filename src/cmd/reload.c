@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "cmd/check.h"
 #include "os/pid_file.h"
@@ -17,8 +19,8 @@
 
 static const char USAGE[] = "Usage: mtlsd reload [-c] [FILE]\n"
                             "Checks the configuration, and when that finds no error sends SIGHUP to the\n"
-                            "server that runs with the pid_file that it names. Under systemd: systemctl\n"
-                            "reload mtlsd.\n"
+                            "server that runs with the pid_file that it names, and waits for what comes of\n"
+                            "it. Under systemd: systemctl reload mtlsd.\n"
                             "\n"
                             "  -c, --config FILE    configuration (default " MTLSD_CONF ")\n"
                             "  -h, --help           this text\n";
@@ -30,6 +32,34 @@ static int fail(const char *file, const char *why)
     return EXIT_FAILURE;
 }
 
+/* Any reload that began after `before` read the files as they are now. */
+static int wait_for_outcome(const struct conf *conf, pid_t pid, bool known, unsigned before)
+{
+    enum { WAIT_MS = 60000, LOOK_MS = 10 };
+    const char *log = conf->error_log.text, *pid_file = conf->pid_file.text;
+    const uint64_t until_ms = clock_mono_ms() + WAIT_MS;
+    enum pid_file_reload state = PID_FILE_BEGUN;
+    unsigned number = before;
+    struct err err = {0};
+    char text[512];
+    while (known && clock_mono_ms() < until_ms && pid_file_owner(pid_file, &err) == pid &&
+           (!pid_file_reload(pid_file, &number, &state) || number == before || state == PID_FILE_BEGUN))
+        (void)poll(NULL, 0, LOOK_MS);
+    const bool ended = pid_file_owner(pid_file, &err) != pid;
+    if (!ended && known && number != before && state == PID_FILE_DONE) {
+        printf("%s: process %ld has reloaded it\n", conf->file, (long)pid);
+        return EXIT_SUCCESS;
+    }
+    snprintf(text, sizeof text, "process %ld %s%s%s", (long)pid,
+             ended ? "ended: its log says why"
+             : number != before && state == PID_FILE_REFUSED
+                 ? "refused it and goes on with what it has: its log "
+                   "says why"
+                 : "was told, and has not said what came of it: its log does",
+             log ? ": " : "", log ? log : "");
+    return fail(conf->file, text);
+}
+
 static int reload(const char *conf_file)
 {
     struct snapshot *snapshot = NULL;
@@ -39,6 +69,9 @@ static int reload(const char *conf_file)
     int status = EXIT_SUCCESS;
     const char *pid_file = snapshot->conf->pid_file.text;
     const pid_t pid = pid_file ? pid_file_owner(pid_file, &err) : 0;
+    unsigned before = 0;
+    enum pid_file_reload state;
+    const bool known = pid > 0 && pid_file_reload(pid_file, &before, &state);
     struct unit unit;
     if (pid == 0 && unit_find(MTLSD_CONF, &unit) && unit_serves(&unit, conf_file))
         status = fail(conf_file, "it is that of a service: systemctl reload mtlsd");
@@ -52,7 +85,7 @@ static int reload(const char *conf_file)
             fail(conf_file, errno == EPERM ? "the server is another user's: run it as that user, or as root"
                                            : strerror(errno));
     else
-        printf("%s: process %ld was told; its log says what came of it\n", conf_file, (long)pid);
+        status = wait_for_outcome(snapshot->conf, pid, known, before);
     snapshot_unref(snapshot);
     return status;
 }

@@ -51,6 +51,8 @@ struct life {
     int signal_fd;
     uint64_t overlooked; /* a bit for each signal that was told of */
     int pid_fd;          /* of the pid_file, or -1 */
+    char *pid_file;      /* its path at the start; owned */
+    unsigned reloads;    /* how many began */
     int timer_fd;        /* the service manager's watchdog is to be fed; -1: there is none */
     struct server *server;
     struct sandbox *sandbox;
@@ -290,7 +292,7 @@ static int admit(void *cls, const struct conf *conf, struct diag *diag)
     return rc != 0 ? rc : sandbox_admit(life->sandbox, conf, diag);
 }
 
-static void reload(struct life *life)
+static int reload(struct life *life)
 {
     struct diag diag = {.emit = log_finding};
     /* Type=notify-reload waits for the stamp; a reload of large files gets the watchdog's whole time. */
@@ -303,7 +305,7 @@ static void reload(struct life *life)
         log_error("the reload failed with %u error%s: the old configuration keeps serving", diag.errors,
                   diag.errors == 1 ? "" : "s");
         say_ready(life, "serving; the last reload failed");
-        return;
+        return rc;
     }
     if (open_logs(life, &diag) != 0) {
         explain(life);
@@ -311,6 +313,7 @@ static void reload(struct life *life)
     }
     lint(life);
     say_ready(life, "serving");
+    return 0;
 }
 
 /* Only a server whose every thread has moved since the last time is said to be alive. */
@@ -409,7 +412,9 @@ static void wait_for_the_end(struct life *life)
         if (act == SIGNAL_RELOAD) {
             if (event == 0)
                 log_notice("%s has changed", watch_what(life->watch));
-            reload(life);
+            pid_file_tell_reload(life->pid_fd, ++life->reloads, PID_FILE_BEGUN);
+            const int rc = reload(life);
+            pid_file_tell_reload(life->pid_fd, life->reloads, rc == 0 ? PID_FILE_DONE : PID_FILE_REFUSED);
         } else if (act == SIGNAL_REOPEN) {
             reopen_logs(life);
         } else if (act == SIGNAL_DRAIN) {
@@ -429,8 +434,10 @@ static int write_pid_file(struct life *life, const struct conf *conf, struct dia
     if (!conf->pid_file.text)
         return 0;
     life->pid_fd = pid_file_open(conf->pid_file.text, &err);
-    if (life->pid_fd >= 0)
+    if (life->pid_fd >= 0) {
+        life->pid_file = strdup(conf->pid_file.text);
         return 0;
+    }
     if (err.code == ERR_EXISTS) {
         diag_error(diag, conf->pid_file.src, "pid_file: %s", err.text);
         return err.code;
@@ -499,6 +506,10 @@ static int start(struct life *life, struct diag *diag)
             rc = tell_ready(life, &err);
         if (rc == 0)
             rc = sandbox_enter(snapshot->conf, &life->sandbox, &err);
+        if (rc == 0) {
+            sandbox_ports(life->sandbox, pid_file_tell_ports, life->pid_fd);
+            pid_file_tell_ports_end(life->pid_fd);
+        }
         if (rc == 0)
             rc = server_start(life->server, diag);
         if (err.code)
@@ -566,7 +577,8 @@ static int serve(const char *conf_file, const char *ready_file)
     if (status == EXIT_SUCCESS)
         log_notice("ended");
     sandbox_free(life.sandbox);
-    pid_file_close(life.pid_fd);
+    pid_file_close(life.pid_fd, life.pid_file);
+    free(life.pid_file);
     access_close();
     log_close();
     notify_close();

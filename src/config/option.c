@@ -50,8 +50,11 @@ const struct option OPTIONS[] = {
      .help = "Group to become; without it that of user. The user's other groups come along."},
     {GLOBAL(pid_file), .type = OPTION_PATH, .example = "\"/run/mtlsd.pid\"",
      .flags = OPTION_RESTART | OPTION_KEPT,
-     .help = "File for the number of the server's process, written before user is taken on, by which `mtlsd "
-             "reload` finds it. A second server with the same file does not start."},
+     .help =
+         "File for the number of the server's process, written before user is taken on, by which `mtlsd "
+         "reload` finds it. A second server with the same file does not start. At the end it is removed "
+         "where user may write the folder and the sandbox leaves it (a folder such as /run/mtlsd, that has "
+         "nothing else of the configuration but logs), and is emptied elsewhere."},
     {GLOBAL(sandbox), .type = OPTION_WORD, .preset = "on", .example = "log", .flags = OPTION_RESTART,
      .words = WORDS({"on", SANDBOX_ON}, {"log", SANDBOX_LOG}, {"off", SANDBOX_OFF}),
      .help = "Gives up, after the start, all system calls and files that serving does not need; log: only "
@@ -159,7 +162,9 @@ const struct option OPTIONS[] = {
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,
      .help =
          "Servers: http://, https://, for mode = tcp tcp:// or tls://, each with HOST:PORT, or unix:PATH; "
-         "behind a blank weight=NUMBER (1 to 100), when one is to get more. A name's addresses are all used."},
+         "behind a blank weight=NUMBER (1 to 100), when one is to get more. A name's addresses are all used. A "
+         "reload takes other hosts; a port that no server had at the start, and the first backend, need a "
+         "restart, unless sandbox = off."},
     {BACKEND(balance), .type = OPTION_WORD, .preset = "round-robin", .example = "least-connections",
      .words = WORDS({"round-robin", BALANCE_ROUND_ROBIN}, {"least-connections", BALANCE_LEAST_CONNECTIONS},
                     {"client-address", BALANCE_CLIENT_ADDRESS},

@@ -224,7 +224,7 @@ static const struct checked {
     {"fcntl", ALWAYS, ONE(INT(1, F_GETFL))},
     {"fcntl", ALWAYS, BOTH(INT(1, F_SETFL), NONE_OF(2, O_ASYNC))},
     {"fcntl", WITH_TOKENS, ONE(INT(1, F_GETLK))},
-    {"fcntl", WITH_TOKENS, ONE(INT(1, F_SETLK))},
+    {"fcntl", ALWAYS, ONE(INT(1, F_SETLK))}, /* on the pid_file: what came of a reload */
     {"fcntl", WITH_TOKENS, ONE(INT(1, F_SETLKW))},
     /* Answers. */
     {"send", ALWAYS, ONE(NONE_OF(3, OTHER_FLAGS))},

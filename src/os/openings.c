@@ -231,24 +231,29 @@ static int let_backends_in(const struct collecting *c)
     return rc;
 }
 
-/* A listener's UNIX socket is removed at the end, where its folder has nothing else of the configuration.
- * Logs may be there: what may be cut to nothing may as well be gone. */
-static int let_sockets_in(const struct collecting *c)
+/* What is removed at the end, a listener's UNIX socket and the pid_file, where its folder has nothing else of
+ * the configuration. Logs may be there: what may be cut to nothing may as well be gone. */
+static int let_removal_in(const struct collecting *c, const char *path)
 {
-    int rc = 0;
+    char *folder = openings_folder(path), *real = folder ? realpath(folder, NULL) : NULL;
+    int rc = folder ? 0 : err_nomem(c->err);
+    free(folder);
+    struct holding holding = {real, KIND_WRITTEN, false};
+    if (real)
+        (void)conf_paths(c->conf, look_for_others, &holding);
+    if (real && !holding.others && is_for_neighbours(real))
+        rc = let_in(c, real, FENCE_GONE);
+    free(real);
+    return rc;
+}
+
+static int let_removals_in(const struct collecting *c)
+{
+    int rc = c->conf->pid_file.text ? let_removal_in(c, c->conf->pid_file.text) : 0;
     for (size_t i = 0; rc == 0 && i < c->conf->n_listeners; i++) {
         struct conf_address at;
-        if (conf_address(c->conf->listener[i].address.text, &at, NULL) != 0 || !at.local)
-            continue;
-        char *folder = openings_folder(at.host), *real = folder ? realpath(folder, NULL) : NULL;
-        rc = folder ? 0 : err_nomem(c->err);
-        free(folder);
-        struct holding holding = {real, KIND_WRITTEN, false};
-        if (real)
-            (void)conf_paths(c->conf, look_for_others, &holding);
-        if (real && !holding.others && is_for_neighbours(real))
-            rc = let_in(c, real, FENCE_GONE);
-        free(real);
+        if (conf_address(c->conf->listener[i].address.text, &at, NULL) == 0 && at.local)
+            rc = let_removal_in(c, at.host);
     }
     return rc;
 }
@@ -261,7 +266,7 @@ int openings_collect(const struct conf *conf, struct openings *out, struct err *
     if (rc == 0)
         rc = let_backends_in(&c);
     if (rc == 0)
-        rc = let_sockets_in(&c);
+        rc = let_removals_in(&c);
     return rc == 0 ? conf_paths(conf, collect, &c) : rc;
 }
 

@@ -3,6 +3,7 @@
 #ifndef MTLSD_OS_PID_FILE_H
 #define MTLSD_OS_PID_FILE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -10,8 +11,23 @@
 /* Writes the file, with the rights that the process has at that time, and returns a descriptor that holds the
  * lock; no other of the same file may be opened. ERR_EXISTS: another process holds it. ERR_DENIED, ERR_IO. */
 MUST_CHECK int pid_file_open(const char *path, struct err *err);
-/* Empties the file. -1 is none. */
-void pid_file_close(int fd);
+/* Removes the file where rights and sandbox allow, and empties it in any case. -1 is none. */
+void pid_file_close(int fd, const char *path);
+
+/* What the holder tells besides that it lives, by locks on bytes behind the file's end: the file itself has
+ * the number alone, for `kill $(cat FILE)`. Each does nothing where `fd` is -1. */
+/* It can connect to `n` ports from `first` on; port 0: to UNIX sockets. */
+void pid_file_tell_ports(int fd, unsigned first, unsigned n);
+/* All of them were told. */
+void pid_file_tell_ports_end(int fd);
+/* The `number`th reload begins, or has an outcome. */
+enum pid_file_reload { PID_FILE_BEGUN, PID_FILE_DONE, PID_FILE_REFUSED };
+void pid_file_tell_reload(int fd, unsigned number, enum pid_file_reload state);
+
+/* False: the one who holds the file said that it cannot connect to this port. */
+bool pid_file_connects(const char *path, unsigned port);
+/* The last reload and its state; false where the holder tells nothing of reloads (or nobody holds it). */
+bool pid_file_reload(const char *path, unsigned *number, enum pid_file_reload *state);
 
 /* The process that holds the lock, or negative: ERR_NOTFOUND when there is none. */
 MUST_CHECK pid_t pid_file_owner(const char *path, struct err *err);

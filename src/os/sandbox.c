@@ -203,6 +203,16 @@ static int admit(void *cls, const struct option *option, const struct conf_text 
     return served ? explain(cls, option, path) : 0;
 }
 
+void sandbox_ports(const struct sandbox *sandbox, void (*each)(int cls, unsigned first, unsigned n), int cls)
+{
+    enum { PORTS = 65536 };
+    if (sandbox->filtered && !sandbox->backends)
+        return;
+    each(cls, 0, sandbox->ported ? 1 : PORTS);
+    for (size_t i = 0; sandbox->ported && i < sandbox->n_ports; i++)
+        each(cls, sandbox->port[i], 1);
+}
+
 static bool has_port(const struct sandbox *sandbox, unsigned short port)
 {
     for (size_t i = 0; i < sandbox->n_ports; i++) {
