@@ -260,15 +260,6 @@ static bool finish(struct proxied *p)
     return false;
 }
 
-/* The server has ended its side, and still reads: or does it not any more? */
-static bool is_reset(struct link *link)
-{
-    char byte;
-    ssize_t n = link_read(link, &byte, 1);
-    link->readable = false; /* the end can be read again and again */
-    return n < 0 && n != -EAGAIN;
-}
-
 static bool may_read(const struct proxied *p)
 {
     return p->link && p->link->up && !p->response_done && !p->server_ended &&
@@ -289,7 +280,8 @@ bool proxy_down(struct proxied *p, size_t *budget)
             return true;
         if (!finish(p))
             return false;
-        if (p->tunnel && p->server_ended && is_reset(p->link)) {
+        /* It has ended its side, and still reads: or does it not any more? */
+        if (p->tunnel && p->server_ended && link_is_reset(p->link)) {
             proxy_ended(p, TCP_END_SERVER_CUT);
             proxy_fail(p, 0, ORIGIN_LEFT, NULL);
             return false;

@@ -306,12 +306,16 @@ static bool dial_next(struct link *link)
     return epoll_ctl(link->links->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static void connected(struct link *link)
+static int socket_error(const struct link *link)
 {
     int error = 0;
     socklen_t len = sizeof error;
-    if (getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-        error = errno;
+    return getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 ? error : errno;
+}
+
+static void connected(struct link *link)
+{
+    const int error = socket_error(link);
     if (error != 0) {
         if (!dial_next(link))
             fail(link, strerror(error));
@@ -488,6 +492,11 @@ ssize_t link_read(struct link *link, void *data, size_t size)
     if (n == 0)
         link->ended = true;
     return n == 0 && link->broken ? link->broken : n;
+}
+
+bool link_is_reset(const struct link *link)
+{
+    return socket_error(link) != 0;
 }
 
 ssize_t link_write(struct link *link, const void *data, size_t size)

@@ -97,6 +97,9 @@ void link_shelf_done(struct link_shelf *shelf);
 /* As recv and send: bytes; 0: the server closed its side; -EAGAIN: LINK_READY will come; or another errno,
  * -EPROTO for one of TLS. */
 ssize_t link_read(struct link *link, void *data, size_t size);
+/* Whether the server has reset it behind its end, which reading does not tell: the kernel gives the end
+ * again. */
+bool link_is_reset(const struct link *link);
 ssize_t link_write(struct link *link, const void *data, size_t size);
 /* Nothing more will be written: the server is told, as far as the protocol can. False: not yet, the socket
  * has no room; call it again when it may be written. */

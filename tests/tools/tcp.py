@@ -18,6 +18,7 @@ A row is  name TAB listener TAB client TAB server TAB what the client saw TAB wh
     rest        reads to the end: its length (or the text, when it is short), and "end", "reset" or "cut"
     end         ends its own side properly          reset       resets the connection
     close       closes the socket, no goodbye       big N       sends N bytes
+    gone        waits until the connection is over below TLS, though both sides may have ended: "reset" or "closed"
     fill        sends until nobody takes more, for a while: says "full"; "all" when 64 MiB went
     count       reads as many bytes as the other side's fill sent: "counted"
     both N      sends N bytes and reads N at the same time: "same" when they are those that the other side sent
@@ -81,6 +82,13 @@ class Plain:
 
     def close(self):
         self.sock.close()
+
+    def gone(self):
+        poll = select.poll()
+        poll.register(self.sock, 0)
+        if not poll.poll(PATIENCE * 1000):
+            raise TimeoutError
+        return "reset" if self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) else "closed"
 
     def reset(self):
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -241,6 +249,8 @@ class Row:
                     seen.append(how)
                 elif word in ("end", "close", "reset"):
                     getattr(peer, word)()
+                elif word == "gone":
+                    seen.append(peer.gone())
                 elif word == "big":
                     peer.send(bytes(int(value)))
                 elif word == "fill":
