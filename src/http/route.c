@@ -234,24 +234,66 @@ static bool is_missing(const struct route *route, const struct request *request,
     return (route->needs_rule && !has_rules(location)) || (route->exists && !route->exists(request));
 }
 
+/* `path` is what `prefix`, with or without its last slash, covers; `n` without it. */
+static bool covers(const char *prefix, size_t n, const char *path)
+{
+    return strncmp(path, prefix, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+static size_t prefix_len(const char *prefix)
+{
+    const size_t n = strlen(prefix);
+    return n - (prefix[n - 1] == '/');
+}
+
+static void lint_exempt(const struct conf_location *l, struct diag *diag)
+{
+    const char *prefix = conf_location_path(l);
+    const size_t n = prefix_len(prefix);
+    for (size_t j = 0; j < ROUTE_COUNT; j++) {
+        const char *path = ROUTES[j].path;
+        if (!ROUTES[j].exempt || strncmp(path, prefix, n) != 0 || path[n] != '\0')
+            continue;
+        diag_warning(
+            diag, l->src,
+            "location \"%s\" does not hold for %s itself, which answers everybody and names nobody, so "
+            "that health checks need no certificate: it covers files below it only; to close %s, leave "
+            "the listener to those who may ask",
+            l->prefix, path, path);
+    }
+}
+
+/* A part of what a backend serves, taken from it without a word of what is there instead. */
+static void lint_empty(const struct conf *conf, const struct conf_location *l, struct diag *diag)
+{
+    const char *prefix = conf_location_path(l);
+    const struct conf_location *around = NULL;
+    bool serves = is_proxied(l) || conf->document_root.text;
+    for (size_t j = 0; !serves && j + 1 < ROUTE_COUNT; j++)
+        serves = covers(prefix, prefix_len(prefix), ROUTES[j].path);
+    for (size_t i = 0; !serves && !around && i < conf->n_locations; i++) {
+        const struct conf_location *other = &conf->location[i];
+        const char *path = conf_location_path(other);
+        const size_t host = (size_t)(path - other->prefix);
+        const bool same_host = host == 0 || (host == (size_t)(prefix - l->prefix) &&
+                                             strncmp(other->prefix, l->prefix, host) == 0);
+        if (other != l && other->backend.text && same_host && covers(path, prefix_len(path), prefix))
+            around = other;
+    }
+    if (around)
+        diag_warning(diag, l->src,
+                     "location \"%s\" serves nothing, each request to it is answered 404: it has no backend, "
+                     "and there is no document_root; a location takes nothing from another such as \"%s\": "
+                     "write backend = \"%s\" in it too, and identity, set_header and upgrade where they are "
+                     "wanted",
+                     l->prefix, around->prefix, around->backend.text);
+}
+
 void route_lint(const struct conf *conf, struct diag *diag)
 {
     for (size_t i = 0; i < conf->n_locations; i++) {
-        const struct conf_location *l = &conf->location[i];
-        const char *prefix = conf_location_path(l);
-        size_t n = strlen(prefix);
-        n -= prefix[n - 1] == '/';
-        for (size_t j = 0; j < ROUTE_COUNT; j++) {
-            const char *path = ROUTES[j].path;
-            if (!ROUTES[j].exempt || strncmp(path, prefix, n) != 0 || path[n] != '\0')
-                continue;
-            diag_warning(
-                diag, l->src,
-                "location \"%s\" does not hold for %s itself, which answers everybody and names nobody, so "
-                "that health checks need no certificate: it covers files below it only; to close %s, leave "
-                "the listener to those who may ask",
-                l->prefix, path, path);
-        }
+        lint_exempt(&conf->location[i], diag);
+        lint_empty(conf, &conf->location[i], diag);
     }
 }
 
@@ -274,24 +316,51 @@ static size_t note_listeners(const struct conf *conf, struct buf *names, const s
     return n;
 }
 
+/* The hosts that have a location with a backend or redirect, the first few. */
+static size_t note_hosts(const struct conf *conf, struct buf *names)
+{
+    enum { NAMED = 4 };
+    size_t n = 0;
+    for (size_t i = 0; i < conf->n_locations; i++) {
+        const struct conf_location *l = &conf->location[i];
+        const int host = (int)(conf_location_path(l) - l->prefix);
+        if (!is_proxied(l) || host == 0 || strcmp(l->prefix + host, "/") != 0)
+            continue;
+        if (n++ < NAMED)
+            buf_printf(names, "%s%.*s", n > 1 ? ", " : "", host, l->prefix);
+    }
+    if (n > NAMED)
+        buf_printf(names, " and %zu more", n - NAMED);
+    return n;
+}
+
 const struct conf_listener *route_note(const struct conf *conf, struct buf *out)
 {
     const struct conf_location *root = NULL;
     const struct conf_listener *first = NULL;
-    struct buf names = {0};
+    struct buf names = {0}, hosts = {0};
     for (size_t i = 0; i < conf->n_locations && !root; i++) {
-        if (is_proxied(&conf->location[i]) && strcmp(conf->location[i].prefix, "/") == 0)
+        if (strcmp(conf->location[i].prefix, "/") == 0)
             root = &conf->location[i];
     }
-    if (root && note_listeners(conf, &names, &first) > 0)
+    const bool taken = root && is_proxied(root), named = !root && note_hosts(conf, &hosts) > 0;
+    if (taken && note_listeners(conf, &names, &first) > 0)
         buf_printf(out,
                    "listen %.*s: /health, /livez and /readyz answer here, and the other routes only where "
                    "they have a location of their own, because location \"/\" has a %s; write routes = off, "
                    "health or all to say otherwise",
                    (int)names.len, names.data, root->backend.text ? "backend" : "redirect");
-    if (buf_failed(&names) || buf_failed(out))
+    else if (named && note_listeners(conf, &names, &first) > 0)
+        buf_printf(
+            out,
+            "listen %.*s: under every other name than %.*s the server's own routes answer, /metrics and "
+            "/api among them (mtlsd routes lists all); write routes = health or off, or routes = all "
+            "when that is meant",
+            (int)names.len, names.data, (int)hosts.len, hosts.data);
+    if (buf_failed(&names) || buf_failed(&hosts) || buf_failed(out))
         first = NULL;
     buf_done(&names);
+    buf_done(&hosts);
     return first;
 }
 
