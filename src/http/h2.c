@@ -38,6 +38,7 @@ struct h2 {
     bool measures;              /* a round trip: its PING was not answered yet */
     struct h2_stream *measured; /* whose window that is for; NULL: it is closed */
     int32_t last_id;            /* the highest of all heads */
+    int32_t urged;              /* of the last PRIORITY_UPDATE */
     uint32_t n_ids;             /* of those */
     uint32_t n_data;            /* frames that nghttp2 looks at */
     enum h2_code stray;         /* what frames of closed streams would be; H2_NO_ERROR: none came */
@@ -102,7 +103,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     /* In turn, where the client says nothing else (RFC 9218 section 4.2): by default the first stream that
      * has something to send would send alone. */
     const nghttp2_extpri in_turn = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1};
-    (void)nghttp2_session_change_extpri_stream_priority(session, stream->id, &in_turn, 0);
+    if (stream->id != h2->urged) /* before it came */
+        (void)nghttp2_session_change_extpri_stream_priority(session, stream->id, &in_turn, 0);
     return nghttp2_session_set_stream_user_data(session, stream->id, stream);
 }
 
@@ -156,11 +158,21 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return 0;
 }
 
+/* Once for each. */
+static void tell_of_malformed(struct h2 *h2, struct h2_stream *stream, const char *why)
+{
+    if (!stream || stream->malformed)
+        return;
+    stream->malformed = true;
+    h2->ops->malformed(h2->cls, stream, why);
+}
+
 /* Without this callback the field would be left out, and the request answered. */
 static int on_bad_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
                          size_t name_len, const uint8_t *value, size_t len, uint8_t flags, void *cls)
 {
-    (void)session, (void)frame, (void)name, (void)name_len, (void)value, (void)len, (void)flags, (void)cls;
+    (void)name, (void)name_len, (void)value, (void)len, (void)flags;
+    tell_of_malformed(cls, stream_of(session, frame->hd.stream_id), "a name or a value that no field has");
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -196,6 +208,8 @@ static void measured(struct h2 *h2, const uint8_t *mark)
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
 {
     struct h2 *h2 = cls;
+    if (frame->hd.type == NGHTTP2_PRIORITY_UPDATE)
+        h2->urged = ((const nghttp2_ext_priority_update *)frame->ext.payload)->stream_id;
     if (frame->hd.type == NGHTTP2_PING && frame->hd.flags & NGHTTP2_FLAG_ACK)
         measured(h2, frame->ping.opaque_data);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
@@ -239,6 +253,10 @@ static int on_bad_frame(nghttp2_session *session, const nghttp2_frame *frame, in
     if (frame->hd.type == NGHTTP2_HEADERS && full &&
         (error == NGHTTP2_ERR_REFUSED_STREAM || error == NGHTTP2_ERR_PROTO))
         h2->ops->hit(h2->cls, H2_STREAMS);
+    if (frame->hd.type == NGHTTP2_HEADERS &&
+        (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_PROTO ||
+         error == NGHTTP2_ERR_HTTP_MESSAGING))
+        tell_of_malformed(h2, stream_of(session, frame->hd.stream_id), "fields that are no request's");
     if (frame->hd.stream_id > 0)
         blame(h2, stream_of(session, frame->hd.stream_id));
     return 0;
@@ -511,6 +529,7 @@ static int set_up(struct h2 *h2, nghttp2_session_callbacks *callbacks, nghttp2_o
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     /* The largest head of a backend, by its bound for what it may come to. */
     nghttp2_option_set_max_send_header_block_length(option, 256 * 1024);
     if (nghttp2_session_server_new2(&h2->session, callbacks, h2, option) != 0)

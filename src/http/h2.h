@@ -51,11 +51,12 @@ enum h2_code {
 struct h2_stream {
     int32_t id;
     struct h2_window window;
-    uint32_t held; /* bytes of its body that h2_consumed was not told of */
-    bool ended;    /* no more of it comes */
-    bool awaits;   /* it has an answer, whose body has to come */
-    bool trailers; /* they follow it */
-    bool blamed;   /* it is reset over what its client sent, which was counted */
+    uint32_t held;  /* bytes of its body that h2_consumed was not told of */
+    bool ended;     /* no more of it comes */
+    bool awaits;    /* it has an answer, whose body has to come */
+    bool trailers;  /* they follow it */
+    bool malformed; /* its owner was told so */
+    bool blamed;    /* it is reset over what its client sent, which was counted */
 };
 
 /* What the owner does. All within h2_take and h2_give, where the functions below may be called but for these
@@ -73,6 +74,8 @@ struct h2_ops {
     bool (*grow)(void *cls, struct h2_stream *stream, uint32_t more);
     /* The request has ended, behind its body. */
     void (*ended)(void *cls, struct h2_stream *stream);
+    /* The engine resets it, over fields that are no request's. */
+    void (*malformed)(void *cls, struct h2_stream *stream, const char *why);
     /* Up to `most` bytes of the answer's body. 0: none now, h2_more says when; *last: none behind these, but
      * for trailers that were given. Negative: the stream is reset. */
     ssize_t (*body)(void *cls, struct h2_stream *stream, char *out, size_t most, bool *last);

@@ -13,7 +13,7 @@ struct h2_frames {
     uint32_t n_preface, n_head;
     uint32_t left; /* of the frame's content */
     uint32_t n_continuations;
-    uint32_t n_data; /* frames of it */
+    uint32_t n_data;    /* frames of it */
     uint64_t second_ms; /* when the second began */
     uint32_t count[H2_LIMITS];
 };

@@ -159,6 +159,9 @@ static int read_some(struct http2 *http2)
         return -1;
     if (got > 0)
         h2_take(http2->engine, bytes, got, conn->worker->now_ms);
+    if (http2->secret)
+        explicit_bzero(bytes, got);
+    http2->secret = false;
     if (n == GNUTLS_E_TIMEDOUT) {
         http2->late = true;
         h2_end(http2->engine, H2_NO_ERROR);

@@ -94,12 +94,17 @@ static void begin(struct http2_stream *stream)
 }
 
 /* Nobody answers it. */
-static void malformed(struct http2_stream *stream, const char *why)
+static void tell_of_malformed(const struct http2_stream *stream, const char *why)
 {
     struct conn *conn = stream->http2->conn;
     const struct account_client client = conn_client(conn);
     log_info("%s: listener %s: request refused: %s", conn->remote, conn->listener_name, why);
     account_refused(&client, 400, 0);
+}
+
+static void malformed(struct http2_stream *stream, const char *why)
+{
+    tell_of_malformed(stream, why);
     http2_stream_reset(stream, H2_PROTOCOL_ERROR);
 }
 
@@ -214,6 +219,7 @@ static void on_data(void *cls, struct h2_stream *engine, const char *bytes, size
         proxy_stream_data(stream, bytes, len);
         return;
     }
+    http2->secret = http2->secret || stream->request.body.most > 0;
     if (is_awaited(stream) && !too_large(stream, stream->received))
         conn_body_put(http2->conn, &stream->request, bytes, len);
     h2_consumed(http2->engine, engine, len);
@@ -243,6 +249,14 @@ static void on_ended(void *cls, struct h2_stream *engine)
         proxy_stream_ended(stream);
     else if (is_awaited(stream))
         answer(stream);
+}
+
+static void on_malformed(void *cls, struct h2_stream *engine, const char *why)
+{
+    struct http2_stream *stream = http2_stream_of(engine);
+    (void)cls;
+    if (stream->phase == HTTP2_HEAD) /* else it has its line at its end */
+        tell_of_malformed(stream, why);
 }
 
 static ssize_t on_body(void *cls, struct h2_stream *engine, char *out, size_t most, bool *last)
@@ -304,6 +318,7 @@ const struct h2_ops HTTP2_OPS = {
     .data = on_data,
     .grow = on_grow,
     .ended = on_ended,
+    .malformed = on_malformed,
     .body = on_body,
     .sent = on_sent,
     .closed = on_closed,

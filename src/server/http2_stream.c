@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "http/message.h"
+#include "server/http2_file.h"
 #include "server/troubles.h"
 
 enum {
@@ -92,7 +93,7 @@ struct http2_stream *http2_stream_new(struct http2 *http2)
     struct http2_stream *stream = malloc(sizeof *stream);
     if (!stream)
         return NULL;
-    *stream = (struct http2_stream){.http2 = http2, .fd = -1};
+    *stream = (struct http2_stream){.http2 = http2};
     buf_init(&stream->down, MOST_DOWN);
     stream->request.limits = http2->conn->request.limits;
     stream->request.limits.max_body = UINT64_MAX; /* whose it is says how large its body may be */
@@ -118,8 +119,7 @@ void http2_stream_free(struct http2_stream *stream)
     conn_body_done(&stream->request);
     buf_done(&stream->down);
     buf_done(&stream->trailers);
-    if (stream->fd >= 0)
-        close(stream->fd);
+    http2_file_drop(&http2->conn->worker->http2_files, stream->file);
     free(stream);
 }
 
@@ -227,7 +227,7 @@ static ssize_t from_file(struct http2_stream *stream, char *out, size_t most)
     if (want == 0)
         return 0;
     do
-        n = pread(stream->fd, out, want, (off_t)stream->offset);
+        n = pread(stream->file->fd, out, want, (off_t)stream->offset);
     while (n < 0 && errno == EINTR);
     if (n <= 0) {
         tell_of_lost(stream);
@@ -310,21 +310,25 @@ static bool read_whole(struct http2_stream *stream, const struct reply *reply)
     return true;
 }
 
-static void take_body(struct http2_stream *stream, struct reply *reply)
+/* False: memory is short. */
+static bool take_body(struct http2_stream *stream, struct reply *reply)
 {
     stream->last = true;
     if (reply->fd >= 0 && read_whole(stream, reply))
-        return;
+        return true;
     if (reply->fd >= 0) {
-        stream->fd = reply->fd;
+        stream->file = http2_file_share(&stream->http2->conn->worker->http2_files, reply->fd);
+        reply->fd = -1;
+        if (!stream->file)
+            return false;
         stream->offset = reply->offset;
         stream->left = reply->length;
-        reply->fd = -1;
     } else {
         stream->down = reply->body;
         stream->http2->held += stream->down.len;
         reply->body = (struct buf){0};
     }
+    return true;
 }
 
 void http2_stream_reply(struct http2_stream *stream, struct reply *reply)
@@ -339,10 +343,9 @@ void http2_stream_reply(struct http2_stream *stream, struct reply *reply)
     put_lines(stream, reply, length, &lines);
     request->status = reply->status;
     request->reply_bytes = bodiless ? 0 : length;
-    if (!bodiless)
-        take_body(stream, reply);
+    const bool taken = bodiless || take_body(stream, reply);
     http2_stream_enters(stream, HTTP2_ANSWER);
-    if (buf_failed(&lines) ||
+    if (!taken || buf_failed(&lines) ||
         http2_stream_answer(stream, reply->status, lines.data, lines.len, !bodiless) != 0) {
         struct conn *conn = stream->http2->conn;
         limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);

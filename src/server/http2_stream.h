@@ -26,6 +26,7 @@ struct http2 {
     bool parts;                 /* it was */
     bool parted;                /* and takes no more */
     bool late;                  /* its wait was ended */
+    bool secret;                /* what came has a body in it that is nobody's to see */
     bool busy, stalled;         /* which phase the connection is in */
     bool listed;                /* its worker has to look at it in this turn, or the next */
     struct http2 *next;
@@ -59,7 +60,7 @@ struct http2_stream {
     /* The body of the answer: bytes, then of a file. */
     struct buf down;
     size_t down_at;
-    int fd; /* -1: none; owned */
+    struct http2_file *file; /* NULL: none; a reference */
     uint64_t offset, left;
     bool last; /* there is no more than that */
     struct buf trailers;

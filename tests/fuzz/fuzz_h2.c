@@ -118,6 +118,11 @@ static void on_ended(void *cls, struct h2_stream *stream)
     (void)cls, (void)stream;
 }
 
+static void on_malformed(void *cls, struct h2_stream *stream, const char *why)
+{
+    (void)cls, (void)stream, (void)why;
+}
+
 static ssize_t on_body(void *cls, struct h2_stream *stream, char *out, size_t most, bool *last)
 {
     struct owner *o = cls;
@@ -156,8 +161,8 @@ static void on_hit(void *cls, enum h2_limit limit)
     REQUIRE(limit < H2_LIMITS);
 }
 
-static const struct h2_ops OPS = {on_opened, on_field, on_head, on_data,   on_grow,
-                                  on_ended,  on_body,  on_sent, on_closed, on_hit};
+static const struct h2_ops OPS = {on_opened,    on_field, on_head, on_data,   on_grow, on_ended,
+                                  on_malformed, on_body,  on_sent, on_closed, on_hit};
 
 static void send(struct owner *o, struct h2_frames *frames)
 {

@@ -175,6 +175,11 @@ static void on_ended(void *cls, struct h2_stream *stream)
         answer(o, stream);
 }
 
+static void on_malformed(void *cls, struct h2_stream *stream, const char *why)
+{
+    (void)cls, (void)stream, (void)why;
+}
+
 static ssize_t on_body(void *cls, struct h2_stream *stream, char *out, size_t most, bool *last)
 {
     struct owner *o = cls;
@@ -208,8 +213,8 @@ static void on_hit(void *cls, enum h2_limit limit)
     ((struct owner *)cls)->hits[limit]++;
 }
 
-static const struct h2_ops OPS = {on_opened, on_field, on_head, on_data,   on_grow,
-                                  on_ended,  on_body,  on_sent, on_closed, on_hit};
+static const struct h2_ops OPS = {on_opened,    on_field, on_head, on_data,   on_grow, on_ended,
+                                  on_malformed, on_body,  on_sent, on_closed, on_hit};
 
 /* The frames that went out: how many of each type; the code of the last GOAWAY, RST_STREAM. */
 struct out {
