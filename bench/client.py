@@ -1,11 +1,27 @@
 """The benchmark's client as bench/run sees it: a process of bench/load."""
 import json
+import re
+import shutil
 import subprocess
 
 import servers
 from servers import Failure
 
 CERTIFICATES = 3000  # clients that take turns: more than any server remembers
+
+
+def h2load(bench, server, row):
+    """One run of nghttp2's h2load: how many requests were done, in how many seconds. Each must have been answered with 2xx."""
+    if not shutil.which("h2load"):
+        raise Failure("h2load is not installed (Debian: nghttp2-client)")
+    command = ["h2load", "-t", "1", "-c", row.get("connections", "4"), "-m", row.get("streams", "1"), "-D", f"{round(bench.seconds * 1000)}ms",
+               "--npn-list=h2", f"https://127.0.0.1:{server.ports['oneway']}{row.get('path')}"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60 + 10 * bench.seconds,
+                          preexec_fn=lambda: servers.place(bench.client_cpus))
+    found = [re.search(text, done.stdout) for text in (r"(\d+) done", r"status codes: (\d+) 2xx, 0 3xx, 0 4xx, 0 5xx", r"(\d+) failed, (\d+) errored", "Application protocol: h2")]
+    if done.returncode or not all(found) or found[2].group(1, 2) != ("0", "0") or found[0][1] == "0":
+        raise Failure(f"{server.name}: {' '.join(command)}: {done.stdout[-500:]}{done.stderr[-500:]}")
+    return {"done": int(found[0][1]), "seconds": bench.seconds}
 
 
 class Client:

@@ -5,7 +5,7 @@ import resource
 import shutil
 import subprocess
 
-from servers import OWN_FIELDS, TCP_KINDS, Server
+from servers import H2_KINDS, OWN_FIELDS, TCP_KINDS, Server
 
 
 def extra_fields(fields):
@@ -92,7 +92,7 @@ class Relay(Peer):
 
 class Haproxy(Peer):
     name = program = package = "haproxy"
-    kinds = Peer.kinds - {"beside"} | TCP_KINDS  # it wants two descriptors for a connection, and 20,000 is a usual limit
+    kinds = Peer.kinds - {"beside"} | TCP_KINDS | H2_KINDS  # it wants two descriptors for a connection, and 20,000 is a usual limit
 
     def can(self, path):
         """It answers out of one buffer and serves no files."""
@@ -169,7 +169,7 @@ defaults
     timeout connect 10s
     timeout http-keep-alive 10m
 frontend all
-    bind 127.0.0.1:{self.ports["oneway"]} ssl crt {self.pem}
+    bind 127.0.0.1:{self.ports["oneway"]} ssl crt {self.pem}{" alpn h2,http/1.1" if self.h2 else ""}
     bind 127.0.0.1:{self.ports["mutual"]} ssl crt {self.pem} ca-file {self.setting.lab}/root.crt verify required
 {returns}{uses}
 {backend}

@@ -44,6 +44,7 @@ def enter(root, scratch):
 
 
 TCP_KINDS = {"tcp", "tcp-idle", "tcp-handshakes"}  # rows of bytes that go on as they are
+H2_KINDS = {"streams", "proxied-streams"}  # rows of HTTP/2
 
 
 class Failure(Exception):
@@ -143,10 +144,11 @@ class Server:
     root = None  # the folder of the system that it is installed in and runs in, where that is not this one
     kinds = {"requests", "proxied", "handshakes", "memory", "beside", "workers", "start"}  # of rows that it can do
 
-    def __init__(self, setting, workers=1, cpus=None, batch=False, proxy=False, tcp=False):
+    def __init__(self, setting, workers=1, cpus=None, batch=False, proxy=False, tcp=False, h2=False):
         self.setting = setting
         self.proxy = proxy  # whether /app/ and /identity/ are the application's
         self.tcp = tcp  # whether all that comes is, as bytes
+        self.h2 = h2  # whether clients may speak HTTP/2, on the one-way port
         self.workers = workers
         self.cpus, self.batch = cpus, batch
         self.process = self.folder = None
@@ -314,7 +316,7 @@ class Server:
 
 class Mtlsd(Server):
     name = "mtlsd"
-    kinds = Server.kinds | {"reload", "listeners", "pause", "waiting", "beside-waiting"} | TCP_KINDS
+    kinds = Server.kinds | H2_KINDS | {"reload", "listeners", "pause", "waiting", "beside-waiting"} | TCP_KINDS
 
     @classmethod
     def build(cls, setting):
@@ -357,6 +359,7 @@ listen "oneway{n or ''}" {{
     address = "127.0.0.1:{port}"
     certificate = {{ {listed} }}
     client_auth = off
+    {"http2 = on" if self.h2 else ""}
 }}"""
         if self.proxy:
             listeners += f"""
@@ -406,7 +409,7 @@ class Before(Mtlsd):
 
 class Nginx(Server):
     name = program = package = "nginx"
-    kinds = Server.kinds | {"reload", "listeners", "waiting", "beside-waiting"} | TCP_KINDS
+    kinds = Server.kinds | H2_KINDS | {"reload", "listeners", "waiting", "beside-waiting"} | TCP_KINDS
     stream = "/usr/lib/nginx/modules/ngx_stream_module.so"  # for TCP; a package of its own
 
     @classmethod
@@ -550,7 +553,7 @@ http {{
     ssl_session_timeout 6h;
     root {self.setting.www};{self.upstream()}
     server {{
-        listen 127.0.0.1:{self.ports['oneway']} ssl default_server backlog=4096;
+        listen 127.0.0.1:{self.ports['oneway']} ssl {"http2" if self.h2 else ""} default_server backlog=4096;
         {tls}
         {self.locations()}{self.proxied()}
     }}
