@@ -41,7 +41,15 @@ struct conf_list {
 };
 
 /* UNIX: a socket's path, behind which either may be spoken. */
-enum conf_scheme { CONF_SCHEME_HTTP, CONF_SCHEME_HTTPS, CONF_SCHEME_TCP, CONF_SCHEME_TLS, CONF_SCHEME_UNIX };
+enum conf_scheme {
+    CONF_SCHEME_HTTP,
+    CONF_SCHEME_HTTPS,
+    CONF_SCHEME_H2C, /* HTTP/2 without TLS, which the server is known to speak */
+    CONF_SCHEME_H2,  /* and with it */
+    CONF_SCHEME_TCP,
+    CONF_SCHEME_TLS,
+    CONF_SCHEME_UNIX
+};
 enum balance {
     BALANCE_ROUND_ROBIN,
     BALANCE_LEAST_CONNECTIONS,

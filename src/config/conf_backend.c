@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "config/conf_backend.h"
 
 #include <stdio.h>
@@ -20,6 +22,8 @@ static const struct {
     unsigned short port;
 } SCHEMES[] = {{"http://", CONF_SCHEME_HTTP, 80},
                {"https://", CONF_SCHEME_HTTPS, 443},
+               {"h2c://", CONF_SCHEME_H2C, 80},
+               {"h2://", CONF_SCHEME_H2, 443},
                {"tcp://", CONF_SCHEME_TCP, 0},
                {"tls://", CONF_SCHEME_TLS, 0}};
 
@@ -31,10 +35,8 @@ static const struct {
     {"http+unix:", "write unix:/run/app.sock for a UNIX socket"},
     {"ws://", "write http://, and upgrade = { \"websocket\" } in the location"},
     {"wss://", "write https://, and upgrade = { \"websocket\" } in the location"},
-    {"h2c://", "HTTP/1.1 is spoken to backends: write http://"},
-    {"h2://", "HTTP/1.1 is spoken to backends: write https://"},
-    {"grpc://", "HTTP/1.1 is spoken to backends, which gRPC cannot do with"},
-    {"grpcs://", "HTTP/1.1 is spoken to backends, which gRPC cannot do with"},
+    {"grpc://", "write h2c://"},
+    {"grpcs://", "write h2://"},
     {"fastcgi://", "HTTP is spoken to backends: put a server that speaks it before the application"},
     {"ssl://", "write tls://"},
     {"postgres://", "write tcp://HOST:5432, for a listener with mode = tcp"},
@@ -166,7 +168,7 @@ static int read_url(const char *text, size_t len, const char *dir, const struct 
     if (text[0] == '/')
         return err_set(err, ERR_SYNTAX, "server '%s': write unix:%s for a UNIX socket", as->text, as->text);
     return err_set(err, ERR_SYNTAX,
-                   "server '%s' begins with none of http://, https://, tcp://, tls://, unix:%s%s", as->text,
+                   "server '%s' begins with none of http://, https://, h2c://, h2://, tcp://, tls://, unix:%s%s", as->text,
                    strstr(text, "://") ? "" : "; write http://", strstr(text, "://") ? "" : as->text);
 }
 
@@ -265,7 +267,24 @@ void conf_backend_missing(const struct conf_text *name, bool tcp, struct diag *d
 
 bool conf_server_is_tls(const struct conf_server *server)
 {
-    return server->scheme == CONF_SCHEME_HTTPS || server->scheme == CONF_SCHEME_TLS;
+    return server->scheme == CONF_SCHEME_HTTPS || server->scheme == CONF_SCHEME_H2 ||
+           server->scheme == CONF_SCHEME_TLS;
+}
+
+bool conf_server_is_h2(const struct conf_server *server)
+{
+    return server->scheme == CONF_SCHEME_H2C || server->scheme == CONF_SCHEME_H2;
+}
+
+bool conf_backend_is_h2(const struct conf_backend *b)
+{
+    return b->n_servers > 0 && conf_server_is_h2(&b->servers[0]);
+}
+
+static bool is_http(const struct conf_server *server)
+{
+    return server->scheme == CONF_SCHEME_HTTP || server->scheme == CONF_SCHEME_HTTPS ||
+           conf_server_is_h2(server);
 }
 
 bool conf_backend_has_tls(const struct conf_backend *b)
@@ -279,8 +298,7 @@ bool conf_backend_has_tls(const struct conf_backend *b)
 const struct conf_server *conf_backend_first(const struct conf_backend *b, bool http)
 {
     for (size_t i = 0; i < b->n_servers; i++) {
-        const enum conf_scheme scheme = b->servers[i].scheme;
-        if (scheme != CONF_SCHEME_UNIX && http == (scheme == CONF_SCHEME_HTTP || scheme == CONF_SCHEME_HTTPS))
+        if (b->servers[i].scheme != CONF_SCHEME_UNIX && http == is_http(&b->servers[i]))
             return &b->servers[i];
     }
     return NULL;
@@ -317,6 +335,20 @@ static void check_kinds(const struct conf_backend *b, struct diag *diag)
                    "backend \"%s\" has %s and %s: HTTP is spoken to all its servers, or to none; make two "
                    "backends of it",
                    b->name, http->name, tcp->name);
+    const struct conf_server *h2 = NULL, *other = NULL;
+    for (size_t i = 0; i < b->n_servers; i++)
+        *(conf_server_is_h2(&b->servers[i]) ? &h2 : &other) = &b->servers[i];
+    if (h2 && other && !tcp)
+        diag_error(diag, (h2 > other ? h2 : other)->src,
+                   "backend \"%s\" has %s and %s: HTTP/2 is spoken to all its servers, or to none; make two "
+                   "backends of it",
+                   b->name, h2->name, other->name);
+#ifndef HAVE_LIBNGHTTP2
+    if (h2)
+        diag_error(diag, h2->src,
+                   "server '%s': this program was built without nghttp2, and speaks no HTTP/2: write %s",
+                   h2->name, h2->scheme == CONF_SCHEME_H2 ? "https://" : "http://");
+#endif
 }
 
 static void check_one(const struct conf_backend *b, struct diag *diag)

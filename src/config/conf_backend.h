@@ -13,6 +13,9 @@ MUST_CHECK int conf_backend_add(struct conf_backend *backend, const char *text, 
 /* Frees the servers. */
 void conf_backend_done(struct conf_backend *backend);
 bool conf_server_is_tls(const struct conf_server *server);
+bool conf_server_is_h2(const struct conf_server *server);
+/* So are all its servers, or none is. */
+bool conf_backend_is_h2(const struct conf_backend *backend);
 /* One of its servers is spoken to over TLS. */
 bool conf_backend_has_tls(const struct conf_backend *backend);
 /* Its first server that HTTP, or (false) anything else, is spoken to by its URL; NULL: none. */

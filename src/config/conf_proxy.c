@@ -272,10 +272,21 @@ static void check_way(const struct conf *conf, const struct conf_location *l, st
         diag_warning(
             diag, l->src,
             "location \"%s\" tells %s who the client is over plain http: whoever is on the way there "
-            "can read it, and be anybody; write https:// in backend \"%s\"",
-            l->prefix, server->name, b->name);
+            "can read it, and be anybody; write %s in backend \"%s\"",
+            l->prefix, server->name, conf_server_is_h2(server) ? "h2://" : "https://", b->name);
         return;
     }
+}
+
+/* RFC 9113 section 8.6; what RFC 8441 has instead is not spoken here. */
+static void check_upgrade(const struct conf *conf, const struct conf_location *l, struct diag *diag)
+{
+    const struct conf_backend *b = l->backend.text ? conf_backend_find(conf, l->backend.text) : NULL;
+    if (b && l->upgrade.n > 0 && conf_backend_is_h2(b))
+        diag_error(diag, l->upgrade.item[0].src,
+                   "upgrade: HTTP/2 is spoken to backend \"%s\", and knows no upgrade: leave it out, or make a "
+                   "location of its own for %s, whose backend is http:// (or https://)",
+                   b->name, l->upgrade.item[0].text);
 }
 
 void conf_proxy_check(const struct conf *conf, const struct conf_location *l, bool asks, struct diag *diag)
@@ -287,6 +298,7 @@ void conf_proxy_check(const struct conf *conf, const struct conf_location *l, bo
     if (!l->backend.text)
         check_without(l, diag);
     check_way(conf, l, diag);
+    check_upgrade(conf, l, diag);
     if (l->backend.text && !asks && l->client_cert == CLIENT_CERT_NONE && tells_who(l))
         diag_warning(
             diag, l->src,

@@ -161,10 +161,10 @@ const struct option OPTIONS[] = {
      .example = "{ \"http://127.0.0.1:9000 weight=3\", \"https://app.internal:8443\" }",
      .flags = OPTION_REQUIRED | OPTION_SAMPLE,
      .help =
-         "Servers: http://, https://, for mode = tcp tcp:// or tls://, each with HOST:PORT, or unix:PATH; "
-         "behind a blank weight=NUMBER (1 to 100), when one is to get more. A name's addresses are all used. A "
-         "reload takes other hosts; a port that no server had at the start, and the first backend, need a "
-         "restart, unless sandbox = off."},
+         "Servers: http://, https://, h2c:// or h2:// (HTTP/2; h2:// with TLS), for mode = tcp tcp:// or "
+         "tls://, with HOST:PORT, or unix:PATH; then weight=NUMBER (1 to 100), when one is to get more. All "
+         "addresses of a name are used. A reload takes other hosts; a port that no server had at the start, and "
+         "the first backend, need a restart, unless sandbox = off."},
     {BACKEND(balance), .type = OPTION_WORD, .preset = "round-robin", .example = "least-connections",
      .words = WORDS({"round-robin", BALANCE_ROUND_ROBIN}, {"least-connections", BALANCE_LEAST_CONNECTIONS},
                     {"client-address", BALANCE_CLIENT_ADDRESS},
@@ -204,7 +204,8 @@ const struct option OPTIONS[] = {
              "five seconds."},
     {BACKEND(max_connections), .type = OPTION_NUMBER, .preset = "0", .example = "100", .min = 0,
      .max = 1000000,
-     .help = "Most requests under way at each server; more wait for queue_timeout. 0: any number."},
+     .help = "Most requests under way at each server; of h2c:// and h2:// servers, most connections, each of "
+             "which has up to 100 requests; more wait for queue_timeout. 0: any number."},
     {BACKEND(queue_timeout), .type = OPTION_DURATION, .preset = "1s", .example = "5s", .min = 1,
      .max = 10 * MINUTE, .help = "A request that waited so long for a server is answered 503."},
     {BACKEND(ca), .type = OPTION_PATHS, .example = "{ \"backend-ca.crt\" }",
@@ -327,9 +328,10 @@ const struct option OPTIONS[] = {
              "none, /health, /livez and /readyz, or all. auto: these three, and the others where their own "
              "location has no backend and no redirect."},
     {LISTEN(http2), .type = OPTION_BOOL, .preset = "off", .example = "on",
-     .help = "Whether HTTP/2 is offered (ALPN h2) before HTTP/1.1. Each request is decided on by itself. "
-             "Backends are asked in HTTP/1.1: gRPC, which needs HTTP/2 all the way, gets 502, and protocols "
-             "of upgrade are for clients with HTTP/1.1."},
+     .help =
+         "Whether HTTP/2 is offered (ALPN h2) before HTTP/1.1. Each request is decided on by itself. "
+         "gRPC gets 502 where the backend is asked in HTTP/1.1; protocols of upgrade are for clients with "
+         "HTTP/1.1."},
     {LISTEN(backend), .type = OPTION_TEXT, .example = "\"pg\"", .flags = OPTION_HOST,
      .help =
          "With mode = tcp, the backend that gets the connections of those who may: its servers are tcp://, "

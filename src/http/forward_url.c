@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/conf_backend.h"
 #include "http/forward.h"
 #include "http/host.h"
 
@@ -78,7 +79,7 @@ static unsigned port_of(const struct url *url)
 
 static bool is_server(const struct conf_server *server, const struct url *url)
 {
-    const char *scheme = server->scheme == CONF_SCHEME_HTTPS ? "https" : "http";
+    const char *scheme = conf_server_is_tls(server) ? "https" : "http";
     if (server->path || (url->scheme.len > 0 && !same(url->scheme, scheme)) || !same(url->host, server->host))
         return false;
     return server->port == (url->port > 0 ? url->port : strcmp(scheme, "https") == 0 ? 443 : 80);
@@ -96,7 +97,7 @@ static bool is_host(const struct conf_backend *backend, const char *asked, const
     bool there = port_of(url) == (port > 0 ? port : default_port(url->scheme));
     for (size_t i = 0; i < backend->n_servers; i++) {
         const struct conf_server *server = &backend->servers[i];
-        plain = plain || server->scheme == CONF_SCHEME_HTTP;
+        plain = plain || server->scheme == CONF_SCHEME_HTTP || server->scheme == CONF_SCHEME_H2C;
         there = there || (!server->path && server->port == port_of(url));
     }
     return plain && there; /* who is asked over https and leads to http means it */

@@ -24,6 +24,7 @@ void h2_limits_init(struct h2_limits *limits)
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/h2_fields.h"
 #include "http/h2_frames.h"
 
 struct h2 {
@@ -363,110 +364,33 @@ bool h2_is_over(const struct h2 *h2)
 
 /* ---- answers ------------------------------------------------------------------------------------------- */
 
-/* Fields while they are made of lines. */
-struct list {
-    nghttp2_nv *nv;
-    size_t n;
-    char *names; /* in small letters, one behind the other */
-    char status[4];
-};
-
-static bool is_of_connections(const char *name, size_t len)
-{
-    static const char *const NAMES[] = {"connection", "keep-alive", "proxy-connection", "transfer-encoding",
-                                        "upgrade"};
-    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
-        if (strlen(NAMES[i]) == len && memcmp(NAMES[i], name, len) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void put(struct list *list, const char *name, size_t name_len, const char *value, size_t len)
-{
-    list->nv[list->n++] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name,
-                                       .value = (uint8_t *)(uintptr_t)value,
-                                       .namelen = name_len,
-                                       .valuelen = len};
-}
-
-static char *put_line(struct list *list, char *names, const char *line, const char *end)
-{
-    const char *colon = memchr(line, ':', (size_t)(end - line));
-    if (!colon || colon == line)
-        return names;
-    const size_t n = (size_t)(colon - line);
-    for (size_t i = 0; i < n; i++)
-        names[i] = (char)(line[i] >= 'A' && line[i] <= 'Z' ? line[i] + ('a' - 'A') : line[i]);
-    const char *value = colon + 1;
-    while (value < end && (*value == ' ' || *value == '\t'))
-        value++;
-    while (end > value && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
-        end--;
-    if (is_of_connections(names, n))
-        return names;
-    put(list, names, n, value, (size_t)(end - value));
-    return names + n;
-}
-
-static void list_done(struct list *list)
-{
-    free(list->nv);
-    free(list->names);
-}
-
-/* `status` 0: there is none, in trailers. */
-static int list_of(struct list *list, unsigned status, const char *lines, size_t len)
-{
-    size_t n = 1;
-    const char *end = lines + len;
-    for (const char *p = lines; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
-        n++;
-    *list = (struct list){.nv = malloc((n + 1) * sizeof *list->nv), .names = malloc(len + 1)};
-    if (!list->nv || !list->names) {
-        list_done(list);
-        return ERR_NOMEM;
-    }
-    if (status > 0) {
-        list->status[0] = (char)('0' + status / 100 % 10);
-        list->status[1] = (char)('0' + status / 10 % 10);
-        list->status[2] = (char)('0' + status % 10);
-        put(list, ":status", 7, list->status, 3);
-    }
-    char *names = list->names;
-    for (const char *line = lines, *next; line < end; line = next + 1) {
-        next = memchr(line, '\n', (size_t)(end - line));
-        if (!next)
-            break;
-        names = put_line(list, names, line, next);
-    }
-    return 0;
-}
-
 int h2_answer(struct h2 *h2, struct h2_stream *stream, unsigned status, const char *lines, size_t len,
               bool bodied)
 {
     const nghttp2_data_provider body = {.read_callback = read_body};
-    struct list list;
-    int rc = list_of(&list, status, lines, len);
+    const char text[3] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
+                          (char)('0' + status % 10)};
+    const struct h2_pseudo first = {":status", text, sizeof text};
+    struct h2_fields list;
+    int rc = h2_fields_of(&list, &first, 1, lines, len);
     if (rc != 0)
         return rc;
     if (status < 200)
         rc = nghttp2_submit_headers(h2->session, NGHTTP2_FLAG_NONE, stream->id, NULL, list.nv, list.n, NULL);
     else
         rc = nghttp2_submit_response(h2->session, stream->id, list.nv, list.n, bodied ? &body : NULL);
-    list_done(&list);
+    h2_fields_done(&list);
     return rc == 0 ? 0 : ERR_NOMEM;
 }
 
 int h2_trailers(struct h2 *h2, struct h2_stream *stream, const char *lines, size_t len)
 {
-    struct list list;
-    int rc = list_of(&list, 0, lines, len);
+    struct h2_fields list;
+    int rc = h2_fields_of(&list, NULL, 0, lines, len);
     if (rc != 0)
         return rc;
     rc = nghttp2_submit_trailer(h2->session, stream->id, list.nv, list.n);
-    list_done(&list);
+    h2_fields_done(&list);
     stream->trailers = true;
     return rc == 0 ? 0 : ERR_NOMEM;
 }

@@ -7,7 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/conf_backend.h"
 #include "tls/proxy_header_write.h"
+#include "upstream/mux.h"
 #include "upstream/response.h"
 
 /* One server that is asked. */
@@ -117,6 +119,20 @@ static void on_link(struct link_user *user, enum link_event event)
         go_on(check);
 }
 
+static struct link *open_link(struct server_check *check, const struct link_first *opening,
+                              char why[static LINK_WHY])
+{
+    const struct conf_server *server = server_of(check)->conf;
+    const struct mux_wish wish = {
+        .scheme = conf_server_is_tls(server) ? "https" : "http", .alone = true, .first = *opening};
+    bool fresh;
+    if (conf_server_is_h2(server))
+        return mux_take(check->all->links, &check->shelf, check->backend, check->server, &check->user, &wish,
+                        &fresh, why);
+    return link_open(check->all->links, &check->shelf, check->backend, check->server, &check->user, opening,
+                     why);
+}
+
 static void begin(struct server_check *check)
 {
     static const struct proxy_said OWN = {0};
@@ -130,8 +146,7 @@ static void begin(struct server_check *check)
     const struct link_first opening = {first.data, first.len, NULL};
     response_init(&check->response, false, false);
     check->sent = 0;
-    check->link = link_open(check->all->links, &check->shelf, check->backend, check->server, &check->user,
-                            &opening, why);
+    check->link = open_link(check, &opening, why);
     buf_done(&first);
     if (!check->link)
         end(check, why);
@@ -156,6 +171,7 @@ static void drop(struct health_checks *checks)
         struct server_check *check = &checks->item[i];
         wheel_stop(&check->timer);
         link_close(check->link);
+        mux_shelf_done(&check->shelf);
         link_shelf_done(&check->shelf);
         buf_done(&check->request);
     }
@@ -173,7 +189,7 @@ static void put_request(const struct conf_backend *conf, const struct conf_serve
         buf_puts(out, conf->server_name.text);
     else
         buf_printf(out, server->ipv6 ? "[%s]" : "%s", server->host);
-    if (!server->path && server->port != (server->scheme == CONF_SCHEME_HTTPS ? 443 : 80))
+    if (!server->path && server->port != (conf_server_is_tls(server) ? 443 : 80))
         buf_printf(out, ":%u", server->port);
     buf_puts(out, "\r\nUser-Agent: mtlsd\r\nConnection: close\r\n\r\n");
 }

@@ -11,6 +11,7 @@
 #include "server/http1_wait.h"
 #include "server/proxy_impl.h"
 #include "server/troubles.h"
+#include "upstream/mux.h"
 
 struct relays *relays_of(const struct proxied *p)
 {
@@ -164,8 +165,10 @@ static void link_is_up(struct proxied *p)
 {
     struct origin *server = proxy_server(p)->origin;
     p->connect_us = p->link->up_us - p->link->born_us;
-    atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&server->connect_us, p->connect_us, memory_order_relaxed);
+    if (p->fresh) { /* else it shares one that another has waited for, too */
+        atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&server->connect_us, p->connect_us, memory_order_relaxed);
+    }
     if (p->tcp) {
         p->head_sent = true;
         p->request->status = 200;
@@ -188,9 +191,13 @@ static void on_link(struct link_user *user, enum link_event event)
         break;
     case LINK_FAILED:
         p->timed_out = p->link->timed_out;
-        p->untrusted = p->link->session != NULL;
+        p->untrusted = p->link->untrusted;
         proxy_strike(p, ORIGIN_UNREACHABLE, p->link->why);
         proxy_again(p); /* behind all events: one may be of an idle link that says what nobody asked for */
+        break;
+    case LINK_AGAIN:
+        proxy_leave_server(p);
+        proxy_again(p);
         break;
     }
 }
@@ -209,7 +216,7 @@ void proxy_expect(struct proxied *p)
     else if (up && p->waits_for_100 && p->up_at == p->up.len)
         after = CONTINUE_MS;
     else if (up && !p->response_done && proxy_waiting(p) == 0 &&
-             (p->request_done || p->head_sent || p->up_at < p->up.len))
+             (p->request_done || p->head_sent || p->dialogue || p->up_at < p->up.len))
         after = (uint64_t)p->backend->conf->response_timeout * 1000;
     wheel_set(&worker->wheel, &p->timer, after ? worker->now_ms + after : 0);
 }
@@ -265,7 +272,7 @@ static void on_deadline(struct wheel_timer *timer)
  * could use. */
 static bool is_worth_a_link(const struct proxied *p)
 {
-    return p->request_done || p->waits_for_100 || p->up.len > p->head_len;
+    return p->request_done || p->waits_for_100 || p->up.len > p->head_len || proxy_is_h2(p);
 }
 
 void proxy_run(struct proxied *p)
@@ -303,12 +310,13 @@ void proxy_turn(struct worker *worker)
     }
     if (relays->checks)
         health_checks_follow(relays->checks);
+    mux_turn(&relays->upstreams.links);
     links_settle(&relays->upstreams.links);
 }
 
 bool proxy_waits_for_turn(const struct worker *worker)
 {
-    return worker->relays->again != NULL;
+    return worker->relays->again != NULL || mux_waits(&worker->relays->upstreams.links);
 }
 
 /* --- the client's side ---------------------------------------------------------------------------------- */

@@ -89,8 +89,11 @@ struct proxied {
     bool close;                       /* the connection ends with the response */
     bool waited;                      /* for its turn */
     bool wants_fresh;                 /* a kept link has failed it */
+    bool dropped;                     /* of what went up not all is held any more */
+    unsigned refusals;                /* by servers that had not looked at it */
     bool timed_out, untrusted;        /* why the last server could not be reached */
     bool unanswered;                  /* one could, and closed without a word */
+    bool dialogue;                    /* both sides may speak, or be silent, at any time: gRPC */
     bool upgrades;                    /* it asks for another protocol, which the location lets pass */
     bool bound;                       /* the link is not for others: see binds */
     unsigned retries;
@@ -198,6 +201,8 @@ void proxy_judge_again(struct wheel_timer *timer);
 
 /* proxy_server.c */
 struct backend_server *proxy_server(const struct proxied *p);
+/* HTTP/2 is spoken to it: one connection has many requests, and both sides of each go on at once. */
+bool proxy_is_h2(const struct proxied *p);
 /* A link to a server, which may not be up yet; none while it waits for its turn. False: `p` is gone. */
 bool proxy_find_link(struct proxied *p);
 void proxy_leave_server(struct proxied *p);

@@ -4,11 +4,18 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "config/conf_backend.h"
 #include "server/proxy_impl.h"
+#include "upstream/mux.h"
 
 struct backend_server *proxy_server(const struct proxied *p)
 {
     return &p->backend->server[p->server];
+}
+
+bool proxy_is_h2(const struct proxied *p)
+{
+    return conf_backend_is_h2(p->backend->conf);
 }
 
 static uint32_t key_of(const struct proxied *p)
@@ -65,9 +72,12 @@ void proxy_tell(uint64_t now_ms)
     origin_each(tell, &now_ms);
 }
 
-static int choose(struct proxied *p)
+/* `full`: servers that have been found to have no room. */
+static int choose(struct proxied *p, uint64_t full)
 {
-    return balance_choose(&p->pool->balancer, key_of(p), p->tried, p->conn->worker->now_ms);
+    const int chosen =
+        balance_choose(&p->pool->balancer, key_of(p), p->tried | full, p->conn->worker->now_ms);
+    return chosen == BALANCE_NONE && full ? BALANCE_FULL : chosen;
 }
 
 /* Each server has as many requests as it may have. False: it has waited for long enough. */
@@ -103,16 +113,25 @@ void proxy_leave_server(struct proxied *p)
     pool_room(p->pool);
 }
 
+/* NULL, with `why` "": there is no room. */
 static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char why[static LINK_WHY])
 {
+    struct links *links = &relays_of(p)->upstreams.links;
     struct buf opening = {0};
     proxy_opening(p, &opening);
-    const struct link_first first = {opening.data, opening.len, p->alpn.n > 0 ? &p->alpn : NULL};
+    const struct mux_wish wish = {
+        .scheme = "https", /* nobody else comes here */
+        .alone = p->bound,
+        .first = {opening.data, opening.len, p->alpn.n > 0 ? &p->alpn : NULL},
+    };
     struct link *link = NULL;
+    p->fresh = true;
     if (buf_failed(&opening))
         snprintf(why, LINK_WHY, "out of memory");
+    else if (proxy_is_h2(p))
+        link = mux_take(links, shelf, p->backend, p->server, &p->user, &wish, &p->fresh, why);
     else
-        link = link_open(&relays_of(p)->upstreams.links, shelf, p->backend, p->server, &p->user, &first, why);
+        link = link_open(links, shelf, p->backend, p->server, &p->user, &wish.first, why);
     buf_done(&opening);
     return link;
 }
@@ -120,13 +139,14 @@ static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char 
 bool proxy_find_link(struct proxied *p)
 {
     struct relays *relays = relays_of(p);
+    uint64_t full = 0;
     for (;;) {
         if (p->owes && !retry_spend(&relays->upstreams.retries)) {
             unreachable(p);
             return false;
         }
         p->owes = false;
-        int chosen = p->pool->waiting && !p->waited ? BALANCE_FULL : choose(p);
+        int chosen = p->pool->waiting && !p->waited ? BALANCE_FULL : choose(p, full);
         if (chosen == BALANCE_FULL && p->backend->conf->queue_timeout > 0 && queue(p))
             return true;
         if (chosen < 0) {
@@ -137,13 +157,19 @@ bool proxy_find_link(struct proxied *p)
         p->counted = true;
         struct link_shelf *shelf = &p->pool->shelf[chosen];
         p->link = p->wants_fresh ? NULL : link_take(shelf, &p->user);
-        p->fresh = !p->link;
+        p->fresh = false;
         if (p->link)
             return true;
         char why[LINK_WHY];
         p->link = open_link(p, shelf, why);
         if (p->link)
             return true;
+        if (!why[0]) {
+            full |= 1ull << p->server;
+            p->counted = false;
+            balance_done(&p->pool->balancer.server[p->server]);
+            continue;
+        }
         proxy_strike(p, ORIGIN_UNREACHABLE, why);
     }
 }
@@ -166,11 +192,37 @@ static bool has_another(const struct proxied *p)
     return (all & ~(p->tried | 1ull << p->server)) != 0;
 }
 
+static void ask_again(struct proxied *p)
+{
+    p->up_at = 0;
+    p->up_broken = false;
+    response_init(&p->response, p->response.to_head, p->response.upgrades);
+    proxy_again(p);
+}
+
+/* The server has not looked at it, and may be asked again, or another, whatever it is. */
+static bool after_refusal(struct proxied *p, enum origin_result result, const char *why)
+{
+    enum { MOST_REFUSALS = 2 };
+    if (p->dropped || p->refusals >= MOST_REFUSALS || !retry_spend(&relays_of(p)->upstreams.retries)) {
+        proxy_fail(p, 502, result, why);
+        return false;
+    }
+    p->refusals++;
+    p->retries++;
+    atomic_fetch_add_explicit(&proxy_server(p)->origin->retries, 1, memory_order_relaxed);
+    proxy_leave_server(p);
+    ask_again(p);
+    return true;
+}
+
 bool proxy_retry(struct proxied *p, enum origin_result result, const char *why)
 {
     struct origin *server = proxy_server(p)->origin;
+    if (p->link->refused)
+        return after_refusal(p, result, why);
     /* A kept link may just have been over; a new one that ends without a word is the server's own end. */
-    bool elsewhere = p->fresh;
+    bool elsewhere = p->fresh || p->link->reset || (p->wants_fresh && proxy_is_h2(p));
     /* Where a second one does so, too, it may be what is asked for that ends them: no third is asked, and one
      * request is no reason to take out several. */
     if (!may_repeat(p) || (elsewhere && (p->unanswered || !has_another(p))) ||
@@ -187,9 +239,6 @@ bool proxy_retry(struct proxied *p, enum origin_result result, const char *why)
         proxy_leave_server(p);
     }
     atomic_fetch_add_explicit(&server->retries, 1, memory_order_relaxed);
-    p->up_at = 0;
-    p->up_broken = false;
-    response_init(&p->response, p->response.to_head, p->response.upgrades);
-    proxy_again(p);
+    ask_again(p);
     return true;
 }

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "config/conf_backend.h"
 #include "server/proxy_impl.h"
 
 /* ---- phases, of either kind of client ------------------------------------------------------------------ */
@@ -83,7 +84,8 @@ enum proxy_claim proxy_claim_stream(struct http2_stream *stream)
         return refuse(stream, status, NULL);
     if (status != 0)
         return PROXY_LOCAL;
-    if (is_grpc(&request->head))
+    const bool grpc = is_grpc(&request->head);
+    if (grpc && !conf_backend_is_h2(location->to))
         return refuse(stream, 502, "The backend of this location speaks HTTP/1.1, and gRPC needs HTTP/2.");
     if (too_large(stream, location, length, detail))
         return refuse(stream, 413, detail);
@@ -96,6 +98,7 @@ enum proxy_claim proxy_claim_stream(struct http2_stream *stream)
     if (!p)
         return refuse(stream, 503, NULL);
     p->stream = stream;
+    p->dialogue = grpc;
     stream->proxied = p;
     stream->room = on_room;
     if (proxy_open(p, &aim, &start) != 0)

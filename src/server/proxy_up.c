@@ -166,15 +166,25 @@ static int read_client(struct proxied *p)
 
 /* --- what the backend gets ------------------------------------------------------------------------------ */
 
+/* A server of HTTP/2 says so where it has not looked at a request: as long as that is not long it is held
+ * until the answer begins. */
+static bool may_be_asked_again(const struct proxied *p)
+{
+    return proxy_is_h2(p) && !p->tunnel && !p->head_sent && !p->dropped && p->up.len <= RELAY_BYTES;
+}
+
 /* Parts of the request that have gone are not kept, but for a head alone: that may have to be sent again. A
  * server that is always a little behind must not make the rest longer and longer, nor one far behind have it
  * moved again and again. */
 static void drop_sent(struct proxied *p)
 {
     size_t rest = p->up.len - p->up_at;
+    if (may_be_asked_again(p))
+        return;
     if ((!p->bodied && !p->tunnel) || p->up_at == 0 ||
         (rest > 0 && (p->up_at < RELAY_BYTES / 2 || p->up_at < rest)))
         return;
+    p->dropped = true;
     if (rest == 0 && p->tunnel) { /* one that waits holds nothing */
         buf_done(&p->up);
         buf_init(&p->up, RELAY_MOST_UP);
@@ -189,8 +199,11 @@ static void drop_sent(struct proxied *p)
 static void rest(struct proxied *p)
 {
     enum { LEAST = 4096 };
+    if (may_be_asked_again(p))
+        return;
     if ((!p->bodied && !p->tunnel) || p->up_at < p->up.len || p->up.room <= LEAST || buf_failed(&p->up))
         return;
+    p->dropped = true;
     buf_done(&p->up);
     buf_init(&p->up, RELAY_MOST_UP);
     p->up_at = 0;
@@ -212,6 +225,13 @@ static int write_server(struct proxied *p, size_t *budget)
     return 1;
 }
 
+/* Both sides speak at once, as in gRPC: a client that has nothing to say now is not late. What limits their
+ * silence is response_timeout. */
+static bool is_dialogue(const struct proxied *p)
+{
+    return p->dialogue || (p->head_sent && p->stream && proxy_is_h2(p));
+}
+
 /* The client has body_timeout while more of its body is waited for: not when all of it is here, nor while the
  * server is the one who takes none.
  */
@@ -219,7 +239,8 @@ static void await_client(struct proxied *p)
 {
     const enum conn_phase phase = p->conn->phase;
     const bool awaits = p->stream ? p->stream->phase == HTTP2_BODY : phase == CONN_BODY;
-    bool waits = !p->tunnel && !p->request_done && !p->up_broken && p->up.len - p->up_at < RELAY_BYTES;
+    bool waits = !p->tunnel && !p->request_done && !p->up_broken && p->up.len - p->up_at < RELAY_BYTES &&
+                 !is_dialogue(p);
     if (waits && !awaits)
         proxy_client_awaits(p);
     else if (!waits && awaits)

@@ -319,7 +319,8 @@ int backend_new(const struct conf_backend *conf, struct diag *diag, struct backe
         .kind = conf->balance,
         .max_fails = (unsigned)conf->max_fails,
         .fail_timeout_ms = (uint64_t)conf->fail_timeout * 1000,
-        .max_connections = (unsigned)conf->max_connections,
+        /* Where one connection has many requests, connections are counted where they are made. */
+        .max_connections = conf_backend_is_h2(conf) ? 0 : (unsigned)conf->max_connections,
     };
     backend->server = calloc(conf->n_servers + 1, sizeof *backend->server);
     int rc = backend->server ? take_servers(backend, diag) : ERR_NOMEM;

@@ -50,6 +50,7 @@ struct origin_trouble {
 
 struct origin {
     atomic_uint refs;
+    atomic_uint muxes;   /* connections of HTTP/2 that there are */
     struct origin *next; /* of all; under the lock of all, as `refs` when it becomes 0 */
     char *backend, *name;
     char *host; /* NULL: its address does not change */

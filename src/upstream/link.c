@@ -96,14 +96,18 @@ static void discard(struct link *link)
 
 void link_close(struct link *link)
 {
-    if (link && link->fd >= 0)
+    if (link && link->ops)
+        link->ops->close(link);
+    else if (link && link->fd >= 0)
         discard(link);
 }
 
 void link_cut(struct link *link)
 {
     static const struct linger NONE = {.l_onoff = 1, .l_linger = 0};
-    if (!link || link->fd < 0)
+    if (link && link->ops)
+        link->ops->close(link);
+    if (!link || link->ops || link->fd < 0)
         return;
     (void)setsockopt(link->fd, SOL_SOCKET, SO_LINGER, &NONE, sizeof NONE);
     link->parted = true;
@@ -125,6 +129,7 @@ void link_shelf_done(struct link_shelf *shelf)
 static void fail(struct link *link, const char *why)
 {
     struct link_user *user = link->user;
+    link->untrusted = link->session != NULL;
     snprintf(link->why, sizeof link->why, "%s", why);
     if (user)
         user->event(user, LINK_FAILED); /* which closes it */
@@ -186,6 +191,16 @@ static bool goes_on(const struct link *link, ssize_t n)
     return n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_AGAIN && !link->blocked);
 }
 
+/* HTTP/2 over TLS is spoken where the server says so (RFC 9113 section 3.2). */
+static bool agrees(const struct link *link)
+{
+    gnutls_datum_t chosen = {0};
+    if (link->backend->server[link->server].conf->scheme != CONF_SCHEME_H2)
+        return true;
+    return gnutls_alpn_get_selected_protocol(link->session, &chosen) == 0 && chosen.size == 2 &&
+           memcmp(chosen.data, "h2", 2) == 0;
+}
+
 static void shake(struct link *link)
 {
     int rc;
@@ -195,6 +210,10 @@ static void shake(struct link *link)
     } while (goes_on(link, rc) || rc == GNUTLS_E_WARNING_ALERT_RECEIVED);
     if (rc == GNUTLS_E_AGAIN)
         return;
+    if (rc == GNUTLS_E_SUCCESS && !agrees(link)) {
+        fail(link, "it does not agree to HTTP/2 (ALPN h2)");
+        return;
+    }
     if (rc == GNUTLS_E_SUCCESS) {
         link->resumed = gnutls_session_is_resumed(link->session);
         come_up(link);
@@ -210,11 +229,13 @@ static void shake(struct link *link)
 
 static int offer_protocols(struct link *link)
 {
-    static const gnutls_datum_t HTTP = {(unsigned char *)(uintptr_t) "http/1.1", 8};
+    static const gnutls_datum_t HTTP = {(unsigned char *)(uintptr_t) "http/1.1", 8},
+                                H2 = {(unsigned char *)(uintptr_t) "h2", 2};
+    const enum conf_scheme scheme = link->backend->server[link->server].conf->scheme;
     gnutls_datum_t offered[CONF_ALPNS_MOST];
     unsigned n = 0;
-    if (link->backend->server[link->server].conf->scheme == CONF_SCHEME_HTTPS)
-        return gnutls_alpn_set_protocols(link->session, &HTTP, 1, 0);
+    if (scheme == CONF_SCHEME_HTTPS || scheme == CONF_SCHEME_H2)
+        return gnutls_alpn_set_protocols(link->session, scheme == CONF_SCHEME_H2 ? &H2 : &HTTP, 1, 0);
     for (; link->alpn && n < link->alpn->n && n < ARRAY_LEN(offered); n++) {
         const char *name = link->alpn->item[n].text;
         offered[n] = (gnutls_datum_t){(unsigned char *)(uintptr_t)name, (unsigned)strlen(name)};
@@ -435,7 +456,7 @@ struct link *link_take(struct link_shelf *shelf, struct link_user *user)
 void link_release(struct link *link, unsigned most, uint64_t keep_ms)
 {
     struct link_shelf *shelf = link->shelf;
-    if (link->ended || most == 0 || keep_ms == 0 || says_more(link)) {
+    if (link->ops || link->ended || most == 0 || keep_ms == 0 || says_more(link)) {
         link_close(link);
         return;
     }
@@ -468,6 +489,8 @@ static ssize_t tls_result(struct link *link, ssize_t n)
 ssize_t link_read(struct link *link, void *data, size_t size)
 {
     ssize_t n;
+    if (link->ops)
+        return link->ops->read(link, data, size);
     if (link->session) {
         do {
             link->blocked = false;
@@ -502,6 +525,8 @@ bool link_is_reset(const struct link *link)
 ssize_t link_write(struct link *link, const void *data, size_t size)
 {
     ssize_t n;
+    if (link->ops)
+        return link->ops->write(link, data, size);
     if (link->session) {
         do
             n = tls_library()->record_send(link->session, data, size);
@@ -525,7 +550,7 @@ ssize_t link_write(struct link *link, const void *data, size_t size)
 
 bool link_end(struct link *link)
 {
-    if (link->parted)
+    if (link->ops || link->parted)
         return true;
     int rc = GNUTLS_E_INTERRUPTED;
     while (link->session && rc == GNUTLS_E_INTERRUPTED)

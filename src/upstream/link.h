@@ -19,6 +19,14 @@ enum link_event {
     LINK_UP,     /* it may be read and written */
     LINK_FAILED, /* it could not be made: `why`; its user closes it */
     LINK_READY,  /* something may be read, or written again */
+    LINK_AGAIN,  /* it has no room after all, through nobody's fault: its user closes it and takes another */
+};
+
+/* What a link does that is no socket's own, but shares one with others (upstream/mux.h). */
+struct link_ops {
+    ssize_t (*read)(struct link *link, void *data, size_t size);
+    ssize_t (*write)(struct link *link, const void *data, size_t size);
+    void (*close)(struct link *link);
 };
 
 struct link_user {
@@ -32,6 +40,7 @@ struct links {
     int epoll;
     struct wheel *wheel;
     struct link *dead; /* whose memory goes at the end of the turn: an event of it may be on its way */
+    struct mux *busy, *worked, *gone; /* upstream/mux.h: they have something to do; their memory goes, too */
 };
 
 /* Where a link waits while it is idle, the one that was used last first. {0} is empty. */
@@ -39,10 +48,13 @@ struct link_shelf {
     struct link *first, *last;
     unsigned n, n_all;      /* of all links that were made for it, idle or not */
     gnutls_datum_t session; /* to resume, of TLS; owned */
+    struct mux *muxes;      /* connections that several share, made for it */
+    unsigned n_muxes;
 };
 
 struct link {
     struct event_source source;
+    const struct link_ops *ops; /* NULL: it is a socket's */
     struct links *links;
     struct link_shelf *shelf;
     struct link *next, *prev; /* on the shelf, or dead */
@@ -62,6 +74,9 @@ struct link {
     bool blocked; /* the socket had no bytes, or no room, during GnuTLS's last call */
     bool parted;  /* link_end was called; with TLS, its last word has gone */
     bool timed_out;
+    bool untrusted; /* it could not be made because of what TLS, or who is there, says */
+    bool refused;   /* the server has done nothing of what was asked: it may be asked again */
+    bool reset;     /* it was only this that the server ended */
     int broken; /* -errno, when a write has met the reset that a read would have told of; 0: none has */
     uint64_t born_us, up_us;
     char why[LINK_WHY];

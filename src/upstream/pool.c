@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "upstream/mux.h"
 
 enum { LOOK_MS = 20 };
 
@@ -13,12 +14,18 @@ void upstreams_init(struct upstreams *upstreams, int epoll, struct wheel *wheel)
     links_init(&upstreams->links, epoll, wheel);
 }
 
+static void shelf_done(struct link_shelf *shelf)
+{
+    mux_shelf_done(shelf);
+    link_shelf_done(shelf);
+}
+
 static void pool_free(struct pool *pool)
 {
     if (!pool)
         return;
     for (unsigned i = 0; pool->shelf && i < pool->backend->n; i++)
-        link_shelf_done(&pool->shelf[i]);
+        shelf_done(&pool->shelf[i]);
     wheel_stop(&pool->look);
     free(pool->shelf);
     free(pool->balancer.server);
@@ -121,6 +128,7 @@ void upstreams_done(struct upstreams *upstreams)
         upstreams->first = pool->next;
         pool_free(pool);
     }
+    mux_turn(&upstreams->links);
     links_settle(&upstreams->links);
 }
 

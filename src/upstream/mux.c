@@ -1,0 +1,563 @@
+#include "upstream/mux.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "config/conf_backend.h"
+#include "upstream/h2_client.h"
+
+enum {
+    READ_BYTES = 16 * 1024,
+    READ_TURN = 256 * 1024, /* of one connection, before others have their turn */
+    SEND_BYTES = 64 * 1024, /* that wait for its socket, and a frame more */
+};
+
+/* One connection. */
+struct mux {
+    struct link_user user; /* of `link` */
+    struct links *links;
+    struct link_shelf *shelf; /* NULL: it is on none any more, nobody new comes to it */
+    struct mux *next, *prev;  /* there; or, by next, among those that are gone */
+    struct mux *next_busy;
+    struct backend *backend; /* a reference */
+    unsigned server;
+    struct link *link;        /* NULL: it has ended; what came of it may still be read */
+    struct h2_client *engine; /* NULL: it is not up */
+    struct mux_link *first, *last;
+    unsigned n;
+    struct buf out; /* that the socket did not take; the first out_at bytes it did */
+    size_t out_at;
+    uint64_t keep_ms, settle_ms; /* how long it may be idle; its SETTINGS may take */
+    struct wheel_timer timer; /* its SETTINGS are due; or it has been idle for long enough */
+    bool alone, more, gone;
+    bool busy, worked; /* it is on the list of those that have something to do; and in this very turn */
+    bool telling; /* its links are told of something: it is not freed meanwhile */
+};
+
+/* What one exchange has of it. */
+struct mux_link {
+    struct link link; /* first */
+    struct mux *mux;
+    struct mux_link *next, *prev;
+    struct h2_call *call; /* NULL: it waits until the connection is up, or says how many it takes */
+    const char *scheme;
+};
+
+static struct mux_link *of(struct link *link)
+{
+    return (struct mux_link *)(void *)link;
+}
+
+/* ---- its life ------------------------------------------------------------------------------------------ */
+
+static void make_busy(struct mux *mux)
+{
+    if (mux->busy || mux->gone)
+        return;
+    mux->busy = true;
+    mux->next_busy = mux->links->busy;
+    mux->links->busy = mux;
+}
+
+static void leave_busy(struct mux *mux)
+{
+    struct mux **at = mux->worked ? &mux->links->worked : &mux->links->busy;
+    if (!mux->busy)
+        return;
+    while (*at != mux)
+        at = &(*at)->next_busy;
+    *at = mux->next_busy;
+    mux->busy = mux->worked = false;
+}
+
+static void leave_shelf(struct mux *mux)
+{
+    if (!mux->shelf)
+        return;
+    *(mux->prev ? &mux->prev->next : &mux->shelf->muxes) = mux->next;
+    if (mux->next)
+        mux->next->prev = mux->prev;
+    mux->next = mux->prev = NULL;
+    mux->shelf->n_muxes--;
+    mux->shelf = NULL;
+    atomic_fetch_sub_explicit(&mux->backend->server[mux->server].origin->muxes, 1, memory_order_relaxed);
+}
+
+/* Its socket is over, and nobody new comes to it. */
+static void end_link(struct mux *mux)
+{
+    link_close(mux->link);
+    mux->link = NULL;
+    leave_shelf(mux);
+    wheel_set(mux->links->wheel, &mux->timer, 0);
+}
+
+static void mux_free(struct mux *mux)
+{
+    if (mux->gone)
+        return;
+    end_link(mux);
+    leave_busy(mux);
+    wheel_stop(&mux->timer);
+    h2_client_free(mux->engine);
+    mux->engine = NULL;
+    buf_done(&mux->out);
+    backend_unref(mux->backend);
+    mux->gone = true;
+    mux->next = mux->links->gone;
+    mux->links->gone = mux;
+}
+
+/* Sends what there is, as far as the socket takes it. 1: all has gone; 0: it takes no more; negative: it
+ * broke. */
+static ssize_t flush(struct mux *mux)
+{
+    for (;;) {
+        const char *bytes;
+        size_t n;
+        while (mux->out_at < mux->out.len) {
+            ssize_t sent = link_write(mux->link, mux->out.data + mux->out_at, mux->out.len - mux->out_at);
+            if (sent == -EAGAIN)
+                return 0;
+            if (sent < 0)
+                return sent;
+            mux->out_at += (size_t)sent;
+        }
+        mux->out.len = mux->out_at = 0;
+        while (mux->out.len < SEND_BYTES && (n = h2_client_give(mux->engine, &bytes)) > 0)
+            buf_put(&mux->out, bytes, n);
+        if (buf_failed(&mux->out))
+            return -ENOMEM;
+        if (mux->out.len > 0)
+            continue;
+        buf_done(&mux->out);
+        buf_init(&mux->out, 2 * SEND_BYTES);
+        return 1;
+    }
+}
+
+/* Nobody uses it: the server is told, and it ends. */
+static void part(struct mux *mux)
+{
+    if (mux->link && mux->link->up && mux->engine) {
+        h2_client_part(mux->engine);
+        (void)flush(mux);
+    }
+    mux_free(mux);
+}
+
+static bool is_pending(const struct mux *mux)
+{
+    return mux->link && (!mux->engine || !h2_client_is_settled(mux->engine));
+}
+
+/* The last of its links has left. */
+static void rests(struct mux *mux)
+{
+    if (mux->n > 0 || mux->telling)
+        return;
+    if (!mux->link || mux->alone || !mux->shelf || !mux->engine || mux->keep_ms == 0 ||
+        atomic_load(&mux->backend->retired) || h2_client_is_over(mux->engine) ||
+        h2_client_room(mux->engine) == 0) {
+        part(mux);
+        return;
+    }
+    if (!is_pending(mux))
+        wheel_set(mux->links->wheel, &mux->timer, clock_mono_ms() + mux->keep_ms);
+}
+
+/* ---- links --------------------------------------------------------------------------------------------- */
+
+static ssize_t link_gives(struct link *link, void *data, size_t size)
+{
+    struct mux_link *own = of(link);
+    if (!own->call)
+        return -EAGAIN;
+    ssize_t n = h2_call_read(own->call, data, size);
+    if (n == -EAGAIN)
+        link->readable = false;
+    if (n == -EPROTO) {
+        snprintf(link->why, sizeof link->why, "%s", h2_call_why(own->call));
+        link->refused = h2_call_is_refused(own->call);
+        link->reset = h2_call_is_reset(own->call);
+    }
+    if (n > 0)
+        make_busy(own->mux); /* as much may come */
+    return n;
+}
+
+static ssize_t link_takes(struct link *link, const void *data, size_t size)
+{
+    struct mux_link *own = of(link);
+    if (!own->call)
+        return -EAGAIN;
+    ssize_t n = h2_call_write(own->call, data, size);
+    link->writable = n != -EAGAIN;
+    if (n > 0)
+        make_busy(own->mux);
+    return n;
+}
+
+static void link_leaves(struct link *link)
+{
+    struct mux_link *own = of(link);
+    struct mux *mux = own->mux;
+    if (!mux)
+        return;
+    own->mux = NULL;
+    h2_call_free(own->call);
+    own->call = NULL;
+    *(own->prev ? &own->prev->next : &mux->first) = own->next;
+    *(own->next ? &own->next->prev : &mux->last) = own->prev;
+    mux->n--;
+    link->user = NULL;
+    link->next = mux->links->dead;
+    mux->links->dead = link;
+    make_busy(mux);
+    rests(mux);
+}
+
+static const struct link_ops OPS = {link_gives, link_takes, link_leaves};
+
+static void begin(struct mux_link *own)
+{
+    own->call = h2_call_new(own->mux->engine, own->scheme, own);
+    own->link.up = own->call != NULL;
+    own->link.up_us = clock_mono_us();
+    own->link.readable = own->link.writable = own->link.up;
+}
+
+static struct link *join(struct mux *mux, struct link_user *user, const char *scheme)
+{
+    struct mux_link *own = calloc(1, sizeof *own);
+    if (!own)
+        return NULL;
+    own->link.ops = &OPS;
+    own->link.links = mux->links;
+    own->link.user = user;
+    own->link.fd = -1;
+    own->link.born_us = clock_mono_us();
+    own->mux = mux;
+    own->scheme = scheme;
+    own->prev = mux->last;
+    *(mux->last ? &mux->last->next : &mux->first) = own;
+    mux->last = own;
+    mux->n++;
+    if (!is_pending(mux)) {
+        begin(own);
+        wheel_set(mux->links->wheel, &mux->timer, 0);
+    }
+    if (!own->link.up && !is_pending(mux)) {
+        link_leaves(&own->link);
+        return NULL;
+    }
+    return &own->link;
+}
+
+/* ---- what its links are told --------------------------------------------------------------------------- */
+
+static void tell_pending(struct mux *mux, enum link_event event)
+{
+    for (struct mux_link *own = mux->first, *next; own && !mux->gone; own = next) {
+        next = own->next;
+        if (own->call || own->mux != mux)
+            continue;
+        if (event == LINK_FAILED)
+            snprintf(own->link.why, sizeof own->link.why, "%s", mux->link ? mux->link->why : "");
+        own->link.timed_out = mux->link && mux->link->timed_out;
+        own->link.untrusted = mux->link && mux->link->untrusted;
+        own->link.user->event(own->link.user, event);
+    }
+}
+
+/* There is an engine, or it was said how many may use it: those who wait begin, as far as there is room. An
+ * event may bring others of them to an end. */
+static void begin_pending(struct mux *mux, unsigned most)
+{
+    struct mux_link *own = mux->first;
+    while (own && most > 0) {
+        if (own->call || own->link.up) {
+            own = own->next;
+            continue;
+        }
+        begin(own);
+        if (!own->link.up) /* memory is short */
+            return;
+        most--;
+        own->link.user->event(own->link.user, LINK_UP);
+        own = mux->first; /* whoever was next may have left */
+    }
+}
+
+static void deliver(struct mux *mux)
+{
+    struct h2_call *call;
+    while (mux->engine && (call = h2_client_next(mux->engine)) != NULL) {
+        struct mux_link *own = h2_call_owner(call);
+        own->link.readable = own->link.writable = true;
+        own->link.user->event(own->link.user, LINK_READY);
+    }
+}
+
+/* The connection broke: all of it that has not ended is cut short. */
+static void broke(struct mux *mux, const char *why)
+{
+    if (mux->engine) {
+        h2_client_fail(mux->engine, why);
+        snprintf(mux->link->why, sizeof mux->link->why, "%s", why);
+    }
+    tell_pending(mux, LINK_FAILED);
+    end_link(mux);
+    deliver(mux);
+}
+
+/* ---- events of the connection -------------------------------------------------------------------------- */
+
+static void take_settings(struct mux *mux, bool was_settled)
+{
+    if (was_settled || !mux->link || !h2_client_is_settled(mux->engine))
+        return;
+    wheel_set(mux->links->wheel, &mux->timer, 0);
+    const struct h2_client *engine = mux->engine;
+    unsigned room = h2_client_room(engine);
+    begin_pending(mux, room);
+    if (mux->link)
+        tell_pending(mux, LINK_AGAIN);
+}
+
+static void read_on(struct mux *mux)
+{
+    char bytes[READ_BYTES];
+    size_t left = READ_TURN;
+    const bool was_settled = h2_client_is_settled(mux->engine);
+    mux->more = false;
+    while (mux->link && (mux->link->session || mux->link->readable)) {
+        if (left < sizeof bytes || h2_client_is_full(mux->engine)) {
+            mux->more = true;
+            if (left < sizeof bytes)
+                make_busy(mux);
+            break;
+        }
+        ssize_t n = link_read(mux->link, bytes, sizeof bytes);
+        if (n == -EAGAIN)
+            break;
+        if (n > 0) {
+            h2_client_take(mux->engine, bytes, (size_t)n, clock_mono_ms());
+            left -= (size_t)n;
+        }
+        if (n > 0 && !h2_client_is_over(mux->engine))
+            continue;
+        if (n > 0)
+            (void)flush(mux); /* why */
+        char why[LINK_WHY];
+        snprintf(why, sizeof why, "%s",
+                 n > 0                                 ? h2_client_why(mux->engine)
+                 : n == 0                              ? "it closed the connection"
+                 : n == -EPROTO && mux->link->why[0] ? mux->link->why
+                                                       : strerror((int)-n));
+        broke(mux, why);
+        return;
+    }
+    take_settings(mux, was_settled);
+    deliver(mux);
+}
+
+static void send_on(struct mux *mux)
+{
+    if (!mux->link || !mux->engine)
+        return;
+    ssize_t rc = flush(mux);
+    if (rc < 0 && rc != -EPIPE) { /* with EPIPE it may have said why */
+        broke(mux, strerror((int)-rc));
+        return;
+    }
+    if (rc == -EPIPE)
+        mux->link->readable = mux->more = true;
+    if (rc > 0 && h2_client_is_over(mux->engine)) {
+        if (mux->n > 0)
+            broke(mux, h2_client_why(mux->engine));
+        else
+            end_link(mux);
+        return;
+    }
+    if (rc > 0 && mux->more)
+        make_busy(mux);
+    deliver(mux);
+}
+
+/* Something happens to it, in whose course it must stay. */
+static void work(struct mux *mux, void (*what)(struct mux *mux))
+{
+    const bool nested = mux->telling;
+    mux->telling = true;
+    what(mux);
+    mux->telling = nested;
+    if (!nested)
+        rests(mux);
+}
+
+static void come_up(struct mux *mux)
+{
+    struct h2_limits limits;
+    h2_client_limits(&limits);
+    mux->engine = h2_client_new(&limits);
+    if (!mux->engine) {
+        snprintf(mux->link->why, sizeof mux->link->why, "out of memory");
+        tell_pending(mux, LINK_FAILED);
+        end_link(mux);
+        return;
+    }
+    wheel_set(mux->links->wheel, &mux->timer, clock_mono_ms() + mux->settle_ms);
+    begin_pending(mux, 1);
+    if (mux->link)
+        send_on(mux);
+    if (mux->link)
+        read_on(mux);
+}
+
+static void come_down(struct mux *mux)
+{
+    tell_pending(mux, LINK_FAILED);
+    end_link(mux);
+}
+
+static void go_on(struct mux *mux)
+{
+    if (!mux->engine)
+        return;
+    read_on(mux);
+    send_on(mux);
+}
+
+static void on_link(struct link_user *user, enum link_event event)
+{
+    struct mux *mux = (struct mux *)(void *)user;
+    work(mux, event == LINK_UP ? come_up : event == LINK_FAILED ? come_down : go_on);
+}
+
+static void be_late(struct mux *mux)
+{
+    mux->link->timed_out = true;
+    broke(mux, "it did not say within connect_timeout that it speaks HTTP/2");
+}
+
+static void on_time(struct wheel_timer *timer)
+{
+    struct mux *mux = (struct mux *)(void *)((char *)timer - offsetof(struct mux, timer));
+    if (mux->n > 0 && mux->link && is_pending(mux))
+        work(mux, be_late);
+    else if (mux->n == 0)
+        part(mux);
+}
+
+/* ---- which one ----------------------------------------------------------------------------------------- */
+
+static struct mux *mux_new(struct links *links, struct link_shelf *shelf, struct backend *backend,
+                           unsigned server, const struct mux_wish *wish, char why[static LINK_WHY])
+{
+    static const struct link_first NOTHING = {0};
+    struct mux *mux = calloc(1, sizeof *mux);
+    if (!mux) {
+        snprintf(why, LINK_WHY, "out of memory");
+        return NULL;
+    }
+    mux->user.event = on_link;
+    mux->timer.fire = on_time;
+    mux->links = links;
+    mux->server = server;
+    mux->alone = wish->alone;
+    buf_init(&mux->out, 2 * SEND_BYTES);
+    mux->link = link_open(links, shelf, backend, server, &mux->user, wish->alone ? &wish->first : &NOTHING, why);
+    if (!mux->link) {
+        free(mux);
+        return NULL;
+    }
+    mux->backend = backend_ref(backend);
+    mux->keep_ms = backend->conf->keepalive > 0 ? (uint64_t)backend->conf->keepalive_timeout * 1000 : 0;
+    mux->settle_ms = (uint64_t)backend->conf->connect_timeout * 1000;
+    mux->shelf = shelf;
+    mux->next = shelf->muxes;
+    if (mux->next)
+        mux->next->prev = mux;
+    shelf->muxes = mux;
+    shelf->n_muxes++;
+    atomic_fetch_add_explicit(&backend->server[server].origin->muxes, 1, memory_order_relaxed);
+    return mux;
+}
+
+/* Those that are not settled are thought to take as many as we would give them. */
+static bool has_room(const struct mux *mux)
+{
+    if (mux->alone || !mux->link)
+        return false;
+    return is_pending(mux) ? mux->n < H2_CLIENT_STREAMS : h2_client_room(mux->engine) > 0;
+}
+
+/* A worker may have one in any case: what others have is nothing to wait for here. */
+static bool may_open(const struct link_shelf *shelf, struct backend *backend, unsigned server)
+{
+    const unsigned most = (unsigned)backend->conf->max_connections;
+    return most == 0 || shelf->n_muxes == 0 ||
+           atomic_load_explicit(&backend->server[server].origin->muxes, memory_order_relaxed) < most;
+}
+
+struct link *mux_take(struct links *links, struct link_shelf *shelf, struct backend *backend, unsigned server,
+                      struct link_user *user, const struct mux_wish *wish, bool *fresh,
+                      char why[static LINK_WHY])
+{
+    struct mux *mux = wish->alone ? NULL : shelf->muxes;
+    why[0] = '\0';
+    while (mux && !has_room(mux))
+        mux = mux->next;
+    *fresh = !mux;
+    if (!mux && !may_open(shelf, backend, server))
+        return NULL;
+    if (!mux)
+        mux = mux_new(links, shelf, backend, server, wish, why);
+    if (!mux)
+        return NULL;
+    struct link *link = join(mux, user, wish->scheme);
+    if (!link)
+        snprintf(why, LINK_WHY, "out of memory");
+    if (!link && mux->n == 0)
+        part(mux);
+    return link;
+}
+
+void mux_shelf_done(struct link_shelf *shelf)
+{
+    for (struct mux *mux = shelf->muxes, *next; mux; mux = next) {
+        next = mux->next;
+        if (mux->n == 0)
+            part(mux);
+        else
+            leave_shelf(mux);
+    }
+}
+
+void mux_turn(struct links *links)
+{
+    struct mux *mux;
+    links->worked = links->busy;
+    links->busy = NULL;
+    for (mux = links->worked; mux; mux = mux->next_busy)
+        mux->worked = true;
+    while ((mux = links->worked) != NULL) {
+        leave_busy(mux);
+        work(mux, mux->more ? go_on : send_on);
+    }
+    while (links->gone) {
+        mux = links->gone;
+        links->gone = mux->next;
+        free(mux);
+    }
+}
+
+bool mux_waits(const struct links *links)
+{
+    return links->busy != NULL;
+}
