@@ -20,12 +20,9 @@ static const struct {
     const char *text;
     enum conf_scheme scheme;
     unsigned short port;
-} SCHEMES[] = {{"http://", CONF_SCHEME_HTTP, 80},
-               {"https://", CONF_SCHEME_HTTPS, 443},
-               {"h2c://", CONF_SCHEME_H2C, 80},
-               {"h2://", CONF_SCHEME_H2, 443},
-               {"tcp://", CONF_SCHEME_TCP, 0},
-               {"tls://", CONF_SCHEME_TLS, 0}};
+} SCHEMES[] = {{"http://", CONF_SCHEME_HTTP, 80}, {"https://", CONF_SCHEME_HTTPS, 443},
+               {"h2c://", CONF_SCHEME_H2C, 80},   {"h2://", CONF_SCHEME_H2, 443},
+               {"tcp://", CONF_SCHEME_TCP, 0},    {"tls://", CONF_SCHEME_TLS, 0}};
 
 /* Words of other servers, and what is written here. */
 static const struct {
@@ -167,9 +164,10 @@ static int read_url(const char *text, size_t len, const char *dir, const struct 
     }
     if (text[0] == '/')
         return err_set(err, ERR_SYNTAX, "server '%s': write unix:%s for a UNIX socket", as->text, as->text);
-    return err_set(err, ERR_SYNTAX,
-                   "server '%s' begins with none of http://, https://, h2c://, h2://, tcp://, tls://, unix:%s%s", as->text,
-                   strstr(text, "://") ? "" : "; write http://", strstr(text, "://") ? "" : as->text);
+    return err_set(
+        err, ERR_SYNTAX,
+        "server '%s' begins with none of http://, https://, h2c://, h2://, tcp://, tls://, unix:%s%s",
+        as->text, strstr(text, "://") ? "" : "; write http://", strstr(text, "://") ? "" : as->text);
 }
 
 static void server_done(struct conf_server *server)

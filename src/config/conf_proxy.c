@@ -283,10 +283,11 @@ static void check_upgrade(const struct conf *conf, const struct conf_location *l
 {
     const struct conf_backend *b = l->backend.text ? conf_backend_find(conf, l->backend.text) : NULL;
     if (b && l->upgrade.n > 0 && conf_backend_is_h2(b))
-        diag_error(diag, l->upgrade.item[0].src,
-                   "upgrade: HTTP/2 is spoken to backend \"%s\", and knows no upgrade: leave it out, or make a "
-                   "location of its own for %s, whose backend is http:// (or https://)",
-                   b->name, l->upgrade.item[0].text);
+        diag_error(
+            diag, l->upgrade.item[0].src,
+            "upgrade: HTTP/2 is spoken to backend \"%s\", and knows no upgrade: leave it out, or make a "
+            "location of its own for %s, whose backend is http:// (or https://)",
+            b->name, l->upgrade.item[0].text);
 }
 
 void conf_proxy_check(const struct conf *conf, const struct conf_location *l, bool asks, struct diag *diag)

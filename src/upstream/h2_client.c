@@ -16,7 +16,6 @@ void h2_client_limits(struct h2_limits *limits)
                  [H2_EMPTY_FRAMES] = 1000,
                  [H2_FRAMES] = 10000},
         .header_list = 64 * 1024,
-        .stream_window = 256 * 1024,
         .window = 1024 * 1024,
     };
 }
@@ -83,13 +82,13 @@ struct h2_call {
     bool blocked; /* it was written, and did not fit */
     bool to_head; /* the request is a HEAD */
 
-    unsigned status;   /* of the head that is coming */
-    struct buf lines;  /* its fields; then the trailers */
-    struct buf text;   /* heads, and what frames; the first text_at bytes were read */
-    struct buf held;   /* the final head of a response without a body, until that has ended */
-    struct buf data;   /* content; the first data_at bytes were read */
+    unsigned status;  /* of the head that is coming */
+    struct buf lines; /* its fields; then the trailers */
+    struct buf text;  /* heads, and what frames; the first text_at bytes were read */
+    struct buf held;  /* the final head of a response without a body, until that has ended */
+    struct buf data;  /* content; the first data_at bytes were read */
     size_t text_at, data_at;
-    size_t chunk;      /* bytes of content that the chunk still has which was begun */
+    size_t chunk; /* bytes of content that the chunk still has which was begun */
     uint64_t declared, came;
     bool final, bare, chunked, has_length, ended, end_given, announced;
     char why[H2_CALL_WHY];
@@ -164,9 +163,8 @@ void h2_client_fail(struct h2_client *client, const char *why)
 static void too_much(struct h2_client *client, enum h2_limit limit)
 {
     static const char *const WORDS[H2_LIMITS] = {
-        [H2_RESETS] = "RST_STREAM",     [H2_CONTINUATIONS] = "CONTINUATION",
-        [H2_SETTINGS] = "SETTINGS",     [H2_PINGS] = "PING",
-        [H2_EMPTY_FRAMES] = "empty DATA", [H2_FRAMES] = "unknown or PRIORITY"};
+        [H2_RESETS] = "RST_STREAM", [H2_CONTINUATIONS] = "CONTINUATION", [H2_SETTINGS] = "SETTINGS",
+        [H2_PINGS] = "PING",        [H2_EMPTY_FRAMES] = "empty DATA",    [H2_FRAMES] = "unknown or PRIORITY"};
     char why[H2_CALL_WHY];
     if (client->ending)
         return;
@@ -260,9 +258,8 @@ static bool take_length(struct h2_call *call, const char *value, size_t len)
 static bool tells_of_trailers(const char *name, size_t name_len, const char *value, size_t len)
 {
     static const char GRPC[] = "application/grpc";
-    return is(name, name_len, "trailer") ||
-           (is(name, name_len, "content-type") && len >= sizeof GRPC - 1 &&
-            strncasecmp(value, GRPC, sizeof GRPC - 1) == 0);
+    return is(name, name_len, "trailer") || (is(name, name_len, "content-type") && len >= sizeof GRPC - 1 &&
+                                             strncasecmp(value, GRPC, sizeof GRPC - 1) == 0);
 }
 
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name_at,
@@ -785,7 +782,7 @@ struct h2_call *h2_call_new(struct h2_client *client, const char *scheme, void *
     buf_init(&call->lines, MOST_LINES);
     buf_init(&call->text, MOST_TEXT);
     buf_init(&call->held, MOST_LINES);
-    buf_init(&call->data, (size_t)client->limits.stream_window * 2);
+    buf_init(&call->data, 2 * (size_t)H2_CALL_WINDOW);
     call->next = client->calls;
     if (call->next)
         call->next->prev = call;
@@ -902,7 +899,7 @@ static int set_up(struct h2_client *client, nghttp2_session_callbacks *callbacks
         return ERR_NOMEM;
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, client->limits.stream_window},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_CALL_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, client->limits.header_list},
     };
     int rc = nghttp2_submit_settings(client->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));

@@ -14,7 +14,11 @@
 #include "base/err.h"
 #include "http/h2.h"
 
-enum { H2_CLIENT_STREAMS = 100, H2_CALL_WHY = 120 };
+enum {
+    H2_CLIENT_STREAMS = 100,
+    H2_CALL_WINDOW = 256 * 1024, /* bytes of a response that may be on their way, and be held */
+    H2_CALL_WHY = 120,
+};
 
 struct h2_client;
 struct h2_call;

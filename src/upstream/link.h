@@ -77,7 +77,7 @@ struct link {
     bool untrusted; /* it could not be made because of what TLS, or who is there, says */
     bool refused;   /* the server has done nothing of what was asked: it may be asked again */
     bool reset;     /* it was only this that the server ended */
-    int broken; /* -errno, when a write has met the reset that a read would have told of; 0: none has */
+    int broken;     /* -errno, when a write has met the reset that a read would have told of; 0: none has */
     uint64_t born_us, up_us;
     char why[LINK_WHY];
 };

@@ -32,10 +32,10 @@ struct mux {
     struct buf out; /* that the socket did not take; the first out_at bytes it did */
     size_t out_at;
     uint64_t keep_ms, settle_ms; /* how long it may be idle; its SETTINGS may take */
-    struct wheel_timer timer; /* its SETTINGS are due; or it has been idle for long enough */
+    struct wheel_timer timer;    /* its SETTINGS are due; or it has been idle for long enough */
     bool alone, more, gone;
     bool busy, worked; /* it is on the list of those that have something to do; and in this very turn */
-    bool telling; /* its links are told of something: it is not freed meanwhile */
+    bool telling;      /* its links are told of something: it is not freed meanwhile */
 };
 
 /* What one exchange has of it. */
@@ -355,10 +355,10 @@ static void read_on(struct mux *mux)
             (void)flush(mux); /* why */
         char why[LINK_WHY];
         snprintf(why, sizeof why, "%s",
-                 n > 0                                 ? h2_client_why(mux->engine)
-                 : n == 0                              ? "it closed the connection"
+                 n > 0                               ? h2_client_why(mux->engine)
+                 : n == 0                            ? "it closed the connection"
                  : n == -EPROTO && mux->link->why[0] ? mux->link->why
-                                                       : strerror((int)-n));
+                                                     : strerror((int)-n));
         broke(mux, why);
         return;
     }
@@ -471,7 +471,8 @@ static struct mux *mux_new(struct links *links, struct link_shelf *shelf, struct
     mux->server = server;
     mux->alone = wish->alone;
     buf_init(&mux->out, 2 * SEND_BYTES);
-    mux->link = link_open(links, shelf, backend, server, &mux->user, wish->alone ? &wish->first : &NOTHING, why);
+    mux->link =
+        link_open(links, shelf, backend, server, &mux->user, wish->alone ? &wish->first : &NOTHING, why);
     if (!mux->link) {
         free(mux);
         return NULL;
