@@ -1,6 +1,5 @@
-// The section "Your certificate": the verdict, every reason, the facts; or why there is none.
 import { copyable, h, list, sign, svg } from './dom.mjs';
-import { bears, findings, ladder, picker, validity, verdict } from './facts.mjs';
+import { bears, findings, ladder, names as namesOf, parted, picker, validity, verdict } from './facts.mjs';
 import { probe } from './howto.mjs';
 
 export function verdictBox(peer, L, pasted) {
@@ -8,20 +7,18 @@ export function verdictBox(peer, L, pasted) {
   return h(`div.verdict.${state}`, sign(state), h('div', h('b', L.t(title.key)), h('p', L.nodes(text)), after && h('p', L.nodes(after))));
 }
 
-// The hint with its command apart, to be copied.
 function advice(hint, command, L) {
-  const plain = command ? hint.replace(command, '').replace(/[:：]\s*$/, '') : hint;
-  return [hint && h('p', h('strong', hint === plain || plain.includes(command) ? hint : plain)),
-    command && copyable(command, L.t('command'), L)];
+  const [before, after] = parted(hint ?? '', command);
+  return [before && h('p', h('strong', before)), command && copyable(command, L.t('command'), L), after && h('p', h('strong', after))];
 }
 
 function reason({ code, title, sign: kind, about, reason: words, hint, command, value, expected }, L) {
   return h(`li.reason.card.${kind}`, sign(kind), h('div',
-    h('h3', title, ' ', h('code', code)),
+    h('h3', h('span', title), ' ', h('code', code)),
     about && h('p.quiet', L.nodes(about)),
-    h('p', words),
+    h('p', L.dated(words)),
     advice(hint, command, L),
-    list([[L.t('found'), value], [L.t('expected'), expected]])));
+    list([[L.t('found'), L.dated(value)], [L.t('expected'), L.dated(expected)]])));
 }
 
 export function reasons(peer, L) {
@@ -29,7 +26,7 @@ export function reasons(peer, L) {
   return all.length > 0 && h('ul.reasons', all.map((f) => reason(f, L)));
 }
 
-// The bar shows what the words beside it say, and is silent to a screen reader.
+// The bar shows what the words beside it say.
 function life(peer, now, L) {
   const v = validity(peer, now);
   if (!v) return null;
@@ -45,22 +42,24 @@ function life(peer, now, L) {
 
 function chain(rungs, say, L) {
   return h('div', h('h3', L.t('chain')), h('ol', rungs.map(({ role, name, end, bad }) => h(`li.rung.${role}${bad ? '.bad' : ''}`,
-    h('p', h('bdi', name)), h('p.quiet', bad && sign('bad'), ' ', say(role), end && ` · ${end.slice(0, 10)}`)))));
+    h('p', h('bdi', name)), h('p.quiet', bad && sign('bad'), ' ', say(role), end && [' · ', L.when(end)])))));
 }
 
 const names = (all) => all.length > 0 && h('ul', all.map((name) => h('li', h('bdi', name))));
 
+const keyText = ({ public_key: key }, L) => L.t('bits', { name: [key.algorithm, key.curve].filter(Boolean).join(' '), n: key.bits });
+
 function facts(peer, L) {
-  const { public_key: key, san } = peer;
+  const { san } = peer;
   return list(Object.entries({
     subject: h('bdi', peer.subject || L.t('own.nameless')),
     issuer: h('bdi', peer.issuer),
     san: names([san.dns_names, san.emails, san.ips, san.uris].flat()),
     serial: h('code', peer.serial),
-    key: L.t('bits', { name: [key.algorithm, key.curve].filter(Boolean).join(' '), n: key.bits }),
+    key: keyText(peer, L),
     signature: peer.signature_algorithm,
     usage: [...peer.extended_key_usage, ...peer.key_usage].join(', '),
-    judged: L.when(peer.verified_at),
+    judged: peer.remembered ? L.nodes({ key: 'cert.remembered', values: { at: peer.applied_at, since: peer.verified_at } }) : L.when(peer.verified_at),
     fingerprint: copyable(peer.fingerprint_sha256, L.t('cert.fingerprint'), L),
     spki: copyable(peer.spki_sha256, L.t('cert.spki'), L),
   }).map(([name, value]) => [L.t(`cert.${name}`), value]));
@@ -73,7 +72,6 @@ export function details(peer, now, L, canPaste) {
     answer && [h('p', L.nodes(answer)), h('ul.silent', silent.map((why) => h('li', L.nodes(why)))), h('p', L.nodes(cancelled)), h('p', h('a', { href: '#install' }, L.t('picker.install')), canPaste && [' · ', h('a', { href: '#paste' }, L.t('picker.paste'))])]);
 }
 
-// What the server showed of itself: the browser decides about it.
 export function shown({ server_chain: chainSent, peer }, { hostname, origin }, now, L) {
   const [leaf] = chainSent, top = chainSent.at(-1);
   const line = [h('h3', L.t('own.probe')), h('p.quiet', L.nodes({ key: 'own.probe_text' })), copyable(probe(origin, peer.client_auth), L.t('own.probe'), L)];
@@ -81,11 +79,12 @@ export function shown({ server_chain: chainSent, peer }, { hostname, origin }, n
   const rungs = chainSent.map(({ subject, issuer, not_after: end }, depth) => ({ name: subject || L.t('own.nameless'), end,
     role: subject === issuer ? 'root' : depth ? 'intermediate' : 'leaf' }));
   if (top.subject !== top.issuer) rungs.push({ role: 'issuer', name: top.issuer });
-  const mine = [leaf.san.dns_names, leaf.san.ips].flat();
+  const mine = namesOf(leaf);
   return [h('p.wide', L.t('own.decides')), life(leaf, now, L), chain(rungs, (role) => L.t(`stands.${role}`), L), list([
     [L.t('own.names'), h('ul.chips', mine.map((name) => (bears(name, hostname)
-      ? h('li.chosen', h('strong', h('bdi', name)), h('span', ' ', L.t('own.match'))) : h('li', h('bdi', name)))))],
-    [L.t('cert.key'), L.t('bits', { name: [leaf.public_key.algorithm, leaf.public_key.curve].filter(Boolean).join(' '), n: leaf.public_key.bits })],
+      ? h('li.chosen', h('strong', h('bdi', name)), h('span', ' ', L.t('own.match'))) : h('li', h('bdi', name))))),
+    !mine.some((name) => bears(name, hostname)) && h('p.bad', sign('bad'), ' ', L.t('own.no_match', { hostname }))],
+    [L.t('cert.key'), keyText(leaf, L)],
     [L.t('cert.signature'), leaf.signature_algorithm],
     [L.t('own.compare'), copyable(leaf.fingerprint_sha256, L.t('own.compare'), L)],
   ]), h('div.wide', line)];

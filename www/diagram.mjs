@@ -1,6 +1,5 @@
-// The section "Your handshake": its steps, in each an arrow for every message, in SVG that stretches, and around it HTML
-// for all that is read: it wraps, is spoken, is printed, opens by keyboard. A check stands on the line of whoever made it.
-import { h, list, sign, svg } from './dom.mjs';
+// The section "Your handshake": arrows are SVG that stretches; all that is read is HTML, which wraps, is spoken and printed.
+import { h, list, sign, soft, svg } from './dom.mjs';
 import { clientChecks, serverChecks, shortCipher, shortVersion } from './facts.mjs';
 import { explanation, fields, none, totals } from './handshake.mjs';
 import { chips, choices, find, link, offer, own, parseLink, steps } from './steps.mjs';
@@ -15,7 +14,7 @@ function arrow({ from, width }) {
 
 function value(v, L) {
   if (v.seconds) return L.span(v.seconds);
-  if (!v.certificate) return h('bdi', v.yes === undefined ? v : L.t(v.yes ? 'yes' : 'no'));
+  if (!v.certificate) return h('bdi', v.yes === undefined ? soft(v) : L.t(v.yes ? 'yes' : 'no'));
   return h('p', L.nodes({ key: 'h.issued', values: { ...v.certificate, bytes: L.size(v.certificate.bytes) } }));
 }
 
@@ -24,12 +23,19 @@ function label(field, L) {
   return key ? L.t(key) : field;
 }
 
-const chipList = (all, L) => h('ul.chips', all.map(({ name, chosen }) => (
-  chosen ? h('li.chosen', h('strong', name), h('span.spoken', ' ', L.t('chosen'))) : h('li', name))));
+const chipsOf = (all, L) => h('ul.chips', all.map(({ name, chosen }) => (
+  chosen ? h('li.chosen', h('strong', soft(name)), h('span.spoken', ' ', L.t('chosen'))) : h('li', soft(name)))));
 
-// What was chosen in the end, by the field that offered it.
+// On a telephone what was not chosen is folded, when it is much.
+function chipList(all, L) {
+  const rest = all.filter(({ chosen }) => !chosen);
+  if (rest.length < 5 || rest.length === all.length || !matchMedia('(max-width: 40em)').matches) return chipsOf(all, L);
+  return [chipsOf(all.filter(({ chosen }) => chosen), L), h('details', h('summary.quiet', L.t('d.rest', { n: rest.length })), chipsOf(rest, L))];
+}
+
 function chosenOf(field, tls) {
-  return { versions: tls.version, cipher_suites: tls.cipher_suite, groups: tls.group, key_shares: tls.group }[field];
+  return { versions: tls.version, cipher_suites: tls.cipher_suite, groups: tls.group, key_shares: tls.group,
+    signature_algorithms: tls.server_signature, alpn: tls.alpn }[field];
 }
 
 const LISTS = ['versions', 'cipher_suites', 'groups', 'signature_algorithms', 'key_shares', 'extensions', 'alpn'];
@@ -40,74 +46,80 @@ function detail(row, tls, L) {
     : h('ul', values.map((v) => h('li', value(v, L))))]));
 }
 
-function message(row, tls, L) {
+function message(row, { tls, handshake: record }, L) {
   const text = explanation(row);
+  const note = row.kind === 'ghost' ? 'absent' : record.mode === 'mutual' ? 'only' : 'question';
   const sent = row.kind !== 'ghost';
   return h(`li.row.${row.from}.${row.kind}.gap${row.gap}${row.encrypted ? '.encrypted' : ''}`,
-    row.cover && h('p.covered', L.t('h.covered')),
+    row.cover && h('p.covered', L.t('h.covered'), record.version === 'TLSv1.3' && L.t('h.since')),
     h('details',
       h('summary', h('span.at', sent && L.time(row.at_us)), h('span.way',
-        h('span.spoken', L.t(row.from === 'client' ? 'h.you' : 'h.server'), ': '),
+        h('span.spoken', L.t(row.from === 'client' ? 'h.you' : 'h.server'), L.t('colon')),
         h('span.name', row.message), ' ', sent && h('span.bytes', L.size(row.bytes)),
-        row.kind !== 'sent' && h('span.note', ' ', L.t('h.only')),
+        row.kind !== 'sent' && h('span.note', ' ', L.t(`h.${note}`)),
         arrow(row))),
-      h('div.inside.card', h('p', L.t(L.has(text) ? text : 'm.other')), detail(row, tls, L))));
+      h('div.inside.card', h('p', !sent && [L.t('h.would'), ' '], L.t(L.has(text) ? text : 'm.other')), detail(row, tls, L))));
 }
-
-const DATES = ['date', 'from', 'to'];
 
 export function checkList(side, found, L) {
   return h(`ul.checks.${side}`, found.map(({ name, sign: state, text, codes }) => {
-    const { left, ...rest } = text?.values ?? {};
-    const values = Object.fromEntries(Object.entries(rest).map(([key, v]) => [key, DATES.includes(key) && v ? L.when(v) : v]));
+    const { left } = text?.values ?? {};
     return h(`li.${state}`, sign(state), h('div', h('b', L.t(`check.${name}`)), h('span.state', ' ', L.t(`state.${state}`)),
-      text && h('p.quiet', L.nodes({ key: text.key, values: { ...values, span: left && L.span(left) } })),
+      text && h('p.quiet', L.nodes({ key: text.key, values: { ...text.values, span: left && L.span(left) } })),
       codes && codes.map((code) => h('p', h('code', code)))));
   }));
 }
 
 const when = ({ between }, L) => between && h('p.quiet', L.t('step.between', { from: L.time(between[0]), to: L.time(between[1]) }));
 
-// What a step says beside its messages.
+// What the server chose at which step.
+const CHOSEN = ['versions', 'cipher_suites', 'groups', 'alpn'], SIGNED = ['signature_algorithms'];
+const CHOICES = { answer: CHOSEN, certificate: SIGNED, answer5: [...CHOSEN, ...SIGNED] };
+
 function inner(step, connection, page, L) {
-  const { tls, handshake: record, peer } = connection;
-  if (step.name === 'answer' || step.name === 'answer5') {
-    return h('div.choices', choices(connection).map(([field, all]) => h('div', h('p.quiet', label(field, L)), chipList(all, L))));
+  const { tls, peer } = connection, wanted = CHOICES[step.name];
+  if (wanted) {
+    return h('div.choices', choices(connection, wanted).map(([field, all]) => h('div', h('p.quiet', label(field, L)), chipList(all, L))));
   }
+  if (step.note === 'skipped') return null;
   if (step.name === 'check_server') {
     return [when(step, L), h('p.quiet', L.t('checks.client_note')), checkList('client', clientChecks(connection, page.hostname, page.now), L)];
   }
-  if (step.name === 'check_client' && peer.presented) return [when(step, L), checkList('server', serverChecks(connection), L)];
-  if (step.name === 'data') {
-    return h('p.data', h('strong', L.t('step.application', { cipher: shortCipher(tls.cipher_suite) })), ' ',
-      L.t('step.bytes', { bytes: L.size(page.bytes), n: page.answers }));
-  }
-  return record.resumed && ['yours', 'proof', 'certificate'].includes(step.name) && h('p.quiet', L.t('h.resumed'));
+  if (step.name === 'check_client' && peer.presented) return [when(step, L), peer.remembered && h('p.quiet', L.nodes({ key: 'step.remembered', values: { since: peer.verified_at } })),
+    checkList('server', serverChecks(connection), L)];
+  return step.name === 'data' && h('p.data', h('strong', L.t('step.application', { cipher: shortCipher(tls.cipher_suite) })), ' ',
+    L.t('step.bytes', { bytes: L.size(page.bytes), n: page.answers }));
 }
 
-function lead(step, { tls, handshake: record, peer }, L) {
-  const tls13 = record.version === 'TLSv1.3', ca = peer.anchor?.subject ?? peer.accepted_issuers[0];
-  const key = [`step.${step.name}_${record.resumed ? 'resumed' : ''}`, `step.${step.name}_${tls13 ? 'tls13' : 'tls12'}`, `step.${step.name}_text`].find(L.has);
+function lead({ name, note }, { tls, handshake: record, peer }, L) {
+  const version = record.version === 'TLSv1.3' ? 'tls13' : 'tls12', ca = peer.anchor?.subject ?? peer.accepted_issuers[0];
+  const again = record.resumed && (version === 'tls12' || !tls.group);
+  const special = record.resumed ? [`${name}_resumed`, note === 'skipped' ? 'left_out' : again && `${name}_again`] : [note === 'question' && `${name}_empty`];
+  const key = [...special, `${name}_${version}`, `${name.replace('5', '')}_text`].map((one) => `step.${one}`).find(L.has);
   return h('p', L.nodes({ key, values: { group: tls.group ?? '?', cipher: shortCipher(tls.cipher_suite), version: shortVersion(tls.version),
-    ca: ca ? L.t('colon') + ca : '', n: peer.accepted_issuers.length, suite: tls.cipher_suite } }));
+    ca: ca ? L.t('colon') + ca : '', suite: tls.cipher_suite, more: name === 'answer5' ? L.t('step.certified') : '', since: L.t(`step.since_${version}`), kdf: L.t(`step.kdf_${version}`),
+    psk: record.resumed ? L.t('step.psk') : '' } }));
 }
 
 function stepItem(step, of, connection, page, L) {
-  return h(`li.step.${step.who}${step.ghost ? '.absent' : ''}`, { id: `step-${step.n}` },
-    h('div.caption', h('h4', h('a.number', { href: link(step.n, of), 'aria-label': L.t('step.link', { n: step.n, of }) }, String(step.n)), ' ', L.t(`step.${step.name}`),
-      step.ghost && h('span.note', ' ', L.t('h.only'))), lead(step, connection, L), inner(step, connection, page, L)),
-    step.rows.length > 0 && h('ol.rows', step.rows.map((row) => message(row, connection.tls, L))));
+  return h(`li.step.${step.who}${step.ghost || (step.note === 'skipped' && !step.rows.length) ? '.absent' : ''}`, { id: `step-${step.n}` },
+    h('div.caption', h('h4', h('a.number', { href: link(step.n, of), 'aria-label': L.t('step.link', { n: step.n, of }) }, String(step.n)), h('span', L.t(`step.${step.name}`),
+      step.note && h('span.note', ' ', L.t(`h.${step.note}`)))), lead(step, connection, L), inner(step, connection, page, L)),
+    step.rows.length > 0 && h('ol.rows', step.rows.map((row) => message(row, connection, L))));
 }
+
+const to = ({ n, name }, of, L) => h('a', { href: link(n, of) }, L.t('offer.more', { n, title: L.t(`step.${name}`) }));
 
 const setOpen = (root, open) => root.querySelectorAll('details').forEach((e) => { e.open = open; });
 
-// The steps, and what moves among them: buttons, arrow keys, links. `state` outlives a change of language.
+// What moves among the steps: buttons, arrow keys, links. `state` outlives a change of language.
 function player(connection, page, L) {
   const record = connection.handshake, { state } = page;
   const mine = own(record);
   Object.assign(state, { of: state.of ?? mine }, parseLink(page.hash(), mine));
   const sequence = h('ol.sequence');
-  const readings = [5, 10].map((of) => h('button', { type: 'button', onclick: () => { state.n = 0; read(of); } },
+  const marked = h('p', L.t('h.marked'), L.t('colon'), to(find(steps(record, 10), 'check_client'), 10, L));
+  const readings = [5, 10].map((of) => h('button', { type: 'button', onclick: () => { state.n = 0; page.show('#'); read(of); } },
     L.t(`h.read${of}`), of === mine && h('span.quiet', ' · ', L.t('h.mine'))));
 
   function mark(focus) {
@@ -126,7 +138,7 @@ function player(connection, page, L) {
   function read(of) {
     state.of = of;
     readings.forEach((button, i) => button.setAttribute('aria-pressed', String([5, 10][i] === of)));
-    sequence.classList.toggle('five', of === 5);
+    marked.hidden = of === 10 || !record.asked || record.resumed;
     sequence.replaceChildren(...steps(record, of).map((step) => stepItem(step, of, connection, page, L)));
     if (state.n) mark(false);
   }
@@ -161,7 +173,7 @@ function player(connection, page, L) {
   return [h('div.tools', h('div', { role: 'group', 'aria-label': L.t('h.reading') }, readings),
     h('div', { role: 'group', 'aria-label': L.t('h.stepping') }, h('button', { type: 'button', onclick: () => go((state.n || 2) - 1) }, L.t('h.back')),
       h('button', { type: 'button', onclick: () => go((state.n || 0) + 1) }, L.t('h.next')), all)),
-  h('div.actors', { 'aria-hidden': 'true' }, h('span.card', L.t('h.you')), h('span.card', L.t('h.server'))), sequence];
+  marked, h('div.actors', { 'aria-hidden': 'true' }, h('span.card', L.t('h.you')), h('span.card', L.t('h.server'))), sequence];
 }
 
 export function diagram(connection, page, L) {
@@ -173,18 +185,17 @@ export function diagram(connection, page, L) {
     h('h3', L.t(empty ? 'h.none_came' : `h.${record.mode}`), ' · ', shortVersion(record.version)),
     h('p', L.t('h.totals', { n, time: L.time(duration), client: L.size(client), server: L.size(server) }), ' ',
       extra > 0 && L.t(empty ? 'h.asking' : 'h.extra', { n: extra, bytes: L.size(extraBytes) })),
-    record.resumed && h('p', L.t('h.resumed'), ' ', record.reverified_at && L.nodes({ key: 'h.again', values: { date: L.when(record.reverified_at) } })),
+    h('p', L.t('h.seen', { certificates: record.version === 'TLSv1.3' ? '' : L.t('h.certificates') })),
+    record.resumed && h('p', L.t('h.resumed'), ' ', record.reverified_at && L.nodes({ key: 'h.again', values: { date: record.reverified_at } })),
     record.truncated && h('p', L.t('h.truncated')),
     player(connection, page, L), h('p.quiet', L.t('h.legend')),
   ];
 }
 
-// Your client's offer, a line each.
 export function offered(connection, L) {
   const found = offer(connection), record = connection.handshake;
   if (!found.length) return null;
   const all = record && steps(record, own(record));
   return [h('h3', L.t('offer.title')), h('ul.checks', found.map(({ name, sign: state, text, steps: names }) => h(`li.${state}`, sign(state),
-    h('div', h('b', L.t(`offer.${name}`)), h('p.quiet', L.nodes(text)), all && h('p', h('a', { href: link(find(all, ...names), own(record)) },
-      L.t('offer.more', { n: find(all, ...names) })))))))];
+    h('div', h('b', L.t(`offer.${name}`)), h('p.quiet', L.nodes(text)), all && names && h('p', to(find(all, ...names), own(record), L))))))];
 }

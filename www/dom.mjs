@@ -1,5 +1,4 @@
-// Elements in few words. Text only ever becomes text: nothing here parses markup, so a name in a certificate may hold
-// what it likes.
+// Text only ever becomes text: nothing here parses markup.
 
 function make(element, rest) {
   const props = rest[0]?.constructor === Object ? rest.shift() : {};
@@ -35,10 +34,13 @@ export const sign = (state) => svg('svg', { class: `sign ${state}`, viewBox: '0 
 export const list = (pairs) => h('dl.facts', pairs.filter(([, value]) => value)
   .map(([label, value]) => h('div', h('dt', label), h('dd', value))));
 
+// Breaks behind an underscore, not within a word.
+export const soft = (text) => text.split(/(?<=_)/).flatMap((part, i) => (i ? [h('wbr'), part] : part));
+
 // A text with a button that copies it, or where that is forbidden selects it.
 export function copyable(text, name, L) {
-  const code = h('code', text);
-  const button = h('button', { type: 'button', 'aria-label': `${L.t('copy')}: ${name}`, onclick: async () => {
+  const code = h('code', text.split(' ').flatMap((word, i) => [i > 0 && ' ', h('span', word)]));
+  const button = h('button', { type: 'button', 'aria-label': L.t('copy') + L.t('colon') + name, onclick: async () => {
     try {
       await navigator.clipboard.writeText(text);
       button.textContent = L.t('copied');

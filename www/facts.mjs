@@ -1,5 +1,4 @@
-// What the page says about a connection, as values: the answer of /api/connection in; phrases ({key, values} for a
-// language) and plain strings (data) out. Pure: no document, no network, no clock.
+// What the page says of the answer of /api/connection: phrases ({key, values} for a language) and plain strings (data). Pure.
 
 const say = (key, values) => ({ key, values });
 
@@ -15,7 +14,6 @@ export function shortName(name) {
   return rdns.find((rdn) => /^CN=/i.test(rdn)) ?? rdns[0];
 }
 
-// Whom a certificate names: its subject, or, where that is empty, the first of its other names.
 export const called = ({ subject, san }) => (subject ? shortName(subject) : Object.values(san ?? {}).flat()[0]?.toString() ?? '?');
 
 // good, bad, none (asked, and got none), off (not asked)
@@ -58,17 +56,23 @@ export function verdict(peer, pasted) {
     after: state === 'bad' && !pasted && say('verdict.request') };
 }
 
-// A private key, of whatever kind, in PEM or in base64 of it: it is not even sent.
+// A private key is not even sent.
 export const hasKey = (text) => /PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File|UFJJVkFURSBLRV/.test(text);
 
-// Errors, then warnings. That there is no certificate is the verdict already.
+// A hint before and behind its command.
+export function parted(hint, command) {
+  const at = command ? hint.indexOf(command) : -1;
+  return at < 0 ? [hint, ''] : [hint.slice(0, at).trim(), hint.slice(at + command.length).replace(/^[\s,;.，；。]+/, '')];
+}
+
+// That there is no certificate is the verdict already.
 export function findings(peer) {
   const about = (depth) => depth !== null && (depth > 0 || peer.chain.length > 1) && (depth ? say('above', { n: depth }) : say('role.leaf'));
   const as = (sign) => (f) => ({ ...f, sign, about: about(f.depth) });
   return [...(peer.presented ? peer.errors.map(as('bad')) : []), ...peer.warnings.map(as('warn'))];
 }
 
-// Where `now` (ms) is in the life of a certificate, in percent of an axis that shows both.
+// In percent of an axis that shows both.
 export function validity({ not_before: begin, not_after: end }, now) {
   const [from, to] = [Date.parse(begin), Date.parse(end)];
   if (!(from < to)) return null;
@@ -79,13 +83,13 @@ export function validity({ not_before: begin, not_after: end }, now) {
   return { state, seconds: ms / 1000, from: at(from), to: at(to), now: at(now) };
 }
 
-// Whether a name of a certificate is that of a host; a star stands for one label (RFC 9525 section 6.3).
+// RFC 9525 section 6.3: a star stands for one label.
 export function bears(name, hostname) {
   const [one, other] = [name, hostname.replace(/^\[|\]$/g, '')].map((text) => text.toLowerCase());
   return one === other || (one.startsWith('*.') && other.includes('.') && one.slice(1) === other.slice(other.indexOf('.')));
 }
 
-// The certificates as sent, the leaf first, and on top the issuer that the server should hold itself.
+// As sent, and on top the issuer that the server should hold itself.
 export function ladder({ chain, errors, verify, accepted_issuers: accepted }) {
   const rungs = chain.map(({ subject, issuer, not_after: end }, depth) => {
     const role = subject === issuer ? ['self', 'root'] : ['leaf', 'intermediate'];
@@ -102,30 +106,30 @@ export function ladder({ chain, errors, verify, accepted_issuers: accepted }) {
 
 const SIGNS = { pass: 'good', fail: 'bad', unknown: 'unseen' };
 
-// The server's checks, as it tells of them: a pass with what was compared, or why nobody asked.
 export function serverChecks({ peer }) {
   return Object.entries(peer.checks).map(([name, { status, reasons, why, value, expected }]) => {
-    const values = { value: value ?? '?', expected: expected ?? '?', date: peer.verified_at, from: peer.not_before, to: peer.not_after };
-    const key = why ? `reason.${why}` : `server.${name}_${status}`;
-    return { name, sign: peer.presented ? SIGNS[status] : 'none', text: peer.presented && say(key, values), codes: reasons };
+    const values = { value: value ?? '?', expected: expected ?? '?', date: peer.applied_at, from: peer.not_before, to: peer.not_after };
+    const above = name === 'expired' && peer.errors.find(({ code }) => reasons.includes(code))?.depth > 0;
+    const key = why ? `reason.${why}` : `server.${name}_${status}${above ? '_above' : ''}`;
+    return { name: reasons.includes('not_yet_valid') ? 'early' : name, sign: peer.presented ? SIGNS[status] : 'none', text: peer.presented && say(key, values), codes: reasons };
   });
 }
 
-// The client's checks happen in the browser, which tells no page how they went. What the server knows itself is said.
+export const names = ({ san }) => [san.dns_names, san.ips].flat();
+
+// They happen in the browser, which tells no page how they went; what the server sees itself is said.
 export function clientChecks({ server_chain: [leaf] }, hostname, now) {
   const left = leaf && (Date.parse(leaf.not_after) - now) / 1000;
-  const sign = !leaf ? 'unseen' : left > 0 ? 'good' : 'bad';
-  return [
-    { name: 'expired', sign, text: say(sign === 'unseen' ? 'client.expired' : `client.expired_${sign}`, { left: Math.abs(left) }) },
-    ...['revoked', 'trusted', 'name'].map((name) => ({ name, sign: 'unseen', text: say(`client.${name}`, { hostname }) })),
-  ];
+  const seen = { expired: left > 0, name: leaf && names(leaf).some((name) => bears(name, hostname)) };
+  return ['expired', 'revoked', 'trusted', 'name'].map((name) => {
+    const how = leaf && name in seen ? `_${seen[name] ? 'good' : 'bad'}` : '';
+    return { name, sign: 'unseen', text: say(`client.${name}${how}`, { hostname, left: Math.abs(left) }) };
+  });
 }
 
-// Why a browser keeps a certificate to itself; some only where CAs were named.
 const SILENT = ['expired', 'early', 'purpose', 'issuer', 'chain', 'key', 'kind'];
 const OF_ISSUERS = ['issuer', 'chain'];
 
-// Why no certificate picker appeared: what the server did, then the browser.
 export function picker(peer) {
   const n = peer.accepted_issuers.length;
   if (!peer.requested) return { asked: say('picker.off') };
@@ -137,13 +141,14 @@ export function picker(peer) {
   };
 }
 
-// Of several connections of a browser, the oldest with a whole handshake; undefined: none had one.
+// The oldest with a whole handshake.
 export const choose = (all) => all.filter(({ resumed }) => !resumed).sort((a, b) => a.id - b.id)[0];
 
-// The listeners that a browser reaches from here, what each asks for, and where it is.
 const KINDS = { off: 'beside.off', request: 'beside.request', optional: 'beside.request', require: 'beside.require' };
 
-export function beside({ listeners }, { protocol, hostname }) {
+export function beside({ listeners, peer }, { protocol, hostname }) {
+  const state = stateOf(peer);
   return (listeners ?? []).map(({ name, port, client_auth: mode, here }) => (
-    { name, here, mode: `mode.${mode}`, kind: KINDS[mode], href: `${protocol}//${hostname}:${port}` }));
+    { name, here, mode: `mode.${mode}`, kind: KINDS[mode],
+      refused: !here && (mode === 'require' ? state !== 'good' : mode === 'optional' && state === 'bad'), href: `${protocol}//${hostname}:${port}` }));
 }

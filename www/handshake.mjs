@@ -1,10 +1,9 @@
-// A recorded handshake as rows of a sequence diagram: what was sent, what the other mode would have changed, how wide,
-// how far apart, under which cover. Pure.
+// A recorded handshake as rows of a sequence diagram. Pure.
 
 // Only mutual TLS has these; the server's Certificate and CertificateVerify belong to both modes.
 const mutualOnly = ({ from, message }) => message === 'CertificateRequest' || (from === 'client' && /^Certificate/.test(message));
 
-// Width of a line: 32 bytes and less are a hairline, each doubling adds one point, 8 KiB and more are a beam.
+// 32 bytes and less are a hairline, each doubling adds one point.
 export const width = (bytes) => Math.min(1.25 + Math.log2(Math.max(bytes, 32) / 32), 9);
 
 // Steps of room before a message, by the microseconds that it was waited for.
@@ -13,7 +12,9 @@ export const gap = (us) => [200, 1000, 5000, 25000].filter((limit) => us >= limi
 export function rows({ messages, other_mode: others = [], mode, asked }) {
   const out = [];
   let covered = false;
-  const ghosts = (test) => mode === 'one-way' && out.push(...others.filter(test).map((o) => (
+  // Instead of a certificate an empty list was sent.
+  const empty = messages.some((m) => m.message === 'Certificate' && m.from === 'client');
+  const ghosts = (test) => mode === 'one-way' && out.push(...others.filter((o) => test(o) && !(empty && o.message === 'Certificate')).map((o) => (
     { ...o, kind: 'ghost', width: 1.5, gap: 0, encrypted: covered })));
 
   ghosts((o) => o.after < 0);
@@ -48,7 +49,6 @@ export function totals({ messages, mode, asked, duration_us: duration }) {
   };
 }
 
-// The key of the text that explains a message; who sends a Certificate, and whether it is empty, makes a difference.
 export function explanation({ message, from, detail }) {
   return `m.${message}${message === 'Certificate' ? `_${detail?.empty ? 'empty' : from}` : ''}`;
 }

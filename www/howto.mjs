@@ -15,7 +15,6 @@ export function lines(origin, mode, recorded) {
   ].filter(Boolean);
 }
 
-// The line that asks all four questions about the server.
 export const probe = (origin, mode) => (
   `mtlsd probe --ca root.crt --crl root.crl --crl intermediate.crl${mode === 'require' ? ' --cert client.crt --key client.key' : ''} ${origin}/`);
 

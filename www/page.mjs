@@ -1,13 +1,12 @@
 // The page: asks the server, chooses the language, puts each section in its place.
 import { details, reasons, shown, verdictBox } from './certificate.mjs';
 import { diagram, offered } from './diagram.mjs';
-import { copyable, fill, h, list } from './dom.mjs';
+import { copyable, fill, h, list, soft } from './dom.mjs';
 import { beside, choose, connectionFacts, sentence } from './facts.mjs';
 import { lines, systems } from './howto.mjs';
 import { paste, pasted } from './paste.mjs';
 import { LANGUAGES, load, prefer } from './text.mjs';
 
-// In the language of the page: reasons and hints are the server's.
 async function get(path, code) {
   const response = await fetch(path, { cache: 'no-store', headers: { Accept: 'application/json', 'Accept-Language': code } });
   const body = await response.json();
@@ -15,9 +14,8 @@ async function get(path, code) {
   return { date: response.headers.get('Date'), body };
 }
 
-// A browser opens up to six connections, and not all had a whole handshake. What comes over one that had none is answered
-// with its number alone. Then as many questions at once as there are others find one, and as many again get it: browsers
-// take what they used last. The whole answer comes once, and where all are resumed, any of them has to do.
+// Of the browser's up to six connections not all had a whole handshake. One that had none answers with its number alone; then
+// as many questions at once as there are others find one, and as many again get it. The whole answer comes once.
 async function connection(code) {
   const path = '/api/connection?compact';
   const others = (query) => Promise.all(Array(5).fill().map(() => get(path + query, code)));
@@ -33,13 +31,12 @@ async function ask(code) {
   return { connection: body, now: Date.parse(date) || Date.now() };
 }
 
-// What came so far, with the heads of the answers: this very page.
 function transferred() {
   const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
   return { bytes: all.reduce((sum, entry) => sum + entry.transferSize, 0), answers: all.length };
 }
 
-// What the diagram needs of its page. Its state, which step, outlives a change of language.
+// What the diagram needs; its state, which step, outlives a change of language.
 const frame = { hostname: location.hostname, hash: () => location.hash, show: (hash) => history.replaceState(null, '', hash),
   onlink: (follow) => { frame.follow = follow; }, state: {} };
 addEventListener('hashchange', () => frame.follow?.());
@@ -54,11 +51,11 @@ addEventListener('afterprint', () => closed.forEach((element) => { element.open 
 function showConnection(connection, L) {
   const { tls, state, who } = sentence(connection);
   fill('sentence', h('p.lede', h('span', tls), ' ', h(`strong.${state}`, L.nodes(who))));
-  fill('facts', list(connectionFacts(connection).map(([key, v]) => [L.t(`fact.${key}`), v.key ? L.nodes(v) : h('bdi', v)])));
+  fill('facts', list(connectionFacts(connection).map(([key, v]) => [L.t(`fact.${key}`), v.key ? L.nodes(v) : h('bdi', soft(v))])));
   fill('beside', beside(connection, location).length > 0 && [h('h2', L.t('beside.title')), h('p.quiet', L.t('beside.text')),
-    h('ul.listeners', beside(connection, location).map(({ name, href, here, mode, kind }) => h('li.card', { 'aria-current': here && 'true' },
+    h('ul.listeners', beside(connection, location).map(({ name, href, here, mode, kind, refused }) => h('li.card', { 'aria-current': here && 'true' },
       here ? h('b', h('bdi', name)) : h('a', { href }, h('bdi', name)), ' ', here && h('span.quiet', L.t('beside.here')),
-      h('p', h('strong', L.t(kind))), h('p.quiet', L.t('fact.client_auth'), L.t('colon'), L.nodes({ key: mode })))))]);
+      h('p', h('strong', L.t(kind))), refused && h('p', L.t('beside.refused')), h('p.quiet', L.t('fact.client_auth'), L.t('colon'), L.nodes({ key: mode })))))]);
 }
 
 function showTry({ peer, handshake }, L) {
@@ -94,8 +91,9 @@ async function start(answer, code) {
   const L = await load(code);
   // Values stand in <bdi>, so that right-to-left names stay in their place.
   L.nodes = ({ key, values }) => L.parts(key, values).map((part) => (
-    part.text ?? (part.code ? h('code', part.code) : h('bdi', part.value instanceof Node ? part.value : String(part.value)))));
+    part.text ?? (part.code ? h('code', part.code) : h('bdi', part.value instanceof Node ? part.value : L.dated(String(part.value))))));
   L.when = (text) => h('time', { datetime: text, title: L.local(text) }, L.date(text));
+  L.dated = (text) => text && text.split(/(\d{4}-\d\d-\d\dT[\d:]+Z)/).map((part, i) => (i % 2 ? L.when(part) : soft(part)));
   document.documentElement.lang = code;
   document.title = L.t('title');
   for (const element of document.querySelectorAll('[data-t]')) element.textContent = L.t(element.dataset.t);

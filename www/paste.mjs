@@ -1,13 +1,14 @@
-// The box for a certificate that the browser holds back: this server's verdict on it, drawn as that on the visitor's own.
+// The box for a certificate that the browser holds back.
 import { details, reasons, verdictBox } from './certificate.mjs';
 import { checkList } from './diagram.mjs';
 import { fill, h, sign } from './dom.mjs';
 import { hasKey, serverChecks } from './facts.mjs';
 
-// What the visitor pasted, and what came of it: both outlive a change of language.
+// Outlives a change of language.
 const kept = { text: '', answer: null };
 
 async function send(route, body, language) {
+  if (typeof body === 'string' && !body.trim()) return { key: 'paste.empty' };
   if (typeof body === 'string' ? hasKey(body) : hasKey(new TextDecoder('latin1').decode(body))) return { key: 'paste.key' };
   try {
     const response = await fetch(route, { method: 'POST', body, cache: 'no-store',
@@ -51,7 +52,6 @@ export function paste({ verify_route: route }, L) {
     h('div', { id: 'paste-verdict', role: 'status' }), h('div', { id: 'paste-rest' })];
 }
 
-// In the language of the page: what the server says of it, too.
 export async function pasted({ verify_route: route }, L) {
   if (!route || !kept.answer) return;
   if (kept.language && kept.language !== L.code && !kept.answer.key) kept.answer = await send(route, kept.body, L.code);

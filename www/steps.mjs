@@ -1,6 +1,5 @@
-// A handshake as the drawing of the schoolbook: 5 steps when only the server shows a certificate, 10 when both do. The
-// messages are those that were sent, each in the step that it belongs to, in the order of time. Pure.
-import { rows } from './handshake.mjs';
+// A handshake as the drawing of the schoolbook: 5 steps, or 10 where both show a certificate. Pure.
+import { none, rows } from './handshake.mjs';
 
 // What a step holds: [its name, who acts]. In TLS 1.2 the server asks after it has shown its own certificate.
 const FIVE = [['hello', 'client'], ['answer5', 'server'], ['check_server', 'client'], ['keys', 'both'], ['data', 'both']];
@@ -8,6 +7,8 @@ const TEN = [['hello', 'client'], ['answer', 'server'], ['ask', 'server'], ['cer
   ['yours', 'client'], ['proof', 'client'], ['check_client', 'server'], ['keys', 'both'], ['data', 'both']];
 const TEN_12 = [0, 1, 3, 2, 4, 5, 6, 7, 8, 9].map((i) => TEN[i]);
 const MUTUAL = ['ask', 'yours', 'proof', 'check_client'];
+// What a resumed handshake leaves out.
+const SKIPPED = ['ask', 'certificate', 'check_server', 'yours', 'proof'];
 
 const isTls13 = (version) => version === 'TLSv1.3';
 
@@ -31,14 +32,16 @@ function role({ message, from }, tls13) {
 
 const IN_FIVE = { answer: 'answer5', ask: 'answer5', certificate: 'answer5', yours: 'keys', proof: 'keys' };
 
-// How many steps the visitor's own handshake had.
 export const own = (record) => (record.mode === 'mutual' ? 10 : 5);
 
 export function steps(record, count) {
   const tls13 = isTls13(record.version);
   const layout = count === 5 ? FIVE : tls13 ? TEN : TEN_12;
-  const out = layout.map(([name, who], i) => ({ n: i + 1, name, who, rows: [],
-    ghost: record.mode !== 'mutual' && MUTUAL.includes(name) && !(name === 'ask' && record.asked) }));
+  const note = (name) => {
+    if (MUTUAL.includes(name) && record.mode !== 'mutual') return none(record) && ['ask', 'yours'].includes(name) ? 'question' : 'absent';
+    return record.resumed && SKIPPED.includes(name) ? 'skipped' : MUTUAL.includes(name) ? 'only' : null;
+  };
+  const out = layout.map(([name, who], i) => ({ n: i + 1, name, who, rows: [], note: note(name), ghost: note(name) === 'absent' }));
   let at = 0;
   for (const row of rows(record)) {
     if (count === 5 && row.kind === 'ghost') continue;
@@ -50,8 +53,7 @@ export function steps(record, count) {
   return out.map((step, i) => ({ ...step, between: !record.resumed && !step.ghost ? between(out, i, tls13) : null }));
 }
 
-// When a check was made, as the server saw it: after the last word of the other side, before its maker went on. In TLS 1.2
-// the server's has no place of its own.
+// After the last word of the other side, before its maker went on. In TLS 1.2 the server's has no place of its own.
 function between(all, i, tls13) {
   const { name, who } = all[i];
   if (name !== 'check_server' && !(name === 'check_client' && tls13)) return null;
@@ -71,25 +73,23 @@ export function parseLink(hash, mine) {
 
 export const link = (n, of) => `#step=${n}&of=${of}`;
 
-// Where a step is that a line of text speaks of.
-export const find = (all, ...names) => all.find((step) => names.includes(step.name))?.n ?? 1;
+export const find = (all, ...names) => all.find((step) => names.includes(step.name)) ?? all[0];
 
 const GREASE = (name) => /^GREASE$/.test(name);
 
-// A list that was offered, as chips: the chosen one marked, what is only there to be ignored (RFC 8701) as one.
+// As chips: the chosen one marked, those to be ignored (RFC 8701) as one.
 export function chips(offered, chosen) {
   const greased = offered.filter(GREASE).length;
   const plain = offered.filter((name) => !GREASE(name)).map((name) => ({ name, chosen: name === chosen }));
   return greased ? [...plain, { name: greased > 1 ? `GREASE × ${greased}` : 'GREASE', chosen: false }] : plain;
 }
 
-// What the server chose of what was offered: [field, chips], those of which something was offered.
-export function choices({ tls, handshake }) {
+export function choices({ tls, handshake }, wanted) {
   const hello = handshake?.messages.findLast((m) => m.message === 'ClientHello')?.detail ?? tls.client_hello;
   if (!hello) return [];
-  return [['versions', tls.version], ['cipher_suites', tls.cipher_suite], ['groups', tls.group],
+  return [['versions', tls.version], ['cipher_suites', tls.cipher_suite], ['groups', tls.group], ['alpn', tls.alpn],
     ['signature_algorithms', tls.server_signature]]
-    .filter(([field]) => hello[field]?.length)
+    .filter(([field, chosen]) => wanted.includes(field) && hello[field]?.length && (chosen || field !== 'signature_algorithms'))
     .map(([field, chosen]) => [field, chips(hello[field], chosen)]);
 }
 
@@ -98,7 +98,7 @@ const STATIC = /^TLS_(RSA|DH_RSA|DH_DSS|ECDH_RSA|ECDH_ECDSA|PSK|RSA_PSK)_WITH_/;
 const OLD = /^(SSL|TLSv1(\.[01])?$)/;
 const NO_SUITE = /SCSV$/;
 
-// The client's offer, judged: [name, sign, key of the text, values, names of the steps that tell more].
+// The client's offer, judged.
 export function offer({ tls, handshake }) {
   const hello = tls.client_hello;
   if (!hello) return [];
@@ -108,11 +108,12 @@ export function offer({ tls, handshake }) {
   const old = (hello.versions ?? []).filter((name) => OLD.test(name));
   const pq = tls.post_quantum ? 'used' : shares.some((name) => HYBRID.test(name)) ? 'offered' : hybrid ? 'named' : 'none';
   return [
-    { name: 'pq', sign: pq === 'used' ? 'good' : 'none', text: { key: `offer.pq_${pq}`, values: { group: hybrid } }, steps: ['keys'] },
-    { name: 'forward', sign: suites.length ? 'warn' : 'good', text: { key: `offer.forward_${suites.length ? 'some' : 'none'}`, values: { n: suites.length } },
+    { name: 'pq', sign: pq === 'used' ? 'good' : 'none', text: { key: `offer.pq_${pq}`, values: { group: hybrid } },
+      steps: pq === 'used' ? ['keys'] : ['answer', 'answer5'] },
+    { name: 'forward', sign: suites.length ? 'none' : 'good', text: { key: `offer.forward_${suites.length ? 'some' : 'none'}`, values: { n: suites.length } },
       steps: ['answer', 'answer5'] },
     { name: 'old', sign: old.length ? 'warn' : 'good', text: { key: `offer.old_${old.length ? 'some' : 'none'}`, values: { versions: old.join(', ') } },
-      steps: ['hello'] },
-    { name: 'ja4', sign: 'none', text: { key: 'offer.ja4_text', values: { ja4: hello.ja4 ?? '' } }, steps: ['hello'] },
+      steps: ['answer', 'answer5'] },
+    { name: 'ja4', sign: 'none', text: { key: 'offer.ja4_text', values: { ja4: hello.ja4 ?? '' } } },
   ];
 }

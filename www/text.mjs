@@ -2,7 +2,7 @@
 
 export const LANGUAGES = { en: 'English', 'zh-Hans': '简体中文' };
 
-// The first wish that can be met. Chinese of any script gets 简体中文.
+// Chinese of any script gets 简体中文.
 export function prefer(wishes) {
   const codes = wishes.map((wish) => /^(en|zh)\b/i.exec(wish ?? '')?.[1].toLowerCase());
   return codes.find(Boolean) === 'zh' ? 'zh-Hans' : 'en';
@@ -26,7 +26,7 @@ const SPANS = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
 
 export function language(code, texts) {
   const short = new Intl.NumberFormat(code, { maximumSignificantDigits: 3 });
-  // One form: UTC, as openssl prints it, with its seconds and its zone; the visitor's own beside it.
+  // UTC, with seconds and zone; the visitor's own beside it.
   const [dates, local] = ['UTC', undefined].map((timeZone) => new Intl.DateTimeFormat(code, { dateStyle: 'medium', timeStyle: 'long', timeZone }));
   const plural = new Intl.PluralRules(code);
   const L = {
@@ -38,7 +38,6 @@ export function language(code, texts) {
     local: (text) => local.format(new Date(text)),
     size: (bytes) => (bytes < 10000 ? `${bytes} B` : `${short.format(bytes / 1024)} KiB`),
     time: (us) => (us < 1000 ? `${us} µs` : us < 1e6 ? `${short.format(us / 1000)} ms` : `${short.format(us / 1e6)} s`),
-    // In the largest unit of which there are two, so that rounding loses little.
     span: (seconds) => {
       const [unit, size] = SPANS.find(([, s]) => seconds >= 2 * s) ?? SPANS[3];
       return L.t(`span.${unit}`, { n: Math.floor(seconds / size) });

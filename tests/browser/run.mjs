@@ -190,11 +190,20 @@ async function stepping() {
       await page.evaluate(() => { location.hash = '#step=8&of=10'; });
       await page.waitForSelector('#step-8[data-here]');
       is(await page.locator('.step').count(), 10, `${what}: a link to one of ten`);
-      is(await page.locator('.absent').count(), { off: 4, request: 3 }[client === 'good' ? '' : listener] ?? 0, `${what}: what only mutual TLS has`);
+      is(await page.locator('.absent').count(), { off: 4, request: 2 }[client === 'good' ? '' : listener] ?? 0, `${what}: what only mutual TLS has`);
       is(await page.locator('.checks.server li.good').count(), client === 'good' ? 5 : 0, `${what}: the server's checks are where it made them`);
       is((await page.textContent('#step-8 .caption')).includes('root.crt: CN=mtlsd lab root CA'), listener !== 'off', `${what}: the judge by name, where it is known`);
+      is((await page.textContent('#step-8')).includes('The verdict is that of'), await page.evaluate(async () => (await (await fetch('/api/peer')).json()).remembered),
+        `${what}: a verdict of before is said to be one`);
+      is(await page.locator('.ghost').count(), { off: 3, request: client === 'good' ? 0 : 1 }[listener], `${what}: what was not sent`);
+      is(await page.locator('.row:not(.ghost) .note').allTextContents().then((all) => [...new Set(all.map((text) => text.trim()))]),
+        { off: [], request: [client === 'good' ? 'only in mutual TLS' : 'asked, none came'] }[listener], `${what}: what was sent is not said to be missing`);
       is(/[:：] ?\?/.test(await page.textContent('#diagram')), false, `${what}: no name is missing`);
       is(await page.locator('#step-2 .chips .chosen').count() >= 3, true, `${what}: chosen among what was offered`);
+      await page.click('#diagram .tools button');
+      is(await page.locator('#diagram a[href="#step=8&of=10"]').last().isVisible(), listener !== 'off', `${what}: in five steps, where the rest is`);
+      await page.evaluate(() => { location.hash = '#step=8&of=10'; });
+      await page.waitForSelector('#step-8[data-here]');
       is(await page.evaluate(() => { dispatchEvent(new Event('beforeprint')); return document.querySelectorAll('details:not([open])').length; }), 0,
         `${what}: on paper all is open`);
       await accessible(page, what);
@@ -213,6 +222,7 @@ async function sizes() {
     await visit('request', client, { viewport: { width, height } }, async ({ page, origin }) => {
       await page.goto(`${origin}/`);
       await page.waitForSelector('html[data-ready]');
+      is(await page.locator('#step-2 details:not(.row details):not([open])').count() > 0, width < 640, `${width} pixels: what was not chosen is folded where there is little room`);
       for (const summary of await page.locator('summary:visible').all()) {
         if (!await summary.evaluate((e) => e.parentElement.open)) await summary.click();
       }
@@ -270,6 +280,7 @@ async function pasting() {
       await page.goto(`${origin}/`);
       await page.waitForSelector('html[data-ready]');
       for (const [name, state, ...codes] of [['client-wrong-eku.crt', 'bad', 'wrong_purpose'], ['client-revoked.crt', 'bad', 'revoked'],
+        ['client-unknown-ca.crt', 'bad', 'issuer_unknown'], ['client-self-signed.crt', 'bad', 'self_signed'],
         ['client.crt', 'good'], ['client.key', 'bad']]) {
         const what = `pasted, ${width} pixels, ${locale}, ${name}`, asked = [];
         const count = (request) => request.method() === 'POST' && asked.push(request.url());
@@ -285,10 +296,14 @@ async function pasting() {
         like(await page.locator('#paste-verdict .verdict').getAttribute('class'), new RegExp(`\\b${state}$`), `${what}: the verdict is "${state}"`);
         is(await page.locator('#paste-rest .reason.bad h3 code').allTextContents(), codes, `${what}: the reasons`);
         is([asked.length, await page.inputValue('#paste-text') === ''], name.endsWith('.key') ? [0, true] : [1, false], `${what}: a key, and only that, is not sent`);
+        is(await page.locator('#paste-rest .reason strong').allTextContents().then((all) => all.filter((text) => /[:：]\s*[,;，；]|^[,;，；]/.test(text))), [], `${what}: no hint has a hole`);
         await fits(page, what);
         await accessible(page, what);
         if (SHOTS) await page.locator('#certificate').screenshot({ path: path.join(SHOTS, `pasted-${name}-${width}-${colorScheme}.png`) });
       }
+      await page.fill('#paste-text', ' ');
+      await page.click('#paste-judge');
+      await page.waitForFunction((text) => document.getElementById('paste-verdict').textContent.includes(text), locale === 'en-GB' ? 'The box is empty' : '输入框是空的');
       await page.setInputFiles('#paste-file', path.join(process.env.T, 'expired.der'));
       await page.waitForSelector('#paste-rest .reason');
       is(await page.locator('#paste-rest .reason.bad h3 code').allTextContents(), ['expired', 'intermediate_missing'], `${width}, ${locale}: DER, as a file`);
@@ -307,6 +322,12 @@ async function pasting() {
 
 // From a listener to those beside it, by a click: what each asks for, and what came of it.
 async function comparing() {
+  await visit('request', 'none', {}, async ({ page, origin }) => {
+    await page.goto(`${origin}/`);
+    await page.waitForSelector('html[data-ready]');
+    is(await page.locator('.listeners li:has-text("own error page")').allTextContents().then((all) => all.map((text) => text.split(' ')[0])), ['require'],
+      'beside: who would be refused is told before');
+  });
   await visit('request', 'good', {}, async ({ page, origin }) => {
     const kind = () => page.textContent('#diagram h3');
     await page.goto(`${origin}/`);
@@ -332,7 +353,7 @@ async function transfer() {
     get(`${process.env.URL_brief}/metrics`, { ca, agent: false, host: 'localhost' }, async (answer) => done(await text(answer))).on('error', failed);
   });
   await visit('brief', 'good', {}, async ({ context, page, origin, trouble }) => {
-    const load = async (what, most, fewest) => {
+    const load = async (what, most, fewest, look = () => {}) => {
       const requests = [];
       const note = (request) => requests.push(request);
       page.on('requestfinished', note);
@@ -342,6 +363,7 @@ async function transfer() {
       const sizes = await Promise.all(requests.map((request) => request.sizes()));
       const bytes = sizes.reduce((sum, { responseHeadersSize, responseBodySize }) => sum + responseHeadersSize + responseBodySize, 0);
       is(bytes < most * 1024 && requests.length >= fewest ? `under ${most} KiB` : `${bytes} bytes in ${requests.length} answers`, `under ${most} KiB`, `transfer, ${what}`);
+      await look();
       await page.goto('about:blank');
       const patience = Date.now() + 60000;
       while (!/^mtlsd_connections_open 1$/m.test(await metrics()) && Date.now() < patience) await page.waitForTimeout(200);
@@ -349,7 +371,16 @@ async function transfer() {
     await load('a new session', 60, 14);
     const devtools = await context.newCDPSession(page);
     await devtools.send('Network.clearBrowserCache');
-    await load('sessions that are resumed', 60, 14);
+    await load('sessions that are resumed', 60, 14, async () => {
+      is(await page.textContent('#diagram h3'), 'Mutual TLS · TLS 1.3', 'resumed: mutual');
+      is(await page.locator('.caption').filter({ hasText: 'Not this time' }).locator('.number').allTextContents(), ['3', '5', '6', '7'], 'resumed: what was left out is said first');
+      is(await page.locator('#step-4 .caption p').first().textContent(), 'No certificate this time: it proves itself by the secret of the earlier handshake.', 'resumed: the server');
+      like(await page.textContent('#step-9'), /secret of the earlier handshake goes into them/, 'resumed: the earlier secret goes into the keys');
+      const { handshake, peer } = await page.evaluate(async () => (await (await fetch('/api/connection')).json()));
+      is(handshake.reverified_at, peer.applied_at, 'resumed: judged again when it was asked for');
+      is(await page.locator('#step-5 .checks').count(), 0, 'resumed: no check is claimed that nobody made');
+      await shot(page, 'resumed');
+    });
     await load('cached', 36, 2);
     is(trouble, [], 'transfer: no trouble');
   });

@@ -113,15 +113,35 @@ test('the checks of the server: passed, failed, or why nobody asked', () => {
   assert.deepEqual([revoked.sign, revoked.text.key], ['unseen', 'reason.no_crl']);
   assert.deepEqual([fit.sign, fit.text.key, fit.codes], ['bad', 'server.fit_fail', ['weak_key']]);
   assert.equal(of({})[0].text.values.value, 'v');
+  assert.equal(of({})[2].text.values.date, peer().applied_at, 'the time at which the dates were compared, not that of a verdict of before');
   assert.deepEqual(Object.values(signs(facts.serverChecks(connection({ peer: nobody() })))), Array(5).fill('none'));
+});
+
+test('outside of its dates: before, after, or a CA above it', () => {
+  const of = (code, depth) => facts.serverChecks(connection({ peer: { ...failed(finding(code, depth)), checks: { ...CHECKS, expired: unpassed(code) } } }))[2];
+  assert.deepEqual([of('expired', 0).name, of('expired', 0).text.key], ['expired', 'server.expired_fail']);
+  assert.deepEqual([of('not_yet_valid', 0).name, of('not_yet_valid', 0).text.key], ['early', 'server.expired_fail']);
+  assert.equal(of('expired', 1).text.key, 'server.expired_fail_above');
+});
+
+test('a hint around its command', () => {
+  for (const [hint, command, want] of [['get one: do it', 'do it', ['get one:', '']], ['have it signed: do it, and send it', 'do it', ['have it signed:', 'and send it']],
+    ['请签名：do it，再发送', 'do it', ['请签名：', '再发送']], ['renew it', null, ['renew it', '']], ['renew it', 'do it', ['renew it', '']]]) {
+    assert.deepEqual(facts.parted(hint, command), want);
+  }
 });
 
 test('the checks of the client: only what the server knows is claimed', () => {
   const of = (...chain) => facts.clientChecks(connection({ server_chain: chain }), 'localhost', NOW);
-  const ending = (seconds) => ({ not_after: new Date(NOW + seconds * 1000).toISOString() });
-  assert.deepEqual(signs(of()), { expired: 'unseen', revoked: 'unseen', trusted: 'unseen', name: 'unseen' });
-  assert.equal(of(ending(86400), ending(-1))[0].sign, 'good');
-  assert.deepEqual(of(ending(-86400))[0], { name: 'expired', sign: 'bad', text: { key: 'client.expired_bad', values: { left: 86400 } } });
+  const ending = (seconds, ...names) => ({ not_after: new Date(NOW + seconds * 1000).toISOString(), san: { dns_names: names, ips: [] } });
+  for (const chain of [[], [ending(86400)], [ending(-86400)]]) {
+    assert.deepEqual(signs(of(...chain)), { expired: 'unseen', revoked: 'unseen', trusted: 'unseen', name: 'unseen' });
+  }
+  const texts = (...chain) => of(...chain).map(({ text }) => text.key.replace('client.', '')).join(' ');
+  assert.equal(texts(), 'expired revoked trusted name');
+  assert.equal(texts(ending(86400, 'localhost'), ending(-1)), 'expired_good revoked trusted name_good');
+  assert.equal(texts(ending(-86400, 'elsewhere')), 'expired_bad revoked trusted name_bad');
+  assert.equal(of(ending(-86400))[0].text.values.left, 86400);
   assert.equal(of()[3].text.values.hostname, 'localhost');
 });
 
@@ -147,6 +167,9 @@ test('the listeners beside this one, where they are and what they ask', () => {
   assert.deepEqual(facts.beside(connection(), at), []);
   const [one, two] = facts.beside(connection({ listeners: [{ name: 'a', port: 8443, client_auth: 'off', here: false },
     { name: 'b', port: 8444, client_auth: 'optional', here: true }] }), at);
-  assert.deepEqual(one, { name: 'a', here: false, mode: 'mode.off', kind: 'beside.off', href: 'https://[::1]:8443' });
+  assert.deepEqual(one, { name: 'a', here: false, mode: 'mode.off', kind: 'beside.off', refused: false, href: 'https://[::1]:8443' });
   assert.deepEqual([two.here, two.mode, two.kind], [true, 'mode.optional', 'beside.request']);
+  const refused = (mode, who) => facts.beside(connection({ peer: who, listeners: [{ name: 'a', port: 1, client_auth: mode, here: false }] }), at)[0].refused;
+  for (const [mode, who, want] of [['require', peer(), false], ['require', nobody(), true], ['optional', nobody(), false],
+    ['optional', failed(finding('expired')), true], ['request', failed(finding('expired')), false]]) assert.equal(refused(mode, who), want, mode);
 });

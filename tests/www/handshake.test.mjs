@@ -48,7 +48,7 @@ test('a wait makes room', () => {
 test('asked, and none came: one-way in effect, with what a certificate would have added', () => {
   assert.deepEqual([ONE_WAY, MUTUAL, NONE_CAME, { ...NONE_CAME, resumed: true }].map(none), [false, false, true, false]);
   assert.deepEqual(rows(NONE_CAME).filter((r) => r.kind !== 'sent').map((r) => `${r.kind} ${r.message}`),
-    ['mutual CertificateRequest', 'mutual Certificate', 'ghost Certificate', 'ghost CertificateVerify']);
+    ['mutual CertificateRequest', 'mutual Certificate', 'ghost CertificateVerify'], 'in place of a certificate stands the empty list');
   assert.equal(totals(NONE_CAME).extra, 2);
 });
 

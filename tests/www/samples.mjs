@@ -41,6 +41,8 @@ export function peer(more = {}) {
     warnings: [],
     checks: CHECKS,
     verified_at: '2030-06-01T11:59:00Z',
+    applied_at: '2030-06-01T11:59:30Z',
+    remembered: true,
     resumed: false,
     ...LEAF,
     chain: [LEAF, certificate(INTERMEDIATE, ROOT)],
@@ -57,7 +59,7 @@ export const failed = (...errors) => peer({ verify: 'FAILED', errors });
 
 export function nobody(more = {}) {
   const none = Object.fromEntries(Object.keys(LEAF).map((key) => [key, null]));
-  return peer({ ...none, presented: false, verify: 'NONE', errors: [finding('no_certificate', null)], verified_at: null,
+  return peer({ ...none, presented: false, verify: 'NONE', errors: [finding('no_certificate', null)], verified_at: null, applied_at: null, remembered: false,
     chain: [],
     checks: Object.fromEntries(Object.keys(CHECKS).map((name) => [name, unchecked('no_certificate')])), ...more });
 }
