@@ -159,7 +159,7 @@ export default {
     psk: '先前握手的秘密也参与其中。',
     since_tls13: '收到 ServerHello 后双方就能算出密钥，两条 Finished 予以确认。',
     since_tls12: '现在双方能算出密钥，两条 Finished 予以确认。',
-    kdf_tls13: 'HKDF（散列函数）', kdf_tls12: ' TLS 1.2 的 PRF 和两个随机数', data: '加密的数据',
+    kdf_tls13: ' HKDF（散列函数）', kdf_tls12: ' TLS 1.2 的 PRF 和两个随机数', data: '加密的数据',
     data_text: '现在由应用程序通信，内容已加密，并防止改动。', application: '应用数据，{cipher}',
     bytes: '就是本页：到目前为止 {n} 个应答，共 {bytes}。',
   },
