@@ -72,6 +72,7 @@ struct h2_call {
     const char *scheme;
     int32_t id; /* 0: its head is not whole */
     bool noted, closed, refused, reset;
+    bool came_reset; /* the server has reset it: it was not us */
 
     enum up state;
     unsigned skip; /* bytes of a line's end */
@@ -366,6 +367,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     struct h2_client *client = cls;
     if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK))
         client->settled = true;
+    if (frame->hd.type == NGHTTP2_RST_STREAM && call_of(session, frame->hd.stream_id))
+        call_of(session, frame->hd.stream_id)->came_reset = true;
     if (frame->hd.type == NGHTTP2_GOAWAY)
         client->parting = true;
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
@@ -412,7 +415,13 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *c
     call->reset = !call->client->ending;
     call->refused = code == NGHTTP2_REFUSED_STREAM && !call->final && call->text.len == 0 && !call->why[0];
     char why[H2_CALL_WHY];
-    snprintf(why, sizeof why, "it reset the stream (%s)", nghttp2_http2_strerror(code));
+    if (call->came_reset)
+        snprintf(why, sizeof why, "it reset the stream (%s)", nghttp2_http2_strerror(code));
+    else
+        snprintf(why, sizeof why, "%s",
+                 code == NGHTTP2_REFUSED_STREAM       ? "it takes no more requests on this connection"
+                 : code == NGHTTP2_FLOW_CONTROL_ERROR ? "it sends more than it may"
+                                                      : "its response is malformed");
     blame(call, why);
     return 0;
 }
@@ -894,6 +903,7 @@ static int set_up(struct h2_client *client, nghttp2_session_callbacks *callbacks
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_max_reserved_remote_streams(option, 0); /* also before it knows that none is wanted */
     nghttp2_option_set_max_send_header_block_length(option, MOST_REQUEST);
     if (nghttp2_session_client_new2(&client->session, callbacks, client, option) != 0)
         return ERR_NOMEM;
