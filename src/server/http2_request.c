@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "http/route.h"
 #include "server/answer.h"
 #include "server/http2_impl.h"
 #include "server/proxy.h"
@@ -32,13 +33,45 @@ static void refuse(struct http2_stream *stream, unsigned status, const char *det
     http2_stream_problem(stream, status, detail);
 }
 
+/* What was asked for, when a finished answer may be given again. */
+struct asked {
+    struct http2_stream *stream;
+    struct kept_key key;
+    bool kept;
+};
+
+static bool from_shelf(const struct request *request, const struct route *route, struct reply *reply)
+{
+    struct asked *asked = request->kept_cls;
+    const struct conn *conn = asked->stream->http2->conn;
+    if (conn->orphan || route->keep != KEEP_SECOND || !route_keeps(route, request))
+        return false;
+    asked->kept = true;
+    asked->key = (struct kept_key){conn->snapshot->generation, conn->listener, request->path,
+                                   request->header(request, "Accept-Encoding")};
+    const struct http2_kept *found =
+        http2_shelf_find(conn->worker->http2_shelf, &asked->key, conn->worker->now_ms);
+    if (!found || !http2_stream_holds(asked->stream, found->length))
+        return false;
+    reply->ready = (void *)(uintptr_t)found;
+    reply->length = found->length;
+    reply->status = 200;
+    return true;
+}
+
 static void answer(struct http2_stream *stream)
 {
     struct conn *conn = stream->http2->conn;
     struct answer made;
+    struct asked asked = {.stream = stream};
     answer_begin(conn, &made);
+    if (!made.close) {
+        made.kept = from_shelf;
+        made.kept_cls = &asked;
+    }
     answer_make(conn, &stream->request, &made);
-    http2_stream_reply(stream, &made.reply);
+    const bool keeps = asked.kept && made.reply.status == 200 && !made.reply.unkept && !made.reply.close;
+    http2_stream_reply_kept(stream, &made.reply, keeps ? &asked.key : NULL);
     if (made.reply.close)
         http2_leave(stream->http2);
     answer_done(&made);

@@ -272,17 +272,33 @@ static bool has_length(unsigned status)
     return status >= 200 && status != 204;
 }
 
+static void put_line(struct buf *out, const char *name, const char *value)
+{
+    buf_puts(out, name);
+    buf_puts(out, ": ");
+    buf_puts(out, value);
+    buf_puts(out, "\r\n");
+}
+
 static void put_lines(const struct http2_stream *stream, const struct reply *reply, uint64_t length,
                       struct buf *out)
 {
     struct worker *worker = stream->http2->conn->worker;
-    buf_printf(out, "date: %s\r\n", worker_date(worker, clock_now()));
+    put_line(out, "date", worker_date(worker, clock_now()));
     if (reply->content_type)
-        buf_printf(out, "content-type: %s\r\n", reply->content_type);
+        put_line(out, "content-type", reply->content_type);
     for (size_t i = 0; i < reply->n_headers; i++)
-        buf_printf(out, "%s: %s\r\n", reply->header[i].name, reply->header[i].value);
-    if (has_length(reply->status))
-        buf_printf(out, "content-length: %llu\r\n", (unsigned long long)length);
+        put_line(out, reply->header[i].name, reply->header[i].value);
+    if (has_length(reply->status)) {
+        buf_puts(out, "content-length: ");
+        buf_put_uint(out, length);
+        buf_puts(out, "\r\n");
+    }
+}
+
+bool http2_stream_holds(const struct http2_stream *stream, size_t len)
+{
+    return stream->http2->held + len <= MOST_OF_ALL;
 }
 
 /* All of a file at once, so that no descriptor waits for the client. */
@@ -290,7 +306,7 @@ static bool read_whole(struct http2_stream *stream, const struct reply *reply)
 {
     char block[16 * 1024];
     struct buf *down = &stream->down;
-    if (reply->length > MOST_WHOLE || stream->http2->held + reply->length > MOST_OF_ALL)
+    if (reply->length > MOST_WHOLE || !http2_stream_holds(stream, (size_t)reply->length))
         return false;
     while (down->len < reply->length) {
         const size_t left = (size_t)reply->length - down->len;
@@ -331,27 +347,70 @@ static bool take_body(struct http2_stream *stream, struct reply *reply)
     return true;
 }
 
-void http2_stream_reply(struct http2_stream *stream, struct reply *reply)
+static void put_on_shelf(const struct http2_stream *stream, const struct kept_key *key,
+                         const struct buf *lines)
 {
-    struct conn_request *request = &stream->request;
-    const bool file = reply->fd >= 0 || reply->status == 304;
-    const uint64_t length = file ? reply->length : reply->body.len;
-    const bool bodiless = strcmp(request->head.method, "HEAD") == 0 || reply->status == 304 ||
-                          reply->status == 204 || length == 0;
+    struct worker *worker = stream->http2->conn->worker;
+    const struct http2_kept what = {
+        .lines = lines->data, .lines_len = lines->len, .body = stream->down.data, .length = stream->down.len};
+    const size_t room = (size_t)stream->http2->conn->snapshot->conf->file_cache;
+    if (!worker->http2_shelf)
+        worker->http2_shelf = http2_shelf_new(&worker->wheel);
+    if (worker->http2_shelf)
+        http2_shelf_put(worker->http2_shelf, key, worker->now_ms, room, &what);
+}
+
+static int give_finished(struct http2_stream *stream, const struct http2_kept *kept, bool bodiless)
+{
+    if (!bodiless) {
+        stream->last = true;
+        buf_put(&stream->down, kept->body, kept->length);
+        if (buf_failed(&stream->down))
+            return ERR_NOMEM;
+        stream->http2->held += kept->length;
+    }
+    return http2_stream_answer(stream, 200, kept->lines, kept->lines_len, !bodiless);
+}
+
+static int give(struct http2_stream *stream, struct reply *reply, uint64_t length, bool bodiless,
+                const struct kept_key *key)
+{
     struct buf lines;
     buf_init(&lines, 0);
     put_lines(stream, reply, length, &lines);
+    int rc = bodiless || take_body(stream, reply) ? 0 : ERR_NOMEM;
+    if (rc == 0)
+        rc = buf_failed(&lines)
+                 ? ERR_NOMEM
+                 : http2_stream_answer(stream, reply->status, lines.data, lines.len, !bodiless);
+    if (rc == 0 && key && !bodiless && !stream->file)
+        put_on_shelf(stream, key, &lines);
+    buf_done(&lines);
+    return rc;
+}
+
+void http2_stream_reply(struct http2_stream *stream, struct reply *reply)
+{
+    http2_stream_reply_kept(stream, reply, NULL);
+}
+
+void http2_stream_reply_kept(struct http2_stream *stream, struct reply *reply, const struct kept_key *key)
+{
+    struct conn_request *request = &stream->request;
+    const bool file = reply->ready || reply->fd >= 0 || reply->status == 304;
+    const uint64_t length = file ? reply->length : reply->body.len;
+    const bool bodiless = strcmp(request->head.method, "HEAD") == 0 || reply->status == 304 ||
+                          reply->status == 204 || length == 0;
     request->status = reply->status;
     request->reply_bytes = bodiless ? 0 : length;
-    const bool taken = bodiless || take_body(stream, reply);
     http2_stream_enters(stream, HTTP2_ANSWER);
-    if (!taken || buf_failed(&lines) ||
-        http2_stream_answer(stream, reply->status, lines.data, lines.len, !bodiless) != 0) {
+    const int rc = reply->ready ? give_finished(stream, reply->ready, bodiless)
+                                : give(stream, reply, length, bodiless, key);
+    if (rc != 0) {
         struct conn *conn = stream->http2->conn;
         limits_hit(conn->place.limits, LIMIT_memory, conn->remote, conn->listener_name);
         http2_stream_reset(stream, H2_INTERNAL_ERROR);
     }
-    buf_done(&lines);
 }
 
 void http2_stream_problem(struct http2_stream *stream, unsigned status, const char *detail)

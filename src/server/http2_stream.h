@@ -7,6 +7,7 @@
 #include "http/h2.h"
 #include "http/h2_head.h"
 #include "server/conn.h"
+#include "server/http2_kept.h"
 
 struct http2_stream;
 
@@ -100,8 +101,12 @@ static inline size_t http2_stream_waiting(const struct http2_stream *stream)
 size_t http2_stream_room(const struct http2_stream *stream);
 void http2_stream_reset(struct http2_stream *stream, enum h2_code code);
 
-/* A reply of our own; takes its body, or file, over. */
+/* A reply of our own; takes its body, or file, over. `reply->ready`: a struct http2_kept. */
 void http2_stream_reply(struct http2_stream *stream, struct reply *reply);
+/* The same, and it may be given again to who asks so; NULL: it may not. */
+void http2_stream_reply_kept(struct http2_stream *stream, struct reply *reply, const struct kept_key *key);
+/* Is there room in memory for so much of an answer? */
+bool http2_stream_holds(const struct http2_stream *stream, size_t len);
 /* The problem `status` instead of an answer. */
 void http2_stream_problem(struct http2_stream *stream, unsigned status, const char *detail);
 

@@ -18,6 +18,7 @@
 #include "server/conn.h"
 #include "server/http1.h"
 #include "server/http2.h"
+#include "server/http2_kept.h"
 #include "server/listener.h"
 #include "server/proxy.h"
 #include "server/tcp.h"
@@ -327,6 +328,7 @@ void loop_free(struct worker *worker)
     http1_stop(worker);
     proxy_stop(worker);
     buf_done(&worker->http2_out);
+    http2_shelf_free(worker->http2_shelf);
     kept_free(worker->kept);
     tls_share_done(&worker->share);
     pools_done(&worker->pools);

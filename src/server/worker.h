@@ -72,13 +72,14 @@ struct worker {
     struct access_lines lines;
     struct handshake_owner handshakes;
 
-    struct relays *relays;          /* see proxy.h; owned */
-    struct http2 *http2;            /* those that have to be looked at, see http2.h */
-    struct buf http2_out;           /* towards a client of these, put together */
-    struct http2_file *http2_files; /* that wait for clients */
-    size_t http2_grown;             /* bytes of their streams' windows over the first */
-    struct MHD_Daemon *http1;       /* see http1.h */
-    int http1_epoll;                /* becomes readable when it has something to do */
+    struct relays *relays;           /* see proxy.h; owned */
+    struct http2 *http2;             /* those that have to be looked at, see http2.h */
+    struct buf http2_out;            /* towards a client of these, put together */
+    struct http2_shelf *http2_shelf; /* their finished answers; owned; NULL: none yet */
+    struct http2_file *http2_files;  /* that wait for clients */
+    size_t http2_grown;              /* bytes of their streams' windows over the first */
+    struct MHD_Daemon *http1;        /* see http1.h */
+    int http1_epoll;                 /* becomes readable when it has something to do */
     int kick; /* always readable: whose turn it is to read is told by it (http1_wait.c) */
     struct conn *kicked, *last_kicked;
     const struct arrival *arriving; /* while it is handed to http1 */
