@@ -359,7 +359,7 @@ listen "oneway{n or ''}" {{
     address = "127.0.0.1:{port}"
     certificate = {{ {listed} }}
     client_auth = off
-    {"http2 = on" if self.h2 else ""}
+    http2       = {"on" if self.h2 else "off"}
 }}"""
         if self.proxy:
             listeners += f"""

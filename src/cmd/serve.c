@@ -276,6 +276,8 @@ static int check_transport(const struct conf *conf, struct diag *diag)
         const struct conf_listener *l = &conf->listener[i];
         if (!l->tls && l->mode == LISTENER_HTTP)
             diag_error(diag, l->src, "listen \"%s\": tls = off with redirect %s", l->name, WHY);
+        if (conf_wants_http2(l))
+            diag_error(diag, l->http2_src, "listen \"%s\": http2 = on %s", l->name, WHY);
     }
     for (size_t i = 0; i < conf->n_locations; i++) {
         const struct conf_location *l = &conf->location[i];

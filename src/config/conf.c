@@ -100,6 +100,8 @@ static int derive_listener(struct conf_listener *l, const struct option *option,
 {
     if (option->offset == offsetof(struct conf_listener, client_auth)) {
         l->client_auth_src = src;
+    } else if (option->offset == offsetof(struct conf_listener, http2)) {
+        l->http2_src = src;
     } else if (option->offset == offsetof(struct conf_listener, crl_stale)) {
         return conf_value_stale(option, value, &l->crl_stale_mode, &l->crl_grace, err);
     } else if (option->offset == offsetof(struct conf_listener, address)) {

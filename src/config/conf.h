@@ -151,7 +151,8 @@ struct conf_listener {
     enum proxy_protocol proxy_protocol;
     struct conf_list trusted_proxies; /* addresses and ranges, as written: see base/cidr.h */
     enum routes routes;
-    bool http2; /* offered, before HTTP/1.1 */
+    bool http2;           /* offered, before HTTP/1.1; false where nobody could speak it */
+    struct src http2_src; /* without a file: nobody wrote it */
     /* What follows is said where mode = tcp. */
     struct conf_text backend;      /* the name of one */
     const struct conf_backend *to; /* that one */
@@ -274,6 +275,8 @@ struct conf_address {
 };
 /* Whether a listener's is a UNIX socket. */
 bool conf_is_local(const struct conf_listener *listener);
+/* `http2 = on` is written there: where it is not, the default stands aside without a word. */
+bool conf_wants_http2(const struct conf_listener *listener);
 /* 0, or ERR_SYNTAX with what is wrong and what to write. */
 MUST_CHECK int conf_address(const char *text, struct conf_address *out, struct err *err);
 /* Whether `text` may stand among the servers of a backend that HTTP is spoken to; 0, or ERR_SYNTAX or

@@ -95,8 +95,9 @@ static void check_plain(const struct conf_listener *l, struct diag *diag)
         diag_error(diag, l->client_auth_src,
                    "client_auth = %s needs TLS, which tls = off forbids: leave one of them out",
                    conf_client_auth_word(l->client_auth));
-    if (l->http2)
-        diag_error(diag, l->src, "http2 = on needs TLS, which tls = off forbids: leave one of them out");
+    if (conf_wants_http2(l))
+        diag_error(diag, l->http2_src,
+                   "http2 = on needs TLS, which tls = off forbids: leave one of them out");
     if (l->n_hosts > 0)
         diag_error(diag, l->host[0].src,
                    "host \"%s\" needs TLS, which tls = off forbids in listen \"%s\": leave one of them out",

@@ -26,7 +26,17 @@ void conf_tcp_resolve(struct conf *conf)
         struct conf_listener *l =
             i < conf->n_listeners ? &conf->listener[i] : &conf->host[i - conf->n_listeners];
         l->to = l->backend.text ? conf_backend_find(conf, l->backend.text) : NULL;
+#ifdef HAVE_LIBNGHTTP2
+        l->http2 = l->http2 && l->tls && l->mode == LISTENER_HTTP;
+#else
+        l->http2 = false;
+#endif
     }
+}
+
+bool conf_wants_http2(const struct conf_listener *listener)
+{
+    return listener->http2 && listener->http2_src.file;
 }
 
 /* The first place where an option was given in this block, not in its listener; NULL: nowhere. */
@@ -72,7 +82,8 @@ static void check_http(const struct conf_listener *l, struct diag *diag)
         {"backend", "write it in a location, or mode = tcp in the listen block", own_text(&l->backend)},
         {"allow", "write it in a location", own_list(&l->allow)},
         {"deny", "write it in a location", own_list(&l->deny)},
-        {"alpn", "HTTP/1.1 is what is spoken there; leave it out", own_list(&l->alpn)},
+        {"alpn", "HTTP is what is spoken there, and http2 says in which versions; leave it out",
+         own_list(&l->alpn)},
     };
     for (size_t i = 0; i < ARRAY_LEN(TCP_ONLY); i++) {
         if (TCP_ONLY[i].given)
@@ -80,8 +91,8 @@ static void check_http(const struct conf_listener *l, struct diag *diag)
                        TCP_ONLY[i].name, TCP_ONLY[i].remedy);
     }
 #ifndef HAVE_LIBNGHTTP2
-    if (!l->of && l->http2)
-        diag_error(diag, l->src,
+    if (l->tls && conf_wants_http2(l))
+        diag_error(diag, l->http2_src,
                    "http2 = on: this program was built without nghttp2, and speaks no HTTP/2: leave it out");
 #endif
     if (!l->of && l->insecure_plain)
@@ -178,9 +189,9 @@ static void check_tcp(const struct conf *conf, const struct conf_listener *l, st
         diag_error(
             diag, l->src,
             "routes says something of HTTP, which a listener with mode = tcp does not speak: leave it out");
-    if (l->http2)
+    if (conf_wants_http2(l))
         diag_error(
-            diag, l->src,
+            diag, l->http2_src,
             "http2 says something of HTTP, which a listener with mode = tcp does not speak: leave it out");
     if (l->redirect.text || l->acme_webroot.text)
         diag_error(diag, l->redirect.text ? l->redirect.src : l->acme_webroot.src,

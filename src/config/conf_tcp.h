@@ -9,7 +9,8 @@ enum { CONF_ALPN_MOST = 32 }; /* bytes of a protocol's name */
 /* The name of one protocol in `alpn`. 0, or ERR_SYNTAX with what to write. */
 MUST_CHECK int conf_tcp_alpn(const char *text, struct err *err);
 
-/* Finds the backends of all listeners and hosts. When no block moves any more. */
+/* Finds the backends of all listeners and hosts, and leaves HTTP/2 out where it cannot be spoken. When no
+ * block moves any more. */
 void conf_tcp_resolve(struct conf *conf);
 
 /* Options of one listener, or of a host in one, against each other and against the backends. */

@@ -327,11 +327,10 @@ const struct option OPTIONS[] = {
      .help = "Which of the routes (`mtlsd routes`) answer here, before any location's backend or redirect: "
              "none, /health, /livez and /readyz, or all. auto: these three, and the others where their own "
              "location has no backend and no redirect."},
-    {LISTEN(http2), .type = OPTION_BOOL, .preset = "off", .example = "on",
+    {LISTEN(http2), .type = OPTION_BOOL, .preset = "on", .example = "off",
      .help =
-         "Whether HTTP/2 is offered (ALPN h2) before HTTP/1.1. Each request is decided on by itself. "
-         "gRPC gets 502 where the backend is asked in HTTP/1.1; protocols of upgrade are for clients with "
-         "HTTP/1.1."},
+         "Whether HTTP/2 is offered (ALPN h2) before HTTP/1.1; never by a build without nghttp2. gRPC gets "
+         "502 where the backend is asked in HTTP/1.1; protocols of upgrade are for clients with HTTP/1.1."},
     {LISTEN(backend), .type = OPTION_TEXT, .example = "\"pg\"", .flags = OPTION_HOST,
      .help =
          "With mode = tcp, the backend that gets the connections of those who may: its servers are tcp://, "

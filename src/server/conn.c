@@ -246,7 +246,7 @@ static const char *no_protocol(const struct conn *conn, char out[static 256])
 {
     const struct conf_list *alpn = &conn->listener->conf->alpn;
     if (conn->listener->conf->mode == LISTENER_HTTP)
-        return conn->listener->conf->http2
+        return conn_host_has_http2(conn)
                    ? "the client speaks no protocol (ALPN) that is spoken here, h2, http/1.1, but"
                    : "the client speaks no protocol (ALPN) that is spoken here, http/1.1, but";
     size_t at = (size_t)snprintf(out, 256, "the client speaks no protocol (ALPN) that is spoken here");

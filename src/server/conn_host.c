@@ -5,11 +5,16 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "http/h2.h"
 #include "http/host.h"
 #include "policy/policy.h"
 #include "server/conn_impl.h"
 #include "tls/library.h"
+
+bool conn_host_has_http2(const struct conn *conn)
+{
+    /* Without the preemption libmicrohttpd has the plaintext, which speaks no other. */
+    return conn->listener->conf->http2 && tls_library_hidden();
+}
 
 /* RFC 7301: a client that names only other protocols is refused, not served by guess. Without `alpn` it may
  * speak whatever the backend understands. */
@@ -23,9 +28,8 @@ static int agree_on_protocols(const struct conn *conn, gnutls_session_t session)
     gnutls_datum_t spoken[CONF_ALPNS_MOST];
     unsigned n = 0;
     if (conf->mode == LISTENER_HTTP) {
-        /* Without the preemption libmicrohttpd has the plaintext, which speaks no other. */
-        const bool first = conf->http2 && h2_is_built() && tls_library_hidden();
-        return gnutls_alpn_set_protocols(session, HTTP + !first, ARRAY_LEN(HTTP) - !first, flags);
+        const bool without = !conn_host_has_http2(conn);
+        return gnutls_alpn_set_protocols(session, HTTP + without, ARRAY_LEN(HTTP) - without, flags);
     }
     for (; n < conf->alpn.n && n < ARRAY_LEN(spoken); n++) {
         const char *name = conf->alpn.item[n].text;

@@ -27,6 +27,9 @@ MUST_CHECK int conn_host_begin(struct conn *conn, gnutls_session_t session);
  * handshake ends: a second one asked for another host. */
 MUST_CHECK int conn_host_choose(struct conn *conn, gnutls_session_t session, struct wire name);
 
+/* HTTP/2 is offered there. */
+bool conn_host_has_http2(const struct conn *conn);
+
 /* Within `established`, where mode = tcp: the client may come in. False, after transport_refuse. conn_door.c
  */
 MUST_CHECK bool conn_door_opens(struct conn *conn);

@@ -3,12 +3,13 @@
 // "not ok" for each statement.
 //
 // MODULES: the folder node_modules. FIREFOX: the program. PROFILES: one folder a client. URL_request: where it listens.
-// SHOTS: a folder for screenshots, or nothing.
+// ACCESS_LOG: of that server. SHOTS: a folder for screenshots, or nothing.
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { carried, logged } from './log.mjs';
 
 const { MODULES, FIREFOX, PROFILES, SHOTS, URL_request: ORIGIN } = process.env;
 const require = createRequire(path.join(MODULES, 'from-here.js'));
@@ -116,7 +117,9 @@ const TAB = '\uE004', ENTER = '\uE007', DOWN = '\uE015';
 for (const [client, languages, state, lang] of [['good', 'en-GB, en', 'good', 'en'], ['none', 'zh-CN, zh', 'none', 'zh-Hans']]) {
   await visit(client, languages, async (page) => {
     const what = `Firefox, ${client}`, { ask, press } = page;
+    const since = logged();
     await page.goto('/#step=3');
+    is(await carried(since, 'request', 14), { enough: true, protocols: ['HTTP/2.0'], connections: 1 }, `${what}: all requests on one connection of HTTP/2`);
     is(await ask('document.querySelector("#verdict .verdict").className.split(" ").pop()'), state, `${what}: the verdict is "${state}"`);
     is(await ask('document.documentElement.lang'), lang, `${what}: in its language`);
     is(await ask('document.querySelectorAll(".step").length'), client === 'good' ? 10 : 5, `${what}: its steps`);

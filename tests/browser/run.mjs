@@ -2,12 +2,13 @@
 // each client, and a policy by which Chromium chooses the certificate; writes a line "ok" or "not ok" for each statement.
 //
 // MODULES: the folder node_modules. CHROMIUM: the program. HOMES: one folder a client. URL_<listener>: where it listens.
-// SHOTS: a folder for screenshots, or nothing.
+// ACCESS_LOG: of the server whose listeners are in CASES. SHOTS: a folder for screenshots, or nothing.
 import { readFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { carried, logged } from './log.mjs';
 
 const { MODULES, CHROMIUM, HOMES, SHOTS, LAB } = process.env;
 const require = createRequire(path.join(MODULES, 'from-here.js'));
@@ -117,6 +118,25 @@ async function walk([listener, client, state, ...codes]) {
     await shot(page, `${listener}-${client}`);
     is(trouble, [], `${what}: no error, no violation, nobody else asked`);
   });
+}
+
+// A page and all that belongs to it over one connection of HTTP/2, whoever its client is.
+async function carriage() {
+  for (const [listener, client] of [['off', 'none'], ['request', 'none'], ['request', 'good'], ['require', 'good']]) {
+    await visit(listener, client, {}, async ({ page, origin, trouble }) => {
+      const what = `HTTP/2, ${listener}, ${client}`, since = logged();
+      let asked = 0;
+      page.on('requestfinished', () => { asked += 1; });
+      await page.goto(`${origin}/`, { waitUntil: 'networkidle' });
+      await page.waitForSelector('html[data-ready]');
+      is(asked >= 14 ? 'many' : `${asked} requests`, 'many', `${what}: all files of the page`);
+      is(await carried(since, listener, asked), { enough: true, protocols: ['HTTP/2.0'], connections: 1 }, `${what}: all requests on one connection`);
+      is(await page.evaluate(() => performance.getEntries().flatMap((e) => (e.nextHopProtocol ? [e.nextHopProtocol] : []))
+        .filter((name, i, all) => all.indexOf(name) === i)), ['h2'], `${what}: so says the browser`);
+      is((await page.textContent('main')).includes('h2'), true, `${what}: so says the page`);
+      is(trouble, [], `${what}: no trouble`);
+    });
+  }
 }
 
 async function languages() {
@@ -431,7 +451,7 @@ async function expiring(others) {
 
 const PARTS = { walks: () => expiring(async () => {
   for (const one of CASES) await walk(one);
-}), languages, keyboard, stepping, sizes, names, problems, pasting, comparing, transfer, resuming, withoutScript };
+}), carriage, languages, keyboard, stepping, sizes, names, problems, pasting, comparing, transfer, resuming, withoutScript };
 // ONLY=part,part: these alone.
 for (const name of process.env.ONLY?.split(',') ?? Object.keys(PARTS)) await PARTS[name]();
 console.log('done');

@@ -234,6 +234,12 @@ request() {
         "$@" 2>"$T/curl.err" </dev/null) || curl_exit=$?
 }
 
+# speaks_http2: a request does, where nothing is said of the version: this program and this curl can. What is about HTTP/1.1
+# says --http1.1, or `http2 = off` in the listener.
+speaks_http2() {
+    [[ $("$MTLSD" --version) == *'HTTP/2: nghttp2'* && $(curl --version) == *HTTP2* ]]
+}
+
 # as CLIENT: the curl arguments of one of the lab's clients, in the array $AS; none without a name.
 #     as expired; expect_status 403 'expired' "${AS[@]}" "$URL_request/secure/"
 # shellcheck disable=SC2034  # AS is for the test

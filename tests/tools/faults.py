@@ -81,7 +81,7 @@ for hello, version in ((hello13, "1.3"), (hello12, "1.2")):
     both("an empty list of names", "decode_error", sni=None, extra=extension(0, b"\0\0"))
     both("an empty server name", "decode_error", sni=b"")
     both("an extension twice", "illegal_parameter", extra=extension(23) + extension(23), **({} if version == "1.3" else {"ems": False}))
-    both("no protocol in common", "no_application_protocol", extra=extension(16, vector(2, vector(1, b"h2") + vector(1, b"x\ny"))))
+    both("no protocol in common", "no_application_protocol", extra=extension(16, vector(2, vector(1, b"h3") + vector(1, b"x\ny"))))
     both("an extension that ends too early", "decode_error", extra=extension(16, b"\0\4\2h"))
     both("no compression that is none", "illegal_parameter", compressions=b"\1")
 

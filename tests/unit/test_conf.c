@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "conf_fixture.h"
 #include "config/option.h"
+#include "http/h2.h"
 #include "suites.h"
 
 static char *data_path(const char *name)
@@ -484,6 +485,8 @@ START_TEST(sample)
         char *at = strstr(text, NOT_TOGETHER[i]);
         memset(at, ' ', strcspn(at, "\n"));
     }
+    if (!h2_is_built())
+        memcpy(strstr(text, "http2 = on"), "http2 = no", 10);
     for (char *p = text; *p; p++) {
         if (*p == '#' && ((p[1] >= 'a' && p[1] <= 'z') || p[1] == '}') &&
             (p == text || p[-1] == '\n' || p[-1] == ' '))
@@ -499,6 +502,43 @@ START_TEST(sample)
     ck_assert_ptr_eq(conf->location[0].to, &conf->backend[0]);
     free(text);
     free(path);
+}
+END_TEST
+
+/* The default is on where it can be spoken, and says nothing where it cannot; who writes it is told. */
+START_TEST(http2)
+{
+#define PLAIN "tls = off redirect = \"https://a.example${uri}\" "
+#define TLS   "certificate = { \"c.pem\" } "
+#define HOST  "host \"h.example\" { certificate = { \"d.pem\" } }"
+#define TCP   "mode = tcp backend = b "
+#define APART "backend \"b\" { server = { \"tcp://127.0.0.1:1\" } }\n"
+    must_parse("listen \"a\" { address = \"[::]:1\" " TLS HOST "}\n" APART
+               "listen \"t\" { address = \"[::]:2\" " TCP TLS "}\n"
+               "listen \"u\" { address = \"127.0.0.1:4\" " TCP "tls = off http2 = off }\n"
+               "listen \"p\" { address = \"[::]:3\" " PLAIN "}\n"
+               "listen \"q\" { address = \"[::]:5\" " PLAIN "http2 = off }\n");
+    ck_assert(conf->listener[0].http2 == h2_is_built() && conf->host[0].http2 == h2_is_built());
+    for (size_t i = 1; i < conf->n_listeners; i++)
+        ck_assert(!conf->listener[i].http2);
+    must_parse("listen \"a\" { address = \"[::]:1\" http2 = off " TLS HOST "}\n");
+    ck_assert(!conf->listener[0].http2 && !conf->host[0].http2);
+    static const char WANTED[] = "listen \"a\" { address = \"[::]:1\" " TLS "\n http2 = on }\n";
+    if (h2_is_built()) {
+        must_parse(WANTED);
+        ck_assert(conf->listener[0].http2 && conf_wants_http2(&conf->listener[0]));
+    } else {
+        must_fail(WANTED, "f.conf:2: error: http2 = on: this program was built without nghttp2");
+    }
+    must_fail(APART "listen \"t\" { address = \"[::]:2\" " TCP TLS "\n http2 = on }\n",
+              "f.conf:3: error: http2 says something of HTTP");
+    must_fail("listen \"p\" { address = \"[::]:3\" " PLAIN "\n http2 = on }\n",
+              "f.conf:2: error: http2 = on needs TLS");
+#undef PLAIN
+#undef TLS
+#undef HOST
+#undef TCP
+#undef APART
 }
 END_TEST
 
@@ -585,6 +625,7 @@ Suite *suite_conf(void)
     tcase_add_test(tc, environment);
     tcase_add_test(tc, joining);
     tcase_add_test(tc, sample);
+    tcase_add_test(tc, http2);
     tcase_add_test(tc, hosts);
     suite_add_tcase(suite, tc);
     return suite;
