@@ -76,7 +76,7 @@ class Stream:
     """What comes on a socket, taken in pieces."""
 
     def __init__(self, sock):
-        self.sock, self.held = sock, b""
+        self.sock, self.held = sock, bytearray()
 
     def read(self):
         data = self.sock.recv(65536)
@@ -85,16 +85,23 @@ class Stream:
         self.held += data
 
     def until(self, mark):
-        while mark not in self.held:
+        seen = 0
+        while (at := self.held.find(mark, seen)) < 0:
+            seen = max(0, len(self.held) - len(mark) + 1)
             self.read()
-        head, _, self.held = self.held.partition(mark)
+        head = self.take(at)
+        self.take(len(mark))
         return head
+
+    def take(self, n):
+        data = bytes(self.held[:n])
+        del self.held[:n]
+        return data
 
     def exactly(self, n):
         while len(self.held) < n:
             self.read()
-        data, self.held = self.held[:n], self.held[n:]
-        return data
+        return self.take(n)
 
 
 class Connection(Stream):
@@ -112,19 +119,19 @@ class Connection(Stream):
     def body(self, fields):
         known = {name.lower(): value for name, value in fields}
         if known.get("transfer-encoding") == "chunked":
-            body = b""
+            body = bytearray()
             while True:
                 n = int(self.until(b"\r\n"), 16)
                 if n == 0:
                     self.until(b"\r\n")
-                    return body
+                    return bytes(body)
                 body += self.exactly(n)
                 self.exactly(2)
         return self.exactly(int(known.get("content-length", 0)))
 
     def sip(self, fields, piece):
         left = int({name.lower(): value for name, value in fields}["content-length"]) - len(self.held)
-        seen, self.held = hashlib.sha256(self.held), b""
+        seen, self.held = hashlib.sha256(self.held), bytearray()
         while left > 0:
             data = self.sock.recv(min(left, piece))
             if not data:
@@ -140,11 +147,11 @@ class Connection(Stream):
         except BlockingIOError:
             pass
         self.sock.setblocking(True)
-        return self.held
+        return bytes(self.held)
 
     def drain(self):
         while True:
-            self.held = b""
+            self.held = bytearray()
             self.read()
 
     def answer(self, method, steps, body, lines):
@@ -260,7 +267,7 @@ class Connection(Stream):
                 while True:
                     if self.held:
                         self.sock.sendall(self.held)
-                        self.held = b""
+                        self.held = bytearray()
                     self.read()
         if not done:
             self.answer(method, steps, body, lines)
