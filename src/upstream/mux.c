@@ -400,6 +400,14 @@ static void work(struct mux *mux, void (*what)(struct mux *mux))
         rests(mux);
 }
 
+static void go_on(struct mux *mux)
+{
+    if (!mux->engine)
+        return;
+    read_on(mux);
+    send_on(mux);
+}
+
 static void come_up(struct mux *mux)
 {
     struct h2_limits limits;
@@ -413,24 +421,15 @@ static void come_up(struct mux *mux)
     }
     wheel_set(mux->links->wheel, &mux->timer, clock_mono_ms() + mux->settle_ms);
     begin_pending(mux, 1);
+    send_on(mux); /* before go_on reads, so that there is something to read */
     if (mux->link)
-        send_on(mux);
-    if (mux->link)
-        read_on(mux);
+        go_on(mux);
 }
 
 static void come_down(struct mux *mux)
 {
     tell_pending(mux, LINK_FAILED);
     end_link(mux);
-}
-
-static void go_on(struct mux *mux)
-{
-    if (!mux->engine)
-        return;
-    read_on(mux);
-    send_on(mux);
 }
 
 static void on_link(struct link_user *user, enum link_event event)
