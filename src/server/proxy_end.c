@@ -126,6 +126,8 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
 {
     struct conn *conn = p->conn;
     struct balancer *balancer = &p->pool->balancer;
+    if (result == ORIGIN_SILENT && p->link)
+        p->link->timed_out = true;
     if (result == ORIGIN_SILENT || result == ORIGIN_BROKEN) {
         if (origin_tells(proxy_server(p)->origin, result, conn->worker->now_ms))
             log_warning("%s: listener %s: backend \"%s\", %s: %s", conn->remote, conn->listener_name,

@@ -32,6 +32,7 @@ struct mux {
     struct buf out; /* that the socket did not take; the first out_at bytes it did */
     size_t out_at;
     uint64_t keep_ms, settle_ms; /* how long it may be idle; its SETTINGS may take */
+    uint64_t heard_us;           /* when anything came of it */
     struct wheel_timer timer;    /* its SETTINGS are due; or it has been idle for long enough */
     bool alone, more, gone;
     bool busy, worked; /* it is on the list of those that have something to do; and in this very turn */
@@ -202,12 +203,22 @@ static ssize_t link_takes(struct link *link, const void *data, size_t size)
     return n;
 }
 
+/* Nothing at all has come of it while an answer was waited for: whoever is there may be gone, and a new
+ * connection may be answered. */
+static bool is_silent(const struct mux *mux, const struct link *link)
+{
+    enum { SILENT_US = 500 * 1000 };
+    return link->timed_out && clock_mono_us() >= mux->heard_us + SILENT_US;
+}
+
 static void link_leaves(struct link *link)
 {
     struct mux_link *own = of(link);
     struct mux *mux = own->mux;
     if (!mux)
         return;
+    if (is_silent(mux, link))
+        leave_shelf(mux); /* nobody else comes to it */
     own->mux = NULL;
     h2_call_free(own->call);
     own->call = NULL;
@@ -346,6 +357,7 @@ static void read_on(struct mux *mux)
         if (n == -EAGAIN)
             break;
         if (n > 0) {
+            mux->heard_us = clock_mono_us();
             h2_client_take(mux->engine, bytes, (size_t)n, clock_mono_ms());
             left -= (size_t)n;
         }
