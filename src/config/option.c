@@ -50,11 +50,9 @@ const struct option OPTIONS[] = {
      .help = "Group to become; without it that of user. The user's other groups come along."},
     {GLOBAL(pid_file), .type = OPTION_PATH, .example = "\"/run/mtlsd.pid\"",
      .flags = OPTION_RESTART | OPTION_KEPT,
-     .help =
-         "File for the number of the server's process, written before user is taken on, by which `mtlsd "
-         "reload` finds it. A second server with the same file does not start. At the end it is removed "
-         "where user may write the folder and the sandbox leaves it (a folder such as /run/mtlsd, that has "
-         "nothing else of the configuration but logs), and is emptied elsewhere."},
+     .help = "File for the number of the server's process, by which `mtlsd reload` finds it; a second server "
+             "with the same file does not start. At the end it is removed, or emptied where user and sandbox "
+             "allow no more."},
     {GLOBAL(sandbox), .type = OPTION_WORD, .preset = "on", .example = "log", .flags = OPTION_RESTART,
      .words = WORDS({"on", SANDBOX_ON}, {"log", SANDBOX_LOG}, {"off", SANDBOX_OFF}),
      .help = "Gives up, after the start, all system calls and files that serving does not need; log: only "
@@ -163,8 +161,7 @@ const struct option OPTIONS[] = {
      .help =
          "Servers: http://, https://, h2c:// or h2:// (HTTP/2; h2:// with TLS), for mode = tcp tcp:// or "
          "tls://, with HOST:PORT, or unix:PATH; then weight=NUMBER (1 to 100), when one is to get more. All "
-         "addresses of a name are used. A reload takes other hosts; a port that no server had at the start, and "
-         "the first backend, need a restart, unless sandbox = off."},
+         "addresses of a name are used."},
     {BACKEND(balance), .type = OPTION_WORD, .preset = "round-robin", .example = "least-connections",
      .words = WORDS({"round-robin", BALANCE_ROUND_ROBIN}, {"least-connections", BALANCE_LEAST_CONNECTIONS},
                     {"client-address", BALANCE_CLIENT_ADDRESS},

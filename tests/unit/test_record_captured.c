@@ -196,11 +196,11 @@ START_TEST(test_reverified)
         enum verify_state verify;
         const char *at;
         time_t asked;
-    } ROWS[] = {{"tls13-resumed", VERIFY_SUCCESS, "2026-06-15T12:00:00Z"},
-                {"tls12-resumed", VERIFY_FAILED, "2026-06-15T12:00:00Z"},
+    } ROWS[] = {{"tls13-resumed", VERIFY_SUCCESS, "2026-06-15T12:00:00Z", 0},
+                {"tls12-resumed", VERIFY_FAILED, "2026-06-15T12:00:00Z", 0},
                 {"tls13-resumed", VERIFY_SUCCESS, "2026-06-15T12:01:00Z", 1781524800 + 60},
-                {"tls13-resumed", VERIFY_NONE, "null"},
-                {"tls13-mutual", VERIFY_SUCCESS, "null"}};
+                {"tls13-resumed", VERIFY_NONE, "null", 0},
+                {"tls13-mutual", VERIFY_SUCCESS, "null", 0}};
     for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
         struct record *record = captured(ROWS[i].name, true);
         peer.verify = ROWS[i].verify;
