@@ -41,6 +41,8 @@ START_TEST(bad_files)
     ck_assert_uint_ge(files.gl_pathc, 100);
     for (size_t i = 0; i < files.gl_pathc; i++) {
         const char *file = files.gl_pathv[i], *base = strrchr(file, '/') + 1;
+        if (strstr(base, "-h2-") && !h2_is_built()) /* another error would stand beside each */
+            continue;
         conf_teardown();
         conf_setup();
         int rc = conf_load(file, &diag, &conf);
