@@ -33,12 +33,22 @@ static bool is(const struct line *line, const char *name)
     return strlen(name) == line->name_len && strncasecmp(line->name, name, line->name_len) == 0;
 }
 
-/* What Connection says, as one list. */
+static bool skip_line(const char **p, const char *end)
+{
+    const char *eol = memchr(*p, '\n', (size_t)(end - *p));
+    *p = eol ? eol + 1 : end;
+    return eol;
+}
+
+/* What Connection says, as one list. Most responses have none: other lines are not looked into. */
 static void read_connection(const char *p, const char *end, struct buf *out)
 {
     struct line line;
-    while (next_line(&p, end, &line)) {
-        if (is(&line, "Connection")) {
+    while (p < end) {
+        const bool may_be = *p == 'C' || *p == 'c';
+        if (may_be ? !next_line(&p, end, &line) : !skip_line(&p, end))
+            return;
+        if (may_be && is(&line, "Connection")) {
             buf_put(out, line.value, line.len);
             buf_putc(out, ',');
         }

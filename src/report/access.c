@@ -43,8 +43,12 @@ static void put_escaped(struct buf *out, const char *text, size_t most)
 
 static void put_quoted(struct buf *out, const char *text)
 {
+    if (!text) {
+        buf_puts(out, "\"-\"");
+        return;
+    }
     buf_putc(out, '"');
-    put_escaped(out, text ? text : "-", MOST_FIELD);
+    put_escaped(out, text, MOST_FIELD);
     buf_putc(out, '"');
 }
 
