@@ -46,6 +46,39 @@ static void usage(FILE *out)
           out);
 }
 
+/* What other servers, or a hope, call it. */
+static const struct {
+    const char *word, *ours;
+} FOREIGN[] = {
+    {"-t", "mtlsd check [FILE]"},
+    {"-T", "mtlsd check [FILE]"},
+    {"-s",
+     "mtlsd reload [FILE] for reload; to end it, systemctl stop mtlsd, or SIGTERM to the process in its "
+     "pid_file; SIGUSR1 reopens the logs"},
+    {"-v", "mtlsd --version"},
+    {"test", "mtlsd check [FILE]"},
+    {"configtest", "mtlsd check [FILE]"},
+    {"validate", "mtlsd check [FILE]"},
+    {"adapt", "mtlsd check [FILE]"},
+    {"run", "mtlsd serve [FILE]"},
+    {"start", "mtlsd serve [FILE], in the foreground, or systemctl start mtlsd"},
+    {"stop", "systemctl stop mtlsd, or SIGTERM to the process in its pid_file"},
+    {"quit", "systemctl stop mtlsd, or SIGTERM to the process in its pid_file"},
+    {"restart", "systemctl restart mtlsd; without losing a connection: mtlsd reload [FILE]"},
+    {"status", "systemctl status mtlsd, or mtlsd probe URL/health"},
+    {"version", "mtlsd --version"},
+    {"init", "mtlsd setup, or mtlsd lab FOLDER for practice"},
+};
+
+static const char *foreign(const char *word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(FOREIGN); i++) {
+        if (strcmp(word, FOREIGN[i].word) == 0)
+            return FOREIGN[i].ours;
+    }
+    return NULL;
+}
+
 /* `faster`: libcrypto does it, if it is there. */
 static void print_whose(const char *work, bool faster)
 {
@@ -105,6 +138,11 @@ int main(int argc, char **argv)
         version();
         return EXIT_SUCCESS;
     }
+    const char *ours = argc > 1 ? foreign(argv[1]) : NULL;
+    if (ours) {
+        fprintf(stderr, "mtlsd: '%s' is none of its words: %s\n", argv[1], ours);
+        return cmd_see_help("mtlsd");
+    }
     /* `mtlsd`, `mtlsd -c FILE`: serve. getopt's messages begin with argv[0], as the commands' own do. */
     static char called[32];
     bool bare = argc < 2 || argv[1][0] == '-';
@@ -122,6 +160,5 @@ int main(int argc, char **argv)
     const char *near = text_nearest(argv[1], names, ARRAY_LEN(names));
     fprintf(stderr, "mtlsd: there is no command '%s'%s%s%s\n", argv[1], near ? "; did you mean '" : "",
             near ? near : "", near ? "'?" : "");
-    usage(stderr);
-    return CMD_USAGE;
+    return cmd_see_help("mtlsd");
 }

@@ -3,12 +3,19 @@
 #include <getopt.h>
 #include <string.h>
 
-const char *cmd_conf_file(int argc, char **argv, const char *given, const char *usage)
+int cmd_see_help(const char *command)
+{
+    fprintf(stderr, "`%s --help` tells how\n", command);
+    return CMD_USAGE;
+}
+
+const char *cmd_conf_file(int argc, char **argv, const char *given)
 {
     const char *file = given ? given : optind < argc ? argv[optind++] : MTLSD_CONF;
     if (optind == argc)
         return file;
-    fprintf(stderr, "%s: unexpected argument '%s'\n%s", argv[0], argv[optind], usage);
+    fprintf(stderr, "%s: unexpected argument '%s'\n", argv[0], argv[optind]);
+    (void)cmd_see_help(argv[0]);
     return NULL;
 }
 

@@ -18,9 +18,13 @@ enum { CMD_USAGE = 2 };
 #define MTLSD_CONF "/etc/mtlsd/mtlsd.conf"
 #endif
 
+/* CMD_USAGE, behind what is wrong with a command line of `command` ("mtlsd check"): the standard error is
+ * told where its words are. They themselves would push the reason off the screen. */
+int cmd_see_help(const char *command);
+
 /* The configuration of a command line that may have no argument but that: `given` by -c, else one that stands
  * alone, else MTLSD_CONF. NULL when more stands there, of which the standard error was told. */
-const char *cmd_conf_file(int argc, char **argv, const char *given, const char *usage);
+const char *cmd_conf_file(int argc, char **argv, const char *given);
 
 /* Words at most up to column `width`, each further line with `prefix` before it. The first continues at
  * `column`. */

@@ -212,8 +212,8 @@ static int run(const struct command *c)
 
 static int usage(const char *why)
 {
-    fprintf(stderr, "mtlsd lab: %s\n%s", why, USAGE);
-    return CMD_USAGE;
+    fprintf(stderr, "mtlsd lab: %s\n", why);
+    return cmd_see_help("mtlsd lab");
 }
 
 static bool days(const char *word, unsigned *out)
@@ -265,8 +265,7 @@ static int take(struct command *c, int option, const char *argument)
         c->only_issue = true;
         return days(argument, &c->request.days) ? 0 : usage("--days: give 1 to 36500");
     default:
-        fputs(USAGE, stderr);
-        return CMD_USAGE;
+        return cmd_see_help("mtlsd lab");
     }
 }
 

@@ -302,9 +302,9 @@ int cmd_options(int argc, char **argv)
                 asked = FORMS[j].value;
         }
         if (asked == TABLE || (form != TABLE && asked != HELP)) {
-            fprintf(stderr, "mtlsd options: %s '%s'\n%s",
-                    asked == TABLE ? "unknown argument" : "one of these only, not also", argv[i], USAGE);
-            return CMD_USAGE;
+            fprintf(stderr, "mtlsd options: %s '%s'\n",
+                    asked == TABLE ? "unknown argument" : "one of these only, not also", argv[i]);
+            return cmd_see_help("mtlsd options");
         }
         form = form == HELP ? HELP : asked;
     }

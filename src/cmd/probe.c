@@ -327,8 +327,7 @@ int cmd_probe(int argc, char **argv)
         if (c == '?' || !take_option(&o, c, &what)) {
             if (c != '?')
                 fprintf(stderr, "mtlsd probe: %s%s\n", what, optarg);
-            fputs(USAGE, stderr);
-            return CMD_USAGE;
+            return cmd_see_help("mtlsd probe");
         }
     }
     const char *wrong = o.key && !o.cert                      ? "--key needs --cert"
@@ -337,8 +336,8 @@ int cmd_probe(int argc, char **argv)
                         : o.tcp                               ? "give one HOST:PORT"
                                                               : "give one URL";
     if (wrong) {
-        fprintf(stderr, "mtlsd probe: %s\n%s", wrong, USAGE);
-        return CMD_USAGE;
+        fprintf(stderr, "mtlsd probe: %s\n", wrong);
+        return cmd_see_help("mtlsd probe");
     }
     signal(SIGPIPE, SIG_IGN);
     return probe(&o, argv[optind]);

@@ -107,11 +107,10 @@ int cmd_reload(int argc, char **argv)
             fputs(USAGE, stdout);
             return EXIT_SUCCESS;
         default:
-            fputs(USAGE, stderr);
-            return CMD_USAGE;
+            return cmd_see_help("mtlsd reload");
         }
     }
-    conf_file = cmd_conf_file(argc, argv, conf_file, USAGE);
+    conf_file = cmd_conf_file(argc, argv, conf_file);
     if (!conf_file)
         return CMD_USAGE;
     return reload(conf_file);

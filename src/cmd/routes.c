@@ -48,8 +48,8 @@ int cmd_routes(int argc, char **argv)
     } else if (argc == 2 && strcmp(argv[1], "--mdoc") == 0) {
         print_mdoc();
     } else if (argc > 1) {
-        fprintf(stderr, "mtlsd routes: unknown argument '%s'\n%s", argv[1], USAGE);
-        return CMD_USAGE;
+        fprintf(stderr, "mtlsd routes: unknown argument '%s'\n", argv[1]);
+        return cmd_see_help("mtlsd routes");
     } else {
         print_table();
     }

@@ -227,11 +227,10 @@ int cmd_serve(int argc, char **argv)
             fputs(USAGE, stdout);
             return EXIT_SUCCESS;
         default:
-            fputs(USAGE, stderr);
-            return CMD_USAGE;
+            return cmd_see_help("mtlsd serve");
         }
     }
-    conf_file = cmd_conf_file(argc, argv, conf_file, USAGE);
+    conf_file = cmd_conf_file(argc, argv, conf_file);
     if (!conf_file)
         return CMD_USAGE;
     return serve(conf_file, ready_file);

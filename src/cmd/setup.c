@@ -170,8 +170,8 @@ static int setup(struct setup *s)
 
 static int usage(const char *why)
 {
-    fprintf(stderr, "mtlsd setup: %s\n%s", why, USAGE);
-    return CMD_USAGE;
+    fprintf(stderr, "mtlsd setup: %s\n", why);
+    return cmd_see_help("mtlsd setup");
 }
 
 static int add(struct setup *s, enum setup_kind kind, const char *file)
@@ -213,8 +213,7 @@ static int take(struct setup *s, int option, const char *argument)
         s->user = argument;
         return 0;
     default:
-        fputs(USAGE, stderr);
-        return CMD_USAGE;
+        return cmd_see_help("mtlsd setup");
     }
 }
 

@@ -237,7 +237,10 @@ int setup_make_practice(const struct setup *s, const char *conf_file)
     struct err err = {0};
     struct diag silent = {0};
     struct conf *conf = NULL;
-    const struct lab_options options = {.dir = s->dir, .now = clock_now(), .document_root = s->document_root};
+    const struct lab_options options = {.dir = s->dir,
+                                        .now = clock_now(),
+                                        .document_root = s->document_root,
+                                        .application = s->n_backend > 0};
     if (lab_make(&options, &err) != 0)
         return setup_fail("--practice", err.text);
     if (s->n_backend > 0 && append_backend(s, conf_file) != 0)

@@ -47,8 +47,8 @@ int cmd_variables(int argc, char **argv)
     } else if (argc == 2 && strcmp(argv[1], "--mdoc") == 0) {
         print_mdoc();
     } else if (argc > 1) {
-        fprintf(stderr, "mtlsd variables: unknown argument '%s'\n%s", argv[1], USAGE);
-        return CMD_USAGE;
+        fprintf(stderr, "mtlsd variables: unknown argument '%s'\n", argv[1]);
+        return cmd_see_help("mtlsd variables");
     } else {
         print_table();
     }

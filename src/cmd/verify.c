@@ -213,7 +213,8 @@ static int verify_many(const char *path, enum certificate_form form)
 
 static int usage(const char *what, const char *text)
 {
-    fprintf(stderr, "mtlsd verify: %s%s\n%s", what, text, USAGE);
+    fprintf(stderr, "mtlsd verify: %s%s\n", what, text);
+    (void)cmd_see_help("mtlsd verify");
     return VERIFY_FAULT;
 }
 

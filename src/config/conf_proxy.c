@@ -64,6 +64,13 @@ int conf_proxy_field(struct conf_location *location, const char *text, struct sr
     char *trimmed = strndup(value, len);
     struct err why = {0};
     int rc = field.name && trimmed ? check_name(field.name, location, err) : err_nomem(err);
+    const char *meant = rc == 0 ? variable_of_others(trimmed) : NULL;
+    if (meant)
+        rc = err_set(
+            err, ERR_SYNTAX,
+            "set_header, %.100s: that is another server's way to write a variable, and would be sent as "
+            "it stands: write ${%s}; `mtlsd variables` lists all",
+            field.name, meant);
     if (rc == 0 && (rc = template_init(&field.value, trimmed, &why)) != 0)
         rc = err_set(err, rc, "set_header, %.100s: %s", field.name, why.text);
     struct conf_field *larger =

@@ -23,6 +23,10 @@ enum variable variable_find(const char *name, size_t len);
 /* The name of one that is written nearly so, or NULL. */
 const char *variable_near(const char *name);
 
+/* The variable that is meant where a text holds one in the form of Caddy or HAProxy, which is plain text
+ * here; NULL: it holds none. "NAME" when none is meant that is there. */
+const char *variable_of_others(const char *text);
+
 /* A run of characters, or a variable. */
 struct template_part {
     enum variable variable; /* VARIABLE_COUNT: the characters */

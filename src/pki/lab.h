@@ -19,6 +19,7 @@ struct lab_options {
     const char *const *server_san; /* more names of the server's certificate, as those of lab_request */
     size_t n_server_san;
     const char *document_root; /* what the lab's mtlsd.conf names; NULL: a www/ is not configured */
+    bool application;          /* it is written for one that has every path: there is no /secure/ */
 };
 
 /* 0, or ERR_EXISTS, ERR_IO, ERR_DENIED, ERR_CRYPTO. What was written before a failure stays. */

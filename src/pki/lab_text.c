@@ -38,13 +38,14 @@ void lab_conf(struct buf *out, const struct lab_options *options)
     put_listener(out, "strict", 8444, "require",
                  "Mutual TLS: the handshake fails without a good certificate.");
     put_listener(out, "plain", 8445, "off", "One-way TLS: clients are not asked.");
-    buf_puts(out, "\n# Only for clients that were verified, whatever the listener asks for.\n"
-                  "location \"/secure/\" {\n"
-                  "    client_cert = verified\n"
-                  "    # Who of them, if not all:\n"
-                  "    # allow = { \"subject:CN=alice,*\", \"san.email:*@example.org\" }\n"
-                  "}\n"
-                  "\n# The last refusals, for the good client's eyes.\n"
+    if (!options->application)
+        buf_puts(out, "\n# Only for clients that were verified, whatever the listener asks for.\n"
+                      "location \"/secure/\" {\n"
+                      "    client_cert = verified\n"
+                      "    # Who of them, if not all:\n"
+                      "    # allow = { \"subject:CN=alice,*\", \"san.email:*@example.org\" }\n"
+                      "}\n");
+    buf_puts(out, "\n# The last refusals, for the good client's eyes.\n"
                   "location \"/api/rejections\" {\n"
                   "    client_cert = verified\n"
                   "    allow       = { \"subject:CN=alice,*\" }\n"

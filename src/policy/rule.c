@@ -26,6 +26,13 @@ struct rule_field {
 
 static int init_dn(struct rule *rule, const char *pattern, struct err *err)
 {
+    enum { SHOWN = 60 };
+    if (!strpbrk(pattern, "=*,+"))
+        return err_set(
+            err, ERR_SYNTAX,
+            "'%.*s' is no attribute (TYPE=VALUE): write %s:CN=%.*s,* for that common name, whatever "
+            "the other attributes are",
+            SHOWN, pattern, rule->field->name, SHOWN, pattern);
     return dn_pattern_init(&rule->u.dn, pattern, err);
 }
 
@@ -229,8 +236,15 @@ static int unknown_field(const char *word, struct err *err)
         names[i] = FIELDS[i].name;
         buf_printf(&list, "%s%s", i ? ", " : "", names[i]);
     }
-    const char *near = text_nearest(word, names, ARRAY_LEN(names));
-    if (near)
+    const char *near = text_nearest(word, names, ARRAY_LEN(names)), *dot = strchr(word, '.');
+    const bool part = dot && (strncmp(word, "subject.", 8) == 0 || strncmp(word, "issuer.", 7) == 0);
+    if (part)
+        err_set(
+            err, ERR_SYNTAX,
+            "unknown field '%s': a rule names the whole %.*s; write %.*s:CN=alice,* for one attribute of it, "
+            "whatever the others are",
+            word, (int)(dot - word), word, (int)(dot - word), word);
+    else if (near)
         err_set(err, ERR_SYNTAX, "unknown field '%s'; did you mean '%s'?", word, near);
     else
         err_set(err, ERR_SYNTAX, "unknown field '%s'; the fields are %s", word,

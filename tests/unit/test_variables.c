@@ -147,6 +147,31 @@ START_TEST(bad_templates)
 }
 END_TEST
 
+START_TEST(words_of_others)
+{
+    static const char *const MEANT[][2] = {
+        {"$remote_addr", "'remote'"},
+        {"${ssl_client_s_dn}", "'subject'"},
+        {"$ssl_client_verify", "'verify'"},
+        {"${SSL_CLIENT_S_DN_CN}", "'subject.cn'"},
+        {"${subject.common_name}", "'subject.cn'"},
+        {"${http.request.tls.client.subject}", "'subject'"},
+        {"${http.request.uri}", "'uri'"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(MEANT); i++) {
+        struct template template;
+        struct err err = {0};
+        ck_assert(template_init(&template, MEANT[i][0], &err) == ERR_SYNTAX);
+        ck_assert_msg(strstr(err.text, MEANT[i][1]) != NULL, "%s: %s", MEANT[i][0], err.text);
+    }
+    ck_assert_str_eq(variable_of_others("{http.request.tls.client.subject}"), "subject");
+    ck_assert_str_eq(variable_of_others("x {http.request.remote.host} y"), "remote");
+    ck_assert_str_eq(variable_of_others("%[ssl_c_s_dn(cn)]"), "NAME");
+    ck_assert_str_eq(variable_of_others("%[src]"), "remote");
+    ck_assert_ptr_null(variable_of_others("{\"json\": \"${subject}\"}"));
+}
+END_TEST
+
 Suite *suite_variables(void)
 {
     Suite *suite = suite_create("variables");
@@ -155,6 +180,7 @@ Suite *suite_variables(void)
     tcase_add_test(tc, values);
     tcase_add_test(tc, hostile);
     tcase_add_test(tc, bad_templates);
+    tcase_add_test(tc, words_of_others);
     suite_add_tcase(suite, tc);
     return suite;
 }
