@@ -41,7 +41,7 @@ static const char *verdict_value(size_t i)
 
 static const char *route_value(size_t i)
 {
-    return i < ROUTE_COUNT ? ROUTES[i].path : "none";
+    return i < ROUTE_COUNT ? ROUTES[i].path : i == ROUTE_COUNT ? "none" : "backend";
 }
 
 static const char *status_value(size_t i)
@@ -262,7 +262,7 @@ static void write_counts(enum metric metric, struct buf *out)
     const struct metric_row *row = &ROWS[metric];
     size_t cell = first_cell[metric];
     for (size_t i = 0; i < row->label[0].n; i++) {
-        if (row->label[0].value == route_value && i > ROUTE_COUNT)
+        if (row->label[0].value == route_value && i > ROUTE_COUNT + 1)
             break;
         if (row->kind == METRIC_HISTOGRAM) {
             write_histogram(row, i, cell + i * HISTOGRAM_CELLS, out);

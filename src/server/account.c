@@ -41,7 +41,8 @@ void account_answered(const struct account_client *client, const struct account_
 {
     unsigned status = request->status ? request->status : CLIENT_LEFT;
     const struct route *route = request->route;
-    metrics_add(METRIC_requests, route ? (size_t)(route - ROUTES) : ROUTE_COUNT, status / 100, 1);
+    const size_t none = request->upstream->name ? ROUTE_COUNT + 1 : ROUTE_COUNT;
+    metrics_add(METRIC_requests, route ? (size_t)(route - ROUTES) : none, status / 100, 1);
     const char *protocol = http1_head_protocol(request->head);
     metrics_add(METRIC_requests_by_protocol, number_of(protocol), 0, 1);
     metrics_observe(METRIC_request_seconds, 0, request->took_us);
