@@ -150,3 +150,14 @@ const char *text_nearest(const char *word, const char *const *words, size_t n)
     }
     return nearest;
 }
+
+void text_address(const char *remote, const char **address, size_t *len, const char **port)
+{
+    const bool brackets = *remote == '[';
+    const char *colon = strrchr(remote, ':');
+    const char *end = colon ? colon : remote + strlen(remote);
+    *address = remote + brackets;
+    *len = (size_t)(end - *address) - (brackets && end > *address && end[-1] == ']');
+    if (port)
+        *port = colon ? colon + 1 : "";
+}

@@ -33,4 +33,8 @@ bool text_is_token(const char *text);
  */
 const char *text_nearest(const char *word, const char *const *words, size_t n);
 
+/* The address in "192.0.2.1:54321" or "[2001:db8::1]:443", without brackets; the port, when it is not NULL,
+ * "" where there is none. */
+void text_address(const char *remote, const char **address, size_t *len, const char **port);
+
 #endif

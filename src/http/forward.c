@@ -241,7 +241,7 @@ static void put_forwarded(const struct forward *f, struct buf *out)
 {
     const char *address;
     size_t len;
-    client_view_address(f->client->remote, &address, &len, NULL);
+    text_address(f->client->remote, &address, &len, NULL);
     if (f->location->forwarded & FORWARDED_X)
         put_x_forwarded(f, address, len, out);
     if (f->location->forwarded & FORWARDED_RFC7239)

@@ -11,17 +11,6 @@ bool client_view_verified(const struct client_view *client)
     return client->peer && client->peer->verify == VERIFY_SUCCESS && client->peer->n_chain > 0;
 }
 
-void client_view_address(const char *remote, const char **address, size_t *len, const char **port)
-{
-    const bool brackets = *remote == '[';
-    const char *colon = strrchr(remote, ':');
-    const char *end = colon ? colon : remote + strlen(remote);
-    *address = remote + brackets;
-    *len = (size_t)(end - *address) - (brackets && end > *address && end[-1] == ']');
-    if (port)
-        *port = colon ? colon + 1 : "";
-}
-
 static void put_hex(struct buf *out, unsigned char c)
 {
     buf_putc(out, '\\');
@@ -237,11 +226,11 @@ static void put_request(struct buf *out, enum variable variable, const struct cl
     size_t len;
     switch (variable) {
     case VARIABLE_REMOTE:
-        client_view_address(client->remote, &address, &len, NULL);
+        text_address(client->remote, &address, &len, NULL);
         buf_put(out, address, len);
         break;
     case VARIABLE_REMOTE_PORT:
-        client_view_address(client->remote, &address, &len, &port);
+        text_address(client->remote, &address, &len, &port);
         buf_puts(out, port);
         break;
     case VARIABLE_LISTENER:

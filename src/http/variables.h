@@ -36,9 +36,6 @@ struct request_view {
 
 /* The client's certificate was verified: only then it has an identity. */
 bool client_view_verified(const struct client_view *client);
-/* The address in "192.0.2.1:54321" or "[2001:db8::1]:443", without brackets; the port, when it is not NULL.
- */
-void client_view_address(const char *remote, const char **address, size_t *len, const char **port);
 
 /* A name (its RFC 4514 text) or a value as above. */
 void variable_put_name(struct buf *out, const char *rfc4514);

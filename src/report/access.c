@@ -55,13 +55,10 @@ static void put_quoted(struct buf *out, const char *text)
 /* "[::1]:443" -> "::1" */
 static void put_host(struct buf *out, const char *remote)
 {
-    const char *colon = strrchr(remote, ':');
-    size_t len = colon ? (size_t)(colon - remote) : strlen(remote);
-    if (len >= 2 && remote[0] == '[') {
-        remote++;
-        len -= 2;
-    }
-    buf_put(out, remote, len);
+    const char *address;
+    size_t len;
+    text_address(remote, &address, &len, NULL);
+    buf_put(out, address, len);
 }
 
 /* "[23/Nov/2026:20:00:00 +0000] ", made once a second on each thread. */

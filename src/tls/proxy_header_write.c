@@ -2,6 +2,9 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
 
 /* Both ends, always of one family: an address of version 4 beside one of 6 is written as one of 6. */
 struct ends {
@@ -13,14 +16,13 @@ struct ends {
 static bool read_end(const char *text, struct ends *out, unsigned i, bool *is_v4)
 {
     char host[INET6_ADDRSTRLEN];
-    const char *colon = text ? strrchr(text, ':') : NULL;
-    if (!colon)
+    const char *address = NULL, *port = NULL;
+    size_t len = 0;
+    if (text)
+        text_address(text, &address, &len, &port);
+    if (!port || !*port || len >= sizeof host)
         return false;
-    bool brackets = text[0] == '[';
-    size_t len = (size_t)(colon - text) - 2 * brackets;
-    if (len >= sizeof host)
-        return false;
-    memcpy(host, text + brackets, len);
+    memcpy(host, address, len);
     host[len] = '\0';
     struct in_addr v4;
     *is_v4 = inet_pton(AF_INET, host, &v4) == 1;
@@ -30,7 +32,7 @@ static bool read_end(const char *text, struct ends *out, unsigned i, bool *is_v4
     } else if (inet_pton(AF_INET6, host, &out->address[i]) != 1) {
         return false;
     }
-    out->port[i] = (unsigned)strtoul(colon + 1, NULL, 10) & 0xffff;
+    out->port[i] = (unsigned)strtoul(port, NULL, 10) & 0xffff;
     return true;
 }
 
