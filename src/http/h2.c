@@ -304,6 +304,8 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *c
 {
     struct h2 *h2 = cls;
     h2->has_reset = h2->has_reset || frame->hd.type == NGHTTP2_RST_STREAM || frame->hd.type == NGHTTP2_GOAWAY;
+    if (frame->hd.type == NGHTTP2_DATA)
+        h2_frames_earn(&h2->frames);
     if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
         !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;

@@ -25,6 +25,11 @@ bool h2_frames_count(struct h2_frames *f, const struct h2_limits *limits, enum h
     return ++f->count[kind] > limits->most[kind];
 }
 
+void h2_frames_earn(struct h2_frames *f)
+{
+    f->count[H2_PINGS] -= f->count[H2_PINGS] > 0;
+}
+
 /* What a frame with this header is one of; H2_LIMITS: of nothing that is counted. */
 static enum h2_limit kind_of(unsigned type, unsigned flags, uint32_t len)
 {

@@ -22,6 +22,10 @@ struct h2_frames {
 bool h2_frames_count(struct h2_frames *frames, const struct h2_limits *limits, enum h2_limit kind,
                      uint64_t now_ms);
 
+/* A frame of DATA went to the client. It earns him a PING: some clients (gRPC's) measure with each piece that
+ * they get how much the way to us holds. */
+void h2_frames_earn(struct h2_frames *frames);
+
 /* Walks bytes of a client. H2_LIMITS, or what they are too much of. */
 enum h2_limit h2_frames_feed(struct h2_frames *frames, const struct h2_limits *limits, const char *bytes,
                              size_t len, uint64_t now_ms);

@@ -96,6 +96,21 @@ START_TEST(frames_are_told_at_any_cut)
 }
 END_TEST
 
+START_TEST(pings_that_data_earns)
+{
+    struct h2_limits limits;
+    struct h2_frames frames = {0};
+    h2_limits_init(&limits);
+    for (unsigned i = 0; i < 1000; i++) {
+        ck_assert(!h2_frames_count(&frames, &limits, H2_PINGS, 5000));
+        h2_frames_earn(&frames);
+    }
+    for (unsigned i = 0; i < limits.most[H2_PINGS]; i++)
+        ck_assert(!h2_frames_count(&frames, &limits, H2_PINGS, 5000));
+    ck_assert(h2_frames_count(&frames, &limits, H2_PINGS, 5000));
+}
+END_TEST
+
 /* ---- the engine ---------------------------------------------------------------------------------------- */
 
 struct stream {
@@ -418,6 +433,26 @@ START_TEST(a_flood)
 }
 END_TEST
 
+START_TEST(a_ping_with_each_answer)
+{
+    struct bytes b;
+    struct out out = {0};
+    begin(&b);
+    for (uint32_t i = 0; i < 60; i++) {
+        owner.left = 1;
+        put_head(&b, 2 * i + 1, END_HEADERS | END_STREAM, BASE);
+        take(&b, b.n);
+        collect(&owner, &out);
+        b.n = 0;
+        put_frame(&b, 6, 0, 0, "12345678", 8);
+    }
+    take(&b, b.n);
+    ck_assert_uint_eq(out.n[0], 60);
+    ck_assert_uint_eq(owner.hits[H2_PINGS], 0);
+    ck_assert(!h2_is_over(owner.h2));
+}
+END_TEST
+
 START_TEST(rapid_resets)
 {
     struct bytes b;
@@ -618,6 +653,7 @@ Suite *suite_h2(void)
     Suite *suite = suite_create("h2");
     TCase *tc = tcase_create("frames"), *engine = tcase_create("engine");
     tcase_add_test(tc, frames_are_told_at_any_cut);
+    tcase_add_test(tc, pings_that_data_earns);
     tcase_add_test(tc, a_short_way);
     suite_add_tcase(suite, tc);
     if (!h2_is_built()) {
@@ -631,6 +667,7 @@ Suite *suite_h2(void)
     tcase_add_loop_test(engine, what_comes_behind_the_end, 0, ARRAY_LEN(BEHIND));
     tcase_add_test(engine, what_is_no_http2);
     tcase_add_loop_test(engine, a_flood, 0, ARRAY_LEN(FLOODS));
+    tcase_add_test(engine, a_ping_with_each_answer);
     tcase_add_test(engine, rapid_resets);
     tcase_add_test(engine, resets_that_are_provoked);
     tcase_add_test(engine, continuations);
