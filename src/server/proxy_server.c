@@ -136,6 +136,14 @@ static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char 
     return link;
 }
 
+/* A connection of HTTP/2 that one has come to may take more: those who wait come one behind the other, until
+ * one finds no room. */
+static void let_in_next(struct proxied *p)
+{
+    if (p->waited && proxy_is_h2(p))
+        pool_room(p->pool);
+}
+
 bool proxy_find_link(struct proxied *p)
 {
     struct relays *relays = relays_of(p);
@@ -162,8 +170,10 @@ bool proxy_find_link(struct proxied *p)
             return true;
         char why[LINK_WHY];
         p->link = open_link(p, shelf, why);
-        if (p->link)
+        if (p->link) {
+            let_in_next(p);
             return true;
+        }
         if (!why[0]) {
             full |= 1ull << p->server;
             p->counted = false;

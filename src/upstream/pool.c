@@ -38,6 +38,8 @@ static void pool_free(struct pool *pool)
 void pool_wait(struct pool *pool, struct pool_waiter *waiter, bool first)
 {
     waiter->waits = true;
+    if (!pool->waiting) /* else it runs: more that come do not put it off */
+        wheel_set(pool->wheel, &pool->look, clock_mono_ms() + LOOK_MS);
     waiter->next = first ? pool->waiting : NULL;
     if (!pool->waiting)
         pool->waiting = pool->last_waiting = waiter;
@@ -45,7 +47,6 @@ void pool_wait(struct pool *pool, struct pool_waiter *waiter, bool first)
         pool->waiting = waiter;
     else
         pool->last_waiting = pool->last_waiting->next = waiter;
-    wheel_set(pool->wheel, &pool->look, clock_mono_ms() + LOOK_MS);
 }
 
 void pool_unwait(struct pool *pool, struct pool_waiter *waiter)
