@@ -242,6 +242,9 @@ struct conn_word {
     struct buf answer; /* the caller's to free */
 };
 struct conn_word conn_plaintext(struct conn *conn, const char *data, size_t len);
+/* The head is whole (http1_head_finish), and the request is answered here: how much of its body that needs,
+ * be it refused or not; 0: it is dropped. */
+size_t conn_body_most(const struct conn *conn, const struct conn_request *request);
 /* The head is whole, the request is answered here, and a body comes: keeps it where its route needs it. Once
  * a request. 0, or ERR_NOMEM. */
 MUST_CHECK int conn_body_begin(struct conn *conn, struct conn_request *request);

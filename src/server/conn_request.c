@@ -188,19 +188,24 @@ static void begin_limits(struct conn *conn)
 
 /* --- a body that is needed ------------------------------------------------------------------------------ */
 
-int conn_body_begin(struct conn *conn, struct conn_request *request)
+size_t conn_body_most(const struct conn *conn, const struct conn_request *request)
 {
     const struct http1_head *head = &request->head;
     char path[PATH_MOST + 1];
     const char *query;
-    if (http1_head_finish(&request->head) != 0)
-        return ERR_NOMEM;
     /* Where the path is a backend's, or the client may not have it, what is kept is thrown away with the
      * answer: that is asked once, behind the body. */
     if (route_method(head->method) != METHOD_POST || !conn->snapshot->conf->verify_route ||
         path_normalise(head->target, path, &query) != 0)
         return 0;
-    size_t most = route_body(route_match(path), METHOD_POST);
+    return route_body(route_match(path), METHOD_POST);
+}
+
+int conn_body_begin(struct conn *conn, struct conn_request *request)
+{
+    if (http1_head_finish(&request->head) != 0)
+        return ERR_NOMEM;
+    const size_t most = conn_body_most(conn, request);
     if (most == 0)
         return 0;
     request->wait = limits_verify(&conn->place, conn->remote);

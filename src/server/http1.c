@@ -105,8 +105,7 @@ static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data
         transport_last_word(&conn->transport, word.answer.data, word.answer.len);
         buf_done(&word.answer);
         (void)!http1_hold(conn, NULL, 0); /* what came behind it is nobody's, and not refused anew */
-        if (secret)
-            explicit_bzero(data, size);
+        explicit_bzero(data, size);       /* a body may be among it that was refused */
         return transport_read(&conn->transport, data, size);
     }
     if (word.proceed && say_continue(conn) != 0)
@@ -155,8 +154,12 @@ static ssize_t next_request(struct conn *conn, void *data, size_t size)
             return time_out(conn);
         if (n <= 0)
             return n;
-        if (http2_is_agreed(conn))
-            return http2_begin(conn, bytes, (size_t)n) ? GNUTLS_E_AGAIN : GNUTLS_E_MEMORY_ERROR;
+        if (http2_is_agreed(conn)) {
+            const bool begun = http2_begin(conn, bytes, (size_t)n);
+            if (bytes == data)
+                explicit_bzero(data, (size_t)n); /* a body may be among it, and nobody reads there again */
+            return begun ? GNUTLS_E_AGAIN : GNUTLS_E_MEMORY_ERROR;
+        }
         n = take(conn, bytes, (size_t)n, data, size);
         if (n != 0 || conn->transport.state != TRANSPORT_OPEN)
             return n;

@@ -155,13 +155,13 @@ static int read_some(struct http2 *http2)
         got += n > 0 ? (size_t)n : 0;
     }
     int rc = transport_leave(transport, false);
-    if (rc != 0)
-        return -1;
-    if (got > 0)
+    if (rc == 0 && got > 0)
         h2_take(http2->engine, bytes, got, conn->worker->now_ms);
-    if (http2->secret)
+    if (rc != 0 || http2->secret)
         explicit_bzero(bytes, got);
     http2->secret = false;
+    if (rc != 0)
+        return -1;
     if (n == GNUTLS_E_TIMEDOUT) {
         http2->late = true;
         h2_end(http2->engine, H2_NO_ERROR);
@@ -274,6 +274,7 @@ bool http2_begin(struct conn *conn, const char *bytes, size_t len)
     conn->http2 = http2;
     conn->bytes_wait = true; /* nobody has read until there was no more */
     h2_take(http2->engine, bytes, len, conn->worker->now_ms);
+    http2->secret = false; /* the caller wipes it */
     return true;
 }
 

@@ -10,7 +10,7 @@
 
 /* The handshake is over: shall it speak HTTP/2? */
 bool http2_is_agreed(const struct conn *conn);
-/* It does from now on; `bytes` came already. False: memory is short. */
+/* It does from now on; `bytes` came already, which the caller wipes. False: memory is short. */
 MUST_CHECK bool http2_begin(struct conn *conn, const char *bytes, size_t len);
 /* Its socket has bytes, or has ended. False: it is over, and the transport has said its last word. */
 bool http2_client_ready(struct conn *conn);

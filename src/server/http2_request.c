@@ -96,6 +96,7 @@ static void begin_own(struct http2_stream *stream)
     struct conn *conn = stream->http2->conn;
     struct conn_request *request = &stream->request;
     const bool expects = !stream->ended && http1_head_has(&request->head, "Expect", "100-continue");
+    stream->secret = !stream->ended && conn_body_most(conn, request) > 0;
     if (too_large(stream, http1_gate_content(&request->gate)))
         return;
     if (!stream->ended && conn_body_begin(conn, request) != 0)
@@ -252,7 +253,7 @@ static void on_data(void *cls, struct h2_stream *engine, const char *bytes, size
         proxy_stream_data(stream, bytes, len);
         return;
     }
-    http2->secret = http2->secret || stream->request.body.most > 0;
+    http2->secret = http2->secret || stream->secret;
     if (is_awaited(stream) && !too_large(stream, stream->received))
         conn_body_put(http2->conn, &stream->request, bytes, len);
     h2_consumed(http2->engine, engine, len);

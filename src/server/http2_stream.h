@@ -54,6 +54,7 @@ struct http2_stream {
     bool answered;     /* the head of its answer was given to the engine */
     bool sent;         /* and all of it has gone */
     bool refused;      /* it will be reset */
+    bool secret;       /* its body is nobody's to see, also where it was refused */
     struct proxied *proxied;
     /* More of the answer may be put, or all has gone; NULL: nobody waits for that. */
     void (*room)(struct http2_stream *stream);
