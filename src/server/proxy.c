@@ -221,6 +221,12 @@ void proxy_expect(struct proxied *p)
     wheel_set(&worker->wheel, &p->timer, after ? worker->now_ms + after : 0);
 }
 
+/* The server waits for more of the request. */
+static bool awaits_client(const struct proxied *p)
+{
+    return !p->request_done && p->up_at == p->up.len && !proxy_is_dialogue(p);
+}
+
 static void on_time(struct wheel_timer *timer)
 {
     static const char CONTINUE[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -239,8 +245,8 @@ static void on_time(struct wheel_timer *timer)
             proxy_fail(p, 0, ORIGIN_LEFT, NULL);
         else
             proxy_run(p);
-    } else if (!p->request_done && p->up_at == p->up.len) {
-        proxy_body_late(p); /* it waits for the client */
+    } else if (awaits_client(p)) {
+        proxy_body_late(p);
     } else {
         proxy_fail(p, 504, ORIGIN_SILENT, "it said nothing for response_timeout");
     }
@@ -258,7 +264,7 @@ static void on_deadline(struct wheel_timer *timer)
         proxy_fail(p, 0, ORIGIN_LEFT, NULL);
     } else if (p->waiter.waits || (p->waited && !p->link)) { /* its turn comes in this very moment */
         proxy_fail(p, 503, ORIGIN_UNREACHABLE, NULL);
-    } else if (!p->request_done && (!p->link || p->up_at == p->up.len)) {
+    } else if (p->link ? awaits_client(p) : !p->request_done) {
         proxy_body_late(p);
     } else { /* where the link has just failed, the server has been blamed for that */
         proxy_fail(p, 504, p->link ? ORIGIN_SILENT : ORIGIN_UNREACHABLE,

@@ -113,13 +113,15 @@ static const char *words_for(unsigned status)
     }
 }
 
-/* Not where it closes while a body is on its way: what the client sends may be why. */
+/* Not where it closes while a body is on its way: what the client sends may be why; nor where both are silent
+ * who may speak at any time: a client alone could have it taken out. */
 static bool is_its_fault(const struct proxied *p, enum origin_result result)
 {
     bool uploads = p->bodied && (!p->request_done || p->up_broken || p->up_at < p->up.len);
     bool second =
         p->unanswered && response_is_fresh(&p->response); /* that has said nothing to this request */
-    return result == ORIGIN_SILENT || (result == ORIGIN_BROKEN && !uploads && !second);
+    bool both = proxy_is_dialogue(p) && !p->request_done && p->up_at == p->up.len;
+    return (result == ORIGIN_SILENT && !both) || (result == ORIGIN_BROKEN && !uploads && !second);
 }
 
 void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, const char *why)

@@ -216,6 +216,9 @@ bool proxy_up(struct proxied *p, size_t *budget);
 ssize_t proxy_take(struct proxied *p, const char *bytes, size_t len);
 /* The rest of the request's body does not come: 408. */
 void proxy_body_late(struct proxied *p);
+/* Both sides speak at once, as in gRPC: a client that has nothing to say now is not late. What limits their
+ * silence is response_timeout. */
+bool proxy_is_dialogue(const struct proxied *p);
 
 /* proxy_down.c: from the backend to the client. False: `p` is gone. */
 bool proxy_down(struct proxied *p, size_t *budget);

@@ -225,9 +225,7 @@ static int write_server(struct proxied *p, size_t *budget)
     return 1;
 }
 
-/* Both sides speak at once, as in gRPC: a client that has nothing to say now is not late. What limits their
- * silence is response_timeout. */
-static bool is_dialogue(const struct proxied *p)
+bool proxy_is_dialogue(const struct proxied *p)
 {
     return p->dialogue || (p->head_sent && p->stream && proxy_is_h2(p));
 }
@@ -240,7 +238,7 @@ static void await_client(struct proxied *p)
     const enum conn_phase phase = p->conn->phase;
     const bool awaits = p->stream ? p->stream->phase == HTTP2_BODY : phase == CONN_BODY;
     bool waits = !p->tunnel && !p->request_done && !p->up_broken && p->up.len - p->up_at < RELAY_BYTES &&
-                 !is_dialogue(p);
+                 !proxy_is_dialogue(p);
     if (waits && !awaits)
         proxy_client_awaits(p);
     else if (!waits && awaits)
