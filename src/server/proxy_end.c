@@ -134,7 +134,7 @@ void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, c
         if (origin_tells(proxy_server(p)->origin, result, conn->worker->now_ms))
             log_warning("%s: listener %s: backend \"%s\", %s: %s", conn->remote, conn->listener_name,
                         p->backend->conf->name, proxy_server(p)->origin->name, why);
-        if (is_its_fault(p, result))
+        if (is_its_fault(p, result) && (!p->link || link_blame(p->link)))
             balance_failed(&balancer->rules, &balancer->server[p->server], conn->worker->now_ms);
     }
     if (!p->head_sent && p->counted) /* else no server has it, or had and was struck off */

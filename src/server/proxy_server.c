@@ -43,7 +43,8 @@ void proxy_strike(struct proxied *p, enum origin_result result, const char *why)
                     p->backend->conf->name, proxy_server(p)->origin->name,
                     result == ORIGIN_UNREACHABLE ? "no connection: " : "", why);
     origin_count(proxy_server(p)->origin, result);
-    balance_failed(&balancer->rules, &balancer->server[p->server], p->conn->worker->now_ms);
+    if (!p->link || link_blame(p->link))
+        balance_failed(&balancer->rules, &balancer->server[p->server], p->conn->worker->now_ms);
     p->tried |= 1ull << p->server;
     p->retries += balancer->n > 1;
     p->owes = true;

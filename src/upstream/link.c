@@ -114,6 +114,11 @@ void link_cut(struct link *link)
     discard(link);
 }
 
+bool link_blame(struct link *link)
+{
+    return !link->ops || link->ops->blame(link);
+}
+
 void link_shelf_done(struct link_shelf *shelf)
 {
     while (shelf->first)

@@ -27,6 +27,7 @@ struct link_ops {
     ssize_t (*read)(struct link *link, void *data, size_t size);
     ssize_t (*write)(struct link *link, const void *data, size_t size);
     void (*close)(struct link *link);
+    bool (*blame)(struct link *link);
 };
 
 struct link_user {
@@ -106,6 +107,9 @@ void link_release(struct link *link, unsigned most, uint64_t keep_ms);
 void link_close(struct link *link);
 /* Closes it so that the server sees that something is missing: without a goodbye, by a reset. */
 void link_cut(struct link *link);
+/* Whether what came of it counts as a failure of the server's: the end of a connection that several share
+ * does for the first that asks. */
+bool link_blame(struct link *link);
 /* Closes all idle ones. */
 void link_shelf_done(struct link_shelf *shelf);
 

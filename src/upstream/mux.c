@@ -36,6 +36,8 @@ struct mux {
     struct wheel_timer timer;    /* its SETTINGS are due; or it has been idle for long enough */
     bool alone, more, gone;
     bool busy, worked; /* it is on the list of those that have something to do; and in this very turn */
+    bool broken;       /* it has ended, or was never up, through its server */
+    bool blamed;       /* and that was counted */
     bool telling;      /* its links are told of something: it is not freed meanwhile */
 };
 
@@ -232,7 +234,18 @@ static void link_leaves(struct link *link)
     rests(mux);
 }
 
-static const struct link_ops OPS = {link_gives, link_takes, link_leaves};
+/* Its end, or that it could not be made, is one failure. */
+static bool link_blames(struct link *link)
+{
+    struct mux *mux = of(link)->mux;
+    if (!mux->broken)
+        return true;
+    const bool first = !mux->blamed;
+    mux->blamed = true;
+    return first;
+}
+
+static const struct link_ops OPS = {link_gives, link_takes, link_leaves, link_blames};
 
 static void begin(struct mux_link *own)
 {
@@ -317,6 +330,7 @@ static void deliver(struct mux *mux)
 /* The connection broke: all of it that has not ended is cut short. */
 static void broke(struct mux *mux, const char *why)
 {
+    mux->broken = true;
     if (mux->engine) {
         h2_client_fail(mux->engine, why);
         snprintf(mux->link->why, sizeof mux->link->why, "%s", why);
@@ -440,6 +454,7 @@ static void come_up(struct mux *mux)
 
 static void come_down(struct mux *mux)
 {
+    mux->broken = true;
     tell_pending(mux, LINK_FAILED);
     end_link(mux);
 }
