@@ -83,7 +83,7 @@ void h2_client_fail(struct h2_client *client, const char *why)
         snprintf(client->why, sizeof client->why, "%s", why);
     client->ending = true;
     for (struct h2_call *call = client->calls; call; call = call->next) {
-        call->refused = call->refused || call->id == 0; /* nothing of it has gone */
+        call->refused = call->refused || !call->sent;
         if (!call->ended || !call->closed)
             h2_call_blame(call, client->why);
         call->closed = true;

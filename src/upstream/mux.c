@@ -532,14 +532,33 @@ static bool may_open(const struct link_shelf *shelf, struct backend *backend, un
            atomic_load_explicit(&backend->server[server].origin->muxes, memory_order_relaxed) < most;
 }
 
+/* What an idle one has said meanwhile may be that it is over. */
+static void hear(struct mux *mux)
+{
+    if (mux->n > 0 || mux->telling || is_pending(mux))
+        return;
+    mux->link->readable = true;
+    work(mux, go_on);
+}
+
+static struct mux *find(const struct link_shelf *shelf)
+{
+    for (struct mux *mux = shelf->muxes, *next; mux; mux = next) {
+        next = mux->next;
+        if (has_room(mux))
+            hear(mux);
+        if (has_room(mux))
+            return mux;
+    }
+    return NULL;
+}
+
 struct link *mux_take(struct links *links, struct link_shelf *shelf, struct backend *backend, unsigned server,
                       struct link_user *user, const struct mux_wish *wish, bool *fresh,
                       char why[static LINK_WHY])
 {
-    struct mux *mux = wish->alone ? NULL : shelf->muxes;
+    struct mux *mux = wish->alone ? NULL : find(shelf);
     why[0] = '\0';
-    while (mux && !has_room(mux))
-        mux = mux->next;
     *fresh = !mux;
     if (!mux && !may_open(shelf, backend, server))
         return NULL;

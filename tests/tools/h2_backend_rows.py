@@ -17,6 +17,7 @@ upload wait head body bytes cancel leave go order asked expect. Further:
     idle NAME                     until no stream of it is open
     deaf S, hear S                over HTTP/1.1: reads nothing from its connection, until
     use NAME N                    N requests to it, one behind the other on connections of their own, must be answered 200
+    halt, resume                  the server stands still, until
     memory N                      from here on the server's memory may grow by N MiB
 
 What must come:
@@ -30,6 +31,7 @@ import os
 import random
 import re
 import select
+import signal
 import socket
 import ssl
 import sys
@@ -102,6 +104,12 @@ class Watch:
         elif word == "idle":
             if not self.poll(lambda: self.orders[rest].say("count")["live"] == 0):
                 raise Unmet(f"{rest} still has streams")
+        elif word == "halt":
+            os.kill(int(self.pid), signal.SIGSTOP)
+            if not self.poll(self.stands_still):
+                raise Unmet("the server does not stand still")
+        elif word == "resume":
+            os.kill(int(self.pid), signal.SIGCONT)
         elif word == "memory":
             self.memory = None if "NO_MEMORY" in os.environ else (self.rss(), int(rest))
         else:
@@ -121,6 +129,14 @@ class Watch:
     def rss(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
             return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1]) // 1024
+
+    def stands_still(self):
+        """Each of its threads does."""
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/stat", encoding="ascii") as file:
+                if file.read().rpartition(") ")[2][0] != "T":
+                    return False
+        return True
 
     def split(self, step):
         """ask, open, call, begin: number, method, path and fields."""
@@ -494,6 +510,7 @@ def main(file, lab, port, *backends):
             player = kind(lab, int(port), version)
             player.begin(f"{steps} {expect}")
             wrong = player.play(steps, expect)
+            os.kill(int(Watch.pid), signal.SIGCONT)
             print(f"not ok {name} ({client}): {'; '.join(wrong)}" if wrong else f"ok {name} ({client})", flush=True)
     print("done", flush=True)
 
@@ -513,7 +530,7 @@ def storm(file, lab, port, seconds, crowd, *backends):
             kind, version = KINDS[chance.choice(clients.split(","))]
             player = kind(lab, int(port), version)
             player.used, player.memory = Watch.orders, None
-            steps = [step for step in steps.split(" ; ") if not step.startswith(("memory", "expect", "use", "idle", "asked"))]
+            steps = [step for step in steps.split(" ; ") if not step.startswith(("memory", "expect", "use", "idle", "asked", "halt", "resume"))]
             try:
                 for step in steps[:chance.choice((1, 2, 3, 9, 9))]:
                     player.step(step)

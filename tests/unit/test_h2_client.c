@@ -308,6 +308,21 @@ START_TEST(what_a_server_has_not_looked_at)
 }
 END_TEST
 
+START_TEST(what_was_not_sent_is_refused)
+{
+    SKIP_WITHOUT;
+    struct h2_call *sent = ask(POST), *unsent = h2_call_new(client, "https", NULL);
+    ck_assert_ptr_nonnull(unsent);
+    ck_assert_int_gt(h2_call_write(unsent, POST, strlen(POST)), 0);
+    h2_client_fail(client, "it closed the connection");
+    (void)heard(unsent, -EPROTO);
+    ck_assert(h2_call_is_refused(unsent));
+    ck_assert(!h2_call_is_refused(sent));
+    h2_call_free(sent);
+    h2_call_free(unsent);
+}
+END_TEST
+
 START_TEST(what_is_reset_is_cut_short)
 {
     SKIP_WITHOUT;
@@ -499,6 +514,7 @@ Suite *suite_h2_client(void)
     tcase_add_loop_test(tc, what_is_no_response, 0, (int)ARRAY_LEN(MALFORMED));
     tcase_add_loop_test(tc, another_length_than_it_says, 0, (int)ARRAY_LEN(LENGTHS));
     tcase_add_test(tc, what_a_server_has_not_looked_at);
+    tcase_add_test(tc, what_was_not_sent_is_refused);
     tcase_add_test(tc, what_is_reset_is_cut_short);
     tcase_add_test(tc, a_body_goes_as_far_as_the_window_lets_it);
     tcase_add_test(tc, a_chunked_body_loses_its_frames);
