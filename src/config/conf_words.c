@@ -36,6 +36,11 @@ static const char
                  "listen block with tls = off",
     NO_FASTCGI[] = "leave it out: HTTP is spoken to backends; put a server that speaks it "
                    "before the application",
+    NO_VERSION[] =
+        "leave it out: http:// and https:// servers are asked in HTTP/1.1, h2c:// and h2:// ones over "
+        "HTTP/2",
+    GRPC[] = "write backend = \"NAME\" in a location, and outside the blocks backend \"NAME\" { server = { "
+             "\"h2c://127.0.0.1:50051\" } }, or h2:// where the server speaks TLS",
     NO_HTTP[] = "leave it out: listen and location stand outside of any block",
     NEEDLESS[] = "leave it out: there is nothing like it here";
 
@@ -87,13 +92,20 @@ static const struct {
     {"proxy_read_timeout", "write response_timeout = DURATION in the backend block"},
     {"proxy_send_timeout", "write response_timeout = DURATION in the backend block"},
     {"proxy_buffering", "leave it out: every piece is passed on at once"},
-    {"proxy_http_version", "leave it out: HTTP/1.1 is spoken to backends"},
+    {"proxy_http_version", NO_VERSION},
     {"proxy_request_buffering", "leave it out: every piece is passed on at once"},
     {"proxy_ssl_certificate", "write certificate = { \"FILE\", \"KEY\" } in the backend block"},
     {"proxy_ssl_trusted_certificate", "write ca = { \"FILE\" } in the backend block"},
     {"proxy_ssl_name", "write server_name = \"NAME\" in the backend block"},
     {"proxy_ssl_verify", ALWAYS_VERIFIED},
     {"fastcgi_pass", NO_FASTCGI},
+    {"grpc_pass", GRPC},
+    {"grpc_set_header", SET_HEADER},
+    {"grpc_read_timeout", "write response_timeout = DURATION in the backend block"},
+    {"grpc_send_timeout", "write response_timeout = DURATION in the backend block"},
+    {"grpc_ssl_certificate", "write certificate = { \"FILE\", \"KEY\" } in the backend block"},
+    {"grpc_ssl_trusted_certificate", "write ca = { \"FILE\" } in the backend block"},
+    {"grpc_ssl_verify", ALWAYS_VERIFIED},
     {"upstream", UPSTREAM},
     {"gzip", NEEDLESS},
     {"sendfile", NEEDLESS},
@@ -152,7 +164,10 @@ static const struct {
     {"tls_insecure_skip_verify", ALWAYS_VERIFIED},
     {"tls", "leave it out: write https:// before the server's host"},
     {"ssl", "leave it out: write https:// before the server's host"},
-    {"mode", "leave it out: http://, https://, tcp:// or tls:// before the server's host says it"},
+    {"mode",
+     "leave it out: http://, https://, h2c://, h2://, tcp:// or tls:// before the server's host says it"},
+    {"proto", "leave it out: h2c:// or h2:// before the server's host says that it is asked over HTTP/2"},
+    {"http2_protocol_options", "leave it out: h2c:// or h2:// before the server's host says it"},
     {"timeout", "write connect_timeout and response_timeout"},
     {"read_timeout", "write response_timeout = DURATION"},
     {"keepalive", "write keepalive_timeout = DURATION"},
