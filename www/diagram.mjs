@@ -1,7 +1,7 @@
-// The section "Your handshake": arrows are SVG that stretches; all that is read is HTML, which wraps, is spoken and printed.
+// "Your handshake": arrows are stretching SVG; what is read is HTML, which wraps, is spoken and printed.
 import { h, list, sign, soft, svg } from './dom.mjs';
 import { clientChecks, serverChecks, shortCipher, shortVersion } from './facts.mjs';
-import { explanation, fields, none, totals } from './handshake.mjs';
+import { clear, explanation, fields, none, totals } from './handshake.mjs';
 import { chips, choices, find, link, offer, own, parseLink, steps } from './steps.mjs';
 
 function arrow({ from, width }) {
@@ -185,7 +185,7 @@ export function diagram(connection, page, L) {
     h('h3', L.t(empty ? 'h.none_came' : `h.${record.mode}`), ' · ', shortVersion(record.version)),
     h('p', L.t('h.totals', { n, time: L.time(duration), client: L.size(client), server: L.size(server) }), ' ',
       extra > 0 && L.t(empty ? 'h.asking' : 'h.extra', { n: extra, bytes: L.size(extraBytes) })),
-    h('p', L.t('h.seen', { certificates: record.version === 'TLSv1.3' ? '' : L.t('h.certificates') })),
+    h('p', L.t('h.seen', { messages: clear(record), name: connection.tls.server_name ? L.t('h.named') : '' })),
     record.resumed && h('p', L.t('h.resumed'), ' ', record.reverified_at && L.nodes({ key: 'h.again', values: { date: record.reverified_at } })),
     record.truncated && h('p', L.t('h.truncated')),
     player(connection, page, L), h('p.quiet', L.t('h.legend')),

@@ -10,7 +10,7 @@ function make(element, rest) {
   return element;
 }
 
-// h('p.note', {id: 'x'}, 'text', node, [more]): `onclick` and its like listen; children that are empty are left out.
+// h('p.note', {id: 'x'}, 'text', node, [more]): `onclick` and its like listen; empty children are left out.
 export function h(spec, ...rest) {
   const [tag, ...classes] = spec.split('.');
   const element = document.createElement(tag);

@@ -1,4 +1,4 @@
-// What the page says of the answer of /api/connection: phrases ({key, values} for a language) and plain strings (data). Pure.
+// What the page says of /api/connection: phrases ({key, values}) and plain strings (data). Pure.
 
 const say = (key, values) => ({ key, values });
 
@@ -117,7 +117,7 @@ export function serverChecks({ peer }) {
 
 export const names = ({ san }) => [san.dns_names, san.ips].flat();
 
-// They happen in the browser, which tells no page how they went; what the server sees itself is said.
+// They happen in the browser, which tells no page; what the server sees itself is said.
 export function clientChecks({ server_chain: [leaf] }, hostname, now) {
   const left = leaf && (Date.parse(leaf.not_after) - now) / 1000;
   const seen = { expired: left > 0, name: leaf && names(leaf).some((name) => bears(name, hostname)) };

@@ -36,6 +36,9 @@ export function rows({ messages, other_mode: others = [], mode, asked }) {
 // Asked, and none came: one-way in effect.
 export const none = ({ asked, presented, resumed }) => asked && !presented && !resumed;
 
+// What anybody on the way can read.
+export const clear = ({ messages }) => [...new Set(messages.filter((m) => !m.encrypted).map((m) => m.message))].join(', ');
+
 export function totals({ messages, mode, asked, duration_us: duration }) {
   const bytes = (test) => messages.filter(test).reduce((sum, m) => sum + m.bytes, 0);
   const extra = (m) => (mode === 'mutual' || asked) && mutualOnly(m);

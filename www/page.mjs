@@ -5,7 +5,7 @@ import { copyable, fill, h, list, soft } from './dom.mjs';
 import { beside, choose, connectionFacts, sentence } from './facts.mjs';
 import { lines, systems } from './howto.mjs';
 import { paste, pasted } from './paste.mjs';
-import { LANGUAGES, load, prefer } from './text.mjs';
+import { isDate, LANGUAGES, load, prefer } from './text.mjs';
 
 async function get(path, code) {
   const response = await fetch(path, { cache: 'no-store', headers: { Accept: 'application/json', 'Accept-Language': code } });
@@ -14,8 +14,8 @@ async function get(path, code) {
   return { date: response.headers.get('Date'), body };
 }
 
-// Of the browser's up to six connections not all had a whole handshake. One that had none answers with its number alone; then
-// as many questions at once as there are others find one, and as many again get it. The whole answer comes once.
+// Of up to six connections not all had a whole handshake. One that had none answers with its number alone; then five questions
+// at once find another, and five more get it.
 async function connection(code) {
   const path = '/api/connection?compact';
   const others = (query) => Promise.all(Array(5).fill().map(() => get(path + query, code)));
@@ -91,9 +91,10 @@ async function start(answer, code) {
   const L = await load(code);
   // Values stand in <bdi>, so that right-to-left names stay in their place.
   L.nodes = ({ key, values }) => L.parts(key, values).map((part) => (
-    part.text ?? (part.code ? h('code', part.code) : h('bdi', part.value instanceof Node ? part.value : L.dated(String(part.value))))));
+    part.text ?? (part.code ? h('code', part.code) : h('bdi', part.value instanceof Node ? part.value : L.value(String(part.value))))));
   L.when = (text) => h('time', { datetime: text, title: L.local(text) }, L.date(text));
-  L.dated = (text) => text && text.split(/(\d{4}-\d\d-\d\dT[\d:]+Z)/).map((part, i) => (i % 2 ? L.when(part) : soft(part)));
+  L.value = (text) => (isDate(text) ? L.when(text) : soft(text));
+  L.dated = (text) => text && text.split(/(\d{4}-\d\d-\d\dT[\d:]+Z)/).map(L.value);
   document.documentElement.lang = code;
   document.title = L.t('title');
   for (const element of document.querySelectorAll('[data-t]')) element.textContent = L.t(element.dataset.t);

@@ -22,6 +22,9 @@ export function flatten(texts, prefix = '') {
     typeof value === 'string' ? [[prefix + key, value]] : Object.entries(flatten(value, `${prefix}${key}.`)))));
 }
 
+// Not what only looks like one.
+export const isDate = (text) => /^\d{4}-\d\d-\d\dT[\d:]+Z$/.test(text) && Date.parse(text) < Infinity;
+
 const SPANS = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
 
 export function language(code, texts) {

@@ -1,7 +1,7 @@
 // The rows of the sequence diagram: www/handshake.mjs, without a browser.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { explanation, fields, gap, none, rows, totals, width } from '../../www/handshake.mjs';
+import { clear, explanation, fields, gap, none, rows, totals, width } from '../../www/handshake.mjs';
 import { MUTUAL, NONE_CAME, ONE_WAY, ROOT } from './samples.mjs';
 
 test('a mutual handshake marks what one-way TLS lacks', () => {
@@ -73,4 +73,12 @@ test('details become fields; what is null or empty is left out', () => {
     ['certificates', [{ certificate }]], ['group', ['X25519']]]);
   assert.deepEqual(fields(null), []);
   assert.deepEqual(fields({}), []);
+});
+
+test('what an eavesdropper reads is what went in the clear, by TLS 1.2 all but the end', () => {
+  assert.equal(clear(MUTUAL), 'ClientHello, ServerHello');
+  const clearly = (names) => clear({ messages: names.split(' ').map((message) => ({ message, encrypted: message === 'Finished' })) });
+  assert.equal(clearly('ClientHello ServerHello Certificate ServerKeyExchange CertificateRequest ServerHelloDone Certificate ClientKeyExchange CertificateVerify ChangeCipherSpec Finished NewSessionTicket ChangeCipherSpec Finished'),
+    'ClientHello, ServerHello, Certificate, ServerKeyExchange, CertificateRequest, ServerHelloDone, ClientKeyExchange, CertificateVerify, ChangeCipherSpec, NewSessionTicket');
+  assert.equal(clearly('ClientHello ServerHello ChangeCipherSpec Finished'), 'ClientHello, ServerHello, ChangeCipherSpec', 'resumed: no certificates');
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { lines, systems } from '../../www/howto.mjs';
-import { language, load, prefer, split } from '../../www/text.mjs';
+import { isDate, language, load, prefer, split } from '../../www/text.mjs';
 
 test('the first wish that can be met', () => {
   for (const [wishes, code] of [
@@ -35,6 +35,14 @@ test('plurals, sizes, times', async () => {
 test('dates: UTC, with seconds and zone', async () => {
   assert.match((await load('en')).date('2030-01-02T03:04:05Z'), /^Jan 2, 2030, 3:04:05\sAM UTC$/);
   assert.match((await load('zh-Hans')).date('2030-01-02T03:04:05Z'), /^2030年1月2日 UTC 03:04:05$/);
+});
+
+test('what only looks like a date is none, and drawn as it came', async () => {
+  const L = await load('en');
+  for (const text of ['2030-01-02T03:04:05Z', '1970-01-01T00:00:00Z', '0001-01-01T00:00:00Z']) assert.ok(isDate(text) && L.date(text), text);
+  for (const text of ['2026-99-99T99:99Z', '2026-01-01T::Z', '2026-01-01T00:00:99Z', 'CN=2030-01-02T03:04:05Z', '2030-01-02T03:04:05Z\n', '']) {
+    assert.ok(!isDate(text), text);
+  }
 });
 
 test('a span in the largest unit of which there are two', () => {

@@ -1,5 +1,4 @@
-// English. All languages have the same keys, but for singulars (…_one) that a grammar does without. Reasons and hints come
-// from the server, in the language of the page. {value}, `code`.
+// All languages have the same keys, but for singulars (…_one). Reasons and hints are the server's. {value}, `code`.
 export default {
   title: 'Your connection · mtlsd',
   connection: 'Your connection',
@@ -79,7 +78,7 @@ export default {
     asked: 'The server asked, and named {n} CAs that it accepts:', asked_one: 'The server asked, and named one CA that it accepts:',
     any: 'The server asked, and named no CA: a certificate of any issuer may be offered. Chromium then sends it without its intermediate CAs.',
     answer: 'Your browser answered with an empty list. Without a word it keeps to itself a certificate',
-    cancelled: 'Or you once cancelled the picker: that it forgets when all its windows are closed, and a private window asks again.',
+    cancelled: 'Or you once cancelled the picker: closing all windows makes it forget, and a private one asks again.',
     install: 'How to install a certificate', paste: 'Have one judged that the browser holds back',
   },
   paste: {
@@ -104,8 +103,7 @@ export default {
     resumed: 'Resumed: both sides know a secret from an earlier handshake, so no certificate was sent.',
     again: 'The server asked about the one of then again on {date}.', truncated: 'There was more than is kept.',
     totals: '{n} messages in {time}: {client} from you, {server} from the server.',
-    seen: 'An eavesdropper sees addresses, both hellos, the server’s name{certificates}, sizes and times, and nothing else.',
-    certificates: ', all certificates and halves of keys',
+    seen: 'An eavesdropper reads {messages}{name}, and sees addresses, sizes and times.', named: ', so also the server’s name',
     extra: '{n} of them, {bytes}, make it mutual.',
     reading: 'Read it as', read5: 'one-way, in 5 steps', read10: 'mutual, in 10 steps', mine: 'yours',
     stepping: 'Steps', back: 'Step back', next: 'Next step', open: 'Open all', you: 'Your browser', server: 'This server',
@@ -141,7 +139,7 @@ export default {
   },
   step: {
     link: 'Link to step {n} of {of}', between: 'Between {from} and {to}.', hello: 'You say hello',
-    hello_text: 'Your browser sends what it can do: versions, cipher suites, groups for the key exchange, in the order that it prefers; and a random number, so that no two handshakes are alike.',
+    hello_text: 'Your browser sends what it can do: versions, cipher suites, groups for the key exchange, in its order; and a random number, so that no two handshakes are alike.',
     answer: 'The server answers', answer5: 'The server answers, with its certificate',
     answer_text: 'Out of what you offered the server chose, in its own order of preference, {version} and {suite}, and sent a random number{more}. Greyed is what it did not take:',
     certified: ', its certificate and a signature by its key',
@@ -164,7 +162,7 @@ export default {
     check_client_text: 'Five questions, asked of you. No name is compared: only rules for an address do that. The judge is a CA certificate that the server keeps, its root.crt{ca}.',
     remembered: 'The verdict is that of {since} on the same chain, by the same CAs and lists; now the dates were compared again.',
     keys: 'Both confirm the same keys',
-    keys_text: '{since} Nothing secret was sent: each side sent the public half of a key made for this moment ({group}), kept the other half, and computes the same secret from the two; {kdf} makes the keys for {cipher} from it.{psk} In the old way with RSA, gone from TLS 1.3, your browser made the secret and sent it, encrypted with the server’s public key: whoever got hold of its private key later could read all that was recorded.',
+    keys_text: '{since} Nothing secret was sent: each side sent the public half of a key made for this moment ({group}), kept the other half, and computes the same secret from the two; {kdf} makes the keys for {cipher} from it.{psk} In the old way with RSA, gone from TLS 1.3, your browser sent the secret, encrypted with the server’s public key: whoever had its private key later could read what was recorded.',
     keys_again: 'Nothing was exchanged: {kdf} makes new keys for {cipher} from the secret of the earlier handshake, and the two Finished confirm them.',
     psk: ' The secret of the earlier handshake goes into them as well.',
     since_tls13: 'Both could compute them since ServerHello; the two Finished confirm it.',
@@ -178,8 +176,8 @@ export default {
     pq_used: 'A hybrid key exchange was used: what is recorded today stays closed to them.',
     pq_offered: 'A key share of {group} was offered; this server took another.',
     pq_named: '{group} was named, without a key share; it was not used.', pq_none: 'No hybrid key exchange was offered.',
-    forward: 'Forward secrecy', forward_none: 'Every suite that was offered has it: a key that is stolen later opens nothing that was recorded.',
-    forward_some: 'You have it: a key that is stolen later opens nothing that was recorded. {n} suites lack it; this server does not speak them.',
+    forward: 'Forward secrecy', forward_none: 'Every suite offered has it: a key stolen later opens nothing that was recorded.',
+    forward_some: 'You have it: a key stolen later opens nothing that was recorded. {n} suites lack it; this server does not speak them.',
     old: 'Old versions', old_none: 'Nothing older than TLS 1.2 was offered.',
     old_some: '{versions} was offered, which RFC 8996 has retired. This server does not speak it.', ja4: 'JA4',
     ja4_text: '{ja4}: a short name of the ClientHello. It tells programs apart, not people.',
