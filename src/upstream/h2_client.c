@@ -195,6 +195,11 @@ bool h2_call_is_reset(const struct h2_call *call)
     return call->reset;
 }
 
+bool h2_call_is_open(const struct h2_call *call)
+{
+    return call->id > 0 && !call->closed && !call->ended;
+}
+
 /* ---- what goes, and its end ---------------------------------------------------------------------------- */
 
 size_t h2_client_give(struct h2_client *client, const char **bytes)

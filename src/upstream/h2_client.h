@@ -64,6 +64,9 @@ bool h2_call_is_refused(const struct h2_call *call);
 /* It was this call alone that it ended. */
 bool h2_call_is_reset(const struct h2_call *call);
 
+/* It was sent, and its response is not whole: when it is freed it is reset. */
+bool h2_call_is_open(const struct h2_call *call);
+
 /* As send and recv: bytes; -EAGAIN: h2_client_next tells when; -EPIPE: no more of the request is taken;
  * -EPROTO: the response is none, or is cut short (h2_call_why); 0: nothing is behind it. */
 ssize_t h2_call_write(struct h2_call *call, const char *bytes, size_t len);

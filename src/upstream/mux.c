@@ -34,6 +34,10 @@ struct mux {
     uint64_t keep_ms, settle_ms; /* how long it may be idle; its SETTINGS may take */
     uint64_t heard_us;           /* when anything came of it */
     struct wheel_timer timer;    /* its SETTINGS are due; or it has been idle for long enough */
+    struct resets {
+        uint64_t since_us;
+        unsigned n, all; /* since then; since it was made */
+    } resets;            /* requests that were given up before their answers were whole */
     bool alone, more, gone;
     bool busy, worked; /* it is on the list of those that have something to do; and in this very turn */
     bool broken;       /* it has ended, or was never up, through its server */
@@ -213,13 +217,26 @@ static bool is_silent(const struct mux *mux, const struct link *link)
     return link->timed_out && clock_mono_us() >= mux->heard_us + SILENT_US;
 }
 
+/* Servers bound how many requests a connection may give up, and end it with all that is on it: one client
+ * that does so is not to end what others have there. */
+static bool has_many_resets(struct resets *resets, uint64_t now_us)
+{
+    enum { SECOND = 1000 * 1000, MOST = 20, MOST_ALL = 200 };
+    if (now_us - resets->since_us > SECOND)
+        *resets = (struct resets){now_us, 0, resets->all};
+    resets->n++;
+    resets->all++;
+    return resets->n > MOST || resets->all > MOST_ALL;
+}
+
 static void link_leaves(struct link *link)
 {
     struct mux_link *own = of(link);
     struct mux *mux = own->mux;
     if (!mux)
         return;
-    if (is_silent(mux, link))
+    if (is_silent(mux, link) ||
+        (own->call && h2_call_is_open(own->call) && has_many_resets(&mux->resets, clock_mono_us())))
         leave_shelf(mux); /* nobody else comes to it */
     own->mux = NULL;
     h2_call_free(own->call);
