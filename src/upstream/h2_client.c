@@ -233,6 +233,11 @@ bool h2_client_is_settled(const struct h2_client *client)
     return client->settled;
 }
 
+bool h2_client_is_parting(const struct h2_client *client)
+{
+    return client->parting;
+}
+
 unsigned h2_client_room(const struct h2_client *client)
 {
     const uint32_t own = client->limits.most[H2_STREAMS],

@@ -43,6 +43,8 @@ bool h2_client_is_over(const struct h2_client *client);
 const char *h2_client_why(const struct h2_client *client);
 /* Its SETTINGS came, which say how many calls there may be. */
 bool h2_client_is_settled(const struct h2_client *client);
+/* Those that it has are its last. */
+bool h2_client_is_parting(const struct h2_client *client);
 /* So many calls more may be made now. */
 unsigned h2_client_room(const struct h2_client *client);
 /* A call that may be read, or written again, since this was asked last; NULL: none. */

@@ -448,6 +448,8 @@ static void go_on(struct mux *mux)
     if (!mux->engine)
         return;
     read_on(mux);
+    if (mux->engine && h2_client_is_parting(mux->engine)) /* it is no place that others wait for */
+        leave_shelf(mux);
     send_on(mux);
 }
 
