@@ -130,7 +130,7 @@ static ssize_t time_out(struct conn *conn)
     conn_timed_out(conn, &answer);
     transport_last_word(&conn->transport, answer.data, answer.len);
     if (answer.len > 0)
-        transport_linger(&conn->transport);
+        transport_linger(&conn->transport, false);
     buf_done(&answer);
     return 0;
 }

@@ -51,7 +51,7 @@ static void say_goodbye(struct http2 *http2)
     transport_last_word(transport, "", 0);
     (void)transport_leave(transport, false);
     if (http2->late)
-        transport_linger(transport);
+        transport_linger(transport, false);
 }
 
 /* It asks for no more, after a moment in which what was on its way comes. */

@@ -256,6 +256,8 @@ static bool finish(struct proxied *p)
     }
     if (!p->tunnel || !is_tunnel_over(p))
         return true;
+    if (!p->server_told)
+        proxy_ended(p, TCP_END_SERVER_CUT);
     proxy_done(p);
     return false;
 }
@@ -280,11 +282,10 @@ bool proxy_down(struct proxied *p, size_t *budget)
             return true;
         if (!finish(p))
             return false;
-        /* It has ended its side, and still reads: or does it not any more? */
-        if (p->tunnel && p->server_ended && link_is_reset(p->link)) {
-            proxy_ended(p, TCP_END_SERVER_CUT);
-            proxy_fail(p, 0, ORIGIN_LEFT, NULL);
-            return false;
+        /* It has ended its side, and still reads: or does it not any more? All that it said goes out. */
+        if (p->tunnel && p->server_ended && !p->up_broken && link_is_reset(p->link)) {
+            p->up_broken = true;
+            continue;
         }
         if (*budget == 0 || !may_read(p))
             return true;

@@ -168,12 +168,13 @@ void proxy_done(struct proxied *p)
         p->link = NULL;
     }
     bool last = p->close || p->tunnel, told = p->client_told, tcp = p->tcp, stream = p->stream != NULL;
+    const bool reset = p->up_broken && !p->server_told;
     proxy_account(p);
     proxy_over(p);
     if (stream)
         return;
     if (tcp) {
-        tcp_conn_close(conn);
+        tcp_conn_close(conn, reset);
     } else if (told) {
         cut(conn); /* both have said goodbye */
     } else if (last) {

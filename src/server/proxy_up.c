@@ -91,7 +91,9 @@ static void pass_on(struct proxied *p, const char *bytes, size_t len)
         else
             sent += (size_t)n;
     }
-    if (!p->up_broken && sent < len)
+    if (p->up_broken)
+        return;
+    if (sent < len)
         buf_put(&p->up, bytes + sent, len - sent);
     proxy_expect(p);
 }
@@ -109,8 +111,10 @@ static bool take_plaintext(struct proxied *p, const char *bytes, size_t len)
 
 static bool wants_plaintext(const struct proxied *p)
 {
-    if (p->stream || !p->conn->bytes_wait || p->client_ended || p->up_broken)
+    if (p->stream || !p->conn->bytes_wait || p->client_ended)
         return false;
+    if (p->up_broken) /* what a client says that has yet to take the server's last words is dropped */
+        return p->tunnel && p->server_ended;
     if (p->tunnel || !p->request_done)
         return p->up.len - p->up_at < RELAY_BYTES;
     /* Only so that its end is seen: of what comes behind the request a piece is held. */

@@ -35,7 +35,7 @@ static void drive(struct conn *conn)
     if (transport->state == TRANSPORT_OPEN && rc == 0 && (n >= 0 || waits))
         proxy_tunnel(conn, bytes, n > 0 ? (size_t)n : 0, n == 0);
     else if (!waits || rc != 0)
-        tcp_conn_close(conn);
+        tcp_conn_close(conn, false);
     else if (n == GNUTLS_E_INTERRUPTED &&
              !watch(conn, EPOLL_CTL_MOD)) /* others first, then it is told anew */
         tcp_conn_cut(conn);

@@ -19,10 +19,10 @@ static void over(struct conn *conn)
     worker->over = conn;
 }
 
-void tcp_conn_close(struct conn *conn)
+void tcp_conn_close(struct conn *conn, bool reset)
 {
     if (!conn->transport.left && conn->transport.state == TRANSPORT_OPEN)
-        transport_linger(&conn->transport);
+        transport_linger(&conn->transport, reset);
     over(conn);
 }
 

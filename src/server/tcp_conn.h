@@ -5,8 +5,9 @@
 
 #include "server/conn.h"
 
-/* Both sides have said all. What the client still sends is read and dropped for a while. */
-void tcp_conn_close(struct conn *conn);
+/* Both sides have said all. What the client still sends is read and dropped for a while. `reset`: the server
+ * has, and takes no more: when the client has all of it, it is told so. */
+void tcp_conn_close(struct conn *conn, bool reset);
 /* The client sees that something is missing: a reset. */
 void tcp_conn_cut(struct conn *conn);
 /* The transport has said its last word (transport_abort): it ends when that has been read. */

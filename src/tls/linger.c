@@ -33,10 +33,16 @@ unsigned linger_held(void)
     return atomic_load_explicit(&held, memory_order_relaxed);
 }
 
+static bool is_on_its_way(int fd)
+{
+    int left = 0;
+    return ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0;
+}
+
 bool linger_needed(int fd)
 {
     int left = 0;
-    if (ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0)
+    if (is_on_its_way(fd))
         return true;
     return ioctl(fd, SIOCINQ, &left) == 0 && left > 0;
 }
@@ -65,11 +71,23 @@ static struct lingering *take(struct lingerers *linger, int fd, uint64_t now_ms,
     return socket;
 }
 
-void linger_close(struct lingerers *linger, int fd)
+static void end(struct lingerers *linger, int fd, bool resets)
 {
     struct lingering *socket = take(linger, fd, clock_mono_ms(), LINGERING_MS);
-    if (socket)
-        shutdown(socket->fd, SHUT_WR);
+    if (!socket)
+        return;
+    socket->resets = resets;
+    shutdown(socket->fd, SHUT_WR);
+}
+
+void linger_close(struct lingerers *linger, int fd)
+{
+    end(linger, fd, false);
+}
+
+void linger_reset(struct lingerers *linger, int fd)
+{
+    end(linger, fd, true);
 }
 
 bool linger_later(struct lingerers *linger, int fd, uint32_t patience_ms)
@@ -91,6 +109,14 @@ static bool drain(struct lingering *socket)
     return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
+/* True: the peer has all, and its descriptor's end will be the reset. */
+static bool resets_now(const struct lingering *socket)
+{
+    static const struct linger NONE = {.l_onoff = 1, .l_linger = 0};
+    return socket->resets && !is_on_its_way(socket->fd) &&
+           setsockopt(socket->fd, SOL_SOCKET, SO_LINGER, &NONE, sizeof NONE) == 0;
+}
+
 /* Reads, and closes what is over. */
 static void look(struct wheel_timer *timer)
 {
@@ -102,7 +128,7 @@ static void look(struct wheel_timer *timer)
             shutdown(socket->fd, SHUT_WR);
             socket->end_ms = 0;
         }
-        if (drain(socket) && now_ms < socket->until_ms)
+        if (drain(socket) && !resets_now(socket) && now_ms < socket->until_ms)
             i++;
         else
             forget(linger, i);

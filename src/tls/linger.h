@@ -18,6 +18,7 @@ struct lingerers {
         int fd;
         uint64_t until_ms;
         uint64_t end_ms;   /* when the peer is told that nothing more comes; 0: it was */
+        bool resets;       /* when it has acknowledged that */
     } socket[LINGER_MOST]; /* the oldest first */
 };
 
@@ -29,10 +30,13 @@ bool linger_needed(int fd);
 /* The connection on `fd` is over, and its owner closes `fd`: sees to it that what the kernel has arrives.
  * When there are too many the oldest is closed. */
 void linger_close(struct lingerers *linger, int fd);
-/* The same after an alert: the peer is told by the end of the stream a tenth of a second later. A browser
- * that sees both together reports the end, and hides the alert; and a peer that waits for the end, as RFC
- * 8446 section 6.2 lets it, need not wait for `patience_ms`, after which it is over. False: there is no
- * descriptor. */
+/* The same of a peer who is to see a reset, behind all that it was sent: none before it has acknowledged that
+ * and the end. */
+void linger_reset(struct lingerers *linger, int fd);
+/* The same as linger_close after an alert: the peer is told by the end of the stream a tenth of a second
+ * later. A browser that sees both together reports the end, and hides the alert; and a peer that waits for
+ * the end, as RFC 8446 section 6.2 lets it, need not wait for `patience_ms`, after which it is over. False:
+ * there is no descriptor. */
 MUST_CHECK bool linger_later(struct lingerers *linger, int fd, uint32_t patience_ms);
 /* How many all workers may hold together, but for a few of each, or the descriptors of connections that are
  * over are more than were kept back from those that are open. Any thread. */

@@ -564,7 +564,7 @@ bool transport_end(struct transport *t)
     return true;
 }
 
-void transport_linger(struct transport *t)
+void transport_linger(struct transport *t, bool reset)
 {
-    linger_close(&t->share->linger, t->fd);
+    (reset ? linger_reset : linger_close)(&t->share->linger, t->fd);
 }

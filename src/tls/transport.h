@@ -196,8 +196,8 @@ void transport_abort(struct transport *transport, gnutls_alert_description_t ale
 bool transport_end(struct transport *transport);
 
 /* Instead of lingering by itself, of which the caller's end of the connection would be the end: the worker's
- * lingerers do so. */
-void transport_linger(struct transport *transport);
+ * lingerers do so. `reset`: they reset it when all has arrived. */
+void transport_linger(struct transport *transport, bool reset);
 
 /* Within `established`: sends `n` session tickets, when that is for the server to do; errors show at the next
  * call. */

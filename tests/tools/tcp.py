@@ -17,16 +17,18 @@ A row is  name TAB listener TAB client TAB server TAB what the client saw TAB wh
     say TEXT    sends it                            read TEXT   reads until that came
     rest        reads to the end: its length (or the text, when it is short), and "end", "reset" or "cut"
     end         ends its own side properly          reset       resets the connection
-    close       closes the socket, no goodbye       big N       sends N bytes
+    close       closes the socket, no goodbye       big N       sends N bytes                       taken       waits until the other side's kernel has all of it
     gone        waits until the connection is over below TLS, though both sides may have ended: "reset" or "closed"
     fill        sends until nobody takes more, for a while: says "full"; "all" when 64 MiB went
     count       reads as many bytes as the other side's fill sent: "counted"
     both N      sends N bytes and reads N at the same time: "same" when they are those that the other side sent
     go NAME     lets the other side go on           wait NAME   waits for that
     connect ... client only, first: cert=NAME (of the lab) sni=NAME alpn=A,B plain proxy=WORD (of HEADERS)
+                window=N (of bytes that it takes unread)
     proxy       server only: reads a PROXY header, and says what is in it
     none        server only: nobody may come
 """
+import fcntl
 import hashlib
 import os
 import random
@@ -36,7 +38,9 @@ import socket
 import ssl
 import struct
 import sys
+import termios
 import threading
+import time
 
 PATIENCE = int(os.environ.get("PATIENCE", "20"))
 QUIET = 0.7
@@ -89,6 +93,13 @@ class Plain:
         if not poll.poll(PATIENCE * 1000):
             raise TimeoutError
         return "reset" if self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) else "closed"
+
+    def taken(self):
+        until = time.monotonic() + PATIENCE
+        while struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, bytes(4)))[0]:
+            if time.monotonic() > until:
+                raise TimeoutError
+            select.select([], [], [], 0.01)
 
     def reset(self):
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -247,7 +258,7 @@ class Row:
                     if got:
                         seen.append(got.decode() if len(got) < SHORT else str(len(got)))
                     seen.append(how)
-                elif word in ("end", "close", "reset"):
+                elif word in ("end", "close", "reset", "taken"):
                     getattr(peer, word)()
                 elif word == "gone":
                     seen.append(peer.gone())
@@ -331,7 +342,11 @@ def connect(port, lab, version, words):
         sock.connect(port)
     else:
         try:
-            sock = socket.create_connection(("127.0.0.1", int(port)), PATIENCE)
+            sock = socket.socket()
+            sock.settimeout(PATIENCE)
+            if "window" in words:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(words["window"]))
+            sock.connect(("127.0.0.1", int(port)))
         except ConnectionResetError:  # so soon
             raise Ended("reset") from None
     if "proxy" in words:

@@ -116,6 +116,39 @@ START_TEST(the_end_comes_behind_an_alert)
 }
 END_TEST
 
+/* The peer takes less at first than it was sent, and speaks itself: it gets all, the end, and then a reset.
+ */
+START_TEST(a_reset_comes_behind_the_last_byte)
+{
+    enum { SENT = 1 << 20 };
+    static char much[65536];
+    size_t got = 0, sent = 0;
+    int fresh[2], window = 4096;
+    connect_pair(&fresh[0], &fresh[1]);
+    ck_assert_int_eq(setsockopt(fresh[1], SOL_SOCKET, SO_RCVBUF, &window, sizeof window), 0);
+    ck_assert_int_eq(fcntl(fresh[0], F_SETFL, O_NONBLOCK), 0);
+    for (ssize_t n; sent < SENT && (n = send(fresh[0], much, sizeof much, 0)) > 0;)
+        sent += (size_t)n;
+    linger_reset(&linger, fresh[0]);
+    close(fresh[0]);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_int_eq(send(fresh[1], "more", 4, MSG_NOSIGNAL), 4);
+        (void)turn_until_readable(-1, 60);
+    }
+    ck_assert_uint_eq(linger_held(), 1);
+    for (ssize_t n; (n = recv(fresh[1], much, sizeof much, 0)) != 0;) {
+        ck_assert_int_gt(n, 0);
+        got += (size_t)n;
+        (void)wheel_turn(&wheel, clock_mono_ms(), 10);
+    }
+    ck_assert_uint_eq(got, sent);
+    turn_until_held(0);
+    ck_assert_int_eq(send(fresh[1], "x", 1, MSG_NOSIGNAL), -1);
+    close(fresh[1]);
+    close(server);
+}
+END_TEST
+
 START_TEST(patience_ends)
 {
     ck_assert(linger_later(&linger, server, 120));
@@ -205,6 +238,7 @@ Suite *suite_linger(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, the_peer_sees_the_end_at_once);
     tcase_add_test(tcase, the_end_comes_behind_an_alert);
+    tcase_add_test(tcase, a_reset_comes_behind_the_last_byte);
     tcase_add_test(tcase, patience_ends);
     tcase_add_test(tcase, when_it_is_needed);
     tcase_add_test(tcase, no_more_than_so_many);
