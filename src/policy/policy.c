@@ -176,6 +176,11 @@ void policy_free(struct policy *policy)
     free(policy);
 }
 
+bool policy_tells_hosts(const struct policy *policy)
+{
+    return policy->n > 0 && policy->place[0].host > 0; /* they come first */
+}
+
 bool policy_is_of_host(const struct conf_location *location, const char *host)
 {
     const size_t n = conf_location_host(location), len = strlen(host);

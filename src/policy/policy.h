@@ -143,6 +143,8 @@ struct policy_decision policy_decide(const struct policy *policy, const char *ho
 /* Its two steps: the location that rules a path, NULL when none does, and what a location (NULL: none) says.
  */
 const struct conf_location *policy_location(const struct policy *policy, const char *host, const char *path);
+/* Whether any location is of one host, or of those below one: others may get other answers. */
+bool policy_tells_hosts(const struct policy *policy);
 /* Whether a location covers any path of that host. */
 bool policy_is_of_host(const struct conf_location *location, const char *host);
 struct policy_decision policy_decide_in(const struct policy *policy, const struct conf_location *location,

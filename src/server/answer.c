@@ -217,6 +217,13 @@ void answer_begin(const struct conn *conn, struct answer *answer)
     answer->close = answer->enough || conn->orphan || live_draining(conn->worker->live);
 }
 
+struct kept_key answer_key(const struct conn *conn, const struct request *request)
+{
+    const bool hosts = policy_tells_hosts(conn->snapshot->policy);
+    return (struct kept_key){conn->snapshot->generation, conn->listener, request->path,
+                             request->header(request, "Accept-Encoding"), hosts ? request->host : NULL};
+}
+
 void answer_done(struct answer *answer)
 {
     if (answer->reply.trouble)

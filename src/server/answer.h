@@ -6,6 +6,7 @@
 #include "http/message.h"
 #include "http/path.h"
 #include "server/conn.h"
+#include "server/kept.h"
 
 struct answer {
     time_t now;
@@ -23,6 +24,8 @@ struct answer {
 void answer_begin(const struct conn *conn, struct answer *answer);
 /* Brings the judgement up to date and fills answer->reply; `from` learns its route, and gives its body up. */
 void answer_make(struct conn *conn, struct conn_request *from, struct answer *answer);
+/* Under what a finished reply is given again; borrows the request's texts. */
+struct kept_key answer_key(const struct conn *conn, const struct request *request);
 /* Tells the log of troubles, and frees the reply. */
 void answer_done(struct answer *answer);
 

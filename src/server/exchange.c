@@ -234,8 +234,7 @@ static bool from_shelf(const struct request *request, const struct route *route,
             conn->kept_generation == conn->snapshot->generation)
             found = conn->kept;
     } else {
-        shelf->key = (struct kept_key){conn->snapshot->generation, conn->listener, request->path,
-                                       request->header(request, "Accept-Encoding")};
+        shelf->key = answer_key(conn, request);
         (void)kept_find(conn->worker->kept, &shelf->key, shelf->now_ms, &found);
     }
     /* A mapped file that was written since is not what its length and ETag say. */

@@ -16,7 +16,7 @@ struct http2_kept {
     uint64_t generation, at_ms;
     const void *listener;
     size_t bytes; /* of all of this */
-    const char *path, *variant, *lines, *body;
+    const char *path, *variant, *host, *lines, *body;
     size_t lines_len, length;
 };
 

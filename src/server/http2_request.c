@@ -47,8 +47,7 @@ static bool from_shelf(const struct request *request, const struct route *route,
     if (conn->orphan || route->keep != KEEP_SECOND || !route_keeps(route, request))
         return false;
     asked->kept = true;
-    asked->key = (struct kept_key){conn->snapshot->generation, conn->listener, request->path,
-                                   request->header(request, "Accept-Encoding")};
+    asked->key = answer_key(conn, request);
     const struct http2_kept *found =
         http2_shelf_find(conn->worker->http2_shelf, &asked->key, conn->worker->now_ms);
     if (!found || !http2_stream_holds(asked->stream, found->length))

@@ -18,7 +18,7 @@ struct place {
     struct kept kept; /* its response NULL: free */
     uint64_t hash, generation, at_ms;
     const void *listener;
-    char *name; /* path, NUL, variant, NUL; owned */
+    char *name; /* path, NUL, variant, NUL, host, NUL; owned */
     size_t name_len;
 };
 
@@ -86,24 +86,36 @@ void kept_free(struct kept_store *store)
     free(store);
 }
 
-/* FNV-1a over both texts, from a secret start. */
+static const char *text_of(const char *text)
+{
+    return text ? text : "";
+}
+
+/* FNV-1a over the texts, from a secret start. */
 static uint64_t hash_key(uint64_t seed, const struct kept_key *key)
 {
     uint64_t hash = seed ^ 0xcbf29ce484222325u;
     for (const char *p = key->path; *p; p++)
         hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
     hash *= 0x100000001b3u;
-    for (const char *p = key->variant ? key->variant : ""; *p; p++)
+    for (const char *p = text_of(key->variant); *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+    hash *= 0x100000001b3u;
+    for (const char *p = text_of(key->host); *p; p++)
         hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
     return hash ^ hash >> 32;
 }
 
 static bool is_named(const struct place *place, const struct kept_key *key)
 {
-    size_t len = strlen(key->path) + 1;
-    const char *variant = key->variant ? key->variant : "";
-    return len < place->name_len && memcmp(place->name, key->path, len) == 0 &&
-           strcmp(place->name + len, variant) == 0;
+    const char *text[] = {key->path, text_of(key->variant), text_of(key->host)};
+    size_t at = 0;
+    for (size_t i = 0; i < ARRAY_LEN(text); i++) {
+        if (at >= place->name_len || strcmp(place->name + at, text[i]) != 0)
+            return false;
+        at += strlen(text[i]) + 1;
+    }
+    return true;
 }
 
 bool kept_find(struct kept_store *store, const struct kept_key *key, uint64_t now_ms, struct kept *out)
@@ -138,15 +150,16 @@ static struct place *choose(struct kept_store *store, uint64_t hash, const struc
 bool kept_add(struct kept_store *store, const struct kept_key *key, uint64_t now_ms, size_t room,
               const struct kept *what)
 {
-    const char *variant = key->variant ? key->variant : "";
-    size_t path_len = strlen(key->path) + 1, variant_len = strlen(variant) + 1;
+    const char *variant = text_of(key->variant), *host = text_of(key->host);
+    size_t path_len = strlen(key->path) + 1, variant_len = strlen(variant) + 1, host_len = strlen(host) + 1;
     if (room == 0 || what->memory > room || variant_len > KEPT_MOST_VARIANT)
         return false;
-    char *name = malloc(path_len + variant_len);
+    char *name = malloc(path_len + variant_len + host_len);
     if (!name)
         return false;
     memcpy(name, key->path, path_len);
     memcpy(name + path_len, variant, variant_len);
+    memcpy(name + path_len + variant_len, host, host_len);
 
     uint64_t hash = hash_key(store->seed, key);
     struct place *place = choose(store, hash, key);
@@ -166,7 +179,7 @@ bool kept_add(struct kept_store *store, const struct kept_key *key, uint64_t now
         .listener = key->listener,
         .at_ms = now_ms,
         .name = name,
-        .name_len = path_len + variant_len,
+        .name_len = path_len + variant_len + host_len,
     };
     store->bytes += what->memory;
     store->n_mapped += what->memory == 0;

@@ -19,6 +19,7 @@ struct kept_key {
     const void *listener; /* the answer may depend on it: its address in the snapshot */
     const char *path;
     const char *variant; /* Accept-Encoding, NULL: none */
+    const char *host;    /* that it is for, where the answer may depend on it; NULL: it does not */
 };
 
 /* A response and what the log wants to know of it. */

@@ -48,12 +48,13 @@ END_TEST
 
 START_TEST(nothing_else_is_found)
 {
-    struct kept_key other[] = {KEY, KEY, KEY, KEY};
+    struct kept_key other[] = {KEY, KEY, KEY, KEY, KEY};
     put(&KEY, "hello", 5, SIZE_MAX);
     other[0].generation = 4;
     other[1].listener = &shelf;
     other[2].path = "/y";
     other[3].variant = NULL;
+    other[4].host = "a.test";
     for (size_t i = 0; i < ARRAY_LEN(other); i++)
         ck_assert_ptr_null(http2_shelf_find(shelf, &other[i], 1000));
 }

@@ -54,41 +54,42 @@ static bool has(const struct kept_key *key, uint64_t at_ms)
 
 START_TEST(all_of_the_key_counts)
 {
-    const struct kept_key key = {1, &one_listener, "/a", "gzip"};
+    const struct kept_key key = {1, &one_listener, "/a", "gzip", NULL};
     ck_assert(add(&key, 10));
     ck_assert(has(&key, now_ms));
     ck_assert(has(&key, now_ms + 999));
     ck_assert(!has(&key, now_ms + 1000));
-    ck_assert(!has(&(struct kept_key){2, &one_listener, "/a", "gzip"}, now_ms));
-    ck_assert(!has(&(struct kept_key){1, &other_listener, "/a", "gzip"}, now_ms));
-    ck_assert(!has(&(struct kept_key){1, &one_listener, "/b", "gzip"}, now_ms));
-    ck_assert(!has(&(struct kept_key){1, &one_listener, "/a", NULL}, now_ms));
+    ck_assert(!has(&(struct kept_key){2, &one_listener, "/a", "gzip", NULL}, now_ms));
+    ck_assert(!has(&(struct kept_key){1, &other_listener, "/a", "gzip", NULL}, now_ms));
+    ck_assert(!has(&(struct kept_key){1, &one_listener, "/b", "gzip", NULL}, now_ms));
+    ck_assert(!has(&(struct kept_key){1, &one_listener, "/a", NULL, NULL}, now_ms));
+    ck_assert(!has(&(struct kept_key){1, &one_listener, "/a", "gzip", "a.test"}, now_ms));
 }
 END_TEST
 
 START_TEST(room_is_a_bound)
 {
     char path[20];
-    ck_assert(!add(&(struct kept_key){1, &one_listener, "/large", NULL}, ROOM + 1));
+    ck_assert(!add(&(struct kept_key){1, &one_listener, "/large", NULL, NULL}, ROOM + 1));
     for (unsigned i = 0; i < 100; i++) {
         snprintf(path, sizeof path, "/%u", i);
-        ck_assert(add(&(struct kept_key){1, &one_listener, path, NULL}, ROOM / 10));
+        ck_assert(add(&(struct kept_key){1, &one_listener, path, NULL, NULL}, ROOM / 10));
     }
     unsigned there = 0;
     for (unsigned i = 0; i < 100; i++) {
         snprintf(path, sizeof path, "/%u", i);
-        there += has(&(struct kept_key){1, &one_listener, path, NULL}, now_ms);
+        there += has(&(struct kept_key){1, &one_listener, path, NULL, NULL}, now_ms);
     }
     ck_assert_uint_ge(there, 1);
     ck_assert_uint_le(there, 10);
-    ck_assert(has(&(struct kept_key){1, &one_listener, "/99", NULL}, now_ms));
+    ck_assert(has(&(struct kept_key){1, &one_listener, "/99", NULL, NULL}, now_ms));
 }
 END_TEST
 
 /* What nobody asks for any more is let go by the wheel, which then has nothing to do. */
 START_TEST(the_wheel_tidies_up)
 {
-    const struct kept_key key = {1, &one_listener, "/a", NULL};
+    const struct kept_key key = {1, &one_listener, "/a", NULL, NULL};
     now_ms -= 5000; /* it came long ago */
     wheel_init(&wheel, now_ms);
     ck_assert(add(&key, 10));
@@ -101,7 +102,7 @@ END_TEST
 
 START_TEST(the_same_again_replaces)
 {
-    const struct kept_key key = {1, &one_listener, "/a", NULL};
+    const struct kept_key key = {1, &one_listener, "/a", NULL, NULL};
     struct kept found = {0}, first = make(10), second = make(20);
     ck_assert(kept_add(store, &key, now_ms, ROOM, &first));
     ck_assert(kept_add(store, &key, now_ms + 1, ROOM, &second));
@@ -125,7 +126,7 @@ START_TEST(the_older_one_gives_way)
     enum { ROUNDS = 5, BEFORE = 1000, LAST = 60, MOST_LOST = 15 };
     unsigned lost = 0;
     char path[20];
-    const struct kept_key key = {1, &one_listener, path, NULL};
+    const struct kept_key key = {1, &one_listener, path, NULL, NULL};
     uint64_t start_ms = now_ms;
     for (unsigned round = 0; round < ROUNDS; round++) {
         kept_free(store);
@@ -150,7 +151,7 @@ START_TEST(mapped_files_are_few)
 {
     unsigned added = 0;
     char path[20];
-    const struct kept_key key = {1, &one_listener, path, NULL};
+    const struct kept_key key = {1, &one_listener, path, NULL, NULL};
     for (unsigned i = 0; i < 40; i++) {
         snprintf(path, sizeof path, "/%u", i);
         added += add(&key, 0);
@@ -163,7 +164,7 @@ END_TEST
 START_TEST(a_long_variant_is_not_kept)
 {
     char variant[KEPT_MOST_VARIANT + 1];
-    const struct kept_key key = {1, &one_listener, "/a", variant};
+    const struct kept_key key = {1, &one_listener, "/a", variant, NULL};
     memset(variant, 'x', sizeof variant);
     variant[KEPT_MOST_VARIANT] = '\0';
     ck_assert(!add(&key, 10));
