@@ -113,7 +113,7 @@ const struct option OPTIONS[] = {
      .max = 1000, .help = "Most requests that a connection with HTTP/2 may have under way at once."},
     {GLOBAL(file_cache), .type = OPTION_SIZE, .preset = "8m", .example = "32m", .min = 0, .max = 1024 * MIB,
      .help = "Most bytes of files of up to 256k that each worker keeps ready; a file that changed is read "
-             "again within a second. 0: none."},
+             "again within a second. Small answers of HTTP/2 come beside it, up to 512k. 0: none."},
     {GLOBAL(max_header), .type = OPTION_SIZE, .preset = "16k", .example = "32k", .min = 2 * KIB,
      .max = 256 * KIB, .flags = OPTION_RESTART,
      .help = "Most bytes of a request's line and header fields; more is answered 431."},

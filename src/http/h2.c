@@ -27,6 +27,8 @@ void h2_limits_init(struct h2_limits *limits)
 #include "http/h2_fields.h"
 #include "http/h2_frames.h"
 
+enum { URGED = 32 }; /* requests whose priority may come ahead of them */
+
 struct h2 {
     nghttp2_session *session;
     struct h2_limits limits;
@@ -39,7 +41,8 @@ struct h2 {
     bool measures;              /* a round trip: its PING was not answered yet */
     struct h2_stream *measured; /* whose window that is for; NULL: it is closed */
     int32_t last_id;            /* the highest of all heads */
-    int32_t urged;              /* of the last PRIORITY_UPDATE */
+    int32_t urged[URGED];       /* of the last PRIORITY_UPDATEs */
+    uint32_t n_urged;           /* of all; the next takes the place of the oldest */
     uint32_t n_ids;             /* of those */
     uint32_t n_data;            /* frames that nghttp2 looks at */
     enum h2_code stray;         /* what frames of closed streams would be; H2_NO_ERROR: none came */
@@ -89,6 +92,14 @@ static bool is_request(const nghttp2_frame *frame)
     return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
 }
 
+static bool was_urged(const struct h2 *h2, int32_t id)
+{
+    size_t i = 0;
+    while (i < URGED && h2->urged[i] != id)
+        i++;
+    return i < URGED;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
 {
     struct h2 *h2 = cls;
@@ -104,7 +115,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     /* In turn, where the client says nothing else (RFC 9218 section 4.2): by default the first stream that
      * has something to send would send alone. */
     const nghttp2_extpri in_turn = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1};
-    if (stream->id != h2->urged) /* before it came */
+    if (!was_urged(h2, stream->id)) /* before it came */
         (void)nghttp2_session_change_extpri_stream_priority(session, stream->id, &in_turn, 0);
     return nghttp2_session_set_stream_user_data(session, stream->id, stream);
 }
@@ -210,7 +221,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 {
     struct h2 *h2 = cls;
     if (frame->hd.type == NGHTTP2_PRIORITY_UPDATE)
-        h2->urged = ((const nghttp2_ext_priority_update *)frame->ext.payload)->stream_id;
+        h2->urged[h2->n_urged++ % URGED] =
+            ((const nghttp2_ext_priority_update *)frame->ext.payload)->stream_id;
     if (frame->hd.type == NGHTTP2_PING && frame->hd.flags & NGHTTP2_FLAG_ACK)
         measured(h2, frame->ping.opaque_data);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
