@@ -129,10 +129,17 @@ static int take_pkcs7(struct der certificates, struct pasted *out, struct err *e
     return rc;
 }
 
+static const char JAVA[] = "is a Java key store"; /* x509file_other would have a PKCS#12 file made of it */
+
 static int other_error(const gnutls_datum_t *data, struct err *err)
 {
     struct err what;
     int rc = x509file_other(data, &what);
+    if (strncmp(what.text, JAVA, strlen(JAVA)) == 0)
+        return err_set(
+            err, rc,
+            "What was sent is a Java key store, which may hold a private key: send the certificate "
+            "alone, as PEM: keytool -exportcert -rfc -keystore FILE -alias NAME");
     char *key = strstr(what.text, "; give the private key");
     if (key) /* as files are asked for: here none belongs */
         *key = '\0';

@@ -115,7 +115,7 @@ START_TEST(others)
     } ROWS[] = {
         {"", "Nothing was sent"},
         {"hello", "is no certificate"},
-        {"\xfe\xed\xfe\xed\1\2\3\4", "Java key store"},
+        {"\xfe\xed\xfe\xed\1\2\3\4", "send the certificate alone, as PEM: keytool -exportcert -rfc"},
         {"\xff\xfe-", "UTF-16"},
         {"-----BEGIN CERTIFICATE-----\nMIIB", "is cut short"},
         {"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "is not base64"},
