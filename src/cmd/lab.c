@@ -175,12 +175,13 @@ static int run(const struct command *c)
 {
     struct err err = {0};
     const char *crl = "";
+    bool same = false;
     char *dir = shell_word(c->options.dir);
     int rc = dir ? 0 : err_nomem(&err);
     if (rc == 0 && c->task == MAKE)
         rc = lab_make(&c->options, &err);
     if (rc == 0 && c->task == ISSUE)
-        rc = lab_issue(&c->options, &c->request, &err);
+        rc = lab_issue(&c->options, &c->request, &same, &err);
     if (rc == 0 && c->task == REVOKE)
         rc = lab_revoke(&c->options, c->revoke, &crl, &err);
     if (rc == 0 && c->task == RENEW)
@@ -195,6 +196,11 @@ static int run(const struct command *c)
         say_made(&c->options, dir);
         break;
     case ISSUE:
+        if (same)
+            fprintf(stderr,
+                    "mtlsd lab: client.crt has the same subject, CN=%s,O=Example: what lets one in "
+                    "by its subject lets in both\n",
+                    c->request.name);
         say_issued(c, dir);
         break;
     case REVOKE:

@@ -34,8 +34,8 @@ struct lab_request {
     unsigned days; /* validity */
 };
 /* One more client by the intermediate CA: NAME.crt, .key and .p12. The kind of its key is options->key.
- * ERR_SYNTAX: a name that cannot be one. */
-MUST_CHECK int lab_issue(const struct lab_options *options, const struct lab_request *request,
+ * ERR_SYNTAX: a name that cannot be one. `same`: client.crt has that very subject. */
+MUST_CHECK int lab_issue(const struct lab_options *options, const struct lab_request *request, bool *same,
                          struct err *err);
 
 /* Puts the first certificate of `file` on the CRL of the CA of the lab that issued it, which gets the next

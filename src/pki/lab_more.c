@@ -105,7 +105,26 @@ static int check_request(const struct lab_options *options, const struct lab_req
     return rc == 0 && !options->force ? lab_check_client_absent(options, request->name, err) : rc;
 }
 
-int lab_issue(const struct lab_options *options, const struct lab_request *request, struct err *err)
+/* The lab's own client, unless it is what was written. */
+static bool is_client_again(const struct lab_options *options, const char *stem, gnutls_x509_crt_t crt)
+{
+    char path[LAB_PATH_ROOM];
+    struct err none;
+    gnutls_x509_crt_t client = NULL;
+    gnutls_datum_t one = {NULL, 0}, other = {NULL, 0};
+    const bool same = strcmp(stem, "client") != 0 && lab_path(path, options, "client", ".crt", &none) == 0 &&
+                      load_crt(&client, path, &none) == 0 && gnutls_x509_crt_get_raw_dn(crt, &one) >= 0 &&
+                      gnutls_x509_crt_get_raw_dn(client, &other) >= 0 && one.size == other.size &&
+                      memcmp(one.data, other.data, one.size) == 0;
+    gnutls_free(one.data);
+    gnutls_free(other.data);
+    if (client)
+        gnutls_x509_crt_deinit(client);
+    return same;
+}
+
+int lab_issue(const struct lab_options *options, const struct lab_request *request, bool *same,
+              struct err *err)
 {
     struct lab_pair ca = {0}, pair = {0};
     const struct lab_client client = {.stem = request->name,
@@ -120,6 +139,7 @@ int lab_issue(const struct lab_options *options, const struct lab_request *reque
         rc = lab_issue_client(&pair, &client, &ca, options, err);
     if (rc == 0)
         rc = lab_write_client(options, request->name, &pair, ca.crt, request->name, err);
+    *same = rc == 0 && is_client_again(options, request->name, pair.crt);
     lab_pair_done(&pair);
     lab_pair_done(&ca);
     return rc;
