@@ -21,7 +21,7 @@ static const char USAGE[] =
     "Connects, checks the server's certificate (expired, revoked, trusted, host\n"
     "name), sends one GET, and prints what it found: on a terminal in a few lines,\n"
     "else as JSON. Exit status 0 when the checks and the status (2xx) are good, 1\n"
-    "when not, 2 when there was no answer.\n"
+    "when not or the server refused the client, 2 when there was no answer.\n"
     "With --tcp no HTTP is spoken: after the handshake nothing is sent, and the\n"
     "server may wait for its client, or speak first; when it ends the connection,\n"
     "that is no answer. Protocols that begin TLS by a command of their own\n"
@@ -131,6 +131,8 @@ static int outcome(const struct probe_result *r)
         return EXIT_FAILURE;
     if (r->did != PROBE_DID_NOTHING)
         return EXIT_SUCCESS;
+    if (probe_refused(r))
+        return EXIT_FAILURE;
     if (r->status == 0)
         return NO_ANSWER;
     return r->status < 300 ? EXIT_SUCCESS : EXIT_FAILURE;

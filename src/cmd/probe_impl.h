@@ -67,6 +67,9 @@ struct probe_result {
     unsigned connect_ms, handshake_ms, response_ms;
 };
 
+/* The server refused the client, by an alert that does not say that it is broken. */
+bool probe_refused(const struct probe_result *result);
+
 void probe_try(const struct probe_job *job, struct probe_result *out);
 void probe_result_done(struct probe_result *result);
 

@@ -148,6 +148,25 @@ static json_t *times(const struct probe_result *r)
     return view_finish(object, good);
 }
 
+bool probe_refused(const struct probe_result *r)
+{
+    switch (r->alert) {
+    case GNUTLS_A_CERTIFICATE_REQUIRED:
+    case GNUTLS_A_BAD_CERTIFICATE:
+    case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
+    case GNUTLS_A_CERTIFICATE_REVOKED:
+    case GNUTLS_A_CERTIFICATE_EXPIRED:
+    case GNUTLS_A_CERTIFICATE_UNKNOWN:
+    case GNUTLS_A_UNKNOWN_CA:
+    case GNUTLS_A_ACCESS_DENIED:
+    case GNUTLS_A_NO_APPLICATION_PROTOCOL:
+    case GNUTLS_A_HANDSHAKE_FAILURE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* What to do about the server's refusal of a client; NULL: nothing is known. */
 static const char *hint(const struct probe_result *r, bool certified)
 {
@@ -208,6 +227,7 @@ json_t *probe_report(const char *url, const struct probe_result *r, bool certifi
         view_put(object, "tries", json_integer(tries)) &&
         view_put(object, "error", view_text(r->error[0] ? r->error : NULL)) &&
         view_put(object, "hint", view_text(r->error[0] ? hint(r, certified) : NULL)) &&
+        view_put(object, "refused", json_boolean(probe_refused(r))) &&
         view_put(object, "status", r->status ? json_integer(r->status) : json_null()) &&
         view_put(object, "server", server(r)) && view_put(object, "checks", checks(url, peer)) &&
         view_put(object, "verify", view_text(peer ? verify_word(peer->verify) : NULL)) &&

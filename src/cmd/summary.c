@@ -152,9 +152,14 @@ void summary_of_probe(const json_t *report, bool colour, FILE *out)
     const json_t *server = json_object_get(report, "server");
     const char *said = text_at(server, "said");
     const bool connected = json_is_object(server);
+    const char *verify = text_at(report, "verify");
     char text[24] = "no answer";
     if (code > 0)
         snprintf(text, sizeof text, "%lld", code);
+    else if (json_is_true(json_object_get(report, "refused")))
+        snprintf(text, sizeof text, "refused");
+    else if (verify && strcmp(verify, "FAILED") == 0)
+        snprintf(text, sizeof text, "bad certificate");
     toned(&pen, connected || (code >= 200 && code < 300) ? GOOD : BAD, connected ? "connected" : text);
     fputs("  ", out);
     put(&pen, url ? url : "");
