@@ -250,6 +250,13 @@ unsigned h2_client_room(const struct h2_client *client)
     return most - client->n_calls;
 }
 
+bool h2_client_ping(struct h2_client *client)
+{
+    enum { MOST = 2 };
+    return !client->ending && client->pings < MOST &&
+           nghttp2_submit_ping(client->session, NGHTTP2_FLAG_NONE, NULL) == 0 && ++client->pings > 0;
+}
+
 void h2_client_part(struct h2_client *client)
 {
     client->parting = true;

@@ -49,6 +49,9 @@ bool h2_client_is_parting(const struct h2_client *client);
 unsigned h2_client_room(const struct h2_client *client);
 /* A call that may be read, or written again, since this was asked last; NULL: none. */
 struct h2_call *h2_client_next(struct h2_client *client);
+/* Asks it whether it is there. False: it was asked twice since it sent anything of a response; servers of
+ * gRPC end connections on which they are asked more often. */
+bool h2_client_ping(struct h2_client *client);
 /* The connection broke: what has not ended is cut short. */
 void h2_client_fail(struct h2_client *client, const char *why);
 /* Nothing more is asked: the server is told with what h2_client_give gives then. */

@@ -25,6 +25,7 @@ struct h2_client {
     uint32_t header_list; /* bytes of the head that is coming */
     char begins[8];       /* what came first, to tell what it is that is no HTTP/2 */
     unsigned n_begins;
+    unsigned pings;        /* sent since anything came of a response */
     char why[H2_CALL_WHY]; /* "": nothing is wrong */
     bool settled, parting, ending;
 };

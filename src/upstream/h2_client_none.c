@@ -93,6 +93,12 @@ void h2_client_fail(struct h2_client *client, const char *why)
     (void)client, (void)why;
 }
 
+bool h2_client_ping(struct h2_client *client)
+{
+    (void)client;
+    return false;
+}
+
 void h2_client_part(struct h2_client *client)
 {
     (void)client;

@@ -202,6 +202,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         client->parting = true;
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
+    client->pings = 0;
     struct h2_call *call = h2_call_of(session, frame->hd.stream_id);
     if (!call || call->why[0])
         return 0;

@@ -14,6 +14,7 @@ enum {
     READ_BYTES = 16 * 1024,
     READ_TURN = 256 * 1024, /* of one connection, before others have their turn */
     SEND_BYTES = 64 * 1024, /* that wait for its socket, and a frame more */
+    QUIET_MS = 5000,        /* at most: then it is asked whether anybody is there */
 };
 
 /* One connection. */
@@ -33,7 +34,13 @@ struct mux {
     size_t out_at;
     uint64_t keep_ms, settle_ms; /* how long it may be idle; its SETTINGS may take */
     uint64_t heard_us;           /* when anything came of it */
-    struct wheel_timer timer;    /* its SETTINGS are due; or it has been idle for long enough */
+    struct wheel_timer timer; /* its SETTINGS are due, or a word of it; or it has been idle for long enough */
+    enum watch {
+        WATCH_NONE,
+        WATCH_QUIET,  /* an answer is waited for: something should come */
+        WATCH_PINGED, /* nothing did, and it was asked */
+    } watch;
+    uint64_t watched_us; /* since then */
     struct resets {
         uint64_t since_us;
         unsigned n, all; /* since then; since it was made */
@@ -264,8 +271,20 @@ static bool link_blames(struct link *link)
 
 static const struct link_ops OPS = {link_gives, link_takes, link_leaves, link_blames};
 
+/* An answer is waited for; nothing may have come for so long since then. */
+static void watch(struct mux *mux, uint64_t since_us)
+{
+    const uint64_t quiet_ms = mux->settle_ms < QUIET_MS ? mux->settle_ms : QUIET_MS;
+    if (mux->watch != WATCH_NONE || is_pending(mux) || mux->alone || !mux->shelf)
+        return;
+    mux->watch = WATCH_QUIET;
+    mux->watched_us = since_us;
+    wheel_set(mux->links->wheel, &mux->timer, since_us / 1000 + quiet_ms + 1);
+}
+
 static void begin(struct mux_link *own)
 {
+    watch(own->mux, clock_mono_us());
     own->call = h2_call_new(own->mux->engine, own->scheme, own);
     own->link.up = own->call != NULL;
     own->link.up_us = clock_mono_us();
@@ -289,8 +308,11 @@ static struct link *join(struct mux *mux, struct link_user *user, const char *sc
     mux->last = own;
     mux->n++;
     if (!is_pending(mux)) {
+        if (mux->n == 1) { /* it was idle */
+            mux->watch = WATCH_NONE;
+            wheel_set(mux->links->wheel, &mux->timer, 0);
+        }
         begin(own);
-        wheel_set(mux->links->wheel, &mux->timer, 0);
     }
     if (!own->link.up && !is_pending(mux)) {
         link_leaves(&own->link);
@@ -364,6 +386,8 @@ static void take_settings(struct mux *mux, bool was_settled)
     if (was_settled || !mux->link || !h2_client_is_settled(mux->engine))
         return;
     wheel_set(mux->links->wheel, &mux->timer, 0);
+    if (mux->n > 0)
+        watch(mux, mux->heard_us);
     const struct h2_client *engine = mux->engine;
     unsigned room = h2_client_room(engine);
     begin_pending(mux, room);
@@ -490,6 +514,29 @@ static void be_late(struct mux *mux)
     broke(mux, "it did not say within connect_timeout that it speaks HTTP/2");
 }
 
+/* An answer that takes long is nothing to wonder at, a connection of which nothing comes is: the way may be
+ * dead, where nobody says so. Once it has not answered a PING either, nobody new comes to it. */
+static void look_after(struct mux *mux)
+{
+    const enum watch was = mux->watch;
+    mux->watch = WATCH_NONE;
+    mux->link->readable = true;
+    read_on(mux);
+    if (!mux->link || mux->n == 0)
+        return;
+    const bool heard = mux->heard_us > mux->watched_us;
+    if (was == WATCH_QUIET && heard) {
+        watch(mux, mux->heard_us);
+    } else if (was == WATCH_PINGED && !heard) {
+        leave_shelf(mux);
+    } else if (was == WATCH_QUIET && h2_client_ping(mux->engine)) {
+        mux->watch = WATCH_PINGED;
+        mux->watched_us = clock_mono_us();
+        wheel_set(mux->links->wheel, &mux->timer, clock_mono_ms() + mux->settle_ms);
+        send_on(mux);
+    }
+}
+
 static void on_time(struct wheel_timer *timer)
 {
     struct mux *mux = (struct mux *)(void *)((char *)timer - offsetof(struct mux, timer));
@@ -497,6 +544,8 @@ static void on_time(struct wheel_timer *timer)
         work(mux, be_late);
     else if (mux->n == 0)
         part(mux);
+    else if (mux->link)
+        work(mux, look_after);
 }
 
 /* ---- which one ----------------------------------------------------------------------------------------- */

@@ -491,6 +491,25 @@ START_TEST(what_speaks_no_http2)
 }
 END_TEST
 
+START_TEST(it_is_not_asked_often_whether_it_is_there)
+{
+    SKIP_WITHOUT;
+    struct h2_call *call = ask(GET);
+    ck_assert(h2_client_ping(client));
+    ck_assert(h2_client_ping(client));
+    ck_assert(!h2_client_ping(client));
+    say(PING, 1, 0, "\0\0\0\0\0\0\0", 8);
+    ck_assert(!h2_client_ping(client));
+    say_fields(1, ":status=200|", 0);
+    ck_assert(h2_client_ping(client));
+    listen_to_it();
+    ck_assert_uint_eq(got.frames[PING], 3);
+    h2_call_free(call);
+    h2_client_fail(client, "over");
+    ck_assert(!h2_client_ping(client));
+}
+END_TEST
+
 START_TEST(nothing_is_pushed)
 {
     SKIP_WITHOUT;
@@ -523,6 +542,7 @@ Suite *suite_h2_client(void)
     tcase_add_loop_test(tc, floods, 0, (int)ARRAY_LEN(FLOODS));
     tcase_add_test(tc, another_second_is_another_count);
     tcase_add_test(tc, what_speaks_no_http2);
+    tcase_add_test(tc, it_is_not_asked_often_whether_it_is_there);
     tcase_add_test(tc, nothing_is_pushed);
     suite_add_tcase(suite, tc);
     return suite;
