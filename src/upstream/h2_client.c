@@ -140,12 +140,13 @@ struct h2_call *h2_call_new(struct h2_client *client, const char *scheme, void *
     call->client = client;
     call->scheme = scheme;
     call->owner = owner;
+    call->window = H2_CALL_WINDOW;
     buf_init(&call->head, MOST_REQUEST + 1);
     buf_init(&call->up, MOST_UP + 1);
     buf_init(&call->lines, MOST_LINES);
     buf_init(&call->text, MOST_TEXT);
     buf_init(&call->held, MOST_LINES);
-    buf_init(&call->data, 2 * (size_t)H2_CALL_WINDOW);
+    buf_init(&call->data, 2 * (size_t)H2_CALL_WINDOW_MOST);
     call->next = client->calls;
     if (call->next)
         call->next->prev = call;
@@ -169,6 +170,7 @@ void h2_call_free(struct h2_call *call)
     if (call->next)
         call->next->prev = call->prev;
     client->n_calls--;
+    *client->grown -= call->window - H2_CALL_WINDOW;
     struct buf *const bufs[] = {&call->head, &call->up, &call->lines, &call->text, &call->held, &call->data};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_done(bufs[i]);
@@ -284,7 +286,7 @@ static int set_up(struct h2_client *client, nghttp2_session_callbacks *callbacks
     return rc == 0 ? 0 : ERR_NOMEM;
 }
 
-struct h2_client *h2_client_new(const struct h2_limits *limits)
+struct h2_client *h2_client_new(const struct h2_limits *limits, size_t *grown)
 {
     struct h2_client *client = calloc(1, sizeof *client);
     nghttp2_session_callbacks *callbacks = NULL;
@@ -292,6 +294,7 @@ struct h2_client *h2_client_new(const struct h2_limits *limits)
     if (!client)
         return NULL;
     client->limits = *limits;
+    client->grown = grown;
     client->frames.n_preface = H2_PREFACE; /* a server sends none */
     int rc = nghttp2_session_callbacks_new(&callbacks);
     if (rc == 0)

@@ -16,7 +16,10 @@
 
 enum {
     H2_CLIENT_STREAMS = 100,
-    H2_CALL_WINDOW = 256 * 1024, /* bytes of a response that may be on their way, and be held */
+    /* Bytes of a response that may be on their way, and be held: at first, and where they are read. */
+    H2_CALL_WINDOW = 64 * 1024,
+    H2_CALL_WINDOW_MOST = 256 * 1024,
+    H2_CALLS_GROWN = 64 * 1024 * 1024, /* over the first windows, of all calls that share a count */
     H2_CALL_WHY = 120,
 };
 
@@ -26,8 +29,9 @@ struct h2_call;
 /* The fixed bounds of a server's. */
 void h2_client_limits(struct h2_limits *limits);
 
-/* NULL when memory is short. */
-struct h2_client *h2_client_new(const struct h2_limits *limits);
+/* `grown`: bytes of all windows over the first, counted with others; must outlive it. NULL when memory is
+ * short. */
+struct h2_client *h2_client_new(const struct h2_limits *limits, size_t *grown);
 /* Frees its calls, too. */
 void h2_client_free(struct h2_client *client);
 

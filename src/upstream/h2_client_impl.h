@@ -22,6 +22,7 @@ struct h2_client {
     struct h2_frames frames;
     struct h2_call *calls, *noted, *last_noted;
     unsigned n_calls;
+    size_t *grown;        /* bytes of windows over the first, of all that share it */
     uint32_t header_list; /* bytes of the head that is coming */
     char begins[8];       /* what came first, to tell what it is that is no HTTP/2 */
     unsigned n_begins;
@@ -66,7 +67,9 @@ struct h2_call {
     struct buf held;  /* the final head of a response without a body, until that has ended */
     struct buf data;  /* content; the first data_at bytes were read */
     size_t text_at, data_at;
-    size_t chunk; /* bytes of content that the chunk still has which was begun */
+    uint32_t window; /* so much content may be on its way, and held; */
+    uint32_t read;   /* so much was read since it grew */
+    size_t chunk;    /* bytes of content that the chunk still has which was begun */
     uint64_t declared, came;
     bool final, bare, chunked, has_length, ended, end_given, announced;
     char why[H2_CALL_WHY];

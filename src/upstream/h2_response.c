@@ -331,6 +331,22 @@ static size_t read_text(struct h2_call *call, char *out, size_t size)
     return n;
 }
 
+/* It is doubled where all of it was read, as long as all of them together do not make the server large: of
+ * who reads nothing little is held. */
+static void grow(struct h2_call *call, size_t n)
+{
+    call->read += (uint32_t)n;
+    if (call->read < call->window || call->window >= H2_CALL_WINDOW_MOST || call->closed || call->ended ||
+        *call->client->grown + call->window > H2_CALLS_GROWN)
+        return;
+    if (nghttp2_session_set_local_window_size(call->client->session, NGHTTP2_FLAG_NONE, call->id,
+                                              (int32_t)(2 * call->window)) != 0)
+        return;
+    *call->client->grown += call->window;
+    call->window *= 2;
+    call->read = 0;
+}
+
 static size_t read_data(struct h2_call *call, char *out, size_t size)
 {
     enum { MOVED = 32 * 1024 };
@@ -343,6 +359,7 @@ static size_t read_data(struct h2_call *call, char *out, size_t size)
         buf_puts(&call->text, "\r\n");
     if (!call->closed)
         (void)nghttp2_session_consume_stream(call->client->session, call->id, n);
+    grow(call, n);
     h2_drop_read(&call->data, &call->data_at);
     if (call->data_at > MOVED) {
         call->data.len -= call->data_at;

@@ -481,7 +481,7 @@ static void come_up(struct mux *mux)
 {
     struct h2_limits limits;
     h2_client_limits(&limits);
-    mux->engine = h2_client_new(&limits);
+    mux->engine = h2_client_new(&limits, &mux->links->h2_grown);
     if (!mux->engine) {
         snprintf(mux->link->why, sizeof mux->link->why, "out of memory");
         tell_pending(mux, LINK_FAILED);

@@ -25,6 +25,7 @@ enum {
 
 static struct h2_client *client;
 static uint64_t now_ms;
+static size_t grown;
 static struct {
     unsigned frames[16]; /* of each type that it got, and */
     unsigned ended;      /* of these with END_STREAM, */
@@ -121,7 +122,8 @@ static void set_up(void)
     h2_client_limits(&limits);
     memset(&got, 0, sizeof got);
     now_ms = 1000;
-    client = h2_is_built() ? h2_client_new(&limits) : NULL;
+    grown = 0;
+    client = h2_is_built() ? h2_client_new(&limits, &grown) : NULL;
     if (!client)
         return;
     listen_to_it();
@@ -392,27 +394,56 @@ START_TEST(a_chunked_body_loses_its_frames)
 }
 END_TEST
 
+/* A whole window of content comes. */
+static void fill(size_t window)
+{
+    static const char piece[16384];
+    for (size_t n = 0; n < window; n += sizeof piece)
+        say(DATA, 0, 1, piece, sizeof piece);
+    listen_to_it();
+}
+
 START_TEST(the_window_opens_as_it_is_read)
 {
     SKIP_WITHOUT;
-    static char piece[16384];
+    static char out[2 * 1024 * 1024];
+    struct h2_call *call = ask(GET);
+    size_t window = H2_CALL_WINDOW, all = 0;
+    say_fields(1, ":status=200|", 0);
+    for (unsigned i = 0; i < 4; i++) {
+        fill(window);
+        ck_assert_uint_eq(got.opened, all);
+        ck_assert_str_eq(h2_call_why(call), "");
+        ck_assert_int_gt(h2_call_read(call, out, sizeof out), (ssize_t)window);
+        listen_to_it();
+        const size_t more = window < H2_CALL_WINDOW_MOST ? window : 0;
+        all += window + more;
+        window += more;
+        ck_assert_uint_eq(got.opened, all);
+        ck_assert_uint_eq(grown, window - H2_CALL_WINDOW);
+    }
+    fill(window);
+    ck_assert_str_eq(h2_call_why(call), "");
+    fill(1);
+    ck_assert_uint_eq(got.frames[RST_STREAM] + got.frames[GOAWAY], 1);
+    h2_call_free(call);
+    ck_assert_uint_eq(grown, 0);
+}
+END_TEST
+
+START_TEST(windows_grow_no_further_than_all_may)
+{
+    SKIP_WITHOUT;
     static char out[2 * 1024 * 1024];
     struct h2_call *call = ask(GET);
     say_fields(1, ":status=200|", 0);
-    for (size_t n = 0; n < H2_CALL_WINDOW; n += sizeof piece)
-        say(DATA, 0, 1, piece, sizeof piece);
-    listen_to_it();
-    ck_assert_uint_eq(got.opened, 0);
+    grown = H2_CALLS_GROWN - H2_CALL_WINDOW + 1;
+    fill(H2_CALL_WINDOW);
     ck_assert_int_gt(h2_call_read(call, out, sizeof out), H2_CALL_WINDOW);
     listen_to_it();
     ck_assert_uint_eq(got.opened, H2_CALL_WINDOW);
-    for (size_t n = 0; n < H2_CALL_WINDOW; n += sizeof piece)
-        say(DATA, 0, 1, piece, sizeof piece);
-    ck_assert_str_eq(h2_call_why(call), "");
-    say(DATA, 0, 1, piece, sizeof piece);
-    listen_to_it();
-    ck_assert_uint_eq(got.frames[RST_STREAM] + got.frames[GOAWAY], 1);
     h2_call_free(call);
+    ck_assert_uint_eq(grown, H2_CALLS_GROWN - H2_CALL_WINDOW + 1);
 }
 END_TEST
 
@@ -481,7 +512,7 @@ START_TEST(what_speaks_no_http2)
     struct h2_limits limits;
     h2_client_limits(&limits);
     h2_client_free(client);
-    client = h2_client_new(&limits);
+    client = h2_client_new(&limits, &grown);
     struct h2_call *call = ask(GET);
     h2_client_take(client, OTHER, sizeof OTHER - 1, now_ms);
     listen_to_it();
@@ -538,6 +569,7 @@ Suite *suite_h2_client(void)
     tcase_add_test(tc, a_body_goes_as_far_as_the_window_lets_it);
     tcase_add_test(tc, a_chunked_body_loses_its_frames);
     tcase_add_test(tc, the_window_opens_as_it_is_read);
+    tcase_add_test(tc, windows_grow_no_further_than_all_may);
     tcase_add_test(tc, room_is_what_the_server_says);
     tcase_add_loop_test(tc, floods, 0, (int)ARRAY_LEN(FLOODS));
     tcase_add_test(tc, another_second_is_another_count);
