@@ -170,10 +170,8 @@ static int start(struct life *life, struct diag *diag)
             rc = tell_ready(life, &err);
         if (rc == 0)
             rc = sandbox_enter(snapshot->conf, &life->sandbox, &err);
-        if (rc == 0) {
-            sandbox_ports(life->sandbox, pid_file_tell_ports, life->pid_fd);
-            pid_file_tell_ports_end(life->pid_fd);
-        }
+        if (rc == 0)
+            sandbox_closed_ports(life->sandbox, pid_file_tell_closed_ports, life->pid_fd);
         if (rc == 0)
             rc = server_start(life->server, diag);
         if (err.code)

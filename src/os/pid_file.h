@@ -9,17 +9,17 @@
 #include "base/err.h"
 
 /* Writes the file, with the rights that the process has at that time, and returns a descriptor that holds the
- * lock; no other of the same file may be opened. ERR_EXISTS: another process holds it. ERR_DENIED, ERR_IO. */
+ * lock; no other of the same file may be opened. ERR_EXISTS: another process holds it, which one does that
+ * may write it; a file that others have locked for reading is replaced. ERR_DENIED, ERR_IO. */
 MUST_CHECK int pid_file_open(const char *path, struct err *err);
 /* Removes the file where rights and sandbox allow, and empties it in any case. -1 is none. */
 void pid_file_close(int fd, const char *path);
 
-/* What the holder tells besides that it lives, by locks on bytes behind the file's end: the file itself has
- * the number alone, for `kill $(cat FILE)`. Each does nothing where `fd` is -1. */
-/* It can connect to `n` ports from `first` on; port 0: to UNIX sockets. */
-void pid_file_tell_ports(int fd, unsigned first, unsigned n);
-/* All of them were told. */
-void pid_file_tell_ports_end(int fd);
+/* What the holder tells besides that it lives, by locks on bytes behind the file's end, which nobody can set
+ * or keep it from giving up: the file itself has the number alone, for `kill $(cat FILE)`. Each does nothing
+ * where `fd` is -1. */
+/* It cannot connect to `n` ports from `first` on; port 0: to UNIX sockets. */
+void pid_file_tell_closed_ports(int fd, unsigned first, unsigned n);
 /* The `number`th reload begins, or has an outcome. */
 enum pid_file_reload { PID_FILE_BEGUN, PID_FILE_DONE, PID_FILE_REFUSED };
 void pid_file_tell_reload(int fd, unsigned number, enum pid_file_reload state);

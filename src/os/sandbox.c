@@ -19,12 +19,18 @@ struct sandbox {
     bool fenced;
     bool filtered, ported; /* system calls are filtered; outgoing connections go to `port` only */
     bool backends;         /* there are any */
-    unsigned short *port;  /* of backends; owned */
+    unsigned short *port;  /* of backends, in order; owned */
     size_t n_ports;
     struct openings openings;
 };
 
-/* Those of backends, and that of the names' servers. */
+static int by_number(const void *a, const void *b)
+{
+    const unsigned short *one = a, *other = b;
+    return *one - *other;
+}
+
+/* Those of backends, and that of the names' servers, in order. */
 static int collect_ports(struct sandbox *sandbox, const struct conf *conf, struct err *err)
 {
     enum { DNS = 53 };
@@ -43,6 +49,7 @@ static int collect_ports(struct sandbox *sandbox, const struct conf *conf, struc
     }
     if (sandbox->n_ports > 0)
         sandbox->port[sandbox->n_ports++] = DNS;
+    qsort(sandbox->port, sandbox->n_ports, sizeof *sandbox->port, by_number);
     return 0;
 }
 
@@ -203,14 +210,22 @@ static int admit(void *cls, const struct option *option, const struct conf_text 
     return served ? explain(cls, option, path) : 0;
 }
 
-void sandbox_ports(const struct sandbox *sandbox, void (*each)(int cls, unsigned first, unsigned n), int cls)
+void sandbox_closed_ports(const struct sandbox *sandbox, void (*each)(int cls, unsigned first, unsigned n),
+                          int cls)
 {
     enum { PORTS = 65536 };
-    if (sandbox->filtered && !sandbox->backends)
+    unsigned next = sandbox->filtered && !sandbox->backends ? 0 : 1;
+    if (next > 0 && !sandbox->ported)
         return;
-    each(cls, 0, sandbox->ported ? 1 : PORTS);
-    for (size_t i = 0; sandbox->ported && i < sandbox->n_ports; i++)
-        each(cls, sandbox->port[i], 1);
+    for (size_t i = 0; next > 0 && i < sandbox->n_ports; i++) {
+        const unsigned port = sandbox->port[i];
+        if (port > next)
+            each(cls, next, port - next);
+        if (port >= next)
+            next = port + 1;
+    }
+    if (next < PORTS)
+        each(cls, next, PORTS - next);
 }
 
 static bool has_port(const struct sandbox *sandbox, unsigned short port)

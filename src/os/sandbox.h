@@ -19,8 +19,9 @@ void sandbox_free(struct sandbox *sandbox);
 /* True when files outside of the sandbox are out of reach. */
 bool sandbox_is_fenced(const struct sandbox *sandbox);
 
-/* Calls with each range of ports that connections can go to; port 0 stands for UNIX sockets. */
-void sandbox_ports(const struct sandbox *sandbox, void (*each)(int cls, unsigned first, unsigned n), int cls);
+/* Calls with each range of ports that no connection can go to; port 0 stands for UNIX sockets. */
+void sandbox_closed_ports(const struct sandbox *sandbox, void (*each)(int cls, unsigned first, unsigned n),
+                          int cls);
 
 /* For `check`: says of a log whose folder, which stays writable, is one of keys, certificates or the
  * configuration, and of a folder such as /etc or a home, which the sandbox would open as a whole. */
