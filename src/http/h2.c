@@ -15,6 +15,7 @@ void h2_limits_init(struct h2_limits *limits)
                  [H2_FRAMES] = 1000},
         .header_list = 64 * 1024,
         .window = 2 * H2_WINDOW_MOST,
+        .held = 4 * 1024 * 1024,
     };
 }
 
@@ -37,6 +38,8 @@ struct h2 {
     struct h2_frames frames;
     uint64_t now_ms;
     uint32_t header_list;       /* bytes of the head that is coming */
+    uint64_t held;              /* by all streams */
+    size_t owed;                /* bytes that came, and were not asked for anew of the connection */
     uint32_t n_streams;         /* that have a record */
     bool measures;              /* a round trip: its PING was not answered yet */
     struct h2_stream *measured; /* whose window that is for; NULL: it is closed */
@@ -241,21 +244,38 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     return 0;
 }
 
+/* Where nobody takes a stream's bytes that one waits, not the connection, up to a bound for all of them. */
+static void give_back(struct h2 *h2)
+{
+    if (h2->owed == 0 || h2->held > h2->limits.held)
+        return;
+    const size_t owed = h2->owed;
+    h2->owed = 0;
+    (void)nghttp2_session_consume_connection(h2->session, owed);
+}
+
+bool h2_is_held_up(const struct h2 *h2)
+{
+    return h2->owed > h2->limits.window / 2;
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
                    void *cls)
 {
     struct h2 *h2 = cls;
     (void)flags;
     struct h2_stream *stream = stream_of(session, id);
-    /* Only the stream waits where nobody takes its bytes, not the connection. */
-    if (nghttp2_session_consume_connection(session, len) != 0)
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (!stream)
+    h2->owed += len;
+    if (!stream) {
+        give_back(h2);
         return 0;
+    }
     stream->held += (uint32_t)len;
+    h2->held += len;
     if (h2_window_came(&stream->window, len) && !h2->measures)
         measure(h2, stream);
     h2->ops->data(h2->cls, stream, (const char *)data, len);
+    give_back(h2);
     return 0;
 }
 
@@ -284,7 +304,9 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *c
     if (code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR || code == NGHTTP2_STREAM_CLOSED)
         blame(h2, stream); /* of a length that is another, say */
     (void)nghttp2_session_set_stream_user_data(session, id, NULL);
+    h2->held -= stream->held;
     stream->held = 0;
+    give_back(h2);
     if (h2->measured == stream)
         h2->measured = NULL;
     h2->n_streams--;
@@ -429,6 +451,8 @@ void h2_consumed(struct h2 *h2, struct h2_stream *stream, size_t len)
     if (len > stream->held)
         len = stream->held;
     stream->held -= (uint32_t)len;
+    h2->held -= len;
+    give_back(h2);
     tell(h2, stream, h2_window_taken(&stream->window, len));
 }
 
@@ -590,6 +614,12 @@ void h2_reset(struct h2 *h2, struct h2_stream *stream, enum h2_code code)
 void h2_consumed(struct h2 *h2, struct h2_stream *stream, size_t len)
 {
     (void)h2, (void)stream, (void)len;
+}
+
+bool h2_is_held_up(const struct h2 *h2)
+{
+    (void)h2;
+    return false;
 }
 
 void h2_part(struct h2 *h2)

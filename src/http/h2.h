@@ -32,6 +32,7 @@ struct h2_limits {
     uint32_t most[H2_LIMITS];
     uint32_t header_list; /* that the client is told */
     uint32_t window;      /* bytes of all bodies together that may be on their way: of each, h2_window.h */
+    uint32_t held;        /* bytes of all that wait for who takes them; above, no more are asked for */
 };
 /* The fixed ones filled in. */
 void h2_limits_init(struct h2_limits *limits);
@@ -113,6 +114,9 @@ MUST_CHECK int h2_trailers(struct h2 *h2, struct h2_stream *stream, const char *
 /* `body` has some again. */
 void h2_more(struct h2 *h2, struct h2_stream *stream);
 void h2_reset(struct h2 *h2, struct h2_stream *stream, enum h2_code code);
+/* So many bytes of bodies wait that the client is asked for no more until they are taken: one that begins now
+ * might not come. */
+bool h2_is_held_up(const struct h2 *h2);
 /* So much of the request's body is held no more: as much may come. */
 void h2_consumed(struct h2 *h2, struct h2_stream *stream, size_t len);
 

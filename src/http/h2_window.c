@@ -44,6 +44,13 @@ uint32_t h2_window_taken(struct h2_window *window, size_t len)
     return told;
 }
 
+bool h2_window_may_grow(size_t more, size_t of_connection, size_t of_worker)
+{
+    enum { PART = 8 };
+    return of_connection + more <= H2_WINDOW_MOST && of_worker < H2_WINDOW_ALL &&
+           more <= (H2_WINDOW_ALL - of_worker) / PART;
+}
+
 uint32_t h2_window_doubled(struct h2_window *window)
 {
     const uint32_t told = window->untold + window->size;

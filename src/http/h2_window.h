@@ -9,6 +9,7 @@
 enum {
     H2_WINDOW_FIRST = 256 * 1024,
     H2_WINDOW_MOST = 8 * 1024 * 1024, /* 100 MiB a second at 50 ms need 5, and what is told of late */
+    H2_WINDOW_ALL = 64 * 1024 * 1024, /* of a worker's, over the first of each */
 };
 
 /* Embedded in a stream. */
@@ -30,6 +31,10 @@ void h2_window_asks(struct h2_window *window);
 bool h2_window_answered(struct h2_window *window, size_t held);
 /* Bytes were taken. So much the client is told of now; 0: nothing yet. */
 uint32_t h2_window_taken(struct h2_window *window, size_t len);
+/* May a window become so much larger, where those of its connection have `of_connection` bytes over the
+ * first, and those of all that one worker has `of_worker`? Nobody gets more than a part of what is left: who
+ * comes late has some, too. */
+bool h2_window_may_grow(size_t more, size_t of_connection, size_t of_worker);
 /* It has twice the size now. So much the client is told of. */
 uint32_t h2_window_doubled(struct h2_window *window);
 

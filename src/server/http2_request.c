@@ -262,11 +262,10 @@ static void on_data(void *cls, struct h2_stream *engine, const char *bytes, size
  * large. */
 static bool on_grow(void *cls, struct h2_stream *engine, uint32_t more)
 {
-    enum { MOST_OF_CONNECTION = H2_WINDOW_MOST, MOST_OF_WORKER = 64 * 1024 * 1024 };
     struct http2 *http2 = cls;
     struct worker *worker = http2->conn->worker;
     (void)engine;
-    if (http2->grown + more > MOST_OF_CONNECTION || worker->http2_grown + more > MOST_OF_WORKER)
+    if (!h2_window_may_grow(more, http2->grown, worker->http2_grown))
         return false;
     http2->grown += more;
     worker->http2_grown += more;

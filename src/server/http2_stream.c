@@ -17,7 +17,8 @@ enum {
     MOST_OF_ONE = 64 * 1024,   /* that waits, and more is put */
     MOST_OF_ALL = 1024 * 1024, /* then only a little is, where nothing waits */
     LITTLE = 4096,
-    RESTS_MS = 1000, /* so long a body is dropped that nobody needs */
+    MOST_BODIES = 256 * 1024 * 1024, /* of a worker, that wait for backends */
+    RESTS_MS = 1000,                 /* so long a body is dropped that nobody needs */
 };
 
 void http2_wake(struct http2 *http2)
@@ -113,6 +114,7 @@ void http2_stream_free(struct http2_stream *stream)
         stream->next->prev = stream->prev;
     http2->n_streams--;
     http2->held -= http2_stream_waiting(stream);
+    http2_stream_waits(stream, 0);
     wheel_stop(&stream->timer);
     h2_head_done(&stream->head);
     http1_head_done(&stream->request.head);
@@ -175,6 +177,24 @@ void http2_stream_last(struct http2_stream *stream)
     stream->last = true;
     moved(stream);
     tell_more(stream);
+}
+
+void http2_stream_waits(struct http2_stream *stream, size_t len)
+{
+    size_t *all = &stream->http2->conn->worker->http2_bodies;
+    *all = *all - stream->waits + len;
+    stream->waits = len;
+}
+
+bool http2_stream_is_too_much(const struct http2_stream *stream)
+{
+    return stream->http2->conn->worker->http2_bodies > MOST_BODIES;
+}
+
+bool http2_stream_is_held_up(const struct http2_stream *stream)
+{
+    return h2_is_held_up(stream->http2->engine) ||
+           stream->http2->conn->worker->http2_bodies > MOST_BODIES / 4 * 3;
 }
 
 void http2_stream_reset(struct http2_stream *stream, enum h2_code code)

@@ -50,6 +50,7 @@ struct http2_stream {
     enum http2_phase phase;
     struct wheel_timer timer;
     uint64_t received; /* bytes of its body */
+    size_t waits;      /* bytes of it that are held for a backend */
     bool ended;        /* the request is whole */
     bool answered;     /* the head of its answer was given to the engine */
     bool sent;         /* and all of it has gone */
@@ -100,6 +101,12 @@ static inline size_t http2_stream_waiting(const struct http2_stream *stream)
 /* So many bytes more may be put now, for as many a backend is asked; 0: `room` says when. Clients that take
  * nothing of many answers do not make a connection large. */
 size_t http2_stream_room(const struct http2_stream *stream);
+/* So many bytes of the request are held for a backend now. */
+void http2_stream_waits(struct http2_stream *stream, size_t len);
+/* All of those that a worker holds are as many as may be. */
+bool http2_stream_is_too_much(const struct http2_stream *stream);
+/* A body that begins now would not come soon, or not be held. */
+bool http2_stream_is_held_up(const struct http2_stream *stream);
 void http2_stream_reset(struct http2_stream *stream, enum h2_code code);
 
 /* A reply of our own; takes its body, or file, over. `reply->ready`: a struct http2_kept. */

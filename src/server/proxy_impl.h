@@ -63,9 +63,10 @@ struct proxied {
 
     struct buf up; /* the head, then the body as it is framed; the first `up_at` bytes have gone */
     size_t up_at, head_len;
-    size_t brought;  /* of the body since its time began, in bytes of any kind */
-    struct buf head; /* of the response, until it is whole */
-    struct buf down; /* plaintext that the client's socket did not take; the first `down_at` bytes it did */
+    size_t last_chunk; /* of a stream's body: bytes of what was put last; 0: none */
+    size_t brought;    /* of the body since its time began, in bytes of any kind */
+    struct buf head;   /* of the response, until it is whole */
+    struct buf down;   /* plaintext that the client's socket did not take; the first `down_at` bytes it did */
     size_t down_at;
     struct buf heads; /* of a stream's response, in lines; they go with what follows them */
 

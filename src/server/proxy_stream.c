@@ -94,6 +94,12 @@ enum proxy_claim proxy_claim_stream(struct http2_stream *stream)
         .chunked = !stream->ended && !http1_head_value(&request->head, "Content-Length"),
         .expects = !stream->ended && http1_head_has(&request->head, "Expect", "100-continue"),
     };
+    if (!stream->ended && http2_stream_is_held_up(stream)) {
+        limits_hit(conn->place.limits, LIMIT_h2_bodies, conn->remote, conn->listener_name);
+        request->status = 503; /* in the log */
+        http2_stream_reset(stream, H2_REFUSED_STREAM);
+        return PROXY_REFUSED;
+    }
     struct proxied *p = proxied_new(conn, request, location, location->to);
     if (!p)
         return refuse(stream, 503, NULL);
@@ -105,6 +111,41 @@ enum proxy_claim proxy_claim_stream(struct http2_stream *stream)
         return refuse(stream, 503, NULL);
     proxy_run(p);
     return PROXY_STARTED;
+}
+
+static size_t digits(size_t n)
+{
+    size_t many = 1;
+    while ((n >>= 4) > 0)
+        many++;
+    return many;
+}
+
+/* Frames of DATA may be of one byte each: of a chunk that waits for the server, the last, they become a part,
+ * or what frames them would be the larger part of what is held. */
+static void put_content(struct proxied *p, const char *bytes, size_t len)
+{
+    enum { MOST_CHUNK = 16 * 1024, END = 2 };
+    struct buf *up = &p->up;
+    const size_t last = p->last_chunk, all = last + len, line = digits(last) + END;
+    if (!p->up_chunked || last == 0 || all > MOST_CHUNK || buf_failed(up) ||
+        up->len - p->up_at < line + last + END) {
+        proxy_put_content(p, bytes, len);
+        p->last_chunk = len;
+        return;
+    }
+    const size_t more = digits(all) - digits(last), at = up->len - (line + last + END);
+    up->len -= END;
+    buf_put(up, "000", more);
+    if (buf_failed(up))
+        return;
+    if (more > 0)
+        memmove(up->data + at + more, up->data + at, line + last);
+    for (size_t i = digits(all), n = all; i-- > 0; n >>= 4)
+        up->data[at + i] = "0123456789abcdef"[n & 15];
+    buf_put(up, bytes, len);
+    buf_puts(up, "\r\n");
+    p->last_chunk = all;
 }
 
 void proxy_stream_data(struct http2_stream *stream, const char *bytes, size_t len)
@@ -120,7 +161,13 @@ void proxy_stream_data(struct http2_stream *stream, const char *bytes, size_t le
         proxy_expect(p);
     }
     if (!p->up_broken && len > 0)
-        proxy_put_content(p, bytes, len);
+        put_content(p, bytes, len);
+    http2_stream_waits(stream, p->up.len);
+    if (http2_stream_is_too_much(stream)) {
+        limits_hit(p->conn->place.limits, LIMIT_h2_bodies, p->conn->remote, p->conn->listener_name);
+        proxy_fail(p, 503, ORIGIN_LEFT, NULL);
+        return;
+    }
     p->brought += len;
     if (p->head_sent || p->brought >= BODY_LEAST)
         proxy_client_awaits(p); /* anew */
@@ -142,6 +189,7 @@ void proxy_stream_ended(struct http2_stream *stream)
 void proxy_stream_consume(struct proxied *p)
 {
     struct http2 *http2 = p->stream->http2;
+    http2_stream_waits(p->stream, p->up.len);
     const size_t waits = p->up_broken ? 0 : p->up.len - p->up_at, held = p->stream->engine.held;
     if (!http2->engine || held <= waits)
         return;

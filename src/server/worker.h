@@ -77,6 +77,7 @@ struct worker {
     struct buf http2_out;            /* towards a client of these, put together */
     struct http2_shelf *http2_shelf; /* their finished answers; owned; NULL: none yet */
     struct http2_file *http2_files;  /* that wait for clients */
+    size_t http2_bodies;             /* bytes of their requests that wait for backends */
     size_t http2_grown;              /* bytes of their streams' windows over the first */
     struct MHD_Daemon *http1;        /* see http1.h */
     int http1_epoll;                 /* becomes readable when it has something to do */

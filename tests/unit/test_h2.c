@@ -598,6 +598,63 @@ START_TEST(nobody_takes_it)
 }
 END_TEST
 
+/* Nor do all of a connection together get more than a bound: what is taken makes room, and no other does. */
+START_TEST(nobody_takes_any_of_many)
+{
+    static char payload[16384];
+    struct bytes b;
+    struct out out = {0};
+    struct h2_limits limits;
+    size_t received = 0;
+    h2_limits_init(&limits);
+    owner.grows = H2_WINDOW_MOST;
+    owner.holds = true;
+    begin(&b);
+    put_frame(&b, 4, 1, 0, "", 0);
+    for (uint32_t i = 0; i < 100; i++)
+        put_head(&b, 2 * i + 1, END_HEADERS, BASE);
+    take(&b, b.n);
+    collect(&owner, &out);
+    int64_t window = 65535 + out.window;
+    for (uint32_t i = 0; i < 100 && window >= (int64_t)sizeof payload; i++) {
+        for (size_t sent = 0; sent < H2_WINDOW_FIRST && window >= (int64_t)sizeof payload;
+             sent += sizeof payload) {
+            b.n = 0;
+            put_frame(&b, 0, 0, 2 * i + 1, payload, sizeof payload);
+            take(&b, b.n);
+            out = (struct out){0};
+            collect(&owner, &out);
+            window += out.window - (int64_t)sizeof payload;
+            received += sizeof payload;
+        }
+    }
+    ck_assert_uint_gt(received, limits.held);
+    ck_assert_uint_le(received, limits.held + limits.window);
+    ck_assert(h2_is_held_up(owner.h2));
+    for (uint32_t i = 0; i < 100; i++)
+        h2_consumed(owner.h2, &owner.streams[i].engine, H2_WINDOW_FIRST);
+    out = (struct out){0};
+    collect(&owner, &out);
+    ck_assert_int_ge(window + out.window, limits.window / 2);
+    ck_assert(!h2_is_held_up(owner.h2));
+}
+END_TEST
+
+/* Those of many connections leave some for who comes late. */
+START_TEST(windows_of_all)
+{
+    size_t all = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        size_t size = H2_WINDOW_FIRST;
+        for (; size < H2_WINDOW_MOST && h2_window_may_grow(size, size - H2_WINDOW_FIRST, all); size *= 2)
+            all += size;
+        ck_assert_uint_gt(size, H2_WINDOW_FIRST);
+        ck_assert_uint_le(all, H2_WINDOW_ALL);
+        ck_assert(i > 0 || size == H2_WINDOW_MOST);
+    }
+}
+END_TEST
+
 /* A way on which less than a window comes in a round trip: it is asked about less and less. */
 START_TEST(a_short_way)
 {
@@ -676,6 +733,8 @@ Suite *suite_h2(void)
     tcase_add_test(engine, a_long_way_with_padding);
     tcase_add_test(engine, a_long_way_and_no_more_memory);
     tcase_add_test(engine, nobody_takes_it);
+    tcase_add_test(engine, nobody_takes_any_of_many);
+    tcase_add_test(engine, windows_of_all);
     tcase_add_test(engine, parting);
     suite_add_tcase(suite, engine);
     return suite;
