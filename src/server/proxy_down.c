@@ -224,7 +224,7 @@ static bool server_gone(struct proxied *p, ssize_t n, struct buf *out)
     }
     const char *why = n == 0 ? "it closed the connection" : said ? said : strerror((int)-n);
     char text[LINK_WHY + 40];
-    if (response_is_fresh(&p->response)) {
+    if (response_is_fresh(&p->response) && (p->link->refused || !p->link->answered)) {
         snprintf(text, sizeof text, "%s without an answer", why);
         (void)proxy_retry(p, ORIGIN_BROKEN, text);
     } else {

@@ -192,6 +192,11 @@ bool h2_call_is_refused(const struct h2_call *call)
     return call->refused;
 }
 
+bool h2_call_is_answered(const struct h2_call *call)
+{
+    return call->answered;
+}
+
 bool h2_call_is_reset(const struct h2_call *call)
 {
     return call->reset;

@@ -70,6 +70,8 @@ void *h2_call_owner(const struct h2_call *call);
 const char *h2_call_why(const struct h2_call *call);
 /* The server has done nothing of it: it may be asked again, whatever it is. */
 bool h2_call_is_refused(const struct h2_call *call);
+/* The server has begun to answer, be it with what is no response: it has done what was asked. */
+bool h2_call_is_answered(const struct h2_call *call);
 /* It was this call alone that it ended. */
 bool h2_call_is_reset(const struct h2_call *call);
 

@@ -50,6 +50,7 @@ struct h2_call {
     int32_t id; /* 0: its head is not whole */
     bool noted, closed, refused, reset;
     bool sent;       /* its head has gone, or waits for the socket */
+    bool answered;   /* HEADERS or DATA came */
     bool came_reset; /* the server has reset it: it was not us */
 
     enum up state;

@@ -139,6 +139,12 @@ bool h2_call_is_open(const struct h2_call *call)
     return false;
 }
 
+bool h2_call_is_answered(const struct h2_call *call)
+{
+    (void)call;
+    return false;
+}
+
 bool h2_call_is_reset(const struct h2_call *call)
 {
     (void)call;

@@ -20,6 +20,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct h2_call *call = h2_call_of(session, frame->hd.stream_id);
     client->header_list = 0;
     if (call) {
+        call->answered = true;
         call->status = 0;
         call->lines.len = 0;
     }
@@ -224,6 +225,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     /* Only the stream waits where nobody takes its bytes, not the connection. */
     if (nghttp2_session_consume_connection(session, len) != 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
+    call->answered = true;
     call->came += len;
     buf_put(&call->data, data, len);
     if (call->bare || (call->has_length && call->came > call->declared))

@@ -78,6 +78,7 @@ struct link {
     bool timed_out;
     bool untrusted; /* it could not be made because of what TLS, or who is there, says */
     bool refused;   /* the server has done nothing of what was asked: it may be asked again */
+    bool answered;  /* what it has answered is not given, but it has done what was asked */
     bool reset;     /* it was only this that the server ended */
     int broken;     /* -errno, when a write has met the reset that a read would have told of; 0: none has */
     uint64_t born_us, up_us;

@@ -198,6 +198,7 @@ static ssize_t link_gives(struct link *link, void *data, size_t size)
         snprintf(link->why, sizeof link->why, "%s", h2_call_why(own->call));
         link->refused = h2_call_is_refused(own->call);
         link->reset = h2_call_is_reset(own->call);
+        link->answered = h2_call_is_answered(own->call);
     }
     if (n > 0)
         make_busy(own->mux); /* as much may come */

@@ -320,6 +320,7 @@ START_TEST(what_was_not_sent_is_refused)
     (void)heard(unsent, -EPROTO);
     ck_assert(h2_call_is_refused(unsent));
     ck_assert(!h2_call_is_refused(sent));
+    ck_assert(!h2_call_is_answered(sent));
     h2_call_free(sent);
     h2_call_free(unsent);
 }
