@@ -271,7 +271,7 @@ class Link:
         Link.made += 1
         self.number, self.streams, self.last, self.decoder = Link.made, {}, 0, Decoder()
         self.window, self.first_window, self.room = 65535, 65535, 65535
-        self.mute, self.sipping, self.block, self.leaving = False, False, None, False
+        self.deaf, self.mute, self.sipping, self.block, self.leaving = False, False, False, None, False
         self.tasks = set()
 
     def write(self, data):
@@ -412,6 +412,7 @@ class Link:
                 stream.stopped = False
                 stream.took(0)
             elif key == "deaf":
+                self.deaf = True
                 self.writer.transport.pause_reading()
             elif key == "sip":
                 self.sipping = True
@@ -668,6 +669,10 @@ class Orders:
                 answer = STATE.say()
                 if order == "forget":
                     STATE.forget()
+                    for link in [link for link in STATE.links if link.deaf]:  # they would not hear of their end
+                        STATE.links.discard(link)
+                        link.streams.clear()
+                        link.writer.transport.abort()
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except ConnectionError:
