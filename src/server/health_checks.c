@@ -123,8 +123,10 @@ static struct link *open_link(struct server_check *check, const struct link_firs
                               char why[static LINK_WHY])
 {
     const struct conf_server *server = server_of(check)->conf;
-    const struct mux_wish wish = {
-        .scheme = conf_server_is_tls(server) ? "https" : "http", .alone = true, .first = *opening};
+    const struct mux_wish wish = {.scheme = conf_server_is_tls(server) ? "https" : "http",
+                                  .alone = true,
+                                  .check = true,
+                                  .first = *opening};
     bool fresh;
     if (conf_server_is_h2(server))
         return mux_take(check->all->links, &check->shelf, check->backend, check->server, &check->user, &wish,

@@ -47,6 +47,7 @@ struct mux {
     } resets;            /* requests that were given up before their answers were whole */
     bool alone, more, gone;
     bool busy, worked; /* it is on the list of those that have something to do; and in this very turn */
+    bool counted;      /* among those of its server that max_connections bounds */
     bool broken;       /* it has ended, or was never up, through its server */
     bool blamed;       /* and that was counted */
     bool telling;      /* its links are told of something: it is not freed meanwhile */
@@ -98,7 +99,8 @@ static void leave_shelf(struct mux *mux)
     mux->next = mux->prev = NULL;
     mux->shelf->n_muxes--;
     mux->shelf = NULL;
-    atomic_fetch_sub_explicit(&mux->backend->server[mux->server].origin->muxes, 1, memory_order_relaxed);
+    if (mux->counted)
+        atomic_fetch_sub_explicit(&mux->backend->server[mux->server].origin->muxes, 1, memory_order_relaxed);
 }
 
 /* Its socket is over, and nobody new comes to it. */
@@ -581,7 +583,9 @@ static struct mux *mux_new(struct links *links, struct link_shelf *shelf, struct
         mux->next->prev = mux;
     shelf->muxes = mux;
     shelf->n_muxes++;
-    atomic_fetch_add_explicit(&backend->server[server].origin->muxes, 1, memory_order_relaxed);
+    mux->counted = !wish->check;
+    if (mux->counted)
+        atomic_fetch_add_explicit(&backend->server[server].origin->muxes, 1, memory_order_relaxed);
     return mux;
 }
 
