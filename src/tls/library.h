@@ -33,5 +33,7 @@ bool tls_library_verifies(void);
 
 /* The calling thread is a worker: TCP_NODELAY and TCP_CORK are not set anew there (preempt.c). */
 void tls_library_on_worker(void);
+/* Sets TCP_NODELAY, on a worker too: for a socket that has inherited it from none. 0, or -1 and errno. */
+int tls_library_set_nodelay(int fd);
 
 #endif

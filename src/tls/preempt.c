@@ -98,6 +98,13 @@ int own_setsockopt(int fd, int level, int name, const void *value, socklen_t len
     return real_setsockopt(fd, level, name, value, len);
 }
 
+int tls_library_set_nodelay(int fd)
+{
+    const int on = 1;
+    prepare();
+    return real_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 /* libmicrohttpd's pools. ThreadSanitizer's runtime maps its memory through here before anything can run;
  * without these two the pools are the system's. */
 #ifndef __SANITIZE_THREAD__

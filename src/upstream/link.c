@@ -1,7 +1,6 @@
 #include "upstream/link.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,7 +298,7 @@ static int dial(const struct origin_address *address)
         return -1;
     int one = 1;
     if (address->to.any.sa_family != AF_UNIX) {
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        (void)tls_library_set_nodelay(fd);
         (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     }
     if (connect(fd, &address->to.any, address->len) != 0 && errno != EINPROGRESS) {

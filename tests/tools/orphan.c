@@ -22,7 +22,8 @@ static int call(const char *name, int fd, int command, void *value)
     return real(fd, command, value);
 }
 
-int fcntl(int fd, int command, ...)
+int own_fcntl(int fd, int command, ...) __asm__("fcntl");
+int own_fcntl(int fd, int command, ...)
 {
     va_list values;
     va_start(values, command);
@@ -31,7 +32,8 @@ int fcntl(int fd, int command, ...)
     return call("fcntl", fd, command, value);
 }
 
-int fcntl64(int fd, int command, ...)
+int own_fcntl64(int fd, int command, ...) __asm__("fcntl64");
+int own_fcntl64(int fd, int command, ...)
 {
     va_list values;
     va_start(values, command);
