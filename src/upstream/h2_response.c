@@ -148,9 +148,9 @@ static bool is_length_line(const char *line, size_t len)
 /* A head in HTTP/1.1's form. */
 static void put_head(struct h2_call *call, struct buf *out)
 {
-    const char *line = call->lines.data, *end = line + call->lines.len;
+    const char *line = call->lines.data ? call->lines.data : "", *end = line + call->lines.len;
     buf_printf(out, "HTTP/1.1 %u \r\n", call->status);
-    for (const char *next; line && line < end; line = next) {
+    for (const char *next; line < end; line = next) {
         next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
         if (!call->chunked || !is_length_line(line, (size_t)(next - line)))
             buf_put(out, line, (size_t)(next - line));
