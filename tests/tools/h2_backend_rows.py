@@ -40,7 +40,7 @@ import time
 from urllib.parse import quote
 
 import h2_by_hand
-from h2_by_hand import PATIENCE, Player, Stream, Unmet, context_of, split_fields, unescape
+from h2_by_hand import PATIENCE, WAITS, Player, Stream, Unmet, context_of, split_fields, unescape, wait_for, wrong_of_content
 
 
 class Orders:
@@ -399,18 +399,10 @@ class Player1(Watch):
                 if ends:
                     fields = split_fields(rest.partition("| ")[2]) if word == "trailers" else []
                     one.send(b"0\r\n" + b"".join(b"%s: %s\r\n" % field for field in fields) + b"\r\n")
-        elif word in ("wait", "gone"):
-            client.until(client.stream(int(rest)).is_over)
-        elif word == "head":
-            stream = client.stream(int(rest))
-            client.until(lambda: stream.heads or stream.is_over())
-        elif word == "body":
-            number, text = rest.split(" ", 1)
-            stream, mark = client.stream(int(number)), unescape(text)
-            client.until(lambda: mark in stream.body or stream.is_over())
-        elif word == "bytes":
-            stream, n = client.stream(int(rest.split()[0])), int(rest.split()[1])
-            client.until(lambda: len(stream.body) >= n or stream.is_over())
+        elif word in WAITS:
+            wait_for(client, word, rest)
+        elif word == "gone":
+            wait_for(client, "wait", rest)
         elif word == "times":
             n, text = rest.split(" ", 1)
             for i in range(int(n)):
@@ -459,12 +451,8 @@ class Player1(Watch):
                 want = match[2].replace("malformed", "400").replace("+NO_ERROR", "").replace("PROTOCOL_ERROR", "400").split("/")
                 if saw not in want:
                     wrong.append(f"{match[1]}={saw}, want {match[2]}")
-            elif match := re.match(r"(\d+) (!?)~ (.*)", word):
-                if bool(re.search(match[3], stream.text(), re.M)) == bool(match[2]):
-                    wrong.append(f"{match[2]}/{match[3]}/ on {stream.text()[:1500]!r}")
-            elif match := re.match(r"(\d+) body=(\d+)", word):
-                if len(stream.body) != int(match[2]):
-                    wrong.append(f"{len(stream.body)} bytes of body, want {match[2]}")
+            elif (said := wrong_of_content(self.client, word)) is not None:
+                wrong += said
             elif word not in ("alive", "may-end"):
                 wrong.append(f"no such expectation: {word}")
         return wrong + self.own_wrong(words)[0] + (self.at_last(faults) if last else [])

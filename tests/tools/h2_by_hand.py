@@ -485,6 +485,36 @@ class Unmet(Exception):
     """What should have come did not."""
 
 
+WAITS = ("wait", "head", "body", "bytes")
+
+
+def wait_for(client, word, rest):
+    """One of WAITS: until it has come, or the stream has ended."""
+    number, what = rest.split(" ", 1) if word in ("body", "bytes") else (rest, None)
+    stream = client.stream(int(number))
+    if word == "wait":
+        client.until(stream.is_over)
+    elif word == "head":
+        client.until(lambda: stream.heads or stream.is_over())
+    elif word == "body":
+        mark = unescape(what)
+        client.until(lambda: mark in stream.body or stream.is_over())
+    else:
+        n = int(what)
+        client.until(lambda: len(stream.body) >= n or stream.is_over())
+
+
+def wrong_of_content(client, word):
+    """What is wrong of "S ~ REGEX", "S !~ REGEX" or "S body=N"; None: the word is none of these."""
+    if match := re.match(r"(\d+) (!?)~ (.*)", word):
+        text = client.stream(int(match[1])).text()
+        return [f"{match[2]}/{match[3]}/ on {text[:1500]!r}"] if bool(re.search(match[3], text, re.M)) == bool(match[2]) else []
+    if match := re.match(r"(\d+) body=(\d+)", word):
+        n = len(client.stream(int(match[1])).body)
+        return [f"{n} bytes of body, want {match[2]}"] if n != int(match[2]) else []
+    return None
+
+
 class Player:
     number = 0
 
@@ -570,21 +600,11 @@ class Player:
             client.send(frame("PING", 0, 0, unescape(rest)))
         elif word == "goaway":
             client.send(frame("GOAWAY", 0, 0, struct.pack("!II", 0, CODES.index(rest))))
-        elif word == "wait":
-            client.until(client.stream(int(rest)).is_over)
+        elif word in WAITS:
+            wait_for(client, word, rest)
         elif word == "gone":
             stream = client.stream(int(rest))
             client.until(lambda: stream.error is not None)
-        elif word == "head":
-            stream = client.stream(int(rest))
-            client.until(lambda: stream.heads or stream.is_over())
-        elif word == "body":
-            number, text = rest.split(" ", 1)
-            stream, mark = client.stream(int(number)), unescape(text)
-            client.until(lambda: mark in stream.body or stream.is_over())
-        elif word == "bytes":
-            stream, n = client.stream(int(rest.split()[0])), int(rest.split()[1])
-            client.until(lambda: len(stream.body) >= n or stream.is_over())
         elif word == "acks":
             client.until(lambda: client.acks >= int(rest))
         elif word == "sync":
@@ -695,12 +715,8 @@ class Player:
                     saw = saw.replace(stream.error, "reset")
                 if saw not in match[2].replace("malformed", "PROTOCOL_ERROR/400/400+NO_ERROR/400+PROTOCOL_ERROR").split("/"):
                     wrong.append(f"{match[1]}={saw}, want {match[2]}")
-            elif match := re.match(r"(\d+) (!?)~ (.*)", word):
-                if bool(re.search(match[3], client.stream(int(match[1])).text(), re.M)) == bool(match[2]):
-                    wrong.append(f"{match[2]}/{match[3]}/ on {client.stream(int(match[1])).text()[:1500]!r}")
-            elif match := re.match(r"(\d+) body=(\d+)", word):
-                if len(client.stream(int(match[1])).body) != int(match[2]):
-                    wrong.append(f"{len(client.stream(int(match[1])).body)} bytes of body, want {match[2]}")
+            elif (said := wrong_of_content(client, word)) is not None:
+                wrong += said
             elif match := re.match(r"last=(\d+)", word):
                 if not client.goaways or client.goaways[-1][0] != int(match[1]):
                     wrong.append(f"GOAWAY {client.goaways}, want last {match[1]}")
