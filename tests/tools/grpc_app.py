@@ -190,28 +190,27 @@ class Words:
         return word
 
 
-def ping_pong(client):
-    """question and answer in turn"""
+def in_turn(client, times, seconds=0):
+    """So many questions, each behind the answer to the one before it and so much later."""
     words = Words()
     call = client.talk("Talk")(words, timeout=2 * PATIENCE)
-    for i in range(100):
+    for i in range(times):
         words.say(b"%d" % i)
         equal(next(call), b"heard %d" % i)
+        time.sleep(seconds)
     words.say(None)
     equal(list(call), [])
     equal(call.code(), grpc.StatusCode.OK)
 
 
+def ping_pong(client):
+    """question and answer in turn"""
+    in_turn(client, 100)
+
+
 def pause(client):
     """a conversation with pauses that are longer than body_timeout"""
-    words = Words()
-    call = client.talk("Talk")(words, timeout=2 * PATIENCE)
-    for i in range(3):
-        words.say(b"%d" % i)
-        equal(next(call), b"heard %d" % i)
-        time.sleep(1.5)
-    words.say(None)
-    equal(list(call), [])
+    in_turn(client, 3, 1.5)
 
 
 def trickle(client):
