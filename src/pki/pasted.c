@@ -129,26 +129,6 @@ static int take_pkcs7(struct der certificates, struct pasted *out, struct err *e
     return rc;
 }
 
-static const char JAVA[] = "is a Java key store"; /* x509file_other would have a PKCS#12 file made of it */
-
-static int other_error(const gnutls_datum_t *data, struct err *err)
-{
-    struct err what;
-    int rc = x509file_other(data, &what);
-    if (strncmp(what.text, JAVA, strlen(JAVA)) == 0)
-        return err_set(
-            err, rc,
-            "What was sent is a Java key store, which may hold a private key: send the certificate "
-            "alone, as PEM: keytool -exportcert -rfc -keystore FILE -alias NAME");
-    char *key = strstr(what.text, "; give the private key");
-    if (key) /* as files are asked for: here none belongs */
-        *key = '\0';
-    if (strncmp(what.text, "is no certificate", strlen("is no certificate")) == 0)
-        return err_set(err, rc,
-                       "What was sent is no certificate: it is neither PEM nor DER, or it is cut short.");
-    return err_set(err, rc, "What was sent %s.", what.text);
-}
-
 static int take_der(struct der der, struct pasted *out, struct err *err)
 {
     struct der certificates, inner;
@@ -163,7 +143,7 @@ static int take_der(struct der der, struct pasted *out, struct err *err)
         return 0; /* not a word about any client */
     if (is_signed(der, &inner) && !x509file_is_request(&data))
         return keep(out, der, err);
-    return other_error(&data, err);
+    return x509file_other_sent(&data, err);
 }
 
 /* --- forms ---------------------------------------------------------------------------------------------- */
@@ -271,7 +251,7 @@ static int take_base64(const char *data, size_t len, struct pasted *out, struct 
     } else if (have > 0 && has_pem(octets, have)) {
         rc = take_pem((const char *)octets, have, out, err);
     } else {
-        rc = other_error(&other, err);
+        rc = x509file_other_sent(&other, err);
     }
     explicit_bzero(octets, len + 1);
     free(octets);

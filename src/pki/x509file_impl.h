@@ -20,6 +20,8 @@ MUST_CHECK int x509file_parse_own(char *data, size_t len, size_t most, const cha
 
 /* Says in `err` what `data`, which none of the forms fits, is instead. ERR_SYNTAX. */
 MUST_CHECK int x509file_other(const gnutls_datum_t *data, struct err *err);
+/* The same, whole sentences, to somebody who was to send a certificate and no key. */
+MUST_CHECK int x509file_other_sent(const gnutls_datum_t *data, struct err *err);
 /* CertificationRequest (RFC 2986). */
 bool x509file_is_request(const gnutls_datum_t *data);
 /* Of a private key that GnuTLS cannot read, not encrypted: ERR_CRYPTO and the words in `err` when that is for

@@ -65,29 +65,59 @@ static bool is_putty_key(const gnutls_datum_t *data)
     ": make PKCS#12 of it: keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 "                 \
     "-deststoretype PKCS12"
 
+#define KEYSTORE_SENT                                                                                        \
+    "is a Java key store, which may hold a private key: send the certificate alone, as PEM: keytool "        \
+    "-exportcert -rfc -keystore FILE -alias NAME"
+
 static const struct {
     bool (*is)(const gnutls_datum_t *data);
     const char *words;
+    const char *sent; /* the rest of the sentence where a certificate alone was asked for; NULL: the same */
 } OTHERS[] = {
-    {is_jks, "is a Java key store (JKS)" KEYTOOL},
-    {is_jceks, "is a Java key store (JCEKS)" KEYTOOL " -srcstoretype JCEKS"},
-    {is_utf16, "is text in UTF-16, which Windows calls Unicode: save it as ANSI or UTF-8, or "
-               "iconv -f UTF-16 -t UTF-8 FILE >NEW"},
-    {x509file_is_request, "holds " X509FILE_A_REQUEST},
-    {is_public_key, "holds " X509FILE_A_PUBLIC_KEY},
-    {is_ssh_public_key, "holds OpenSSH's form of a public key: the certificate holds that already; give the "
-                        "private key"},
-    {is_putty_key, "holds a key in PuTTY's own form: puttygen FILE -O private-openssh -o NEW converts it"},
+    {is_jks, "is a Java key store (JKS)" KEYTOOL, KEYSTORE_SENT},
+    {is_jceks, "is a Java key store (JCEKS)" KEYTOOL " -srcstoretype JCEKS", KEYSTORE_SENT},
+    {is_utf16,
+     "is text in UTF-16, which Windows calls Unicode: save it as ANSI or UTF-8, or "
+     "iconv -f UTF-16 -t UTF-8 FILE >NEW",
+     NULL},
+    {x509file_is_request, "holds " X509FILE_A_REQUEST, NULL},
+    {is_public_key, "holds " X509FILE_A_PUBLIC_KEY,
+     "holds a public key: the certificate holds that already."},
+    {is_ssh_public_key,
+     "holds OpenSSH's form of a public key: the certificate holds that already; give the private key",
+     "holds OpenSSH's form of a public key: the certificate holds that already."},
+    {is_putty_key, "holds a key in PuTTY's own form: puttygen FILE -O private-openssh -o NEW converts it",
+     NULL},
 };
+
+/* Its row, ARRAY_LEN(OTHERS): it is nothing that is known. */
+static size_t find_other(const gnutls_datum_t *data)
+{
+    size_t i = 0;
+    while (i < ARRAY_LEN(OTHERS) && !OTHERS[i].is(data))
+        i++;
+    return i;
+}
 
 int x509file_other(const gnutls_datum_t *data, struct err *err)
 {
-    for (size_t i = 0; i < ARRAY_LEN(OTHERS); i++)
-        if (OTHERS[i].is(data))
-            return err_set(err, ERR_SYNTAX, "%s", OTHERS[i].words);
+    const size_t i = find_other(data);
     return err_set(
-        err, ERR_SYNTAX,
-        "is no certificate, key, CRL, PKCS#7 or PKCS#12 file, neither PEM nor DER, or it is cut short");
+        err, ERR_SYNTAX, "%s",
+        i < ARRAY_LEN(OTHERS)
+            ? OTHERS[i].words
+            : "is no certificate, key, CRL, PKCS#7 or PKCS#12 file, neither PEM nor DER, or it is cut short");
+}
+
+int x509file_other_sent(const gnutls_datum_t *data, struct err *err)
+{
+    const size_t i = find_other(data);
+    if (i == ARRAY_LEN(OTHERS))
+        return err_set(err, ERR_SYNTAX,
+                       "What was sent is no certificate: it is neither PEM nor DER, or it is cut short.");
+    if (OTHERS[i].sent)
+        return err_set(err, ERR_SYNTAX, "What was sent %s", OTHERS[i].sent);
+    return err_set(err, ERR_SYNTAX, "What was sent %s.", OTHERS[i].words);
 }
 
 /* --- curves --- */
