@@ -148,23 +148,49 @@ static json_t *times(const struct probe_result *r)
     return view_finish(object, good);
 }
 
+#define NOT_TAKEN                                                                                            \
+    "the server did not take the client certificate: mtlsd verify with its CAs and CRLs says why, as its "   \
+    "log and /api/rejections do"
+#define RULES     "the server's rules (allow, deny) do not let this client in: its log names the rule"
+#define PROTOCOLS "the server speaks none of the protocols that were offered: see --alpn"
+#define BACKEND   "the server may have let the client in and not have reached its backend: its log says which"
+
+/* Alerts that say something of the client, or of what is behind the server. */
+static const struct answer {
+    int alert;
+    bool refuses;                 /* the client */
+    const char *certified, *bare; /* the hint, with a client certificate and without; NULL: none is known */
+} ANSWERS[] = {
+    {GNUTLS_A_CERTIFICATE_REQUIRED, true,
+     "the server got no certificate: it named other CAs than the one that issued it, or another kind of key; "
+     "its log says whom it asked for",
+     "the server wants a client certificate: give --cert FILE and --key FILE"},
+    {GNUTLS_A_BAD_CERTIFICATE, true, NOT_TAKEN, NULL},
+    {GNUTLS_A_UNSUPPORTED_CERTIFICATE, true, NOT_TAKEN, NULL},
+    {GNUTLS_A_CERTIFICATE_REVOKED, true, NOT_TAKEN, NULL},
+    {GNUTLS_A_CERTIFICATE_EXPIRED, true, NOT_TAKEN, NULL},
+    {GNUTLS_A_CERTIFICATE_UNKNOWN, true, NOT_TAKEN, NULL},
+    {GNUTLS_A_UNKNOWN_CA, true, NOT_TAKEN, NULL},
+    {GNUTLS_A_ACCESS_DENIED, true, RULES, RULES},
+    {GNUTLS_A_NO_APPLICATION_PROTOCOL, true, PROTOCOLS, PROTOCOLS},
+    {GNUTLS_A_HANDSHAKE_FAILURE, true, NULL,
+     "it may want a client certificate: give --cert FILE and --key FILE"},
+    {GNUTLS_A_INTERNAL_ERROR, false, BACKEND, BACKEND},
+};
+
+static const struct answer *answer_of(const struct probe_result *r)
+{
+    static const struct answer NONE = {.refuses = false};
+    for (size_t i = 0; i < ARRAY_LEN(ANSWERS); i++) {
+        if (ANSWERS[i].alert == r->alert)
+            return &ANSWERS[i];
+    }
+    return &NONE;
+}
+
 bool probe_refused(const struct probe_result *r)
 {
-    switch (r->alert) {
-    case GNUTLS_A_CERTIFICATE_REQUIRED:
-    case GNUTLS_A_BAD_CERTIFICATE:
-    case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
-    case GNUTLS_A_CERTIFICATE_REVOKED:
-    case GNUTLS_A_CERTIFICATE_EXPIRED:
-    case GNUTLS_A_CERTIFICATE_UNKNOWN:
-    case GNUTLS_A_UNKNOWN_CA:
-    case GNUTLS_A_ACCESS_DENIED:
-    case GNUTLS_A_NO_APPLICATION_PROTOCOL:
-    case GNUTLS_A_HANDSHAKE_FAILURE:
-        return true;
-    default:
-        return false;
-    }
+    return answer_of(r)->refuses;
 }
 
 /* What to do about the server's refusal of a client; NULL: nothing is known. */
@@ -173,33 +199,7 @@ static const char *hint(const struct probe_result *r, bool certified)
     if (r->not_tls)
         return "a protocol that asks for TLS by a command of its own (STARTTLS) cannot be probed; else it is "
                "another port that is wanted";
-    switch (r->alert) {
-    case GNUTLS_A_CERTIFICATE_REQUIRED:
-        return certified
-                   ? "the server got no certificate: it named other CAs than the one that issued it, or "
-                     "another kind of key; its log says whom it asked for"
-                   : "the server wants a client certificate: give --cert FILE and --key FILE";
-    case GNUTLS_A_BAD_CERTIFICATE:
-    case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
-    case GNUTLS_A_CERTIFICATE_REVOKED:
-    case GNUTLS_A_CERTIFICATE_EXPIRED:
-    case GNUTLS_A_CERTIFICATE_UNKNOWN:
-    case GNUTLS_A_UNKNOWN_CA:
-        return certified
-                   ? "the server did not take the client certificate: mtlsd verify with its CAs and CRLs "
-                     "says why, as its log and /api/rejections do"
-                   : NULL;
-    case GNUTLS_A_ACCESS_DENIED:
-        return "the server's rules (allow, deny) do not let this client in: its log names the rule";
-    case GNUTLS_A_INTERNAL_ERROR:
-        return "the server may have let the client in and not have reached its backend: its log says which";
-    case GNUTLS_A_NO_APPLICATION_PROTOCOL:
-        return "the server speaks none of the protocols that were offered: see --alpn";
-    case GNUTLS_A_HANDSHAKE_FAILURE:
-        return certified ? NULL : "it may want a client certificate: give --cert FILE and --key FILE";
-    default:
-        return NULL;
-    }
+    return certified ? answer_of(r)->certified : answer_of(r)->bare;
 }
 
 /* What a tcp server did; null where HTTP was spoken or nothing was waited for. */
