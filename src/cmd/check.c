@@ -196,12 +196,11 @@ bool check_configuration(const char *conf_file, const char *as_user, bool news_o
     if (snapshot) {
         snapshot_lint(snapshot, clock_now(), &order.diag);
         check_places(snapshot->conf, conf_file, as_user, whole, &order.diag);
-        if (whole)
+        if (whole) {
             check_new_listeners(snapshot->conf, conf_file, &order.diag);
-        if (whole)
             check_new_servers(snapshot->conf, &order.diag);
-        if (whole)
             port_lint(snapshot->conf, &order.diag);
+        }
         sandbox_lint(snapshot->conf, &order.diag);
     }
     diag_order_flush(&order);

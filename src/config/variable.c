@@ -175,8 +175,8 @@ const char *variable_of_others(const char *text)
         if (!at || (at > text && at[-1] == '$'))
             continue;
         at += at[0] == '%' ? 2 : 1;
-        snprintf(name, sizeof name, "%.*s", (int)(strcspn(at, "}],") < sizeof name ? strcspn(at, "}],") : 0),
-                 at);
+        const size_t len = strcspn(at, "}],");
+        snprintf(name, sizeof name, "%.*s", len < sizeof name ? (int)len : 0, at);
         const char *near = variable_near(name);
         return near ? near : "NAME";
     }

@@ -214,10 +214,14 @@ void sandbox_closed_ports(const struct sandbox *sandbox, void (*each)(int cls, u
                           int cls)
 {
     enum { PORTS = 65536 };
-    unsigned next = sandbox->filtered && !sandbox->backends ? 0 : 1;
-    if (next > 0 && !sandbox->ported)
+    if (sandbox->filtered && !sandbox->backends) {
+        each(cls, 0, PORTS);
         return;
-    for (size_t i = 0; next > 0 && i < sandbox->n_ports; i++) {
+    }
+    if (!sandbox->ported)
+        return;
+    unsigned next = 1;
+    for (size_t i = 0; i < sandbox->n_ports; i++) {
         const unsigned port = sandbox->port[i];
         if (port > next)
             each(cls, next, port - next);

@@ -104,13 +104,11 @@ void link_close(struct link *link)
 void link_cut(struct link *link)
 {
     static const struct linger NONE = {.l_onoff = 1, .l_linger = 0};
-    if (link && link->ops)
-        link->ops->close(link);
-    if (!link || link->ops || link->fd < 0)
-        return;
-    (void)setsockopt(link->fd, SOL_SOCKET, SO_LINGER, &NONE, sizeof NONE);
-    link->parted = true;
-    discard(link);
+    if (link && !link->ops && link->fd >= 0) {
+        (void)setsockopt(link->fd, SOL_SOCKET, SO_LINGER, &NONE, sizeof NONE);
+        link->parted = true;
+    }
+    link_close(link);
 }
 
 bool link_blame(struct link *link)
