@@ -50,16 +50,6 @@ static size_t place_of(const struct kept_key *key)
     return (hash ^ hash >> 16 ^ ((uintptr_t)key->listener >> 4)) % HTTP2_KEPT;
 }
 
-static const char *variant_of(const struct kept_key *key)
-{
-    return key->variant ? key->variant : "";
-}
-
-static const char *host_of(const struct kept_key *key)
-{
-    return key->host ? key->host : "";
-}
-
 static bool is_young(const struct http2_kept *kept, uint64_t now_ms)
 {
     return now_ms - kept->at_ms < SECOND_MS;
@@ -71,7 +61,8 @@ const struct http2_kept *http2_shelf_find(const struct http2_shelf *shelf, const
     const struct http2_kept *kept = shelf ? shelf->kept[place_of(key)] : NULL;
     return kept && is_young(kept, now_ms) && kept->generation == key->generation &&
                    kept->listener == key->listener && strcmp(kept->path, key->path) == 0 &&
-                   strcmp(kept->variant, variant_of(key)) == 0 && strcmp(kept->host, host_of(key)) == 0
+                   strcmp(kept->variant, kept_text(key->variant)) == 0 &&
+                   strcmp(kept->host, kept_text(key->host)) == 0
                ? kept
                : NULL;
 }
@@ -88,8 +79,8 @@ static char *copy(char **to, const char *bytes, size_t len)
 void http2_shelf_put(struct http2_shelf *shelf, const struct kept_key *key, uint64_t now_ms, size_t room,
                      const struct http2_kept *what)
 {
-    const size_t at = place_of(key), path = strlen(key->path) + 1, variant = strlen(variant_of(key)) + 1,
-                 host = strlen(host_of(key)) + 1;
+    const size_t at = place_of(key), path = strlen(key->path) + 1,
+                 variant = strlen(kept_text(key->variant)) + 1, host = strlen(kept_text(key->host)) + 1;
     const size_t bytes = sizeof *what + path + variant + host + what->lines_len + what->length;
     if (what->length > HTTP2_KEPT_MOST || variant > KEPT_MOST_VARIANT)
         return;
@@ -106,8 +97,8 @@ void http2_shelf_put(struct http2_shelf *shelf, const struct kept_key *key, uint
     kept->at_ms = now_ms;
     kept->bytes = bytes;
     kept->path = copy(&to, key->path, path);
-    kept->variant = copy(&to, variant_of(key), variant);
-    kept->host = copy(&to, host_of(key), host);
+    kept->variant = copy(&to, kept_text(key->variant), variant);
+    kept->host = copy(&to, kept_text(key->host), host);
     kept->lines = copy(&to, what->lines, what->lines_len);
     kept->body = copy(&to, what->body, what->length);
     shelf->kept[at] = kept;

@@ -86,29 +86,22 @@ void kept_free(struct kept_store *store)
     free(store);
 }
 
-static const char *text_of(const char *text)
-{
-    return text ? text : "";
-}
-
-/* FNV-1a over the texts, from a secret start. */
+/* FNV-1a over the texts with their ends, from a secret start. */
 static uint64_t hash_key(uint64_t seed, const struct kept_key *key)
 {
+    const char *text[] = {key->path, kept_text(key->variant), kept_text(key->host)};
     uint64_t hash = seed ^ 0xcbf29ce484222325u;
-    for (const char *p = key->path; *p; p++)
-        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
-    hash *= 0x100000001b3u;
-    for (const char *p = text_of(key->variant); *p; p++)
-        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
-    hash *= 0x100000001b3u;
-    for (const char *p = text_of(key->host); *p; p++)
-        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+    for (size_t i = 0; i < ARRAY_LEN(text); i++) {
+        for (const char *p = text[i]; *p; p++)
+            hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+        hash *= 0x100000001b3u;
+    }
     return hash ^ hash >> 32;
 }
 
 static bool is_named(const struct place *place, const struct kept_key *key)
 {
-    const char *text[] = {key->path, text_of(key->variant), text_of(key->host)};
+    const char *text[] = {key->path, kept_text(key->variant), kept_text(key->host)};
     size_t at = 0;
     for (size_t i = 0; i < ARRAY_LEN(text); i++) {
         if (at >= place->name_len || strcmp(place->name + at, text[i]) != 0)
@@ -150,7 +143,7 @@ static struct place *choose(struct kept_store *store, uint64_t hash, const struc
 bool kept_add(struct kept_store *store, const struct kept_key *key, uint64_t now_ms, size_t room,
               const struct kept *what)
 {
-    const char *variant = text_of(key->variant), *host = text_of(key->host);
+    const char *variant = kept_text(key->variant), *host = kept_text(key->host);
     size_t path_len = strlen(key->path) + 1, variant_len = strlen(variant) + 1, host_len = strlen(host) + 1;
     if (room == 0 || what->memory > room || variant_len > KEPT_MOST_VARIANT)
         return false;

@@ -21,6 +21,11 @@ struct kept_key {
     const char *variant; /* Accept-Encoding, NULL: none */
     const char *host;    /* that it is for, where the answer may depend on it; NULL: it does not */
 };
+/* A variant, or a host, as it is compared. */
+static inline const char *kept_text(const char *text)
+{
+    return text ? text : "";
+}
 
 /* A response and what the log wants to know of it. */
 struct kept {
