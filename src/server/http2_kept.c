@@ -44,10 +44,7 @@ void http2_shelf_free(struct http2_shelf *shelf)
 
 static size_t place_of(const struct kept_key *key)
 {
-    uint32_t hash = 2166136261;
-    for (const char *p = key->path; *p; p++)
-        hash = (hash ^ (unsigned char)*p) * 16777619;
-    return (hash ^ hash >> 16 ^ ((uintptr_t)key->listener >> 4)) % HTTP2_KEPT;
+    return (kept_hash(0, key) ^ ((uintptr_t)key->listener >> 4)) % HTTP2_KEPT;
 }
 
 static bool is_young(const struct http2_kept *kept, uint64_t now_ms)

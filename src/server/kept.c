@@ -86,8 +86,8 @@ void kept_free(struct kept_store *store)
     free(store);
 }
 
-/* FNV-1a over the texts with their ends, from a secret start. */
-static uint64_t hash_key(uint64_t seed, const struct kept_key *key)
+/* FNV-1a over the texts with their ends. */
+uint64_t kept_hash(uint64_t seed, const struct kept_key *key)
 {
     const char *text[] = {key->path, kept_text(key->variant), kept_text(key->host)};
     uint64_t hash = seed ^ 0xcbf29ce484222325u;
@@ -113,7 +113,7 @@ static bool is_named(const struct place *place, const struct kept_key *key)
 
 bool kept_find(struct kept_store *store, const struct kept_key *key, uint64_t now_ms, struct kept *out)
 {
-    uint64_t hash = hash_key(store->seed, key);
+    uint64_t hash = kept_hash(store->seed, key);
     struct place *set = &store->place[hash % SETS * WAYS];
     for (size_t i = 0; i < WAYS; i++) {
         struct place *place = &set[i];
@@ -154,7 +154,7 @@ bool kept_add(struct kept_store *store, const struct kept_key *key, uint64_t now
     memcpy(name + path_len, variant, variant_len);
     memcpy(name + path_len + variant_len, host, host_len);
 
-    uint64_t hash = hash_key(store->seed, key);
+    uint64_t hash = kept_hash(store->seed, key);
     struct place *place = choose(store, hash, key);
     clear(store, place);
     if (what->memory == 0 && store->n_mapped == MOST_MAPPED) {

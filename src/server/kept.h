@@ -26,6 +26,8 @@ static inline const char *kept_text(const char *text)
 {
     return text ? text : "";
 }
+/* Of the path, the variant and the host. `seed`: secret where nobody outside is to know which are alike. */
+uint64_t kept_hash(uint64_t seed, const struct kept_key *key);
 
 /* A response and what the log wants to know of it. */
 struct kept {
