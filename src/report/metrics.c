@@ -41,7 +41,8 @@ static const char *verdict_value(size_t i)
 
 static const char *route_value(size_t i)
 {
-    return i < ROUTE_COUNT ? ROUTES[i].path : i == ROUTE_COUNT ? "none" : "backend";
+    static const char *const NONE[ROUTELESS_KINDS] = {[ROUTELESS] = "none", [ROUTELESS_BACKEND] = "backend"};
+    return i < ROUTE_COUNT ? ROUTES[i].path : NONE[i - ROUTE_COUNT];
 }
 
 static const char *status_value(size_t i)
@@ -262,7 +263,7 @@ static void write_counts(enum metric metric, struct buf *out)
     const struct metric_row *row = &ROWS[metric];
     size_t cell = first_cell[metric];
     for (size_t i = 0; i < row->label[0].n; i++) {
-        if (row->label[0].value == route_value && i > ROUTE_COUNT + 1)
+        if (row->label[0].value == route_value && i >= ROUTE_COUNT + ROUTELESS_KINDS)
             break;
         if (row->kind == METRIC_HISTOGRAM) {
             write_histogram(row, i, cell + i * HISTOGRAM_CELLS, out);

@@ -41,6 +41,8 @@ enum {
     HANDSHAKE_MEMORY
 };
 enum { RELOAD_DONE, RELOAD_REFUSED };
+/* Of what no route has answered, behind a value for each route (http/route.h). */
+enum { ROUTELESS, ROUTELESS_BACKEND, ROUTELESS_KINDS };
 
 enum { METRICS_CELLS = 1024 };
 

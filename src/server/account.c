@@ -41,7 +41,7 @@ void account_answered(const struct account_client *client, const struct account_
 {
     unsigned status = request->status ? request->status : CLIENT_LEFT;
     const struct route *route = request->route;
-    const size_t none = request->upstream->name ? ROUTE_COUNT + 1 : ROUTE_COUNT;
+    const size_t none = ROUTE_COUNT + (request->upstream->name ? ROUTELESS_BACKEND : ROUTELESS);
     metrics_add(METRIC_requests, route ? (size_t)(route - ROUTES) : none, status / 100, 1);
     const char *protocol = http1_head_protocol(request->head);
     metrics_add(METRIC_requests_by_protocol, number_of(protocol), 0, 1);
@@ -89,7 +89,7 @@ void account_tcp_ended(const struct account_client *client, const struct account
 
 void account_refused(const struct account_client *client, unsigned status, uint64_t bytes)
 {
-    metrics_add(METRIC_requests, ROUTE_COUNT, status / 100, 1);
+    metrics_add(METRIC_requests, ROUTE_COUNT + ROUTELESS, status / 100, 1);
     metrics_add(METRIC_response_bytes, 0, 0, bytes);
     if (!access_enabled())
         return;
