@@ -117,25 +117,14 @@ struct proxy_aim {
 void proxy_run(struct proxied *p);
 /* Later in this turn, or in the next. */
 void proxy_again(struct proxied *p);
-/* The exchange failed: the client gets this status, or its connection is cut where an answer has begun. `why`
- * is for the log where the server is to blame, and for the client (ORIGIN_LEFT; may be NULL) where it is. */
-void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, const char *why);
 /* The exchange is over. */
 void proxy_over(struct proxied *p);
-/* The response is complete, and the client has all of it. */
-void proxy_done(struct proxied *p);
-/* The link ended without a byte of an answer. A request that may be repeated goes to the same or another
- * server over a new one, or, when this was one, to another server. False: nobody is asked any more, `p` is
- * gone. */
-bool proxy_retry(struct proxied *p, enum origin_result result, const char *why);
 /* Sets the deadline of the backend's next word. */
 void proxy_expect(struct proxied *p);
 
 /* NULL when memory is short. `location`: NULL where mode = tcp. */
 struct proxied *proxied_new(struct conn *conn, struct conn_request *request,
                             const struct conf_location *location, const struct conf_backend *to);
-/* Nothing of the answer, or not all of it, reaches the client, who is not to take it for whole. */
-void proxy_cut(struct proxied *p);
 
 /* The exchange begins: the head towards the backend is made. 0, or `p` is gone and the client waits for 503.
  */
@@ -152,6 +141,15 @@ const struct conf_location *proxy_location(struct conn *conn, struct conn_reques
 /* Whether it may go there at all: 0, or a status; with 0xx: see forward_status. */
 unsigned proxy_status(struct conn *conn, const struct conn_request *request,
                       const struct conf_location *location);
+
+/* proxy_end.c */
+/* The exchange failed: the client gets this status, or its connection is cut where an answer has begun. `why`
+ * is for the log where the server is to blame, and for the client (ORIGIN_LEFT; may be NULL) where it is. */
+void proxy_fail(struct proxied *p, unsigned status, enum origin_result result, const char *why);
+/* The response is complete, and the client has all of it. */
+void proxy_done(struct proxied *p);
+/* Nothing of the answer, or not all of it, reaches the client, who is not to take it for whole. */
+void proxy_cut(struct proxied *p);
 /* Its line in the log. */
 void proxy_account(struct proxied *p);
 
@@ -209,6 +207,10 @@ bool proxy_find_link(struct proxied *p);
 void proxy_leave_server(struct proxied *p);
 /* The server could not be reached, or closed without a word: this request does not come to it again. */
 void proxy_strike(struct proxied *p, enum origin_result result, const char *why);
+/* The link ended without a byte of an answer. A request that may be repeated goes to the same or another
+ * server over a new one, or, when this was one, to another server. False: nobody is asked any more, `p` is
+ * gone. */
+bool proxy_retry(struct proxied *p, enum origin_result result, const char *why);
 void proxy_room(struct pool_waiter *waiter);
 
 /* proxy_up.c: from the client to the backend. False: `p` is gone. */
