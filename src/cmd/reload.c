@@ -32,7 +32,7 @@ static int fail(const char *file, const char *why)
     return EXIT_FAILURE;
 }
 
-/* Any reload that began after `before` read the files as they are now. */
+/* Any reload that began after `before` read the files as they are now. `known`: the server tells of them. */
 static int wait_for_outcome(const struct conf *conf, pid_t pid, bool known, unsigned before)
 {
     enum { WAIT_MS = 60000, LOOK_MS = 10 };
@@ -40,23 +40,23 @@ static int wait_for_outcome(const struct conf *conf, pid_t pid, bool known, unsi
     const uint64_t until_ms = clock_mono_ms() + WAIT_MS;
     enum pid_file_reload state = PID_FILE_BEGUN;
     unsigned number = before;
+    bool told = false;
     struct err err = {0};
     char text[512];
-    while (known && clock_mono_ms() < until_ms && pid_file_owner(pid_file, &err) == pid &&
-           (!pid_file_reload(pid_file, &number, &state) || number == before || state == PID_FILE_BEGUN))
-        (void)poll(NULL, 0, LOOK_MS);
+    while (known && !told && clock_mono_ms() < until_ms && pid_file_owner(pid_file, &err) == pid) {
+        told = pid_file_reload(pid_file, &number, &state) && number != before && state != PID_FILE_BEGUN;
+        if (!told)
+            (void)poll(NULL, 0, LOOK_MS);
+    }
     const bool ended = pid_file_owner(pid_file, &err) != pid;
-    if (!ended && known && number != before && state == PID_FILE_DONE) {
+    if (!ended && told && state == PID_FILE_DONE) {
         printf("%s: process %ld has reloaded it\n", conf->file, (long)pid);
         return EXIT_SUCCESS;
     }
-    snprintf(text, sizeof text, "process %ld %s%s%s", (long)pid,
-             ended ? "ended: its log says why"
-             : number != before && state == PID_FILE_REFUSED
-                 ? "refused it and goes on with what it has: its log "
-                   "says why"
-                 : "was told, and has not said what came of it: its log does",
-             log ? ": " : "", log ? log : "");
+    const char *what = ended  ? "ended: its log says why"
+                       : told ? "refused it and goes on with what it has: its log says why"
+                              : "was told, and has not said what came of it: its log does";
+    snprintf(text, sizeof text, "process %ld %s%s%s", (long)pid, what, log ? ": " : "", log ? log : "");
     return fail(conf->file, text);
 }
 
