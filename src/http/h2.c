@@ -1,25 +1,4 @@
-#include "config.h"
-
 #include "http/h2.h"
-
-void h2_limits_init(struct h2_limits *limits)
-{
-    *limits = (struct h2_limits){
-        .most = {[H2_STREAMS] = 100,
-                 [H2_RESETS] = 200,
-                 [H2_CONTINUATIONS] = 8,
-                 [H2_HEADER_LIST] = 256 * 1024,
-                 [H2_SETTINGS] = 20,
-                 [H2_PINGS] = 20,
-                 [H2_EMPTY_FRAMES] = 100,
-                 [H2_FRAMES] = 1000},
-        .header_list = 64 * 1024,
-        .window = 2 * H2_WINDOW_MOST,
-        .held = 4 * 1024 * 1024,
-    };
-}
-
-#ifdef HAVE_LIBNGHTTP2
 
 #include <nghttp2/nghttp2.h>
 #include <stdlib.h>
@@ -27,6 +6,7 @@ void h2_limits_init(struct h2_limits *limits)
 
 #include "http/h2_fields.h"
 #include "http/h2_frames.h"
+#include "http/h2_session.h"
 
 enum { URGED = 32 }; /* requests whose priority may come ahead of them */
 
@@ -37,7 +17,6 @@ struct h2 {
     void *cls;
     struct h2_frames frames;
     uint64_t now_ms;
-    uint32_t header_list;       /* bytes of the head that is coming */
     uint64_t held;              /* by all streams */
     size_t owed;                /* bytes that came, and were not asked for anew of the connection */
     uint32_t n_streams;         /* that have a record */
@@ -106,7 +85,7 @@ static bool was_urged(const struct h2 *h2, int32_t id)
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
 {
     struct h2 *h2 = cls;
-    h2->header_list = 0;
+    h2_frames_begin_head(&h2->frames);
     if (!is_request(frame))
         return 0;
     struct h2_stream *stream = h2->ops->opened(h2->cls, frame->hd.stream_id);
@@ -150,24 +129,17 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
     return 0;
 }
 
-/* RFC 9113 section 6.5.2: with 32 bytes for each. */
-static bool fits(struct h2 *h2, size_t name_len, size_t len)
-{
-    enum { FIELD = 32 };
-    h2->header_list += (uint32_t)(name_len + len + FIELD);
-    if (h2->header_list <= h2->limits.most[H2_HEADER_LIST])
-        return true;
-    too_much(h2, H2_HEADER_LIST);
-    return false;
-}
-
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_len, const uint8_t *value, size_t len, uint8_t flags, void *cls)
 {
     struct h2 *h2 = cls;
     (void)flags;
     struct h2_stream *stream = stream_of(session, frame->hd.stream_id);
-    if (!fits(h2, name_len, len) || !stream || !is_request(frame))
+    if (!h2_frames_fit(&h2->frames, &h2->limits, name_len, len)) {
+        too_much(h2, H2_HEADER_LIST);
+        return 0;
+    }
+    if (!stream || !is_request(frame))
         return 0; /* trailers: nobody asks for them */
     h2->ops->field(h2->cls, stream, (const char *)name, name_len, (const char *)value, len);
     return 0;
@@ -388,8 +360,7 @@ size_t h2_give(struct h2 *h2, const char **bytes)
 
 bool h2_is_full(const struct h2 *h2)
 {
-    enum { MOST_FRAMES = 2000 };
-    return nghttp2_session_get_outbound_queue_size(h2->session) > MOST_FRAMES;
+    return h2_session_is_full(h2->session);
 }
 
 bool h2_is_over(const struct h2 *h2)
@@ -478,7 +449,7 @@ void h2_end(struct h2 *h2, enum h2_code code)
 
 /* ---- its life ------------------------------------------------------------------------------------------ */
 
-static int set_up(struct h2 *h2, nghttp2_session_callbacks *callbacks, nghttp2_option *option)
+static void listen_to(nghttp2_session_callbacks *callbacks)
 {
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
@@ -489,44 +460,33 @@ static int set_up(struct h2 *h2, nghttp2_session_callbacks *callbacks, nghttp2_o
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-    nghttp2_option_set_no_auto_window_update(option, 1);
+}
+
+static void choose(nghttp2_option *option)
+{
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     /* The largest head of a backend, by its bound for what it may come to. */
     nghttp2_option_set_max_send_header_block_length(option, 256 * 1024);
-    if (nghttp2_session_server_new2(&h2->session, callbacks, h2, option) != 0)
-        return ERR_NOMEM;
-    const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, h2->limits.most[H2_STREAMS]},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_WINDOW_FIRST},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, h2->limits.header_list},
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
-    };
-    int rc = nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
-    if (rc == 0)
-        rc = nghttp2_session_set_local_window_size(h2->session, NGHTTP2_FLAG_NONE, 0,
-                                                   (int32_t)h2->limits.window);
-    return rc == 0 ? 0 : ERR_NOMEM;
 }
 
 struct h2 *h2_new(const struct h2_limits *limits, const struct h2_ops *ops, void *cls)
 {
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->most[H2_STREAMS]},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_WINDOW_FIRST},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits->header_list},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+    const struct h2_session_plan plan = {nghttp2_session_server_new2, listen_to,     choose, settings,
+                                         ARRAY_LEN(settings),         limits->window};
     struct h2 *h2 = calloc(1, sizeof *h2);
-    nghttp2_session_callbacks *callbacks = NULL;
-    nghttp2_option *option = NULL;
     if (!h2)
         return NULL;
     h2->limits = *limits;
     h2->ops = ops;
     h2->cls = cls;
-    int rc = nghttp2_session_callbacks_new(&callbacks);
-    if (rc == 0)
-        rc = nghttp2_option_new(&option);
-    if (rc == 0)
-        rc = set_up(h2, callbacks, option);
-    nghttp2_option_del(option);
-    nghttp2_session_callbacks_del(callbacks);
-    if (rc == 0)
+    if (h2_session_new(&h2->session, &plan, h2) == 0)
         return h2;
     h2_free(h2);
     return NULL;
@@ -539,102 +499,3 @@ void h2_free(struct h2 *h2)
     nghttp2_session_del(h2->session);
     free(h2);
 }
-
-#else
-
-bool h2_is_built(void)
-{
-    return false;
-}
-
-const char *h2_version(void)
-{
-    return "";
-}
-
-/* Nobody has an engine, so the others are never called. */
-struct h2 *h2_new(const struct h2_limits *limits, const struct h2_ops *ops, void *cls)
-{
-    (void)limits, (void)ops, (void)cls;
-    return NULL;
-}
-
-void h2_free(struct h2 *h2)
-{
-    (void)h2;
-}
-
-void h2_take(struct h2 *h2, const char *bytes, size_t len, uint64_t now_ms)
-{
-    (void)h2, (void)bytes, (void)len, (void)now_ms;
-}
-
-size_t h2_give(struct h2 *h2, const char **bytes)
-{
-    (void)h2;
-    *bytes = NULL;
-    return 0;
-}
-
-bool h2_is_full(const struct h2 *h2)
-{
-    (void)h2;
-    return true;
-}
-
-bool h2_is_over(const struct h2 *h2)
-{
-    (void)h2;
-    return true;
-}
-
-int h2_answer(struct h2 *h2, struct h2_stream *stream, unsigned status, const char *lines, size_t len,
-              bool bodied)
-{
-    (void)h2, (void)stream, (void)status, (void)lines, (void)len, (void)bodied;
-    return ERR_NOMEM;
-}
-
-int h2_trailers(struct h2 *h2, struct h2_stream *stream, const char *lines, size_t len)
-{
-    (void)h2, (void)stream, (void)lines, (void)len;
-    return ERR_NOMEM;
-}
-
-void h2_more(struct h2 *h2, struct h2_stream *stream)
-{
-    (void)h2, (void)stream;
-}
-
-void h2_reset(struct h2 *h2, struct h2_stream *stream, enum h2_code code)
-{
-    (void)h2, (void)stream, (void)code;
-}
-
-void h2_consumed(struct h2 *h2, struct h2_stream *stream, size_t len)
-{
-    (void)h2, (void)stream, (void)len;
-}
-
-bool h2_is_held_up(const struct h2 *h2)
-{
-    (void)h2;
-    return false;
-}
-
-void h2_part(struct h2 *h2)
-{
-    (void)h2;
-}
-
-void h2_part_now(struct h2 *h2)
-{
-    (void)h2;
-}
-
-void h2_end(struct h2 *h2, enum h2_code code)
-{
-    (void)h2, (void)code;
-}
-
-#endif

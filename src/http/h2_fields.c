@@ -1,7 +1,3 @@
-#include "config.h"
-
-#ifdef HAVE_LIBNGHTTP2
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,9 +71,3 @@ int h2_fields_of(struct h2_fields *out, const struct h2_pseudo *pseudo, size_t n
     }
     return 0;
 }
-
-#else
-
-typedef int h2_fields_is_not_built; /* a file is not empty */
-
-#endif

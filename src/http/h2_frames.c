@@ -16,6 +16,23 @@ enum frame {
 };
 enum { FLAG_ACK = 1, FLAG_END_STREAM = 1, SECOND_MS = 1000 };
 
+void h2_limits_init(struct h2_limits *limits)
+{
+    *limits = (struct h2_limits){
+        .most = {[H2_STREAMS] = 100,
+                 [H2_RESETS] = 200,
+                 [H2_CONTINUATIONS] = 8,
+                 [H2_HEADER_LIST] = 256 * 1024,
+                 [H2_SETTINGS] = 20,
+                 [H2_PINGS] = 20,
+                 [H2_EMPTY_FRAMES] = 100,
+                 [H2_FRAMES] = 1000},
+        .header_list = 64 * 1024,
+        .window = 2 * H2_WINDOW_MOST,
+        .held = 4 * 1024 * 1024,
+    };
+}
+
 bool h2_frames_count(struct h2_frames *f, const struct h2_limits *limits, enum h2_limit kind, uint64_t now_ms)
 {
     if (now_ms - f->second_ms >= SECOND_MS) {
@@ -28,6 +45,18 @@ bool h2_frames_count(struct h2_frames *f, const struct h2_limits *limits, enum h
 void h2_frames_earn(struct h2_frames *f)
 {
     f->count[H2_PINGS] -= f->count[H2_PINGS] > 0;
+}
+
+void h2_frames_begin_head(struct h2_frames *f)
+{
+    f->header_list = 0;
+}
+
+bool h2_frames_fit(struct h2_frames *f, const struct h2_limits *limits, size_t name_len, size_t len)
+{
+    enum { FIELD = 32 };
+    f->header_list += (uint32_t)(name_len + len + FIELD);
+    return f->header_list <= limits->most[H2_HEADER_LIST];
 }
 
 /* What a frame with this header is one of; H2_LIMITS: of nothing that is counted. */

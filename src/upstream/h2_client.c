@@ -1,11 +1,8 @@
-#include "config.h"
-
-#ifdef HAVE_LIBNGHTTP2
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/h2_session.h"
 #include "upstream/h2_client_impl.h"
 
 void h2_client_limits(struct h2_limits *limits)
@@ -221,8 +218,7 @@ size_t h2_client_give(struct h2_client *client, const char **bytes)
 
 bool h2_client_is_full(const struct h2_client *client)
 {
-    enum { MOST_FRAMES = 2000 };
-    return nghttp2_session_get_outbound_queue_size(client->session) > MOST_FRAMES;
+    return h2_session_is_full(client->session);
 }
 
 bool h2_client_is_over(const struct h2_client *client)
@@ -271,44 +267,28 @@ void h2_client_part(struct h2_client *client)
         (void)nghttp2_submit_goaway(client->session, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
 }
 
-static int set_up(struct h2_client *client, nghttp2_session_callbacks *callbacks, nghttp2_option *option)
+static void choose(nghttp2_option *option)
 {
-    h2_response_callbacks(callbacks);
-    nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_max_reserved_remote_streams(option, 0); /* also before it knows that none is wanted */
     nghttp2_option_set_max_send_header_block_length(option, MOST_REQUEST);
-    if (nghttp2_session_client_new2(&client->session, callbacks, client, option) != 0)
-        return ERR_NOMEM;
-    const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_CALL_WINDOW},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, client->limits.header_list},
-    };
-    int rc = nghttp2_submit_settings(client->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
-    if (rc == 0)
-        rc = nghttp2_session_set_local_window_size(client->session, NGHTTP2_FLAG_NONE, 0,
-                                                   (int32_t)client->limits.window);
-    return rc == 0 ? 0 : ERR_NOMEM;
 }
 
 struct h2_client *h2_client_new(const struct h2_limits *limits, size_t *grown)
 {
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_CALL_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits->header_list},
+    };
+    const struct h2_session_plan plan = {nghttp2_session_client_new2, h2_response_callbacks, choose, settings,
+                                         ARRAY_LEN(settings),         limits->window};
     struct h2_client *client = calloc(1, sizeof *client);
-    nghttp2_session_callbacks *callbacks = NULL;
-    nghttp2_option *option = NULL;
     if (!client)
         return NULL;
     client->limits = *limits;
     client->grown = grown;
     client->frames.n_preface = H2_PREFACE; /* a server sends none */
-    int rc = nghttp2_session_callbacks_new(&callbacks);
-    if (rc == 0)
-        rc = nghttp2_option_new(&option);
-    if (rc == 0)
-        rc = set_up(client, callbacks, option);
-    nghttp2_option_del(option);
-    nghttp2_session_callbacks_del(callbacks);
-    if (rc == 0)
+    if (h2_session_new(&client->session, &plan, client) == 0)
         return client;
     h2_client_free(client);
     return NULL;
@@ -325,9 +305,3 @@ void h2_client_free(struct h2_client *client)
     nghttp2_session_del(client->session);
     free(client);
 }
-
-#else
-
-typedef int h2_client_is_not_built; /* see h2_client_none.c */
-
-#endif

@@ -3,8 +3,7 @@
  * speaks that to a server can speak to this one, and judges its answers by the same reader. Bytes in, bytes
  * out; no sockets and no clock. What costs a server nothing and us something is counted, and ends the
  * connection where it is too much.
- *
- * Where the program was built without nghttp2 there is none: h2_client_new gives NULL. */
+ * Only where nghttp2 is. */
 #ifndef MTLSD_UPSTREAM_H2_CLIENT_H
 #define MTLSD_UPSTREAM_H2_CLIENT_H
 

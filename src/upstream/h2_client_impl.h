@@ -22,9 +22,8 @@ struct h2_client {
     struct h2_frames frames;
     struct h2_call *calls, *noted, *last_noted;
     unsigned n_calls;
-    size_t *grown;        /* bytes of windows over the first, of all that share it */
-    uint32_t header_list; /* bytes of the head that is coming */
-    char begins[8];       /* what came first, to tell what it is that is no HTTP/2 */
+    size_t *grown;  /* bytes of windows over the first, of all that share it */
+    char begins[8]; /* what came first, to tell what it is that is no HTTP/2 */
     unsigned n_begins;
     unsigned pings;        /* sent since anything came of a response */
     char why[H2_CALL_WHY]; /* "": nothing is wrong */

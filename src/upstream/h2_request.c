@@ -1,8 +1,4 @@
 /* A request that is written as one of HTTP/1.1, sent as HTTP/2 has it. */
-#include "config.h"
-
-#ifdef HAVE_LIBNGHTTP2
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,9 +228,3 @@ ssize_t h2_call_write(struct h2_call *call, const char *bytes, size_t len)
     call->blocked = used == 0 && len > 0;
     return used > 0 || len == 0 ? (ssize_t)used : -EAGAIN;
 }
-
-#else
-
-typedef int h2_request_is_not_built;
-
-#endif

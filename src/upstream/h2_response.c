@@ -1,8 +1,4 @@
 /* What a server of HTTP/2 sends, read as a response of HTTP/1.1. */
-#include "config.h"
-
-#ifdef HAVE_LIBNGHTTP2
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,24 +14,13 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 {
     struct h2_client *client = cls;
     struct h2_call *call = h2_call_of(session, frame->hd.stream_id);
-    client->header_list = 0;
+    h2_frames_begin_head(&client->frames);
     if (call) {
         call->answered = true;
         call->status = 0;
         call->lines.len = 0;
     }
     return 0;
-}
-
-/* RFC 9113 section 6.5.2: with 32 bytes for each. */
-static bool fits(struct h2_client *client, size_t name_len, size_t len)
-{
-    enum { FIELD = 32 };
-    client->header_list += (uint32_t)(name_len + len + FIELD);
-    if (client->header_list <= client->limits.most[H2_HEADER_LIST])
-        return true;
-    h2_client_too_much(client, H2_HEADER_LIST);
-    return false;
 }
 
 static bool is(const char *name, size_t len, const char *word)
@@ -100,7 +85,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     struct h2_call *call = h2_call_of(session, frame->hd.stream_id);
     const char *name = (const char *)name_at, *value = (const char *)value_at;
     (void)flags;
-    if (!fits(client, name_len, len) || !call || call->why[0])
+    if (!h2_frames_fit(&client->frames, &client->limits, name_len, len)) {
+        h2_client_too_much(client, H2_HEADER_LIST);
+        return 0;
+    }
+    if (!call || call->why[0])
         return 0;
     if (is(name, name_len, ":status")) {
         take_status(call, value, len);
@@ -388,9 +377,3 @@ ssize_t h2_call_read(struct h2_call *call, char *out, size_t size)
         return -EPROTO;
     return call->ended ? 0 : -EAGAIN;
 }
-
-#else
-
-typedef int h2_response_is_not_built;
-
-#endif

@@ -1,14 +1,11 @@
-#include "upstream/mux.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "config/conf_backend.h"
-#include "upstream/h2_client.h"
+#include "upstream/mux_impl.h"
 
 enum {
     READ_BYTES = 16 * 1024,
@@ -17,59 +14,9 @@ enum {
     QUIET_MS = 5000,        /* at most: then it is asked whether anybody is there */
 };
 
-/* One connection. */
-struct mux {
-    struct link_user user; /* of `link` */
-    struct links *links;
-    struct link_shelf *shelf; /* NULL: it is on none any more, nobody new comes to it */
-    struct mux *next, *prev;  /* there; or, by next, among those that are gone */
-    struct mux *next_busy;
-    struct backend *backend; /* a reference */
-    unsigned server;
-    struct link *link;        /* NULL: it has ended; what came of it may still be read */
-    struct h2_client *engine; /* NULL: it is not up */
-    struct mux_link *first, *last;
-    unsigned n;
-    struct buf out; /* that the socket did not take; the first out_at bytes it did */
-    size_t out_at;
-    uint64_t keep_ms, settle_ms; /* how long it may be idle; its SETTINGS may take */
-    uint64_t heard_us;           /* when anything came of it */
-    struct wheel_timer timer; /* its SETTINGS are due, or a word of it; or it has been idle for long enough */
-    enum watch {
-        WATCH_NONE,
-        WATCH_QUIET,  /* an answer is waited for: something should come */
-        WATCH_PINGED, /* nothing did, and it was asked */
-    } watch;
-    uint64_t watched_us; /* since then */
-    struct resets {
-        uint64_t since_us;
-        unsigned n, all; /* since then; since it was made */
-    } resets;            /* requests that were given up before their answers were whole */
-    bool alone, more, gone;
-    bool busy, worked; /* it is on the list of those that have something to do; and in this very turn */
-    bool counted;      /* among those of its server that max_connections bounds */
-    bool broken;       /* it has ended, or was never up, through its server */
-    bool blamed;       /* and that was counted */
-    bool telling;      /* its links are told of something: it is not freed meanwhile */
-};
-
-/* What one exchange has of it. */
-struct mux_link {
-    struct link link; /* first */
-    struct mux *mux;
-    struct mux_link *next, *prev;
-    struct h2_call *call; /* NULL: it waits until the connection is up, or says how many it takes */
-    const char *scheme;
-};
-
-static struct mux_link *of(struct link *link)
-{
-    return (struct mux_link *)(void *)link;
-}
-
 /* ---- its life ------------------------------------------------------------------------------------------ */
 
-static void make_busy(struct mux *mux)
+void mux_make_busy(struct mux *mux)
 {
     if (mux->busy || mux->gone)
         return;
@@ -89,7 +36,7 @@ static void leave_busy(struct mux *mux)
     mux->busy = mux->worked = false;
 }
 
-static void leave_shelf(struct mux *mux)
+void mux_leave_shelf(struct mux *mux)
 {
     if (!mux->shelf)
         return;
@@ -108,7 +55,7 @@ static void end_link(struct mux *mux)
 {
     link_close(mux->link);
     mux->link = NULL;
-    leave_shelf(mux);
+    mux_leave_shelf(mux);
     wheel_set(mux->links->wheel, &mux->timer, 0);
 }
 
@@ -166,13 +113,13 @@ static void part(struct mux *mux)
     mux_free(mux);
 }
 
-static bool is_pending(const struct mux *mux)
+bool mux_is_pending(const struct mux *mux)
 {
     return mux->link && (!mux->engine || !h2_client_is_settled(mux->engine));
 }
 
 /* The last of its links has left. */
-static void rests(struct mux *mux)
+void mux_rests(struct mux *mux)
 {
     if (mux->n > 0 || mux->telling)
         return;
@@ -182,191 +129,19 @@ static void rests(struct mux *mux)
         part(mux);
         return;
     }
-    if (!is_pending(mux))
+    if (!mux_is_pending(mux))
         wheel_set(mux->links->wheel, &mux->timer, clock_mono_ms() + mux->keep_ms);
 }
 
-/* ---- links --------------------------------------------------------------------------------------------- */
-
-static ssize_t link_gives(struct link *link, void *data, size_t size)
-{
-    struct mux_link *own = of(link);
-    if (!own->call)
-        return -EAGAIN;
-    ssize_t n = h2_call_read(own->call, data, size);
-    if (n == -EAGAIN)
-        link->readable = false;
-    if (n == -EPROTO) {
-        snprintf(link->why, sizeof link->why, "%s", h2_call_why(own->call));
-        link->refused = h2_call_is_refused(own->call);
-        link->reset = h2_call_is_reset(own->call);
-        link->answered = h2_call_is_answered(own->call);
-    }
-    if (n > 0)
-        make_busy(own->mux); /* as much may come */
-    return n;
-}
-
-static ssize_t link_takes(struct link *link, const void *data, size_t size)
-{
-    struct mux_link *own = of(link);
-    if (!own->call)
-        return -EAGAIN;
-    ssize_t n = h2_call_write(own->call, data, size);
-    link->writable = n != -EAGAIN;
-    if (n > 0)
-        make_busy(own->mux);
-    return n;
-}
-
-/* Nothing at all has come of it while an answer was waited for: whoever is there may be gone, and a new
- * connection may be answered. */
-static bool is_silent(const struct mux *mux, const struct link *link)
-{
-    enum { SILENT_US = 500 * 1000 };
-    return link->timed_out && clock_mono_us() >= mux->heard_us + SILENT_US;
-}
-
-/* Servers bound how many requests a connection may give up, and end it with all that is on it: one client
- * that does so is not to end what others have there. */
-static bool has_many_resets(struct resets *resets, uint64_t now_us)
-{
-    enum { SECOND = 1000 * 1000, MOST = 20, MOST_ALL = 200 };
-    if (now_us - resets->since_us > SECOND)
-        *resets = (struct resets){now_us, 0, resets->all};
-    resets->n++;
-    resets->all++;
-    return resets->n > MOST || resets->all > MOST_ALL;
-}
-
-static void link_leaves(struct link *link)
-{
-    struct mux_link *own = of(link);
-    struct mux *mux = own->mux;
-    if (!mux)
-        return;
-    if (is_silent(mux, link) ||
-        (own->call && h2_call_is_open(own->call) && has_many_resets(&mux->resets, clock_mono_us())))
-        leave_shelf(mux); /* nobody else comes to it */
-    own->mux = NULL;
-    h2_call_free(own->call);
-    own->call = NULL;
-    *(own->prev ? &own->prev->next : &mux->first) = own->next;
-    *(own->next ? &own->next->prev : &mux->last) = own->prev;
-    mux->n--;
-    link->user = NULL;
-    link->next = mux->links->dead;
-    mux->links->dead = link;
-    make_busy(mux);
-    rests(mux);
-}
-
-/* Its end, or that it could not be made, is one failure. */
-static bool link_blames(struct link *link)
-{
-    struct mux *mux = of(link)->mux;
-    if (!mux->broken)
-        return true;
-    const bool first = !mux->blamed;
-    mux->blamed = true;
-    return first;
-}
-
-static const struct link_ops OPS = {link_gives, link_takes, link_leaves, link_blames};
-
 /* An answer is waited for; nothing may have come for so long since then. */
-static void watch(struct mux *mux, uint64_t since_us)
+void mux_watch(struct mux *mux, uint64_t since_us)
 {
     const uint64_t quiet_ms = mux->settle_ms < QUIET_MS ? mux->settle_ms : QUIET_MS;
-    if (mux->watch != WATCH_NONE || is_pending(mux) || mux->alone || !mux->shelf)
+    if (mux->watch != WATCH_NONE || mux_is_pending(mux) || mux->alone || !mux->shelf)
         return;
     mux->watch = WATCH_QUIET;
     mux->watched_us = since_us;
     wheel_set(mux->links->wheel, &mux->timer, since_us / 1000 + quiet_ms + 1);
-}
-
-static void begin(struct mux_link *own)
-{
-    watch(own->mux, clock_mono_us());
-    own->call = h2_call_new(own->mux->engine, own->scheme, own);
-    own->link.up = own->call != NULL;
-    own->link.up_us = clock_mono_us();
-    own->link.readable = own->link.writable = own->link.up;
-}
-
-static struct link *join(struct mux *mux, struct link_user *user, const char *scheme)
-{
-    struct mux_link *own = calloc(1, sizeof *own);
-    if (!own)
-        return NULL;
-    own->link.ops = &OPS;
-    own->link.links = mux->links;
-    own->link.user = user;
-    own->link.fd = -1;
-    own->link.born_us = clock_mono_us();
-    own->mux = mux;
-    own->scheme = scheme;
-    own->prev = mux->last;
-    *(mux->last ? &mux->last->next : &mux->first) = own;
-    mux->last = own;
-    mux->n++;
-    if (!is_pending(mux)) {
-        if (mux->n == 1) { /* it was idle */
-            mux->watch = WATCH_NONE;
-            wheel_set(mux->links->wheel, &mux->timer, 0);
-        }
-        begin(own);
-    }
-    if (!own->link.up && !is_pending(mux)) {
-        link_leaves(&own->link);
-        return NULL;
-    }
-    return &own->link;
-}
-
-/* ---- what its links are told --------------------------------------------------------------------------- */
-
-static void tell_pending(struct mux *mux, enum link_event event)
-{
-    for (struct mux_link *own = mux->first, *next; own && !mux->gone; own = next) {
-        next = own->next;
-        if (own->call || own->mux != mux)
-            continue;
-        if (event == LINK_FAILED)
-            snprintf(own->link.why, sizeof own->link.why, "%s", mux->link ? mux->link->why : "");
-        own->link.timed_out = mux->link && mux->link->timed_out;
-        own->link.untrusted = mux->link && mux->link->untrusted;
-        own->link.user->event(own->link.user, event);
-    }
-}
-
-/* There is an engine, or it was said how many may use it: those who wait begin, as far as there is room. An
- * event may bring others of them to an end. */
-static void begin_pending(struct mux *mux, unsigned most)
-{
-    struct mux_link *own = mux->first;
-    while (own && most > 0) {
-        if (own->call || own->link.up) {
-            own = own->next;
-            continue;
-        }
-        begin(own);
-        if (!own->link.up) /* memory is short */
-            return;
-        most--;
-        own->link.user->event(own->link.user, LINK_UP);
-        own = mux->first; /* whoever was next may have left */
-    }
-}
-
-static void deliver(struct mux *mux)
-{
-    struct h2_call *call;
-    while (mux->engine && (call = h2_client_next(mux->engine)) != NULL) {
-        struct mux_link *own = h2_call_owner(call);
-        own->link.readable = own->link.writable = true;
-        own->link.user->event(own->link.user, LINK_READY);
-    }
 }
 
 /* The connection broke: all of it that has not ended is cut short. */
@@ -377,9 +152,9 @@ static void broke(struct mux *mux, const char *why)
         h2_client_fail(mux->engine, why);
         snprintf(mux->link->why, sizeof mux->link->why, "%s", why);
     }
-    tell_pending(mux, LINK_FAILED);
+    mux_link_tell_pending(mux, LINK_FAILED);
     end_link(mux);
-    deliver(mux);
+    mux_link_deliver(mux);
 }
 
 /* ---- events of the connection -------------------------------------------------------------------------- */
@@ -390,12 +165,12 @@ static void take_settings(struct mux *mux, bool was_settled)
         return;
     wheel_set(mux->links->wheel, &mux->timer, 0);
     if (mux->n > 0)
-        watch(mux, mux->heard_us);
+        mux_watch(mux, mux->heard_us);
     const struct h2_client *engine = mux->engine;
     unsigned room = h2_client_room(engine);
-    begin_pending(mux, room);
+    mux_link_begin_pending(mux, room);
     if (mux->link)
-        tell_pending(mux, LINK_AGAIN);
+        mux_link_tell_pending(mux, LINK_AGAIN);
 }
 
 static void read_on(struct mux *mux)
@@ -408,7 +183,7 @@ static void read_on(struct mux *mux)
         if (left < sizeof bytes || h2_client_is_full(mux->engine)) {
             mux->more = true;
             if (left < sizeof bytes)
-                make_busy(mux);
+                mux_make_busy(mux);
             break;
         }
         ssize_t n = link_read(mux->link, bytes, sizeof bytes);
@@ -433,7 +208,7 @@ static void read_on(struct mux *mux)
         return;
     }
     take_settings(mux, was_settled);
-    deliver(mux);
+    mux_link_deliver(mux);
 }
 
 static void send_on(struct mux *mux)
@@ -455,8 +230,8 @@ static void send_on(struct mux *mux)
         return;
     }
     if (rc > 0 && mux->more)
-        make_busy(mux);
-    deliver(mux);
+        mux_make_busy(mux);
+    mux_link_deliver(mux);
 }
 
 /* Something happens to it, in whose course it must stay. */
@@ -467,7 +242,7 @@ static void work(struct mux *mux, void (*what)(struct mux *mux))
     what(mux);
     mux->telling = nested;
     if (!nested)
-        rests(mux);
+        mux_rests(mux);
 }
 
 static void go_on(struct mux *mux)
@@ -476,7 +251,7 @@ static void go_on(struct mux *mux)
         return;
     read_on(mux);
     if (mux->engine && h2_client_is_parting(mux->engine)) /* it is no place that others wait for */
-        leave_shelf(mux);
+        mux_leave_shelf(mux);
     send_on(mux);
 }
 
@@ -487,12 +262,12 @@ static void come_up(struct mux *mux)
     mux->engine = h2_client_new(&limits, &mux->links->h2_grown);
     if (!mux->engine) {
         snprintf(mux->link->why, sizeof mux->link->why, "out of memory");
-        tell_pending(mux, LINK_FAILED);
+        mux_link_tell_pending(mux, LINK_FAILED);
         end_link(mux);
         return;
     }
     wheel_set(mux->links->wheel, &mux->timer, clock_mono_ms() + mux->settle_ms);
-    begin_pending(mux, 1);
+    mux_link_begin_pending(mux, 1);
     send_on(mux); /* before go_on reads, so that there is something to read */
     if (mux->link)
         go_on(mux);
@@ -501,7 +276,7 @@ static void come_up(struct mux *mux)
 static void come_down(struct mux *mux)
 {
     mux->broken = true;
-    tell_pending(mux, LINK_FAILED);
+    mux_link_tell_pending(mux, LINK_FAILED);
     end_link(mux);
 }
 
@@ -529,9 +304,9 @@ static void look_after(struct mux *mux)
         return;
     const bool heard = mux->heard_us > mux->watched_us;
     if (was == WATCH_QUIET && heard) {
-        watch(mux, mux->heard_us);
+        mux_watch(mux, mux->heard_us);
     } else if (was == WATCH_PINGED && !heard) {
-        leave_shelf(mux);
+        mux_leave_shelf(mux);
     } else if (was == WATCH_QUIET && h2_client_ping(mux->engine)) {
         mux->watch = WATCH_PINGED;
         mux->watched_us = clock_mono_us();
@@ -543,7 +318,7 @@ static void look_after(struct mux *mux)
 static void on_time(struct wheel_timer *timer)
 {
     struct mux *mux = (struct mux *)(void *)((char *)timer - offsetof(struct mux, timer));
-    if (mux->n > 0 && mux->link && is_pending(mux))
+    if (mux->n > 0 && mux->link && mux_is_pending(mux))
         work(mux, be_late);
     else if (mux->n == 0)
         part(mux);
@@ -594,7 +369,7 @@ static bool has_room(const struct mux *mux)
 {
     if (mux->alone || !mux->link)
         return false;
-    return is_pending(mux) ? mux->n < H2_CLIENT_STREAMS : h2_client_room(mux->engine) > 0;
+    return mux_is_pending(mux) ? mux->n < H2_CLIENT_STREAMS : h2_client_room(mux->engine) > 0;
 }
 
 /* A worker may have one in any case: what others have is nothing to wait for here. */
@@ -608,7 +383,7 @@ static bool may_open(const struct link_shelf *shelf, struct backend *backend, un
 /* What an idle one has said meanwhile may be that it is over. */
 static void hear(struct mux *mux)
 {
-    if (mux->n > 0 || mux->telling || is_pending(mux))
+    if (mux->n > 0 || mux->telling || mux_is_pending(mux))
         return;
     mux->link->readable = true;
     work(mux, go_on);
@@ -639,7 +414,7 @@ struct link *mux_take(struct links *links, struct link_shelf *shelf, struct back
         mux = mux_new(links, shelf, backend, server, wish, why);
     if (!mux)
         return NULL;
-    struct link *link = join(mux, user, wish->scheme);
+    struct link *link = mux_link_join(mux, user, wish->scheme);
     if (!link)
         snprintf(why, LINK_WHY, "out of memory");
     if (!link && mux->n == 0)
@@ -654,7 +429,7 @@ void mux_shelf_done(struct link_shelf *shelf)
         if (mux->n == 0)
             part(mux);
         else
-            leave_shelf(mux);
+            mux_leave_shelf(mux);
     }
 }
 
