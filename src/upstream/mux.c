@@ -216,7 +216,7 @@ static void send_on(struct mux *mux)
     if (!mux->link || !mux->engine)
         return;
     ssize_t rc = flush(mux);
-    if (rc < 0 && rc != -EPIPE) { /* with EPIPE it may have said why */
+    if (rc < 0 && (rc != -EPIPE || h2_client_is_full(mux->engine))) { /* with EPIPE it may have said why */
         broke(mux, strerror((int)-rc));
         return;
     }
