@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "config/conf_backend.h"
 #include "tls/proxy_header_write.h"
-#include "upstream/mux.h"
+#include "upstream/pool.h"
 #include "upstream/response.h"
 
 /* One server that is asked. */
@@ -128,11 +128,8 @@ static struct link *open_link(struct server_check *check, const struct link_firs
                                   .check = true,
                                   .first = *opening};
     bool fresh;
-    if (conf_server_is_h2(server))
-        return mux_take(check->all->links, &check->shelf, check->backend, check->server, &check->user, &wish,
-                        &fresh, why);
-    return link_open(check->all->links, &check->shelf, check->backend, check->server, &check->user, opening,
-                     why);
+    return upstream_open(check->all->links, &check->shelf, check->backend, check->server, &check->user, &wish,
+                         &fresh, why);
 }
 
 static void begin(struct server_check *check)
@@ -173,8 +170,7 @@ static void drop(struct health_checks *checks)
         struct server_check *check = &checks->item[i];
         wheel_stop(&check->timer);
         link_close(check->link);
-        mux_shelf_done(&check->shelf);
-        link_shelf_done(&check->shelf);
+        upstream_shelf_done(&check->shelf);
         buf_done(&check->request);
     }
     free(checks->item);

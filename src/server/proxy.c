@@ -11,7 +11,7 @@
 #include "server/http1_wait.h"
 #include "server/proxy_impl.h"
 #include "server/troubles.h"
-#include "upstream/mux.h"
+#include "upstream/pool.h"
 
 struct relays *relays_of(const struct proxied *p)
 {
@@ -316,8 +316,7 @@ void proxy_turn(struct worker *worker)
     }
     if (relays->checks)
         health_checks_follow(relays->checks);
-    mux_turn(&relays->upstreams.links);
-    links_settle(&relays->upstreams.links);
+    upstream_turn(&relays->upstreams.links);
 }
 
 bool proxy_waits_for_turn(const struct worker *worker)

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "config/conf_backend.h"
 #include "server/proxy_impl.h"
-#include "upstream/mux.h"
+#include "upstream/pool.h"
 
 struct backend_server *proxy_server(const struct proxied *p)
 {
@@ -129,10 +129,8 @@ static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char 
     p->fresh = true;
     if (buf_failed(&opening))
         snprintf(why, LINK_WHY, "out of memory");
-    else if (proxy_is_h2(p))
-        link = mux_take(links, shelf, p->backend, p->server, &p->user, &wish, &p->fresh, why);
     else
-        link = link_open(links, shelf, p->backend, p->server, &p->user, &wish.first, why);
+        link = upstream_open(links, shelf, p->backend, p->server, &p->user, &wish, &p->fresh, why);
     buf_done(&opening);
     return link;
 }

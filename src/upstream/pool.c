@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "upstream/mux.h"
+#include "config/conf_backend.h"
 
 enum { LOOK_MS = 20 };
 
@@ -14,10 +14,26 @@ void upstreams_init(struct upstreams *upstreams, int epoll, struct wheel *wheel)
     links_init(&upstreams->links, epoll, wheel);
 }
 
-static void shelf_done(struct link_shelf *shelf)
+struct link *upstream_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
+                           unsigned server, struct link_user *user, const struct mux_wish *wish, bool *fresh,
+                           char why[static LINK_WHY])
+{
+    if (conf_server_is_h2(backend->server[server].conf))
+        return mux_take(links, shelf, backend, server, user, wish, fresh, why);
+    *fresh = true;
+    return link_open(links, shelf, backend, server, user, &wish->first, why);
+}
+
+void upstream_shelf_done(struct link_shelf *shelf)
 {
     mux_shelf_done(shelf);
     link_shelf_done(shelf);
+}
+
+void upstream_turn(struct links *links)
+{
+    mux_turn(links);
+    links_settle(links);
 }
 
 static void pool_free(struct pool *pool)
@@ -25,7 +41,7 @@ static void pool_free(struct pool *pool)
     if (!pool)
         return;
     for (unsigned i = 0; pool->shelf && i < pool->backend->n; i++)
-        shelf_done(&pool->shelf[i]);
+        upstream_shelf_done(&pool->shelf[i]);
     wheel_stop(&pool->look);
     free(pool->shelf);
     free(pool->balancer.server);
@@ -129,8 +145,7 @@ void upstreams_done(struct upstreams *upstreams)
         upstreams->first = pool->next;
         pool_free(pool);
     }
-    mux_turn(&upstreams->links);
-    links_settle(&upstreams->links);
+    upstream_turn(&upstreams->links);
 }
 
 struct pool *pool_enter(struct upstreams *upstreams, struct backend *backend, uint64_t generation)

@@ -3,7 +3,7 @@
 #ifndef MTLSD_UPSTREAM_POOL_H
 #define MTLSD_UPSTREAM_POOL_H
 
-#include "upstream/link.h"
+#include "upstream/mux.h"
 
 struct pool;
 
@@ -34,6 +34,16 @@ struct pool {
     struct wheel *wheel;
     struct wheel_timer look; /* others may have left on another worker */
 };
+
+/* What is of HTTP/2 (upstream/mux.h), and what is not (upstream/link.h), in one. As mux_take, where a
+ * connection of HTTP/1.1 is always a fresh one of its own. */
+struct link *upstream_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
+                           unsigned server, struct link_user *user, const struct mux_wish *wish, bool *fresh,
+                           char why[static LINK_WHY]);
+/* Closes all that nobody uses; nobody comes to the others any more. */
+void upstream_shelf_done(struct link_shelf *shelf);
+/* At the end of each turn: sends what is to be sent, frees what has ended. */
+void upstream_turn(struct links *links);
 
 void upstreams_init(struct upstreams *upstreams, int epoll, struct wheel *wheel);
 /* Closes all idle connections, which are all there are by then. */
