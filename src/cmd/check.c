@@ -1,21 +1,20 @@
-/* `mtlsd check`: loads everything that `serve` would load, binds nothing, and says all that it finds. */
+/* `mtlsd check`: loads everything that `serve` would load, listens nowhere, and says all that it finds. */
 #include "cmd/check.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "cmd/check_ports.h"
 #include "cmd/cmd.h"
 #include "http/route.h"
 #include "os/pid_file.h"
 #include "os/places.h"
 #include "os/privileges.h"
-#include "os/running.h"
 #include "os/sandbox.h"
 #include "os/unit.h"
 #include "os/writers.h"
@@ -69,84 +68,6 @@ static void check_places(const struct conf *conf, const char *conf_file, const c
         (void)!privileges_check(&privileges, conf, diag); /* what it could not do is among the findings */
 }
 
-enum { PORTS = 65536, STATE_LISTEN = 10 };
-
-/* Marks the ports that somebody on this machine listens on, as the kernel lists them. */
-static void mark_listening(const char *list, bool listening[static PORTS])
-{
-    FILE *file = fopen(list, "re");
-    char line[512];
-    while (file && fgets(line, sizeof line, file)) {
-        unsigned port, state;
-        // NOLINTNEXTLINE(cert-err34-c): the kernel wrote it, with few digits
-        if (sscanf(line, "%*u: %*32[0-9A-Fa-f]:%x %*32[0-9A-Fa-f]:%*x %x", &port, &state) == 2 &&
-            port < PORTS && state == STATE_LISTEN)
-            listening[port] = true;
-    }
-    if (file)
-        fclose(file);
-}
-
-/* The first port that needs no right. */
-static unsigned unprivileged_port(void)
-{
-    unsigned first = 1024;
-    FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
-    if (file) {
-        // NOLINTNEXTLINE(cert-err34-c): the kernel wrote it, a port
-        if (fscanf(file, "%u", &first) != 1)
-            first = 1024;
-        fclose(file);
-    }
-    return first;
-}
-
-/* The socket of one that is there. */
-static bool is_made(const struct conf_listener *listener)
-{
-    struct stat st;
-    return stat(listener->address.text + strlen(CONF_ADDRESS_LOCAL), &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
-static unsigned port_of(const struct conf_listener *listener)
-{
-    struct conf_address at;
-    return conf_address(listener->address.text, &at, NULL) == 0 ? at.port : 0;
-}
-
-/* A server that runs with this file, whatever others listen on, is to be given the listeners that are not
- * open: by then it may have no right to open any. */
-static void check_new_listeners(const struct conf *conf, const char *conf_file, struct diag *diag)
-{
-    static bool listening[PORTS];
-    if (!running_with(conf_file, conf->pid_file.text, MTLSD_CONF))
-        return;
-    mark_listening("/proc/net/tcp", listening);
-    mark_listening("/proc/net/tcp6", listening);
-    const unsigned unprivileged = unprivileged_port();
-    for (size_t i = 0; i < conf->n_listeners; i++) {
-        const struct conf_listener *listener = &conf->listener[i];
-        if (conf_is_local(listener)) {
-            if (conf->sandbox == SANDBOX_ON && !is_made(listener))
-                diag_warning(diag, listener->address.src,
-                             "listen \"%s\": a server that runs cannot make %s by a reload, because it "
-                             "forbids itself new listening sockets after the start: restart it",
-                             listener->name, listener->address.text);
-            continue;
-        }
-        const unsigned port = port_of(listener);
-        const bool needs_right = conf->user.text && port < unprivileged;
-        if (port != 0 && !listening[port] && (needs_right || conf->sandbox == SANDBOX_ON))
-            diag_warning(
-                diag, listener->address.src,
-                "listen \"%s\": a server that runs cannot open port %u by a reload, because it %s after the "
-                "start: restart it",
-                listener->name, port,
-                needs_right ? "gives up the right to ports below 1024"
-                            : "forbids itself new listening sockets");
-    }
-}
-
 /* The server that holds the pid_file says where connections of its can go. */
 static void check_new_servers(const struct conf *conf, struct diag *diag)
 {
@@ -197,7 +118,7 @@ bool check_configuration(const char *conf_file, const char *as_user, bool news_o
         snapshot_lint(snapshot, clock_now(), &order.diag);
         check_places(snapshot->conf, conf_file, as_user, whole, &order.diag);
         if (whole) {
-            check_new_listeners(snapshot->conf, conf_file, &order.diag);
+            check_ports(snapshot->conf, conf_file, &order.diag);
             check_new_servers(snapshot->conf, &order.diag);
             port_lint(snapshot->conf, &order.diag);
         }

@@ -61,6 +61,21 @@ static bool process_serves(int proc, const char *pid, const char *preset, const 
     return serves(text, (size_t)n, cwd, preset, file);
 }
 
+bool running_is(pid_t pid, const char *conf_file, const char *pid_file, const char *preset)
+{
+    char name[32];
+    struct err err = {0};
+    struct stat file;
+    if (pid_file && pid_file_owner(pid_file, &err) == pid)
+        return true;
+    int proc = stat(conf_file, &file) == 0 ? open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    snprintf(name, sizeof name, "%ld", (long)pid);
+    const bool is = proc >= 0 && process_serves(proc, name, preset, &file);
+    if (proc >= 0)
+        close(proc);
+    return is;
+}
+
 bool running_with(const char *conf_file, const char *pid_file, const char *preset)
 {
     struct err err = {0};

@@ -53,7 +53,7 @@ static int bind_error(const char *address, int error, struct err *err)
     return err_set(err, ERR_IO, "address %s: %s", address, strerror(error));
 }
 
-static int bind_one(const struct addrinfo *info)
+static int bind_one(const struct addrinfo *info, bool listens)
 {
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
@@ -63,7 +63,7 @@ static int bind_one(const struct addrinfo *info)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (info->ai_family == AF_INET6) /* [::] means both families, as people expect */
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+    if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || (listens && listen(fd, BACKLOG) != 0)) {
         int saved = errno;
         close(fd);
         errno = saved;
@@ -72,28 +72,48 @@ static int bind_one(const struct addrinfo *info)
     return fd;
 }
 
-static int bind_address(const struct conf_address *at, const char *address, struct err *err)
+/* The first of its addresses that can be had. A descriptor, or -1: *resolved is what the resolver says, and
+ * where that is 0, errno tells. */
+static int bind_first(const struct conf_address *at, bool listens, int *resolved)
 {
     char port[8];
     snprintf(port, sizeof port, "%u", at->port);
     struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    int rc = getaddrinfo(at->host, port, &hints, &found);
-    if (rc != 0)
-        return err_set(err, ERR_NOTFOUND, "address %s: %s", address, gai_strerror(rc));
+    *resolved = getaddrinfo(at->host, port, &hints, &found);
+    if (*resolved != 0)
+        return -1;
     int fd = -1, error = 0;
     for (const struct addrinfo *info = found; info && fd < 0; info = info->ai_next) {
-        fd = bind_one(info);
+        fd = bind_one(info, listens);
         error = fd < 0 ? errno : 0;
     }
     freeaddrinfo(found);
     if (fd < 0 && error == EAFNOSUPPORT && strcmp(at->host, "::") == 0) {
         /* A kernel without IPv6: "every address" is then every IPv4 address. */
         struct conf_address any = {.host = "0.0.0.0", .port = at->port};
-        return bind_address(&any, address, err);
+        return bind_first(&any, listens, resolved);
     }
-    return fd >= 0 ? fd : bind_error(address, error, err);
+    errno = error;
+    return fd;
+}
+
+static int bind_address(const struct conf_address *at, const char *address, struct err *err)
+{
+    int resolved, fd = bind_first(at, true, &resolved);
+    if (resolved != 0)
+        return err_set(err, ERR_NOTFOUND, "address %s: %s", address, gai_strerror(resolved));
+    return fd >= 0 ? fd : bind_error(address, errno, err);
+}
+
+int port_try(const struct conf_address *at)
+{
+    int resolved = 0, fd = at->local ? -1 : bind_first(at, false, &resolved);
+    if (fd < 0)
+        return at->local || resolved != 0 ? 0 : errno;
+    close(fd);
+    return 0;
 }
 
 union socket_address {

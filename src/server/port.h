@@ -34,6 +34,10 @@ MUST_CHECK int port_open(const char *address, int inherited, struct port **out, 
 /* What names mean now: says of each listener whose name leads nowhere, or only to addresses of listeners
  * above it, so that a start would fail. Addresses among themselves are conf_check's. Asks the resolver. */
 void port_lint(const struct conf *conf, struct diag *diag);
+/* Binds it as port_open does, does not listen, and lets it go at once: nobody can have connected. 0, or the
+ * errno of what port_open would fail with. Nothing is tried of UNIX sockets and of names that lead nowhere.
+ */
+MUST_CHECK int port_try(const struct conf_address *at);
 /* A UNIX socket that was made goes to the user and group that the server becomes. */
 MUST_CHECK int port_give(const struct port *port, uid_t uid, gid_t gid, struct err *err);
 /* Once no worker can use it. */
