@@ -16,7 +16,7 @@ in TEXT stand the escapes of h2_by_hand.py, NAME:VALUE|NAME:VALUE are fields as 
     echo               the body is the request's;  head: it is JSON: what came;  sum: its SHA-256
     stream             200, and each piece of the request's body comes back at once, and its trailers at the end
     early              does not wait for the body, until  read;  take=N: until so many octets of it are there
-    wait=NAME          until somebody has said "go NAME";  go=NAME: says it;  hang: until the stream is over
+    wait=NAME          until somebody has said "go NAME", or has said "let NAME" before;  go=NAME: says it;  hang: until the stream is over
     unless=N           what follows until "then" is only done for the first N - 1 requests for this path
     info=F|F...        HEADERS of a 1xx, behind which the others go on
     fields=F|F...      HEADERS;  last=F|F...: HEADERS that end the stream;  data=TEXT, end=TEXT: DATA, and DATA that ends it
@@ -61,9 +61,11 @@ class State:
         self.forget()
 
     def forget(self):
-        self.paths, self.ends, self.faults, self.heads = {}, {}, [], {}
+        self.paths, self.ends, self.faults, self.heads, self.let = {}, {}, [], {}, set()
         self.connections = self.streams = self.most = self.refused = self.pings = self.read = 0
         self.goaways = []
+        for gate in self.gates.values():
+            gate.clear()
 
     def gate(self, name):
         return self.gates.setdefault(name, asyncio.Event())
@@ -340,7 +342,8 @@ class Link:
                         waits.cancel()
                 else:
                     await gate.wait()
-                gate.clear()
+                if value not in STATE.let:
+                    gate.clear()
             elif key == "go":
                 STATE.gate(value).set()
             elif key == "hang":
@@ -649,14 +652,15 @@ def steps_of(query):
 
 
 class Orders:
-    """A line at a time: count, forget, go NAME, health good or bad, do STEPS (on each connection); the answer to each is a line of JSON."""
+    """A line at a time: count, forget, go NAME, let NAME (whoever comes later, too, until "forget"), health good or bad, do STEPS (on each connection); the answer to each is a line of JSON."""
 
     @staticmethod
     async def serve(reader, writer):
         try:
             while line := (await reader.readline()).decode().rstrip("\n"):
                 order, _, rest = line.partition(" ")
-                if order == "go":
+                if order in ("go", "let"):
+                    STATE.let.update([rest] if order == "let" else [])
                     STATE.gate(rest).set()
                 elif order == "health":
                     STATE.healthy = rest == "good"

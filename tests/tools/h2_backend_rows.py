@@ -9,10 +9,10 @@ Usage: h2_backend_rows.py FILE LAB PORT NAME=ORDERS...     NAME: a backend, and 
 
 A row is  name TAB clients TAB steps TAB what must come. Clients are of "h2", "h1" and, over TLS 1.2, "h2-12" and "h1-12", with commas. Steps and
 what must come are those of h2_by_hand.py; over HTTP/1.1 each stream is a connection, and there are of the steps: ask open call begin data trailers
-upload wait head body bytes cancel leave go order asked expect. Further:
+upload wait head body bytes cancel leave go let order asked expect. Further:
 
     call S METHOD STEPS           asks for /app/x?STEPS;  call S METHOD /NAME/x?STEPS: of another backend
-    order NAME LINE               tells a backend (see Orders there): do STEPS, go NAME
+    order NAME LINE               tells a backend (see Orders there): do STEPS, go NAME, let NAME
     asked NAME PATH N             until it has had N requests for PATH since the row began
     idle NAME                     until no stream of it is open
     deaf S, hear S                over HTTP/1.1: reads nothing from its connection, until
@@ -90,9 +90,9 @@ class Watch:
         if word == "order":
             name, line = rest.split(" ", 1)
             self.orders[name].say(line)
-        elif word == "go":
+        elif word in ("go", "let"):
             for one in self.used.values():
-                one.say(f"go {rest}")
+                one.say(step)
         elif word == "asked":
             name, path, n = rest.split()
             if not self.poll(lambda: self.orders[name].say("count")["paths"].get(path, 0) >= int(n)):
