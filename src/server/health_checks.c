@@ -122,11 +122,7 @@ static void on_link(struct link_user *user, enum link_event event)
 static struct link *open_link(struct server_check *check, const struct link_first *opening,
                               char why[static LINK_WHY])
 {
-    const struct conf_server *server = server_of(check)->conf;
-    const struct mux_wish wish = {.scheme = conf_server_is_tls(server) ? "https" : "http",
-                                  .alone = true,
-                                  .check = true,
-                                  .first = *opening};
+    const struct mux_wish wish = {.alone = true, .check = true, .first = *opening};
     bool fresh;
     return upstream_open(check->all->links, &check->shelf, check->backend, check->server, &check->user, &wish,
                          &fresh, why);

@@ -121,7 +121,6 @@ static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char 
     struct buf opening = {0};
     proxy_opening(p, &opening);
     const struct mux_wish wish = {
-        .scheme = "https", /* nobody else comes here */
         .alone = p->bound,
         .first = {opening.data, opening.len, p->alpn.n > 0 ? &p->alpn : NULL},
     };

@@ -414,7 +414,7 @@ struct link *mux_take(struct links *links, struct link_shelf *shelf, struct back
         mux = mux_new(links, shelf, backend, server, wish, why);
     if (!mux)
         return NULL;
-    struct link *link = mux_link_join(mux, user, wish->scheme);
+    struct link *link = mux_link_join(mux, user);
     if (!link)
         snprintf(why, LINK_WHY, "out of memory");
     if (!link && mux->n == 0)

@@ -7,7 +7,6 @@
 #include "upstream/link.h"
 
 struct mux_wish {
-    const char *scheme;      /* that the client came by; static */
     bool alone;              /* on a connection of its own */
     bool check;              /* it is no request of a client's: max_connections does not count it */
     struct link_first first; /* it begins with that, where it is alone */

@@ -48,7 +48,6 @@ struct mux_link {
     struct mux *mux;
     struct mux_link *next, *prev;
     struct h2_call *call; /* NULL: it waits until the connection is up, or says how many it takes */
-    const char *scheme;
 };
 
 /* mux.c: the connection */
@@ -64,7 +63,7 @@ void mux_watch(struct mux *mux, uint64_t since_us);
 
 /* mux_link.c: what one exchange has of it */
 /* NULL when memory is short. */
-struct link *mux_link_join(struct mux *mux, struct link_user *user, const char *scheme);
+struct link *mux_link_join(struct mux *mux, struct link_user *user);
 /* Those that wait are told; they may leave. */
 void mux_link_tell_pending(struct mux *mux, enum link_event event);
 /* There is an engine, or it was said how many may use it: those who wait begin, as far as there is room. */

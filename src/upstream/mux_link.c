@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "config/conf_backend.h"
 #include "upstream/mux_impl.h"
 
 static struct mux_link *of(struct link *link)
@@ -102,16 +103,23 @@ static const struct link_ops OPS = {link_gives, link_takes, link_leaves, link_bl
 
 /* ---- its life ------------------------------------------------------------------------------------------ */
 
+/* That of the connection, as over HTTP/1.1: in clear text nobody may believe "https" but of whom he trusts
+ * (RFC 9110, 7.4), and some servers refuse it. How the client came, other fields say. */
+static const char *scheme_of(const struct mux *mux)
+{
+    return conf_server_is_tls(mux->backend->server[mux->server].conf) ? "https" : "http";
+}
+
 static void begin(struct mux_link *own)
 {
     mux_watch(own->mux, clock_mono_us());
-    own->call = h2_call_new(own->mux->engine, own->scheme, own);
+    own->call = h2_call_new(own->mux->engine, scheme_of(own->mux), own);
     own->link.up = own->call != NULL;
     own->link.up_us = clock_mono_us();
     own->link.readable = own->link.writable = own->link.up;
 }
 
-struct link *mux_link_join(struct mux *mux, struct link_user *user, const char *scheme)
+struct link *mux_link_join(struct mux *mux, struct link_user *user)
 {
     struct mux_link *own = calloc(1, sizeof *own);
     if (!own)
@@ -122,7 +130,6 @@ struct link *mux_link_join(struct mux *mux, struct link_user *user, const char *
     own->link.fd = -1;
     own->link.born_us = clock_mono_us();
     own->mux = mux;
-    own->scheme = scheme;
     own->prev = mux->last;
     *(mux->last ? &mux->last->next : &mux->first) = own;
     mux->last = own;

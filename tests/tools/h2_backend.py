@@ -268,6 +268,7 @@ class Link:
     def __init__(self, reader, writer, options, proxy):
         self.reader, self.writer, self.proxy = reader, writer, proxy
         self.name, self.always = options["--name"], options.get("--always")
+        self.scheme = "https" if "--tls" in options else "http"
         self.ours = {key: int(value, 0) for key, value in (pair.split("=") for pair in options.get("--settings", "").split(",") if pair)}
         self.agreed, self.said = {}, []  # what was acknowledged, and what was not yet
         Link.made += 1
@@ -637,6 +638,8 @@ class Link:
         for name in (":method", ":scheme", ":path", ":authority"):
             if names.count(name) != 1 or not dict(head)[name]:
                 self.fault(f"{names.count(name)} times {name}")
+        if (":scheme", self.scheme) not in head:  # some servers refuse the other
+            self.fault(f"no :scheme {self.scheme}")
         if "host" in names:
             self.fault("a Host")
         if names.count("content-length") > 1:
