@@ -1,5 +1,5 @@
 // "Your handshake": arrows are stretching SVG; what is read is HTML, which wraps, is spoken and printed.
-import { h, list, sign, soft, svg } from './dom.mjs';
+import { button, h, list, sign, soft, svg } from './dom.mjs';
 import { clientChecks, serverChecks, shortCipher, shortVersion } from './facts.mjs';
 import { clear, explanation, fields, none, totals } from './handshake.mjs';
 import { chips, choices, find, link, offer, own, parseLink, steps } from './steps.mjs';
@@ -77,7 +77,7 @@ const CHOSEN = ['versions', 'cipher_suites', 'groups', 'alpn'], SIGNED = ['signa
 const CHOICES = { answer: CHOSEN, certificate: SIGNED, answer5: [...CHOSEN, ...SIGNED] };
 
 function inner(step, connection, page, L) {
-  const { tls, peer } = connection, wanted = CHOICES[step.name];
+  const { tls, peer, handshake: record } = connection, wanted = CHOICES[step.name];
   if (wanted) {
     return h('div.choices', choices(connection, wanted).map(([field, all]) => h('div', h('p.quiet', label(field, L)), chipList(all, L))));
   }
@@ -85,14 +85,18 @@ function inner(step, connection, page, L) {
   if (step.name === 'check_server') {
     return [when(step, L), h('p.quiet', L.t('checks.client_note')), checkList('client', clientChecks(connection, page.hostname, page.now), L)];
   }
+  // A resumed handshake of TLS 1.2 has its master secret already.
+  if (step.name === 'keys') return (!record.resumed || record.version === 'TLSv1.3') && h('p.quiet', L.t(`step.derive_${versionOf(record)}`));
   if (step.name === 'check_client' && peer.presented) return [when(step, L), peer.remembered && h('p.quiet', L.nodes({ key: 'step.remembered', values: { since: peer.verified_at } })),
     checkList('server', serverChecks(connection), L)];
   return step.name === 'data' && h('p.data', h('strong', L.t('step.application', { cipher: shortCipher(tls.cipher_suite) })), ' ',
     L.t('step.bytes', { bytes: L.size(page.bytes), n: page.answers }));
 }
 
+const versionOf = (record) => (record.version === 'TLSv1.3' ? 'tls13' : 'tls12');
+
 function lead({ name, note }, { tls, handshake: record, peer }, L) {
-  const version = record.version === 'TLSv1.3' ? 'tls13' : 'tls12', ca = peer.anchor?.subject ?? peer.accepted_issuers[0];
+  const version = versionOf(record), ca = peer.anchor?.subject ?? peer.accepted_issuers[0];
   const again = record.resumed && (version === 'tls12' || !tls.group);
   const special = record.resumed ? [`${name}_resumed`, note === 'skipped' ? 'left_out' : again && `${name}_again`] : [note === 'question' && `${name}_empty`];
   const key = [...special, `${name}_${version}`, `${name.replace('5', '')}_text`].map((one) => `step.${one}`).find(L.has);
@@ -119,8 +123,8 @@ function player(connection, page, L) {
   Object.assign(state, { of: state.of ?? mine }, parseLink(page.hash(), mine));
   const sequence = h('ol.sequence');
   const marked = h('p', L.t('h.marked'), L.t('colon'), to(find(steps(record, 10), 'check_client'), 10, L));
-  const readings = [5, 10].map((of) => h('button', { type: 'button', onclick: () => { state.n = 0; page.show('#'); read(of); } },
-    L.t(`h.read${of}`), of === mine && h('span.quiet', ' · ', L.t('h.mine'))));
+  const readings = [5, 10].map((of) => button(() => { state.n = 0; page.show('#'); read(of); },
+    [L.t(`h.read${of}`), of === mine && h('span.quiet', ' · ', L.t('h.mine'))]));
 
   function mark(focus) {
     for (const item of sequence.children) {
@@ -137,7 +141,7 @@ function player(connection, page, L) {
 
   function read(of) {
     state.of = of;
-    readings.forEach((button, i) => button.setAttribute('aria-pressed', String([5, 10][i] === of)));
+    readings.forEach((one, i) => one.setAttribute('aria-pressed', String([5, 10][i] === of)));
     marked.hidden = of === 10 || !record.asked || record.resumed;
     sequence.replaceChildren(...steps(record, of).map((step) => stepItem(step, of, connection, page, L)));
     if (state.n) mark(false);
@@ -165,14 +169,14 @@ function player(connection, page, L) {
   });
   page.shown = () => state.n && mark(false);
   read(state.of);
-  const all = h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => {
+  const all = button(() => {
     const open = all.getAttribute('aria-pressed') !== 'true';
     all.setAttribute('aria-pressed', String(open));
     setOpen(sequence, open);
-  } }, L.t('h.open'));
+  }, L.t('h.open'), { 'aria-pressed': 'false' });
   return [h('div.tools', h('div', { role: 'group', 'aria-label': L.t('h.reading') }, readings),
-    h('div', { role: 'group', 'aria-label': L.t('h.stepping') }, h('button', { type: 'button', onclick: () => go((state.n || 2) - 1) }, L.t('h.back')),
-      h('button', { type: 'button', onclick: () => go((state.n || 0) + 1) }, L.t('h.next')), all)),
+    h('div', { role: 'group', 'aria-label': L.t('h.stepping') }, button(() => go((state.n || 2) - 1), L.t('h.back')),
+      button(() => go((state.n || 0) + 1), L.t('h.next')), all)),
   marked, h('div.actors', { 'aria-hidden': 'true' }, h('span.card', L.t('h.you')), h('span.card', L.t('h.server'))), sequence];
 }
 

@@ -34,20 +34,22 @@ export const sign = (state) => svg('svg', { class: `sign ${state}`, viewBox: '0 
 export const list = (pairs) => h('dl.facts', pairs.filter(([, value]) => value)
   .map(([label, value]) => h('div', h('dt', label), h('dd', value))));
 
+export const button = (onclick, text, props) => h('button', { type: 'button', onclick, ...props }, text);
+
 // Breaks behind an underscore, not within a word.
 export const soft = (text) => text.split(/(?<=_)/).flatMap((part, i) => (i ? [h('wbr'), part] : part));
 
 // A text with a button that copies it, or where that is forbidden selects it.
 export function copyable(text, name, L) {
   const code = h('code', text.split(' ').flatMap((word, i) => [i > 0 && ' ', h('span', word)]));
-  const button = h('button', { type: 'button', 'aria-label': L.t('copy') + L.t('colon') + name, onclick: async () => {
+  const copy = button(async () => {
     try {
       await navigator.clipboard.writeText(text);
-      button.textContent = L.t('copied');
+      copy.textContent = L.t('copied');
       fill('announce', L.t('copied'));
     } catch {
       getSelection().selectAllChildren(code);
     }
-  } }, L.t('copy'));
-  return h('div.copyable.card', code, button);
+  }, L.t('copy'), { 'aria-label': L.t('copy') + L.t('colon') + name });
+  return h('div.copyable.card', code, copy);
 }

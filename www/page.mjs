@@ -1,7 +1,7 @@
 // The page: asks the server, chooses the language, puts each section in its place.
 import { details, reasons, shown, verdictBox } from './certificate.mjs';
 import { diagram, offered } from './diagram.mjs';
-import { copyable, fill, h, list, soft } from './dom.mjs';
+import { button, copyable, fill, h, list, soft } from './dom.mjs';
 import { beside, choose, connectionFacts, sentence } from './facts.mjs';
 import { lines, systems } from './howto.mjs';
 import { paste, pasted } from './paste.mjs';
@@ -83,7 +83,7 @@ function show({ connection, now }, L) {
 
 function showFailure(error, L) {
   fill('sentence', h('p.lede', h('strong.bad', L.t('failed'))), h('p', error.message),
-    h('button', { type: 'button', onclick: () => location.reload() }, L.t('reload')));
+    button(() => location.reload(), L.t('reload')));
   for (const section of document.querySelectorAll('section:not(.hero)')) section.hidden = true;
 }
 
@@ -98,8 +98,8 @@ async function start(answer, code) {
   document.documentElement.lang = code;
   document.title = L.t('title');
   for (const element of document.querySelectorAll('[data-t]')) element.textContent = L.t(element.dataset.t);
-  fill('languages', Object.entries(LANGUAGES).map(([other, name]) => h('button',
-    { type: 'button', lang: other, 'aria-pressed': String(other === code), onclick: () => change(other) }, name)));
+  fill('languages', Object.entries(LANGUAGES).map(([other, name]) => button(
+    () => change(other), name, { lang: other, 'aria-pressed': String(other === code) })));
   await answer.then((facts) => show(facts, L)).catch((error) => showFailure(error, L));
   document.documentElement.dataset.ready = '';
 }

@@ -1,7 +1,7 @@
 // The box for a certificate that the browser holds back.
 import { details, reasons, verdictBox } from './certificate.mjs';
 import { checkList } from './diagram.mjs';
-import { fill, h, sign } from './dom.mjs';
+import { button, fill, h, sign } from './dom.mjs';
 import { hasKey, serverChecks } from './facts.mjs';
 
 // Outlives a change of language.
@@ -47,7 +47,7 @@ export function paste({ verify_route: route }, L) {
     onchange: async () => file.files[0] && judge(await file.files[0].arrayBuffer()) });
   return [h('h3', L.t('paste.title')), h('p', { id: 'paste-note' }, L.t('paste.note')),
     h('p', h('label', { for: 'paste-text' }, L.t('paste.text'))), text,
-    h('p.tools', h('button', { type: 'button', id: 'paste-judge', onclick: () => judge(text.value) }, L.t('paste.judge')),
+    h('p.tools', button(() => judge(text.value), L.t('paste.judge'), { id: 'paste-judge' }),
       h('span', h('label', { for: 'paste-file' }, L.t('paste.file')), ' ', file)),
     h('div', { id: 'paste-verdict', role: 'status' }), h('div', { id: 'paste-rest' })];
 }

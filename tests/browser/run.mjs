@@ -220,6 +220,7 @@ async function stepping() {
         { off: [], request: [client === 'good' ? 'only in mutual TLS' : 'asked, none came'] }[listener], `${what}: what was sent is not said to be missing`);
       is(/[:：] ?\?/.test(await page.textContent('#diagram')), false, `${what}: no name is missing`);
       is(await page.locator('#step-2 .chips .chosen').count() >= 3, true, `${what}: chosen among what was offered`);
+      like(await page.textContent('#step-9'), /HKDF makes separate keys .*HKDF-Extract .*HKDF-Expand-Label/, `${what}: how one secret becomes keys`);
       await page.click('#diagram .tools button');
       is(await page.locator('#diagram a[href="#step=8&of=10"]').last().isVisible(), listener !== 'off', `${what}: in five steps, where the rest is`);
       await page.evaluate(() => { location.hash = '#step=8&of=10'; });

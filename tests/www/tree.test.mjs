@@ -20,13 +20,14 @@ const languages = Object.fromEntries(await Promise.all(Object.keys(LANGUAGES)
 const EN = languages.en;
 const others = Object.entries(languages).filter(([code]) => code !== 'en');
 
-// A visitor's browser loads one language, or, when somebody changes it, one more.
-test('under 32 KiB compressed, 80 KiB not, with any one language', () => {
+// A visitor's browser loads one language, or, when somebody changes it, one more. What a visit transfers in all, with heads and
+// answers, is measured in Chromium (transfer() of tests/browser/run.mjs).
+test('under 34 KiB compressed, 84 KiB not, with any one language', () => {
   const size = (names, packed) => names.reduce((sum, name) => sum + (packed ? gzipSync(read(name), { level: 9 }).length : Buffer.byteLength(read(name))), 0);
   const page = FILES.filter((name) => !name.startsWith('lang/'));
   for (const name of FILES.filter((file) => file.startsWith('lang/'))) {
     const [plain, packed] = [false, true].map((gzip) => size([...page, name], gzip));
-    assert.ok(plain < 80 * 1024 && packed < 32 * 1024, `${name}: ${plain} bytes, compressed ${packed}`);
+    assert.ok(plain < 84 * 1024 && packed < 34 * 1024, `${name}: ${plain} bytes, compressed ${packed}`);
   }
 });
 

@@ -167,6 +167,8 @@ export default {
     psk: ' The secret of the earlier handshake goes into them as well.',
     since_tls13: 'Both could compute them since ServerHello; the two Finished confirm it.',
     since_tls12: 'Both can compute them now; the two Finished confirm it.',
+    derive_tls13: 'HKDF makes separate keys of the one secret (RFC 8446, section 7.1): HKDF-Extract takes it in; HKDF-Expand-Label draws from it, by a label and the hash of the messages so far, a secret for each direction and phase (handshake, data), and from each of them a key. Who has one of the keys can compute none of the others.',
+    derive_tls12: 'The PRF of TLS 1.2 makes the master secret of the one secret, and of that, with a label and both random numbers, one key for each direction (RFC 5246, sections 8.1 and 6.3). All phases share the two.',
     kdf_tls13: 'HKDF', kdf_tls12: 'the PRF of TLS 1.2, with both random numbers,', data: 'Encrypted data',
     data_text: 'Now the application talks, encrypted and protected against change.', application: 'Application data, {cipher}',
     bytes: 'This very page: {bytes} in {n} answers so far.',
