@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "http/chars.h"
 #include "http/forward_fields.h"
+#include "http/list.h"
 #include "http/path.h"
 
 static bool named(const struct http1_field *field, const char *name)
@@ -295,18 +296,17 @@ static bool put_upgrade(const struct forward *f, struct buf *out)
     if (!wanted || f->location->upgrade.n == 0 || http1_head_is_old(f->head) ||
         !http1_head_has(f->head, "Connection", "upgrade") || f->body != FORWARD_NO_BODY)
         return false;
-    while (*wanted) {
-        wanted += strspn(wanted, " \t,");
-        const size_t n = strcspn(wanted, " \t,");
-        for (size_t i = 0; i < f->location->upgrade.n && n > 0; i++) {
+    const char *end = wanted + strlen(wanted);
+    struct list_word word;
+    while (list_next(&wanted, end, &word)) {
+        for (size_t i = 0; i < f->location->upgrade.n; i++) {
             const char *own = f->location->upgrade.item[i].text;
-            if (strlen(own) != n || strncasecmp(own, wanted, n) != 0)
+            if (!list_word_is(&word, own, strlen(own)))
                 continue;
             buf_puts(out, any ? ", " : "Upgrade: ");
-            buf_put(out, wanted, n);
+            buf_put(out, word.at, word.len);
             any = true;
         }
-        wanted += n;
     }
     buf_puts(out, any ? "\r\n" : "");
     return any;

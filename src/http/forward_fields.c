@@ -1,9 +1,7 @@
 #include "http/forward_fields.h"
 
-#include <string.h>
-#include <strings.h>
-
 #include "http/identity.h"
+#include "http/list.h"
 
 bool forward_is_hop(const char *name, size_t len)
 {
@@ -50,15 +48,7 @@ static bool is_for_the_last(const char *name, size_t len)
 
 bool forward_is_named(const char *connection, const char *name, size_t len)
 {
-    const char *p = connection;
-    while (p && *p) {
-        p += strspn(p, " \t,");
-        const size_t n = strcspn(p, " \t,");
-        if (n > 0 && n == len && strncasecmp(p, name, len) == 0)
-            return !is_for_the_last(name, len);
-        p += n;
-    }
-    return false;
+    return list_has(connection, name, len) && !is_for_the_last(name, len);
 }
 
 bool forward_is_claim(const char *name, size_t len)

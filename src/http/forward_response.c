@@ -5,6 +5,7 @@
 
 #include "http/forward.h"
 #include "http/forward_fields.h"
+#include "http/list.h"
 
 struct line {
     const char *name, *value;
@@ -58,13 +59,11 @@ static void read_connection(const char *p, const char *end, struct buf *out)
 /* RFC 9440 section 2.4: a cache knows no field that never goes over its wire. */
 static bool varies_by_identity(const struct line *line)
 {
-    for (size_t i = 0; i < line->len;) {
-        const size_t from = i;
-        while (i < line->len && !strchr(" \t,", line->value[i]))
-            i++;
-        if (i > from && identity_owns(line->value + from, i - from))
+    const char *p = line->value;
+    struct list_word word;
+    while (list_next(&p, line->value + line->len, &word)) {
+        if (identity_owns(word.at, word.len))
             return true;
-        i += i == from;
     }
     return false;
 }
@@ -135,31 +134,10 @@ void forward_response(const struct forward_answer *answer, const char *head, siz
     buf_done(&connection);
 }
 
-/* A word of a list that ends at `end`; *p goes behind it. Empty: there is none. */
-static size_t next_word(const char **p, const char *end, const char **word)
-{
-    while (*p < end && strchr(" \t,", **p))
-        ++*p;
-    *word = *p;
-    while (*p < end && !strchr(" \t,", **p))
-        ++*p;
-    return (size_t)(*p - *word);
-}
-
-static bool is_listed(const struct conf_list *list, const char *word, size_t len)
+static bool is_listed(const struct conf_list *list, const struct list_word *word)
 {
     for (size_t i = 0; i < list->n; i++) {
-        if (strlen(list->item[i].text) == len && strncasecmp(list->item[i].text, word, len) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool is_asked_for(const struct http1_head *request, const char *word, size_t len)
-{
-    const char *p = http1_head_value(request, "Upgrade"), *end = p ? p + strlen(p) : NULL, *own;
-    for (size_t n; p && (n = next_word(&p, end, &own)) > 0;) {
-        if (n == len && strncasecmp(own, word, len) == 0)
+        if (list_word_is(word, list->item[i].text, strlen(list->item[i].text)))
             return true;
     }
     return false;
@@ -168,13 +146,15 @@ static bool is_asked_for(const struct http1_head *request, const char *word, siz
 bool forward_switches(const struct conf_location *location, const struct http1_head *request,
                       const char *head, size_t len)
 {
-    const char *end = head + len, *p = memchr(head, '\n', len), *word;
+    const char *asked = http1_head_value(request, "Upgrade");
+    const char *end = head + len, *p = memchr(head, '\n', len);
+    struct list_word word;
     struct line line;
     bool any = false;
     for (p = p ? p + 1 : end; next_line(&p, end, &line);) {
         const char *at = line.value;
-        for (size_t n; is(&line, "Upgrade") && (n = next_word(&at, line.value + line.len, &word)) > 0;) {
-            if (!is_listed(&location->upgrade, word, n) || !is_asked_for(request, word, n))
+        while (is(&line, "Upgrade") && list_next(&at, line.value + line.len, &word)) {
+            if (!is_listed(&location->upgrade, &word) || !list_has(asked, word.at, word.len))
                 return false;
             any = true;
         }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/list.h"
+
 static const struct {
     const char *name;
     size_t len;
@@ -199,14 +201,5 @@ const char *http1_head_value(const struct http1_head *head, const char *name)
 
 bool http1_head_has(const struct http1_head *head, const char *name, const char *token)
 {
-    const char *p = http1_head_value(head, name);
-    size_t len = strlen(token);
-    while (p && *p) {
-        p += strspn(p, " \t,");
-        size_t n = strcspn(p, " \t,");
-        if (n == len && strncasecmp(p, token, len) == 0)
-            return true;
-        p += n;
-    }
-    return false;
+    return list_has(http1_head_value(head, name), token, strlen(token));
 }
