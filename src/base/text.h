@@ -23,6 +23,12 @@ void text_hex(struct buf *out, const void *s, size_t n);
 /* text_escape as a new string; NULL when memory is short. The caller frees it. */
 char *text_escaped(const void *s, size_t n);
 
+/* A letter of ASCII as a small one, whatever the locale; everything else as it is. */
+static inline unsigned text_lower(unsigned c)
+{
+    return c - 'A' < 26 ? c | 0x20 : c;
+}
+
 /* ASCII case-insensitive. */
 bool text_equal_nocase(const char *a, const char *b);
 

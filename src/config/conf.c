@@ -1,6 +1,5 @@
 #include "config/conf.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -212,7 +211,7 @@ static int make_blocks(struct build *b)
             return ERR_NOMEM;
         const bool named = block->section == SECTION_LOCATION || block->section == SECTION_HOST;
         for (char *p = target->title; named && *p && *p != '/'; p++)
-            *p = (char)tolower((unsigned char)*p); /* hosts are compared so */
+            *p = (char)text_lower((unsigned char)*p); /* hosts are compared so */
         ++*conf_block_count(b->conf, block->section);
         b->target[i] = target;
         if (block->section == SECTION_LISTEN)

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "http/h2_fields.h"
 
 bool h2_fields_is_hop(const char *name, size_t len)
@@ -29,7 +30,7 @@ static char *put_line(struct h2_fields *fields, char *names, const char *line, c
         return names;
     const size_t n = (size_t)(colon - line);
     for (size_t i = 0; i < n; i++)
-        names[i] = (char)(line[i] >= 'A' && line[i] <= 'Z' ? line[i] + ('a' - 'A') : line[i]);
+        names[i] = (char)text_lower((unsigned char)line[i]);
     const char *value = colon + 1;
     while (value < end && (*value == ' ' || *value == '\t'))
         value++;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "http/chars.h"
 #include "http/head.h"
 
@@ -217,10 +218,8 @@ const char *http1_host_name(const char *authority, char out[static HTTP1_AUTHORI
 {
     const char end = *authority == '[' ? ']' : ':';
     size_t n = 0;
-    for (; authority[n] && authority[n] != end && n < HTTP1_AUTHORITY - 1; n++) {
-        const char c = authority[n];
-        out[n] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-    }
+    for (; authority[n] && authority[n] != end && n < HTTP1_AUTHORITY - 1; n++)
+        out[n] = (char)text_lower((unsigned char)authority[n]);
     if (end == ']' && authority[n] == ']' && n < HTTP1_AUTHORITY - 1)
         out[n++] = ']';
     n -= n > 0 && out[n - 1] == '.';

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "pki/creds_impl.h"
 
 enum { MOST_NAME = 255 };
@@ -75,7 +76,7 @@ static int by_name(const void *left, const void *right)
 static void lower(char *text)
 {
     for (; *text; text++)
-        *text = *text >= 'A' && *text <= 'Z' ? (char)(*text + ('a' - 'A')) : *text;
+        *text = (char)text_lower((unsigned char)*text);
 }
 
 static int check_kinds(const struct creds *creds, struct diag *diag)

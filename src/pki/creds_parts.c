@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "pki/creds_impl.h"
 
 void parts_done(struct parts *parts)
@@ -114,7 +115,7 @@ static int meaning_id(gnutls_x509_crt_t crt, int (*name)(gnutls_x509_crt_t, gnut
             unsigned char c = text.data[i];
             if (c == ' ' && (n == 0 || text.data[n - 1] == ' ' || text.data[n - 1] == '='))
                 continue;
-            text.data[n++] = c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
+            text.data[n++] = (unsigned char)text_lower(c);
         }
         text.size = n;
     }

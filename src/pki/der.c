@@ -1,6 +1,7 @@
 #include "pki/der.h"
 
 #include "base/buf.h"
+#include "base/text.h"
 
 bool der_any(struct der *in, unsigned *tag, struct der *value, struct der *whole)
 {
@@ -45,17 +46,12 @@ bool der_take(struct der *in, unsigned tag, struct der *value)
     return true;
 }
 
-static unsigned char lower(unsigned char c)
-{
-    return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
-}
-
 bool der_equal_nocase(const struct der *a, const struct der *b)
 {
     if (a->n != b->n)
         return false;
     for (size_t i = 0; i < a->n; i++)
-        if (lower(a->p[i]) != lower(b->p[i]))
+        if (text_lower(a->p[i]) != text_lower(b->p[i]))
             return false;
     return true;
 }

@@ -74,7 +74,7 @@ static uint32_t folded(uint32_t c)
 #undef FOLD
     };
     if (c < 0x80)
-        return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+        return text_lower(c);
     size_t low = 0, high = ARRAY_LEN(ranges);
     while (low < high) {
         size_t mid = low + (high - low) / 2;

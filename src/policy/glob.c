@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum glob_op {
     OP_STAR = 256, /* any run without a border */
     OP_DEEP,       /* any run */
@@ -131,15 +133,10 @@ bool glob_is_any(const struct glob *glob)
     return glob->n == 2 && glob->op[0] >= OP_ONE;
 }
 
-static unsigned lower(unsigned c)
-{
-    return c >= 'A' && c <= 'Z' ? c | 32u : c;
-}
-
 static bool same(const struct glob_zones *zones, size_t at, unsigned a, unsigned b)
 {
     bool nocase = at < zones->head ? zones->head_nocase : zones->tail_nocase;
-    return a == b || (nocase && lower(a) == lower(b));
+    return a == b || (nocase && text_lower(a) == text_lower(b));
 }
 
 /* The states that are alive, ascending. Each step visits them in that order and moves a state by 0 or 1 (or

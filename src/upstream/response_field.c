@@ -1,6 +1,7 @@
 /* Steps of fields and trailers (RFC 9112 section 5, RFC 9110 section 5.5). */
 #include <string.h>
 
+#include "base/text.h"
 #include "http/chars.h"
 #include "upstream/response_walk.h"
 
@@ -43,7 +44,7 @@ static enum field which(const char *name, size_t len)
 static void add_to_word(struct response *r, const unsigned char *from, const unsigned char *to)
 {
     for (; from < to && r->word_len < RESPONSE_WORD; from++)
-        r->word[r->word_len++] = (char)(*from >= 'A' && *from <= 'Z' ? *from | 0x20 : *from);
+        r->word[r->word_len++] = (char)text_lower(*from);
 }
 
 /* Whole lines that only have to be well-formed, which nearly all are: what the steps below do, in one loop.

@@ -62,6 +62,15 @@ START_TEST(nearest)
 }
 END_TEST
 
+/* Those of ASCII alone, and no neighbour of theirs. */
+START_TEST(lower)
+{
+    for (unsigned c = 0; c < 0x200; c++)
+        ck_assert_uint_eq(text_lower(c), c >= 0x41 && c <= 0x5a ? c + 0x20 : c);
+    ck_assert_uint_eq(text_lower(UINT32_MAX), UINT32_MAX);
+}
+END_TEST
+
 START_TEST(buffer_limit)
 {
     struct buf buf;
@@ -92,6 +101,7 @@ Suite *suite_text(void)
     tcase_add_loop_test(tc, escape, 0, (int)ARRAY_LEN(ESCAPES));
     tcase_add_test(tc, hex);
     tcase_add_test(tc, nearest);
+    tcase_add_test(tc, lower);
     tcase_add_test(tc, buffer_limit);
     suite_add_tcase(suite, tc);
     return suite;
