@@ -121,7 +121,7 @@ static void expired(const struct peer *peer, time_t at, struct answer *a)
     a->pass = true;
     a->value = words("%s to %s", clock_rfc3339(leaf->not_before, from), clock_rfc3339(leaf->not_after, to));
     a->expected = words("a time that holds %s, as that of the CAs above it",
-                        clock_rfc3339(at ? at : peer->judged_at, now));
+                        clock_rfc3339(peer_applied_at(peer, at), now));
 }
 
 static void revoked(const struct peer *peer, struct answer *a)

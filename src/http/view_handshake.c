@@ -214,6 +214,6 @@ json_t *view_handshake(const struct record *record, const struct peer *peer, tim
         view_put(object, "other_mode", other_mode(record)) &&
         view_put(object, "duration_us", json_integer((json_int_t)record_duration_us(record))) &&
         view_put(object, "truncated", json_boolean(record_truncated(record))) &&
-        view_put(object, "reverified_at", judged_again ? view_time(at ? at : peer->judged_at) : json_null());
+        view_put(object, "reverified_at", judged_again ? view_time(peer_applied_at(peer, at)) : json_null());
     return view_finish(object, good);
 }

@@ -153,8 +153,8 @@ json_t *view_peer(const struct view_peer_input *input)
     enum verify_state verify = peer ? peer->verify : VERIFY_NONE;
     bool presented = verify != VERIFY_NONE;
     enum error_detail detail = verify == VERIFY_FAILED ? input->detail : ERROR_DETAIL_FULL;
-    time_t now = input->now == 0 && peer ? peer->judged_at : input->now;
-    time_t at = input->at == 0 && peer ? peer->judged_at : input->at;
+    time_t now = peer_applied_at(peer, input->now);
+    time_t at = peer_applied_at(peer, input->at);
 
     json_t *object = json_object();
     bool good = (!input->client_auth || view_put(object, "client_auth", view_text(input->client_auth))) &&

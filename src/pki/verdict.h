@@ -115,6 +115,12 @@ gnutls_alert_description_t verdict_alert(const struct peer *peer, bool tls13);
 /* The memory that it takes, about: a stranger chooses how long names and reasons are. */
 size_t peer_bytes(const struct peer *peer);
 
+/* When the verdict was applied: `at`, or, where that is 0, when it was made. 0: there is none. */
+static inline time_t peer_applied_at(const struct peer *peer, time_t at)
+{
+    return at == 0 && peer ? peer->judged_at : at;
+}
+
 struct peer *peer_ref(struct peer *peer);
 void peer_unref(struct peer *peer);
 
