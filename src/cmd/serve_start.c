@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "os/activation.h"
+#include "os/mask.h"
 #include "os/notify.h"
 #include "os/pid_file.h"
 #include "tls/ecdsa.h"
@@ -48,9 +49,7 @@ static int write_ready_file(const char *path, const struct buf *lines)
     int fd = mkostemp(aside, O_CLOEXEC);
     if (fd < 0)
         return -1;
-    mode_t mask = umask(0);
-    umask(mask);
-    if (fchmod(fd, 0666 & ~mask) != 0)
+    if (fchmod(fd, 0666 & ~mask_read()) != 0)
         log_debug("the ready file %s is readable for nobody else: %s", path, strerror(errno));
     ssize_t written = write(fd, lines->data, lines->len);
     if (written == (ssize_t)lines->len && rename(aside, path) == 0)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "os/mask.h"
 
 enum { FILE_MODE = 0644, TRIES = 10 };
 
@@ -121,10 +122,8 @@ static bool fill(int fd, bool made)
 {
     char text[32];
     const int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    const mode_t mask = umask(0);
-    umask(mask);
     return ftruncate(fd, 0) == 0 && write(fd, text, (size_t)n) == n &&
-           (!made || fchmod(fd, FILE_MODE & ~mask) == 0);
+           (!made || fchmod(fd, FILE_MODE & ~mask_read()) == 0);
 }
 
 int pid_file_open(const char *path, struct err *err)
