@@ -183,6 +183,11 @@ int conf_block_inherit(const struct option *option, const struct conf_listener *
     return copy_list(value, at);
 }
 
+bool conf_wants_http2(const struct conf_listener *listener)
+{
+    return listener->http2 && listener->http2_src.file;
+}
+
 char *conf_label(const struct conf_listener *listener)
 {
     const char *of = listener->of ? listener->of->name : listener->name;

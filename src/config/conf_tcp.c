@@ -34,11 +34,6 @@ void conf_tcp_resolve(struct conf *conf)
     }
 }
 
-bool conf_wants_http2(const struct conf_listener *listener)
-{
-    return listener->http2 && listener->http2_src.file;
-}
-
 /* The first place where an option was given in this block, not in its listener; NULL: nowhere. */
 static const struct conf_text *own_text(const struct conf_text *text)
 {
