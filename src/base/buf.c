@@ -72,14 +72,20 @@ void buf_put_uint(struct buf *buf, uint64_t n)
     buf_put(buf, digits + at, sizeof digits - at);
 }
 
+char *buf_hex_before(char *end, uint64_t n, unsigned least)
+{
+    char *at = end;
+    do
+        *--at = "0123456789abcdef"[n & 15];
+    while ((n >>= 4) > 0 || (size_t)(end - at) < least);
+    return at;
+}
+
 void buf_put_hex(struct buf *buf, uint64_t n, unsigned least)
 {
     char digits[16]; /* of 64 bits */
-    size_t at = sizeof digits;
-    do
-        digits[--at] = "0123456789abcdef"[n & 15];
-    while ((n >>= 4) > 0 || sizeof digits - at < least);
-    buf_put(buf, digits + at, sizeof digits - at);
+    const char *from = buf_hex_before(digits + sizeof digits, n, least);
+    buf_put(buf, from, (size_t)(digits + sizeof digits - from));
 }
 
 void buf_printf(struct buf *buf, const char *fmt, ...)

@@ -42,6 +42,8 @@ static inline void buf_puts(struct buf *buf, const char *text)
 void buf_put_uint(struct buf *buf, uint64_t n);
 /* In small letters, with zeros in front where there are fewer digits than `least`, which is up to 16. */
 void buf_put_hex(struct buf *buf, uint64_t n, unsigned least);
+/* The same before `end`: where they begin. */
+char *buf_hex_before(char *end, uint64_t n, unsigned least);
 /* Room for so many bytes, which are about to be appended piece by piece. */
 void buf_expect(struct buf *buf, size_t more);
 void buf_printf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);

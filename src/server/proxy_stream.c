@@ -141,8 +141,7 @@ static void put_content(struct proxied *p, const char *bytes, size_t len)
         return;
     if (more > 0)
         memmove(up->data + at + more, up->data + at, line + last);
-    for (size_t i = digits(all), n = all; i-- > 0; n >>= 4)
-        up->data[at + i] = "0123456789abcdef"[n & 15];
+    (void)buf_hex_before(up->data + at + digits(all), all, 1);
     buf_put(up, bytes, len);
     buf_puts(up, "\r\n");
     p->last_chunk = all;
