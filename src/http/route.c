@@ -81,6 +81,7 @@ const struct route ROUTES[] = {
      .help = "files under the document root"},
 };
 const size_t ROUTE_COUNT = ARRAY_LEN(ROUTES);
+_Static_assert(ARRAY_LEN(ROUTES) <= ROUTE_MOST, "raise ROUTE_MOST");
 
 #define FILES_ROUTE (&ROUTES[ARRAY_LEN(ROUTES) - 1])
 

@@ -31,6 +31,7 @@ struct route {
 /* Which method a request line names: case matters (RFC 9110 section 9.1). */
 enum http_method route_method(const char *text);
 
+enum { ROUTE_MOST = 30 }; /* the metrics have a counter for each */
 extern const struct route ROUTES[];
 extern const size_t ROUTE_COUNT;
 

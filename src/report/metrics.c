@@ -74,8 +74,6 @@ static const char *direction_value(size_t i)
     return i == 0 ? "received" : "sent";
 }
 
-enum { MOST_ROUTES = 32 };
-
 /* clang-format off */
 #define LABEL_NONE           {NULL, 1, NULL}
 #define LABEL_GIVEN_backend  {"backend", 0, NULL}
@@ -88,7 +86,7 @@ enum { MOST_ROUTES = 32 };
 #define LABEL_RESUMED        {"resumed", 2, resumed_value}
 #define LABEL_VERIFY         {"verify", 3, verify_value}
 #define LABEL_VERDICT        {"code", VERDICT_CODE_COUNT, verdict_value}
-#define LABEL_ROUTE          {"route", MOST_ROUTES, route_value}
+#define LABEL_ROUTE          {"route", ROUTE_MOST + ROUTELESS_KINDS, route_value}
 #define LABEL_STATUS         {"status", 6, status_value}
 #define LABEL_PROTOCOL       {"protocol", 3, protocol_value}
 #define LABEL_RELOAD         {"result", 2, reload_value}
