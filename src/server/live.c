@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/conf_backend.h"
 #include "report/access.h"
 #include "report/metrics.h"
 #include "server/listener.h"
@@ -149,7 +150,7 @@ static const char *const RESULTS[ORIGIN_RESULTS] = {
     [ORIGIN_UNREACHABLE] = "unreachable", [ORIGIN_BROKEN] = "broken",    [ORIGIN_LEFT] = "left",
     [ORIGIN_CONNECTED] = "connected"};
 
-enum { SERVER_SAMPLES = ORIGIN_RESULTS + 8 };
+enum { SERVER_SAMPLES = ORIGIN_RESULTS + 10 };
 
 static double microseconds(const _Atomic uint64_t *us)
 {
@@ -157,8 +158,9 @@ static double microseconds(const _Atomic uint64_t *us)
 }
 
 /* The server stands in the configuration, so that no client can make more rows. */
-static size_t sample_server(const struct origin *server, struct metrics_sample *samples)
+static size_t sample_server(const struct backend_server *of, struct metrics_sample *samples)
 {
+    const struct origin *server = of->origin;
     size_t n = 0;
 #define SAMPLE(id, word, number)                                                                             \
     samples[n++] = (struct metrics_sample){METRIC_##id, server->backend, (double)(number), server->name, word}
@@ -168,6 +170,10 @@ static size_t sample_server(const struct origin *server, struct metrics_sample *
         SAMPLE(backend_requests, RESULTS[i], atomic_load(&server->results[i]));
     SAMPLE(backend_retries, NULL, atomic_load(&server->retries));
     SAMPLE(backend_connections, NULL, atomic_load(&server->connections));
+    if (conf_server_is_h2(of->conf)) {
+        SAMPLE(backend_h2_open, NULL, atomic_load(&server->h2_open));
+        SAMPLE(backend_h2_streams, NULL, atomic_load(&server->h2_streams));
+    }
     SAMPLE(backend_connect, NULL, microseconds(&server->connect_us));
     SAMPLE(backend_first_byte, NULL, microseconds(&server->first_byte_us));
     SAMPLE(backend_checks, "ok", atomic_load(&server->checks[0]));
@@ -210,7 +216,7 @@ void live_metrics(struct live *live, const struct snapshot *snapshot, struct buf
 #undef SAMPLE
     for (size_t i = 0; i < snapshot->conf->n_backends; i++) {
         for (unsigned j = 0; j < snapshot->backend[i]->n; j++)
-            n += sample_server(snapshot->backend[i]->server[j].origin, samples + n);
+            n += sample_server(&snapshot->backend[i]->server[j], samples + n);
     }
     metrics_write(samples, n, out);
     free(samples);

@@ -50,8 +50,9 @@ struct origin_trouble {
 
 struct origin {
     atomic_uint refs;
-    atomic_uint muxes;   /* connections of HTTP/2 that there are */
-    struct origin *next; /* of all; under the lock of all, as `refs` when it becomes 0 */
+    atomic_uint muxes; /* connections of HTTP/2 to which requests come, or that are being made */
+    atomic_uint h2_open, h2_streams; /* those that are up; the requests on them */
+    struct origin *next;             /* of all; under the lock of all, as `refs` when it becomes 0 */
     char *backend, *name;
     char *host; /* NULL: its address does not change */
     unsigned short port;

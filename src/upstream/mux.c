@@ -47,12 +47,14 @@ void mux_leave_shelf(struct mux *mux)
     mux->shelf->n_muxes--;
     mux->shelf = NULL;
     if (mux->counted)
-        atomic_fetch_sub_explicit(&mux->backend->server[mux->server].origin->muxes, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&mux_origin(mux)->muxes, 1, memory_order_relaxed);
 }
 
 /* Its socket is over, and nobody new comes to it. */
 static void end_link(struct mux *mux)
 {
+    if (mux->link && mux->engine && mux->counted)
+        atomic_fetch_sub_explicit(&mux_origin(mux)->h2_open, 1, memory_order_relaxed);
     link_close(mux->link);
     mux->link = NULL;
     mux_leave_shelf(mux);
@@ -266,6 +268,8 @@ static void come_up(struct mux *mux)
         end_link(mux);
         return;
     }
+    if (mux->counted)
+        atomic_fetch_add_explicit(&mux_origin(mux)->h2_open, 1, memory_order_relaxed);
     wheel_set(mux->links->wheel, &mux->timer, clock_mono_ms() + mux->settle_ms);
     mux_link_begin_pending(mux, 1);
     send_on(mux); /* before go_on reads, so that there is something to read */
@@ -350,6 +354,9 @@ static struct mux *mux_new(struct links *links, struct link_shelf *shelf, struct
         return NULL;
     }
     mux->backend = backend_ref(backend);
+    /* As over HTTP/1.1: in clear text nobody may believe "https" but of whom he trusts (RFC 9110, 7.4), and
+     * some servers refuse it. How the client came, other fields say. */
+    mux->scheme = conf_server_is_tls(backend->server[server].conf) ? "https" : "http";
     mux->keep_ms = backend->conf->keepalive > 0 ? (uint64_t)backend->conf->keepalive_timeout * 1000 : 0;
     mux->settle_ms = (uint64_t)backend->conf->connect_timeout * 1000;
     mux->shelf = shelf;
@@ -360,7 +367,7 @@ static struct mux *mux_new(struct links *links, struct link_shelf *shelf, struct
     shelf->n_muxes++;
     mux->counted = !wish->check;
     if (mux->counted)
-        atomic_fetch_add_explicit(&backend->server[server].origin->muxes, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&mux_origin(mux)->muxes, 1, memory_order_relaxed);
     return mux;
 }
 

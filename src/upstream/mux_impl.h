@@ -15,6 +15,7 @@ struct mux {
     struct mux *next_busy;
     struct backend *backend; /* a reference */
     unsigned server;
+    const char *scheme;       /* of its requests; static */
     struct link *link;        /* NULL: it has ended; what came of it may still be read */
     struct h2_client *engine; /* NULL: it is not up */
     struct mux_link *first, *last;
@@ -36,7 +37,7 @@ struct mux {
     } resets;            /* requests that were given up before their answers were whole */
     bool alone, more, gone;
     bool busy, worked; /* it is on the list of those that have something to do; and in this very turn */
-    bool counted;      /* among those of its server that max_connections bounds */
+    bool counted;      /* among those of its server: max_connections bounds them, and metrics have them */
     bool broken;       /* it has ended, or was never up, through its server */
     bool blamed;       /* and that was counted */
     bool telling;      /* its links are told of something: it is not freed meanwhile */
@@ -49,6 +50,11 @@ struct mux_link {
     struct mux_link *next, *prev;
     struct h2_call *call; /* NULL: it waits until the connection is up, or says how many it takes */
 };
+
+static inline struct origin *mux_origin(const struct mux *mux)
+{
+    return mux->backend->server[mux->server].origin;
+}
 
 /* mux.c: the connection */
 void mux_make_busy(struct mux *mux);

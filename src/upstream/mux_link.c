@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "config/conf_backend.h"
 #include "upstream/mux_impl.h"
 
 static struct mux_link *of(struct link *link)
@@ -75,6 +74,8 @@ static void link_leaves(struct link *link)
     if (is_silent(mux, link) ||
         (own->call && h2_call_is_open(own->call) && has_many_resets(&mux->resets, clock_mono_us())))
         mux_leave_shelf(mux); /* nobody else comes to it */
+    if (own->call && mux->counted)
+        atomic_fetch_sub_explicit(&mux_origin(mux)->h2_streams, 1, memory_order_relaxed);
     own->mux = NULL;
     h2_call_free(own->call);
     own->call = NULL;
@@ -103,18 +104,13 @@ static const struct link_ops OPS = {link_gives, link_takes, link_leaves, link_bl
 
 /* ---- its life ------------------------------------------------------------------------------------------ */
 
-/* That of the connection, as over HTTP/1.1: in clear text nobody may believe "https" but of whom he trusts
- * (RFC 9110, 7.4), and some servers refuse it. How the client came, other fields say. */
-static const char *scheme_of(const struct mux *mux)
-{
-    return conf_server_is_tls(mux->backend->server[mux->server].conf) ? "https" : "http";
-}
-
 static void begin(struct mux_link *own)
 {
     mux_watch(own->mux, clock_mono_us());
-    own->call = h2_call_new(own->mux->engine, scheme_of(own->mux), own);
+    own->call = h2_call_new(own->mux->engine, own->mux->scheme, own);
     own->link.up = own->call != NULL;
+    if (own->call && own->mux->counted)
+        atomic_fetch_add_explicit(&mux_origin(own->mux)->h2_streams, 1, memory_order_relaxed);
     own->link.up_us = clock_mono_us();
     own->link.readable = own->link.writable = own->link.up;
 }

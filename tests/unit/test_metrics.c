@@ -111,7 +111,7 @@ START_TEST(rows_keep_the_conventions)
         bool is_total = len > 6 && strcmp(row->name + len - 6, "_total") == 0;
         ck_assert_msg(strncmp(row->name, "mtlsd_", 6) == 0, "%s", row->name);
         ck_assert_msg(counter == is_total, "%s: counters end in _total, and nothing else does", row->name);
-        ck_assert_msg(strspn(row->name, "abcdefghijklmnopqrstuvwxyz_") == len, "%s", row->name);
+        ck_assert_msg(strspn(row->name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len, "%s", row->name);
         ck_assert_msg(row->help[0] && row->help[strlen(row->help) - 1] == '.', "%s", row->help);
         ck_assert_msg(!strpbrk(row->help, "\\\n"), "%s", row->help);
         for (size_t k = 0; k < i; k++)
