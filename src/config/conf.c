@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/missing.h"
 #include "base/text.h"
 #include "config/conf_backend.h"
 #include "config/conf_block.h"
@@ -468,16 +469,27 @@ static int read_file(const char *path, struct buf *out, struct err *err)
     return rc;
 }
 
+static int read_included(const char *path, struct buf *out, struct err *err)
+{
+    char hint[MISSING_HINT];
+    const int rc = read_file(path, out, err);
+    return rc == ERR_NOTFOUND ? err_set(err, rc, "cannot read %s: No such file or directory%s", path,
+                                        missing_hint(path, hint))
+                              : rc;
+}
+
 static int load(const char *file, bool partial, struct diag *diag, struct conf **out)
 {
     struct buf text;
     struct err err;
     buf_init(&text, CONF_SOURCE_MOST);
-    char *dir = NULL;
+    char *dir = NULL, hint[MISSING_HINT] = "";
     int rc = read_file(file, &text, &err);
     if (rc != 0) {
+        const bool near = rc == ERR_NOTFOUND && strstr(missing_hint(file, hint), "did you mean");
         diag_error(diag, (struct src){file, 0}, "%s%s", err.text,
-                   rc == ERR_NOTFOUND
+                   near ? hint
+                   : rc == ERR_NOTFOUND
                        ? "; `mtlsd setup` makes one with your certificates, or with some for practice"
                    : rc == ERR_DENIED ? "; run it as root, or as whom the file belongs to"
                                       : "");
@@ -485,7 +497,7 @@ static int load(const char *file, bool partial, struct diag *diag, struct conf *
     }
     const char *slash = strrchr(file, '/');
     dir = !slash ? strdup(".") : strndup(file, slash == file ? 1 : (size_t)(slash - file));
-    rc = dir ? parse(text.data ? text.data : "", text.len, file, dir, read_file, partial, diag, out)
+    rc = dir ? parse(text.data ? text.data : "", text.len, file, dir, read_included, partial, diag, out)
              : ERR_NOMEM;
 out:
     buf_done(&text);

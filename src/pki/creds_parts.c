@@ -46,22 +46,22 @@ static void warn_of_crls(const struct parts *parts, const struct conf_listener *
 static int load_files(struct parts *parts, const struct conf_listener *listener, struct diag *diag)
 {
     char *password = NULL, *pin = NULL;
-    int rc = read_secret(&listener->password_file, "password_file", diag, &password);
-    if (rc == 0)
-        rc = read_secret(&listener->pin_file, "pin_file", diag, &pin);
-    if (rc != 0)
-        goto out;
-    rc = ERR_NOMEM;
+    /* Without a secret only what cannot be read at all is told of: the rest may need it. */
+    int secret = read_secret(&listener->password_file, "password_file", diag, &password);
+    int rc = read_secret(&listener->pin_file, "pin_file", diag, &pin);
+    rc = secret != 0 ? secret : rc;
+    secret = rc;
     parts->file = calloc(listener->certificate.n + 1, sizeof *parts->file);
-    if (!parts->file)
+    if (!parts->file) {
+        rc = ERR_NOMEM;
         goto out;
-    rc = 0;
+    }
     for (size_t i = 0; i < listener->certificate.n; i++) {
         const struct conf_text *from = &listener->certificate.item[i];
         struct x509file *file = &parts->file[i];
         struct err err = {0};
         int one = x509file_load_pooled(from->text, password, pin, &parts->pool, file, &err);
-        if (one != 0)
+        if (one != 0 && (secret == 0 || one == ERR_NOTFOUND || one == ERR_DENIED))
             diag_error(diag, from->src, "certificate: %s", err.text);
         rc = rc != 0 ? rc : one;
         parts->n_files = i + 1;

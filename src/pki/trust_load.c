@@ -20,12 +20,12 @@ struct load {
 };
 
 /* NULL without one. */
-static char *read_secret(struct load *load, const struct conf_text *file)
+static char *read_secret(struct load *load, const char *option, const struct conf_text *file)
 {
     char *line = NULL;
     struct err err;
     if (file->text != NULL && x509file_secret(file->text, &line, &err) < 0)
-        diag_error(load->diag, file->src, "%s", err.text);
+        diag_error(load->diag, file->src, "%s: %s", option, err.text);
     return line;
 }
 
@@ -38,12 +38,13 @@ static bool grow(void **list, size_t n, size_t more, size_t size)
     return true;
 }
 
-static int open_file(struct load *load, const struct conf_text *name, struct x509file *file)
+static int open_file(struct load *load, const char *option, const struct conf_text *name,
+                     struct x509file *file)
 {
     struct err err;
     int rc = x509file_load(name->text, load->password, load->pin, file, &err);
     if (rc < 0)
-        diag_error(load->diag, name->src, "%s", err.text);
+        diag_error(load->diag, name->src, "%s: %s", option, err.text);
     return rc;
 }
 
@@ -59,7 +60,8 @@ static char *name_of(const struct der *name)
     return text;
 }
 
-static void lint_ca(struct load *load, const struct conf_text *file, gnutls_x509_crt_t crt)
+static void lint_ca(struct load *load, const char *option, const struct conf_text *file,
+                    gnutls_x509_crt_t crt)
 {
     gnutls_datum_t der;
     struct cert cert;
@@ -69,7 +71,8 @@ static void lint_ca(struct load *load, const struct conf_text *file, gnutls_x509
     if (gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der) < 0)
         return;
     if (!cert_parse(&der, &cert, &why)) {
-        diag_error(load->diag, file->src, "%s: a certificate in it cannot be used: %s", file->text, why);
+        diag_error(load->diag, file->src, "%s: %s: a certificate in it cannot be used: %s", option,
+                   file->text, why);
         gnutls_free(der.data);
         return;
     }
@@ -78,36 +81,36 @@ static void lint_ca(struct load *load, const struct conf_text *file, gnutls_x509
     if (!cert_issues(&cert))
         diag_warning(
             load->diag, file->src,
-            "%s: %s is not a CA certificate (no basicConstraints CA:TRUE); it is trusted for itself alone. "
+            "%s: %s: %s is not a CA certificate (no basicConstraints CA:TRUE); it is trusted for itself alone. "
             "Name the certificate of the CA that issues to clients where others are to be let in",
-            file->text, who);
+            option, file->text, who);
     if (now > cert.not_after)
-        diag_warning(load->diag, file->src, "%s: %s expired on %s; nothing that it issued is accepted",
-                     file->text, who, clock_rfc3339(cert.not_after, date));
+        diag_warning(load->diag, file->src, "%s: %s: %s expired on %s; nothing that it issued is accepted",
+                     option, file->text, who, clock_rfc3339(cert.not_after, date));
     else if (now < cert.not_before)
-        diag_warning(load->diag, file->src, "%s: %s is valid only from %s", file->text, who,
+        diag_warning(load->diag, file->src, "%s: %s: %s is valid only from %s", option, file->text, who,
                      clock_rfc3339(cert.not_before, date));
     struct bound_excess excess = {0};
     if (!bounds_key_holds(&cert, &excess))
         diag_warning(
             load->diag, file->src,
-            "%s: the key of %s has %zu %s, more than %zu: each certificate that bears its name, also a "
+            "%s: %s: the key of %s has %zu %s, more than %zu: each certificate that bears its name, also a "
             "stranger's, costs more to check than a handshake",
-            file->text, who, excess.found, excess.bound->what, excess.most);
+            option, file->text, who, excess.found, excess.bound->what, excess.most);
     free(name);
     gnutls_free(der.data);
 }
 
-static int load_cas(struct load *load, const struct conf_list *list)
+static int load_cas(struct load *load, const char *option, const struct conf_list *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         struct x509file file = {0};
-        if (open_file(load, &list->item[i], &file) < 0)
+        if (open_file(load, option, &list->item[i], &file) < 0)
             continue;
         if (file.n_crts == 0)
             diag_error(load->diag, list->item[i].src,
-                       "%s holds %s, not a certificate: name the file with the CA's certificate here%s",
-                       list->item[i].text, x509file_kind(&file),
+                       "%s: %s holds %s, not a certificate: name the file with the CA's certificate here%s",
+                       option, list->item[i].text, x509file_kind(&file),
                        file.n_crls > 0 ? ", and this one in crl" : "; the CA's key belongs on no server");
         if (!grow((void **)&load->input.ca, load->input.n_ca, file.n_crts, sizeof(gnutls_x509_crt_t)) ||
             !grow((void **)&load->ca_src, load->input.n_ca, file.n_crts, sizeof(struct src))) {
@@ -115,7 +118,7 @@ static int load_cas(struct load *load, const struct conf_list *list)
             return ERR_NOMEM;
         }
         for (size_t k = 0; k < file.n_crts; k++) {
-            lint_ca(load, &list->item[i], file.crt[k]);
+            lint_ca(load, option, &list->item[i], file.crt[k]);
             load->ca_src[load->input.n_ca] = list->item[i].src;
             load->input.ca[load->input.n_ca++] = file.crt[k];
         }
@@ -208,14 +211,14 @@ static int load_crl_file(struct load *load, const struct conf_text *name)
         return add_crls(load, name, known->crl, known->n);
     int rc = x509file_load_crls(name->text, load->max_crl_size, load->password, load->pin, &file, &err);
     if (rc < 0) {
-        diag_error(load->diag, name->src, "%s", err.text);
+        diag_error(load->diag, name->src, "crl: %s", err.text);
         return 0;
     }
     if (file.n_crls == 0)
-        diag_error(load->diag, name->src,
-                   "%s holds %s, not a CRL: name the file with the CA's list of revoked certificates here%s",
-                   name->text, x509file_kind(&file),
-                   file.n_crts > 0 ? ", and a CA's certificate in client_ca" : "");
+        diag_error(
+            load->diag, name->src,
+            "crl: %s holds %s, not a CRL: name the file with the CA's list of revoked certificates here%s",
+            name->text, x509file_kind(&file), file.n_crts > 0 ? ", and a CA's certificate in client_ca" : "");
     rc = add_crls(load, name, file.crl, file.n_crls);
     if (rc == 0 && file.n_crls > 0)
         shelf_put(load->shelf, name->text, file.crl, file.n_crls);
@@ -408,12 +411,12 @@ int trust_load(const struct conf *conf, const struct conf_listener *listener, st
     struct trust *trust = NULL;
     struct err err;
     unsigned errors = diag->errors;
-    load.password = read_secret(&load, &listener->password_file);
-    load.pin = read_secret(&load, &listener->pin_file);
-    int rc = load_cas(&load, &listener->client_ca);
+    load.password = read_secret(&load, "password_file", &listener->password_file);
+    load.pin = read_secret(&load, "pin_file", &listener->pin_file);
+    int rc = load_cas(&load, "client_ca", &listener->client_ca);
     load.input.n_advertised = load.input.n_ca;
     if (rc == 0)
-        rc = load_cas(&load, &listener->trusted_ca);
+        rc = load_cas(&load, "trusted_ca", &listener->trusted_ca);
     if (rc == 0)
         rc = load_crls(&load, &listener->crl);
     if (rc < 0) {

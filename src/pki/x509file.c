@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/missing.h"
 #include "base/text.h"
 #include "pki/x509file_impl.h"
 
@@ -140,7 +141,9 @@ static int file_error(const char *path, int error, struct err *err)
     int code = error == ENOENT || error == ENOTDIR ? ERR_NOTFOUND
                : error == EACCES || error == EPERM ? ERR_DENIED
                                                    : ERR_IO;
-    return err_set(err, code, "%s: %s", path, strerror(error));
+    char hint[MISSING_HINT] = "";
+    return err_set(err, code, "%s: %s%s", path, strerror(error),
+                   error == ENOENT ? missing_hint(path, hint) : "");
 }
 
 static int too_large(const char *path, size_t most, struct err *err)
