@@ -48,6 +48,24 @@ const char *certinfo_purpose(const char *word)
     return NULL;
 }
 
+const char *certinfo_curve(gnutls_ecc_curve_t curve)
+{
+    switch (curve) {
+    case GNUTLS_ECC_CURVE_SECP192R1:
+        return "secp192r1";
+    case GNUTLS_ECC_CURVE_SECP224R1:
+        return "secp224r1";
+    case GNUTLS_ECC_CURVE_SECP256R1:
+        return "secp256r1";
+    case GNUTLS_ECC_CURVE_SECP384R1:
+        return "secp384r1";
+    case GNUTLS_ECC_CURVE_SECP521R1:
+        return "secp521r1";
+    default:
+        return gnutls_ecc_curve_get_name(curve);
+    }
+}
+
 size_t certinfo_key_usage_words(unsigned key_usage, const char *out[static 9])
 {
     size_t n = 0;
@@ -276,8 +294,7 @@ int certinfo_from_cert(const struct cert *cert, struct certinfo **out, struct er
         pk = "ECDSA"; /* GnuTLS says EC/ECDSA */
     info->key_algorithm = strdup(pk != NULL ? pk : "unknown");
     info->signature_algorithm = strdup(signature_name(cert, text));
-    const char *curve =
-        cert->curve == GNUTLS_ECC_CURVE_INVALID ? NULL : gnutls_ecc_curve_get_name(cert->curve);
+    const char *curve = cert->curve == GNUTLS_ECC_CURVE_INVALID ? NULL : certinfo_curve(cert->curve);
     if (curve != NULL)
         info->curve = strdup(curve);
     if (cert->subject_key_id.n > 0)

@@ -66,7 +66,7 @@ struct certinfo {
     size_t n_san;        /* number of names of any kind in the SAN extension */
     char *key_algorithm; /* "ECDSA", "RSA", "EdDSA-Ed25519", ... GnuTLS's words */
     unsigned key_bits;
-    char *curve;               /* "SECP256R1", or NULL */
+    char *curve;               /* "secp256r1", or NULL */
     char *signature_algorithm; /* "ECDSA-SHA256" */
     bool has_key_usage;
     unsigned key_usage; /* GNUTLS_KEY_* bits */
@@ -97,6 +97,9 @@ const char *certinfo_purpose(const char *word);
 /* The words of RFC 5280 section 4.2.1.3 ("digitalSignature", ...) for bit `1 << i` style iteration: writes up
  * to 9 pointers to static strings into out and returns how many. */
 size_t certinfo_key_usage_words(unsigned key_usage, const char *out[static 9]);
+
+/* A curve's name as IANA has it ("secp256r1"); that of GnuTLS for one that has none there. */
+const char *certinfo_curve(gnutls_ecc_curve_t curve);
 
 /* How long before its end a certificate is said to end soon: `most`, but at most a third of its life. One
  * that lives for a day must not be warned of all its life. */

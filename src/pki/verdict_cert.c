@@ -253,9 +253,8 @@ static void check_key(struct judge *judge, const struct cert *cert, int depth)
                 judge, VERDICT_WEAK_KEY, depth, NULL, expected,
                 "the curve of the key is not known here: GnuTLS has none of brainpool's, nor secp256k1");
         else
-            finding_add(judge, VERDICT_WEAK_KEY, depth,
-                        judge_text(judge, "%s", gnutls_ecc_curve_get_name(cert->curve)), expected,
-                        "the curve of the key is not one that is accepted");
+            finding_add(judge, VERDICT_WEAK_KEY, depth, judge_text(judge, "%s", certinfo_curve(cert->curve)),
+                        expected, "the curve of the key is not one that is accepted");
         return;
     case GNUTLS_PK_EDDSA_ED25519:
     case GNUTLS_PK_EDDSA_ED448:

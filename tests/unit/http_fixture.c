@@ -39,7 +39,7 @@ static void describe(struct certinfo *info, const char *subject, const char *ser
         .not_after = FIXTURE_NOW + 20 * DAY,
         .key_algorithm = TEXT("ECDSA"),
         .key_bits = 256,
-        .curve = TEXT("SECP256R1"),
+        .curve = TEXT("secp256r1"),
         .signature_algorithm = TEXT("ECDSA-SHA256"),
         .has_key_usage = true,
         .key_usage = GNUTLS_KEY_DIGITAL_SIGNATURE,

@@ -331,7 +331,7 @@ START_TEST(facts_of_a_certificate)
     ck_assert_int_eq(info->not_after, NOW + DAY);
     ck_assert_str_eq(info->key_algorithm, "ECDSA");
     ck_assert_uint_eq(info->key_bits, 256);
-    ck_assert_str_eq(info->curve, "SECP256R1");
+    ck_assert_str_eq(info->curve, "secp256r1");
     ck_assert_str_eq(info->signature_algorithm, "ECDSA-SHA384");
     ck_assert_uint_eq(info->n_san, 5);
     ck_assert_uint_eq(info->dns_names.n, 1);

@@ -116,7 +116,7 @@ START_TEST(test_peer)
     AT(json, "days_remaining", "20");
     AT(json, "san",
        "{\"dns_names\":[\"alice.example.org\"],\"emails\":[],\"ips\":[],\"uris\":[],\"other_names\":[]}");
-    AT(json, "public_key", "{\"algorithm\":\"ECDSA\",\"bits\":256,\"curve\":\"SECP256R1\"}");
+    AT(json, "public_key", "{\"algorithm\":\"ECDSA\",\"bits\":256,\"curve\":\"secp256r1\"}");
     AT(json, "key_usage", "[\"digitalSignature\"]");
     AT(json, "extended_key_usage", "[\"clientAuth\"]");
     ck_assert_uint_eq(strlen(fixture_at(json, "fingerprint_sha256")), 64);

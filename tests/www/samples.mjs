@@ -13,7 +13,7 @@ export function certificate(subject, issuer, more = {}) {
     not_after: '2031-01-01T00:00:00Z',
     days_remaining: 213,
     san: { dns_names: [], emails: ['alice@example.org'], ips: [], uris: [] },
-    public_key: { algorithm: 'ECDSA', bits: 256, curve: 'SECP256R1' },
+    public_key: { algorithm: 'ECDSA', bits: 256, curve: 'secp256r1' },
     signature_algorithm: 'ECDSA-SHA256',
     key_usage: ['digitalSignature'],
     extended_key_usage: ['clientAuth'],
