@@ -81,9 +81,9 @@ export function shown({ server_chain: chainSent, peer }, { hostname, origin }, n
   if (top.subject !== top.issuer) rungs.push({ role: 'issuer', name: top.issuer });
   const mine = namesOf(leaf);
   return [h('p.wide', L.t('own.decides')), life(leaf, now, L), chain(rungs, (role) => L.t(`stands.${role}`), L), list([
-    [L.t('own.names'), h('ul.chips', mine.map((name) => (bears(name, hostname)
+    [L.t('own.names'), [h('ul.chips', mine.map((name) => (bears(name, hostname)
       ? h('li.chosen', h('strong', h('bdi', name)), h('span', ' ', L.t('own.match'))) : h('li', h('bdi', name))))),
-    !mine.some((name) => bears(name, hostname)) && h('p.bad', sign('bad'), ' ', L.t('own.no_match', { hostname }))],
+    !mine.some((name) => bears(name, hostname)) && h('p.bad', sign('bad'), ' ', L.t('own.no_match', { hostname }))]],
     [L.t('cert.key'), keyText(leaf, L)],
     [L.t('cert.signature'), leaf.signature_algorithm],
     [L.t('own.compare'), copyable(leaf.fingerprint_sha256, L.t('own.compare'), L)],

@@ -1,7 +1,7 @@
 // "Your handshake": arrows are stretching SVG; what is read is HTML, which wraps, is spoken and printed.
 import { button, h, list, sign, soft, svg } from './dom.mjs';
-import { clientChecks, serverChecks, shortCipher, shortVersion } from './facts.mjs';
-import { clear, explanation, fields, none, totals } from './handshake.mjs';
+import { clientChecks, groupOf, serverChecks, shortCipher, shortVersion } from './facts.mjs';
+import { clear, explanation, fields, none, totals, versionOf } from './handshake.mjs';
 import { chips, choices, find, link, offer, own, parseLink, steps } from './steps.mjs';
 
 function arrow({ from, width }) {
@@ -12,9 +12,11 @@ function arrow({ from, width }) {
     svg('svg', { x, y: 10, overflow: 'visible' }, svg('path', { d: `M0 ${-half}L${end} 0L0 ${half}z` })));
 }
 
+const said = (name) => soft(shortVersion(name));
+
 function value(v, L) {
   if (v.seconds) return L.span(v.seconds);
-  if (!v.certificate) return h('bdi', v.yes === undefined ? soft(v) : L.t(v.yes ? 'yes' : 'no'));
+  if (!v.certificate) return h('bdi', v.yes === undefined ? said(v) : L.t(v.yes ? 'yes' : 'no'));
   return h('p', L.nodes({ key: 'h.issued', values: { ...v.certificate, bytes: L.size(v.certificate.bytes) } }));
 }
 
@@ -24,7 +26,7 @@ function label(field, L) {
 }
 
 const chipsOf = (all, L) => h('ul.chips', all.map(({ name, chosen }) => (
-  chosen ? h('li.chosen', h('strong', soft(name)), h('span.spoken', ' ', L.t('chosen'))) : h('li', soft(name)))));
+  chosen ? h('li.chosen', h('strong', said(name)), h('span.spoken', ' ', L.t('chosen'))) : h('li', said(name)))));
 
 // On a telephone what was not chosen is folded, when it is much.
 function chipList(all, L) {
@@ -34,20 +36,22 @@ function chipList(all, L) {
 }
 
 function chosenOf(field, tls) {
-  return { versions: tls.version, cipher_suites: tls.cipher_suite, groups: tls.group, key_shares: tls.group,
+  return { versions: tls.version, cipher_suites: tls.cipher_suite, groups: groupOf(tls), key_shares: groupOf(tls),
     signature_algorithms: tls.server_signature, alpn: tls.alpn }[field];
 }
 
 const LISTS = ['versions', 'cipher_suites', 'groups', 'signature_algorithms', 'key_shares', 'extensions', 'alpn'];
 
 function detail(row, tls, L) {
-  return list(fields(row.detail).map(([key, values]) => [label(key, L), LISTS.includes(key) && values.length > 1
+  // What TLS 1.2 resumes by is no pre-shared key.
+  const all = fields(row.detail).filter(([key]) => tls.version === 'TLSv1.3' || !/^psk_/.test(key));
+  return list(all.map(([key, values]) => [label(key, L), LISTS.includes(key) && values.length > 1
     ? chipList(chips(values, row.message === 'ClientHello' && chosenOf(key, tls)), L)
     : h('ul', values.map((v) => h('li', value(v, L))))]));
 }
 
 function message(row, { tls, handshake: record }, L) {
-  const text = explanation(row);
+  const text = explanation(row, record);
   const note = row.kind === 'ghost' ? 'absent' : record.mode === 'mutual' ? 'only' : 'question';
   const sent = row.kind !== 'ghost';
   return h(`li.row.${row.from}.${row.kind}.gap${row.gap}${row.encrypted ? '.encrypted' : ''}`,
@@ -58,7 +62,7 @@ function message(row, { tls, handshake: record }, L) {
         h('span.name', row.message), ' ', sent && h('span.bytes', L.size(row.bytes)),
         row.kind !== 'sent' && h('span.note', ' ', L.t(`h.${note}`)),
         arrow(row))),
-      h('div.inside.card', h('p', !sent && [L.t('h.would'), ' '], L.t(L.has(text) ? text : 'm.other')), detail(row, tls, L))));
+      h('div.inside.card', h('p', !sent && L.t('h.would'), L.t(L.has(text) ? text : 'm.other')), detail(row, tls, L))));
 }
 
 export function checkList(side, found, L) {
@@ -89,11 +93,9 @@ function inner(step, connection, page, L) {
   if (step.name === 'keys') return (!record.resumed || record.version === 'TLSv1.3') && h('p.quiet', L.t(`step.derive_${versionOf(record)}`));
   if (step.name === 'check_client' && peer.presented) return [when(step, L), peer.remembered && h('p.quiet', L.nodes({ key: 'step.remembered', values: { since: peer.verified_at } })),
     checkList('server', serverChecks(connection), L)];
-  return step.name === 'data' && h('p.data', h('strong', L.t('step.application', { cipher: shortCipher(tls.cipher_suite) })), ' ',
+  return step.name === 'data' && h('p.data', h('strong', L.t('step.application', { cipher: shortCipher(tls.cipher_suite) })), L.t('colon'),
     L.t('step.bytes', { bytes: L.size(page.bytes), n: page.answers }));
 }
-
-const versionOf = (record) => (record.version === 'TLSv1.3' ? 'tls13' : 'tls12');
 
 function lead({ name, note }, { tls, handshake: record, peer }, L) {
   const version = versionOf(record), ca = peer.anchor?.subject ?? peer.accepted_issuers[0];
@@ -107,12 +109,12 @@ function lead({ name, note }, { tls, handshake: record, peer }, L) {
 
 function stepItem(step, of, connection, page, L) {
   return h(`li.step.${step.who}${step.ghost || (step.note === 'skipped' && !step.rows.length) ? '.absent' : ''}`, { id: `step-${step.n}` },
-    h('div.caption', h('h4', h('a.number', { href: link(step.n, of), 'aria-label': L.t('step.link', { n: step.n, of }) }, String(step.n)), h('span', L.t(`step.${step.name}`),
+    h('div.caption', h('h4', h('a.number', { href: link(step.n, of), 'aria-label': L.t('step.link', { n: step.n, of }) }, String(step.n)), h('span', L.t(`step.${step.title}`),
       step.note && h('span.note', ' ', L.t(`h.${step.note}`)))), lead(step, connection, L), inner(step, connection, page, L)),
     step.rows.length > 0 && h('ol.rows', step.rows.map((row) => message(row, connection, L))));
 }
 
-const to = ({ n, name }, of, L) => h('a', { href: link(n, of) }, L.t('offer.more', { n, title: L.t(`step.${name}`) }));
+const to = ({ n, title }, of, L) => h('a', { href: link(n, of) }, L.t('offer.more', { n, title: L.t(`step.${title}`) }));
 
 const setOpen = (root, open) => root.querySelectorAll('details').forEach((e) => { e.open = open; });
 
@@ -187,10 +189,10 @@ export function diagram(connection, page, L) {
   const empty = none(record);
   return [
     h('h3', L.t(empty ? 'h.none_came' : `h.${record.mode}`), ' · ', shortVersion(record.version)),
-    h('p', L.t('h.totals', { n, time: L.time(duration), client: L.size(client), server: L.size(server) }), ' ',
+    h('p', L.t('h.totals', { n, time: L.time(duration), client: L.size(client), server: L.size(server) }),
       extra > 0 && L.t(empty ? 'h.asking' : 'h.extra', { n: extra, bytes: L.size(extraBytes) })),
-    h('p', L.t('h.seen', { messages: clear(record), name: connection.tls.server_name ? L.t('h.named') : '' })),
-    record.resumed && h('p', L.t('h.resumed'), ' ', record.reverified_at && L.nodes({ key: 'h.again', values: { date: record.reverified_at } })),
+    h('p', L.t('h.seen', { messages: L.all(clear(record)), name: connection.tls.server_name ? L.t('h.named') : '' })),
+    record.resumed && h('p', L.t('h.resumed'), record.reverified_at && L.nodes({ key: 'h.again', values: { date: record.reverified_at } })),
     record.truncated && h('p', L.t('h.truncated')),
     player(connection, page, L), h('p.quiet', L.t('h.legend')),
   ];

@@ -8,6 +8,9 @@ export const shortCipher = (name) => name.replace(/^TLS_(.*_WITH_)?/, '').replac
 
 export const shortVersion = (name) => name.replace('TLSv', 'TLS ');
 
+// A resumed session of TLS 1.2 has that of the handshake that it resumes: nothing is exchanged.
+export const groupOf = ({ version, resumed, group }) => (resumed && version === 'TLSv1.2' ? null : group);
+
 // The RDN that names somebody: "OU=x,CN=alice,O=Example" → "CN=alice". RFC 4514 escapes commas.
 export function shortName(name) {
   const rdns = name?.match(/(?:\\.|[^,\\])+/gs) ?? ['?'];
@@ -25,7 +28,7 @@ export function sentence({ tls, peer }) {
   const state = stateOf(peer);
   return {
     state,
-    tls: [shortVersion(tls.version), shortCipher(tls.cipher_suite), tls.group?.replace(/^x/, 'X')].filter(Boolean).join(' · '),
+    tls: [shortVersion(tls.version), shortCipher(tls.cipher_suite), groupOf(tls)?.replace(/^x/, 'X')].filter(Boolean).join(' · '),
     who: say(`who.${state}`, { subject: called(peer) }),
   };
 }
@@ -34,7 +37,7 @@ export function connectionFacts({ listener, remote, id, requests, tls, peer }) {
   const or = (value) => value ?? say('nothing');
   return Object.entries({
     cipher_suite: tls.cipher_suite,
-    group: or(tls.group),
+    group: or(groupOf(tls)),
     server_signature: or(tls.server_signature),
     client_signature: or(tls.client_signature),
     alpn: or(tls.alpn),
@@ -91,9 +94,10 @@ export function bears(name, hostname) {
 
 // As sent, and on top the issuer that the server should hold itself.
 export function ladder({ chain, errors, verify, accepted_issuers: accepted }) {
-  const rungs = chain.map(({ subject, issuer, not_after: end }, depth) => {
+  const rungs = chain.map((one, depth) => {
+    const { subject, issuer, not_after: end } = one;
     const role = subject === issuer ? ['self', 'root'] : ['leaf', 'intermediate'];
-    return { role: role[Math.min(depth, 1)], name: subject, end, bad: errors.some((f) => f.depth === depth) };
+    return { role: role[Math.min(depth, 1)], name: subject || called(one), end, bad: errors.some((f) => f.depth === depth) };
   });
   const top = chain.at(-1);
   if (top && top.subject !== top.issuer) {

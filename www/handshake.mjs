@@ -37,7 +37,7 @@ export function rows({ messages, other_mode: others = [], mode, asked }) {
 export const none = ({ asked, presented, resumed }) => asked && !presented && !resumed;
 
 // What anybody on the way can read.
-export const clear = ({ messages }) => [...new Set(messages.filter((m) => !m.encrypted).map((m) => m.message))].join(', ');
+export const clear = ({ messages }) => [...new Set(messages.filter((m) => !m.encrypted).map((m) => m.message))];
 
 export function totals({ messages, mode, asked, duration_us: duration }) {
   const bytes = (test) => messages.filter(test).reduce((sum, m) => sum + m.bytes, 0);
@@ -52,8 +52,11 @@ export function totals({ messages, mode, asked, duration_us: duration }) {
   };
 }
 
-export function explanation({ message, from, detail }) {
-  return `m.${message}${message === 'Certificate' ? `_${detail?.empty ? 'empty' : from}` : ''}`;
+export const versionOf = ({ version }) => (version === 'TLSv1.3' ? 'tls13' : 'tls12');
+
+export function explanation({ message, from, detail }, record) {
+  const kind = { Certificate: detail?.empty ? 'empty' : from, ChangeCipherSpec: versionOf(record) }[message];
+  return `m.${message}${kind ? `_${kind}` : ''}`;
 }
 
 // A detail as [field, values]; a value is a string, or {yes}, {seconds}, {certificate} for a language to say.

@@ -8,9 +8,9 @@ export function lines(origin, mode, recorded) {
   return [
     ['tls', `${curl}${mode === 'require' ? client : ''} ${origin}/api/tls`],
     client && ['peer', `${curl}${client} ${origin}/api/peer`],
+    client && ['p12', `${curl} --cert-type P12 --cert client.p12:mtlsd ${origin}/api/peer`],
     client && ['bad', `${curl}${as('client-expired')} ${origin}/api/peer`, mode === 'request' ? 'reasons' : 'refused'],
     client && ['none', `${curl} ${origin}/api/peer`, mode === 'require' && 'refused'],
-    client && ['p12', `${curl} --cert-type P12 --cert client.p12:mtlsd ${origin}/api/peer`],
     recorded && ['handshake', `${curl}${client} ${origin}/api/handshake`],
   ].filter(Boolean);
 }

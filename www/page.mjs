@@ -50,7 +50,7 @@ addEventListener('afterprint', () => closed.forEach((element) => { element.open 
 
 function showConnection(connection, L) {
   const { tls, state, who } = sentence(connection);
-  fill('sentence', h('p.lede', h('span', tls), ' ', h(`strong.${state}`, L.nodes(who))));
+  fill('sentence', h('p.lede', h('span', tls.split(' · ').flatMap((part, i) => [i > 0 && ' · ', h('bdi', part)])), ' ', h(`strong.${state}`, L.nodes(who))));
   fill('facts', list(connectionFacts(connection).map(([key, v]) => [L.t(`fact.${key}`), v.key ? L.nodes(v) : h('bdi', soft(v))])));
   fill('beside', beside(connection, location).length > 0 && [h('h2', L.t('beside.title')), h('p.quiet', L.t('beside.text')),
     h('ul.listeners', beside(connection, location).map(({ name, href, here, mode, kind, refused }) => h('li.card', { 'aria-current': here && 'true' },

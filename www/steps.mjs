@@ -1,4 +1,5 @@
 // A handshake as the drawing of the schoolbook: 5 steps, or 10 where both show a certificate. Pure.
+import { groupOf, shortVersion } from './facts.mjs';
 import { none, rows } from './handshake.mjs';
 
 // What a step holds: [its name, who acts]. In TLS 1.2 the server asks after it has shown its own certificate.
@@ -41,7 +42,7 @@ export function steps(record, count) {
     if (MUTUAL.includes(name) && record.mode !== 'mutual') return none(record) && ['ask', 'yours'].includes(name) ? 'question' : 'absent';
     return record.resumed && SKIPPED.includes(name) ? 'skipped' : MUTUAL.includes(name) ? 'only' : null;
   };
-  const out = layout.map(([name, who], i) => ({ n: i + 1, name, who, rows: [], note: note(name), ghost: note(name) === 'absent' }));
+  const out = layout.map(([name, who], i) => ({ n: i + 1, name, title: record.resumed && name === 'answer5' ? 'answer' : name, who, rows: [], note: note(name), ghost: note(name) === 'absent' }));
   let at = 0;
   for (const row of rows(record)) {
     if (count === 5 && row.kind === 'ghost') continue;
@@ -87,9 +88,9 @@ export function chips(offered, chosen) {
 export function choices({ tls, handshake }, wanted) {
   const hello = handshake?.messages.findLast((m) => m.message === 'ClientHello')?.detail ?? tls.client_hello;
   if (!hello) return [];
-  return [['versions', tls.version], ['cipher_suites', tls.cipher_suite], ['groups', tls.group], ['alpn', tls.alpn],
+  return [['versions', tls.version], ['cipher_suites', tls.cipher_suite], ['groups', groupOf(tls)], ['alpn', tls.alpn],
     ['signature_algorithms', tls.server_signature]]
-    .filter(([field, chosen]) => wanted.includes(field) && hello[field]?.length && (chosen || field !== 'signature_algorithms'))
+    .filter(([field, chosen]) => wanted.includes(field) && hello[field]?.length && (chosen || !['groups', 'signature_algorithms'].includes(field)))
     .map(([field, chosen]) => [field, chips(hello[field], chosen)]);
 }
 
@@ -112,7 +113,7 @@ export function offer({ tls, handshake }) {
       steps: pq === 'used' ? ['keys'] : ['answer', 'answer5'] },
     { name: 'forward', sign: suites.length ? 'none' : 'good', text: { key: `offer.forward_${suites.length ? 'some' : 'none'}`, values: { n: suites.length } },
       steps: ['answer', 'answer5'] },
-    { name: 'old', sign: old.length ? 'warn' : 'good', text: { key: `offer.old_${old.length ? 'some' : 'none'}`, values: { versions: old.join(', ') } },
+    { name: 'old', sign: old.length ? 'warn' : 'good', text: { key: `offer.old_${old.length ? 'some' : 'none'}`, values: { versions: old.map(shortVersion).join(', ') } },
       steps: ['answer', 'answer5'] },
     { name: 'ja4', sign: 'none', text: { key: 'offer.ja4_text', values: { ja4: hello.ja4 ?? '' } } },
   ];

@@ -30,17 +30,19 @@ const SPANS = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
 export function language(code, texts) {
   const short = new Intl.NumberFormat(code, { maximumSignificantDigits: 3 });
   // UTC, with seconds and zone; the visitor's own beside it.
-  const [dates, local] = ['UTC', undefined].map((timeZone) => new Intl.DateTimeFormat(code, { dateStyle: 'medium', timeStyle: 'long', timeZone }));
+  const [dates, local] = ['UTC', undefined].map((timeZone) => new Intl.DateTimeFormat(code, { dateStyle: 'medium', timeStyle: 'long', hourCycle: 'h23', timeZone }));
+  const list = new Intl.ListFormat(code);
   const plural = new Intl.PluralRules(code);
   const L = {
     code,
     has: (key) => Object.hasOwn(texts, key),
     parts: (key, values) => split((plural.select(values?.n ?? 2) === 'one' && texts[`${key}_one`]) || texts[key], values),
     t: (key, values) => L.parts(key, values).map((p) => p.code ?? p.value ?? p.text).join(''),
+    all: (names) => list.format(names),
     date: (text) => dates.format(new Date(text)),
     local: (text) => local.format(new Date(text)),
-    size: (bytes) => (bytes < 10000 ? `${bytes} B` : `${short.format(bytes / 1024)} KiB`),
-    time: (us) => (us < 1000 ? `${us} µs` : us < 1e6 ? `${short.format(us / 1000)} ms` : `${short.format(us / 1e6)} s`),
+    size: (bytes) => (bytes < 10000 ? `${bytes}\xa0B` : `${short.format(bytes / 1024)}\xa0KiB`),
+    time: (us) => (us < 1000 ? `${us}\xa0µs` : us < 1e6 ? `${short.format(us / 1000)}\xa0ms` : `${short.format(us / 1e6)}\xa0s`),
     span: (seconds) => {
       const [unit, size] = SPANS.find(([, s]) => seconds >= 2 * s) ?? SPANS[3];
       return L.t(`span.${unit}`, { n: Math.floor(seconds / size) });

@@ -46,12 +46,12 @@ function is(got, want, what) {
 const like = (got, pattern, what) => is(pattern.test(got) ? String(pattern) : got, String(pattern), what);
 
 // A browser of its own for each visit: certificates, choices and sessions are remembered as long as it lives.
-async function open(listener, client, options) {
-  const origin = process.env[`URL_${listener}`];
+async function open(listener, client, { host = 'localhost', flags = [], ...options }) {
+  const origin = process.env[`URL_${listener}`].replace('localhost', host);
   const home = path.join(HOMES, client);
   const context = await chromium.launchPersistentContext('', {
     executablePath: CHROMIUM,
-    args: FLAGS,
+    args: [...FLAGS, ...flags],
     env: { ...process.env, HOME: home },
     locale: 'en-GB',
     viewport: { width: 1280, height: 800 },
@@ -263,6 +263,7 @@ async function names() {
         await page.goto(`${origin}/`);
         await page.waitForSelector('html[data-ready]');
         is(await page.textContent('.lede strong'), `Mutual: you are ${title}, verified.`, `${what}: who it is`);
+        is((await page.locator('#details .rung bdi').first().textContent()).startsWith(title), true, `${what}: the chain says so`);
         is(await page.locator('#details dd ul li').count(), { fifty: 51, long: 1, nameless: 2 }[client], `${what}: all alternative names`);
         await fits(page, what);
         await accessible(page, what);
@@ -366,6 +367,53 @@ async function comparing() {
   });
 }
 
+// A name that is not the server's, behind the browser's warning: said beside the names, and at the check.
+async function foreign() {
+  await visit('request', 'none', { host: 'foreign.localhost', ignoreHTTPSErrors: true }, async ({ page, origin, trouble }) => {
+    await page.goto(`${origin}/`);
+    await page.waitForSelector('html[data-ready]');
+    is((await page.locator('#shown .bad:not(.sign)').allTextContents()).map((text) => text.trim()), ['None of them is in your address bar: foreign.localhost.'],
+      'foreign: beside the names of the certificate');
+    is(await page.locator('#shown .chips .chosen').count(), 0, 'foreign: no name is marked');
+    like(await page.textContent('#step-3'), /Right name\?.*It does not bear the name in your address bar, foreign\.localhost\./, 'foreign: at the check');
+    await fits(page, 'foreign');
+    await accessible(page, 'foreign');
+    await shot(page, 'foreign');
+    is(trouble, [], 'foreign: no trouble');
+  });
+}
+
+// TLS 1.2, and what it says of a session that is resumed: that no key was exchanged, and of no pre-shared key.
+async function older() {
+  await visit('request', 'good', { flags: ['--ssl-version-max=tls1.2'] }, async ({ page, origin, trouble }) => {
+    const look = async (what) => {
+      await page.goto(`${origin}/`);
+      await page.waitForSelector('html[data-ready]');
+      is(await page.textContent('#diagram h3'), 'Mutual TLS · TLS 1.2', `${what}: mutual`);
+      await fits(page, what);
+      await accessible(page, what);
+      await shot(page, what.replace(/\W+/g, '-'));
+    };
+    await look('TLS 1.2');
+    like(await page.textContent('#step-9'), /The PRF of TLS 1\.2 makes the master secret .*What this side sends from here on is encrypted/, 'TLS 1.2: the keys');
+    like(await page.textContent('#step-6'), /for everybody on the way to read/, 'TLS 1.2: the certificate is not encrypted');
+    like(await page.textContent('#diagram'), /An eavesdropper reads ClientHello, ServerHello, Certificate, .*, and ChangeCipherSpec, so also/, 'TLS 1.2: what an eavesdropper reads');
+    const answer = await page.evaluate(async () => (await (await fetch('/api/connection')).json()));
+    const { handshake, peer, tls } = answer;
+    Object.assign(handshake, { resumed: true, messages: handshake.messages.filter(({ message }) => !/^Certificate|^Server(Key|HelloDone)|^ClientKey/.test(message)) });
+    Object.assign(peer, { resumed: true, checks: { ...peer.checks, possession: { ...peer.checks.possession, why: 'resumed' } } });
+    Object.assign(tls, { resumed: true, server_signature: null, client_signature: null });
+    await page.route('**/api/connection*', (route) => route.fulfill({ json: { ...answer, server_chain: [] } }));
+    await look('TLS 1.2, resumed');
+    is(await page.textContent('.lede span'), 'TLS 1.2 · AES-128-GCM', 'TLS 1.2, resumed: no key exchange on top');
+    is(await page.locator('.caption').filter({ hasText: 'left out: resumed' }).locator('.number').allTextContents(), ['3', '4', '5', '6', '7'], 'TLS 1.2, resumed: what was left out');
+    is(/Groups/.test(await page.textContent('#step-2 .caption')), false, 'TLS 1.2, resumed: no group was chosen');
+    is(/Resumes|Offers to resume/.test(await page.textContent('#diagram')), false, 'TLS 1.2, resumed: nothing of a pre-shared key');
+    like(await page.textContent('#step-9'), /Nothing was exchanged: the PRF of TLS 1\.2, with both random numbers, makes new keys/, 'TLS 1.2, resumed: the keys');
+    is(trouble, [], 'TLS 1.2: no trouble');
+  });
+}
+
 // A handshake that resumes: what was left out is said first, and no check is claimed that nobody made. Which connections a browser
 // resumes is its own affair: the answer is put together out of one to a whole handshake.
 async function resuming() {
@@ -452,7 +500,7 @@ async function expiring(others) {
 
 const PARTS = { walks: () => expiring(async () => {
   for (const one of CASES) await walk(one);
-}), carriage, languages, keyboard, stepping, sizes, names, problems, pasting, comparing, transfer, resuming, withoutScript };
+}), carriage, languages, keyboard, stepping, sizes, names, problems, pasting, comparing, foreign, older, transfer, resuming, withoutScript };
 // ONLY=part,part: these alone.
 for (const name of process.env.ONLY?.split(',') ?? Object.keys(PARTS)) await PARTS[name]();
 console.log('done');

@@ -59,10 +59,12 @@ test('totals', () => {
 });
 
 test('a Certificate is explained by its sender, and when empty', () => {
-  assert.equal(explanation({ message: 'Certificate', from: 'server', detail: null }), 'm.Certificate_server');
-  assert.equal(explanation({ message: 'Certificate', from: 'client', detail: { empty: false } }), 'm.Certificate_client');
-  assert.equal(explanation({ message: 'Certificate', from: 'client', detail: { empty: true } }), 'm.Certificate_empty');
-  assert.equal(explanation({ message: 'Finished', from: 'client' }), 'm.Finished');
+  assert.equal(explanation({ message: 'Certificate', from: 'server', detail: null }, MUTUAL), 'm.Certificate_server');
+  assert.equal(explanation({ message: 'Certificate', from: 'client', detail: { empty: false } }, MUTUAL), 'm.Certificate_client');
+  assert.equal(explanation({ message: 'Certificate', from: 'client', detail: { empty: true } }, MUTUAL), 'm.Certificate_empty');
+  assert.equal(explanation({ message: 'Finished', from: 'client' }, MUTUAL), 'm.Finished');
+  assert.equal(explanation({ message: 'ChangeCipherSpec', from: 'client' }, MUTUAL), 'm.ChangeCipherSpec_tls13');
+  assert.equal(explanation({ message: 'ChangeCipherSpec', from: 'client' }, { version: 'TLSv1.2' }), 'm.ChangeCipherSpec_tls12');
 });
 
 test('details become fields; what is null or empty is left out', () => {
@@ -76,9 +78,9 @@ test('details become fields; what is null or empty is left out', () => {
 });
 
 test('what an eavesdropper reads is what went in the clear, by TLS 1.2 all but the end', () => {
-  assert.equal(clear(MUTUAL), 'ClientHello, ServerHello');
-  const clearly = (names) => clear({ messages: names.split(' ').map((message) => ({ message, encrypted: message === 'Finished' })) });
+  assert.equal(clear(MUTUAL).join(' '), 'ClientHello ServerHello');
+  const clearly = (names) => clear({ messages: names.split(' ').map((message) => ({ message, encrypted: message === 'Finished' })) }).join(' ');
   assert.equal(clearly('ClientHello ServerHello Certificate ServerKeyExchange CertificateRequest ServerHelloDone Certificate ClientKeyExchange CertificateVerify ChangeCipherSpec Finished NewSessionTicket ChangeCipherSpec Finished'),
-    'ClientHello, ServerHello, Certificate, ServerKeyExchange, CertificateRequest, ServerHelloDone, ClientKeyExchange, CertificateVerify, ChangeCipherSpec, NewSessionTicket');
-  assert.equal(clearly('ClientHello ServerHello ChangeCipherSpec Finished'), 'ClientHello, ServerHello, ChangeCipherSpec', 'resumed: no certificates');
+    'ClientHello ServerHello Certificate ServerKeyExchange CertificateRequest ServerHelloDone ClientKeyExchange CertificateVerify ChangeCipherSpec NewSessionTicket');
+  assert.equal(clearly('ClientHello ServerHello ChangeCipherSpec Finished'), 'ClientHello ServerHello ChangeCipherSpec', 'resumed: no certificates');
 });

@@ -33,6 +33,7 @@ test('asked, and none came: five steps are its own, the question among them', ()
   assert.equal(notes(MUTUAL, 10), '- - only - - only only only - -');
   assert.equal(notes({ ...MUTUAL, resumed: true }, 10), '- - skipped skipped skipped skipped skipped only - -');
   assert.equal(notes({ ...MUTUAL, resumed: true }, 5), '- - skipped - -');
+  assert.deepEqual([MUTUAL, { ...MUTUAL, resumed: true }].map((record) => steps(record, 5)[1].title), ['answer5', 'answer'], 'no certificate is promised');
 });
 
 test('TLS 1.2: the server asks after it has shown its own; each message once, in order', () => {
@@ -77,6 +78,8 @@ test('chips: the chosen marked, GREASE folded', () => {
   assert.deepEqual(marked(of(['versions', 'alpn'])), ['versions TLSv1.3', 'alpn http/1.1']);
   assert.deepEqual(marked(of(['signature_algorithms'])), ['signature_algorithms ecdsa_secp256r1_sha256'], 'a signature where it is made');
   assert.deepEqual(of(['signature_algorithms'], { server_signature: null }), [], 'none where none was made');
+  const resumed = connection({ handshake: { ...MUTUAL, messages: [{ ...MUTUAL.messages[0], detail: { groups: ['x25519'] } }] }, tls: tls({ version: 'TLSv1.2', resumed: true }) });
+  assert.deepEqual(choices(resumed, ['groups']), [], 'no group where TLS 1.2 resumes, whose session had one');
   const found = choices(connection({ handshake: MUTUAL }), ['versions', 'groups']);
   assert.deepEqual(found, [['versions', [{ name: 'TLSv1.3', chosen: true }, { name: 'TLSv1.2', chosen: false }]]]);
 });

@@ -104,7 +104,7 @@ export default {
     covered: '从这里开始加密', since: '：收到 ServerHello 后双方都能算出密钥',
     only: '双向认证才有', absent: '双向认证才有，您的握手没有', skipped: '略去：会话恢复', question: '已要求，未收到',
     would: '没有发送。在双向认证中：',
-    marked: '紫色文字标出单向认证没有的消息；它也没有',
+    marked: '紫色文字标出双向认证才有的消息。双向认证还有',
     legend: '线越粗，消息越大；虚线表示没有发送；绿色背景表示已加密。时间从服务器接受连接时算起。选择一条消息可查看其内容；方向键逐步移动，步骤的编号是它的链接。GREASE 是服务器必须忽略的随意值（RFC 8701），这里排在最后。',
     issued: '{subject}，由 {issuer} 签发，{bytes}',
   },
@@ -122,7 +122,8 @@ export default {
     NewSessionTicket: '一张票据，以后凭它恢复会话，无需证书。',
     ServerKeyExchange: '密钥交换中服务器的一半，已签名。', ServerHelloDone: '服务器暂时说完了。',
     ClientKeyExchange: '您的浏览器的一半。现在双方能算出相同的密钥。',
-    ChangeCipherSpec: '在 TLS 1.2 中，这一方从此开始加密。在 TLS 1.3 中它不加密任何内容，只为迁就途中的旧设备。',
+    ChangeCipherSpec_tls12: '这一方此后发送的内容都已加密。',
+    ChangeCipherSpec_tls13: '它不加密任何内容，只让途中的旧设备以为这是 TLS 1.2 的握手。',
     other: '一条握手消息。',
   },
   d: {
@@ -162,7 +163,7 @@ export default {
     derive_tls12: 'TLS 1.2 的 PRF 先由这一个秘密得出主密钥（master secret），再由主密钥、标签和两个随机数为每个方向得出一个密钥（RFC 5246 第 8.1、6.3 节）。各阶段共用这两个密钥。',
     kdf_tls13: ' HKDF 函数', kdf_tls12: ' TLS 1.2 的 PRF 和两个随机数', data: '加密的数据',
     data_text: '现在由应用程序通信，内容已加密，并防止改动。', application: '应用数据，{cipher}',
-    bytes: '就是本页：到目前为止 {n} 个应答，共 {bytes}。',
+    bytes: '就是本页，到目前为止 {n} 个应答，共 {bytes}。',
   },
   offer: {
     title: '您的浏览器提供了什么', more: '第 {n} 步：{title}', pq: '对抗量子计算机',
@@ -186,7 +187,7 @@ export default {
   client: {
     expired: '浏览器用您的时钟核对了它的日期。', expired_good: '按服务器的时钟，还剩 {span}。',
     expired_bad: '按服务器的时钟，已过期 {span}。',
-    revoked: '浏览器只查询公共 CA，curl 只在使用 `--crlfile` 时查询。',
+    revoked: '多数浏览器只查询公共 CA 的证书，curl 只在使用 `--crlfile` 时查询。',
     trusted: '它必须能追溯到您的浏览器或系统中的根证书。', name: '它必须包含地址栏中的名称 {hostname}。',
     name_good: '它包含地址栏中的名称 {hostname}。', name_bad: '它不包含地址栏中的名称 {hostname}。',
   },
