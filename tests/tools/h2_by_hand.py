@@ -29,7 +29,7 @@ A row is  name TAB steps TAB what must come. Steps are separated by " ; ", field
     bytes S N          until so many bytes of its body have come
     sync               until a PING has come back: all before it was read
     end                until the connection has ended
-    times N STEP ;; STEP...  N times over, in one piece; in it stands {S} for 1, 3, 5 ...
+    times N STEP ;; STEP...  N times over, in one piece but for uploads; in it stands {S} for 1, 3, 5 ...
     silence            waits until another's backend has said nothing for response_timeout
     go NAME            ends the backend's wait=NAME;  leave: the client goes away
     acks N             until so many SETTINGS were acknowledged
@@ -622,11 +622,11 @@ class Player:
                 pass
         elif word == "times":
             n, text = rest.split(" ", 1)
-            client.kept = []
+            client.kept = None if text.startswith("upload ") else []
             for i in range(int(n)):
                 for each in text.split(" ;; "):
                     self.step(each.replace("{S}", str(2 * i + 1)))
-            all_of_it, client.kept = b"".join(client.kept), None
+            all_of_it, client.kept = b"".join(client.kept or []), None
             client.send(all_of_it)
         elif word == "fill":
             client.sync()
