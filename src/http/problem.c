@@ -144,6 +144,19 @@ static json_t *other_ca_finding(const struct request *request, enum error_detail
     return array;
 }
 
+/* What a certificate is called where people read it: its subject, or the first of its alternative names. */
+static char *called(const struct certinfo *leaf)
+{
+    const struct certvalues *const kinds[] = {&leaf->dns_names, &leaf->emails, &leaf->ips, &leaf->uris};
+    if (*leaf->subject.text)
+        return leaf->subject.text;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (kinds[i]->n > 0)
+            return kinds[i]->v[0].text;
+    }
+    return leaf->subject.text;
+}
+
 /* The one finding of a refusal that the verdict knows nothing of. */
 static json_t *policy_finding(const struct request *request, enum error_detail detail)
 {
@@ -161,7 +174,7 @@ static json_t *policy_finding(const struct request *request, enum error_detail d
         finding.hint = hint;
     }
     finding.reason = decision->rule ? denied : not_allowed;
-    finding.value = peer && peer->n_chain > 0 ? peer->chain[0]->subject.text : NULL;
+    finding.value = peer && peer->n_chain > 0 ? called(peer->chain[0]) : NULL;
     if (!decision->rule && decision->location)
         finding.expected = rules = join_rules(&decision->location->allow);
     json_t *array = view_findings(&finding, 1, detail);

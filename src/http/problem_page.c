@@ -42,9 +42,9 @@ const char *problem_page_policy(char out[static PROBLEM_PAGE_POLICY])
     return out;
 }
 
-static void put_escaped(struct buf *out, const char *text)
+static void put_escaped_n(struct buf *out, const char *text, size_t n)
 {
-    for (; *text; text++) {
+    for (const char *end = text + n; text < end; text++) {
         switch (*text) {
         case '&':
             buf_puts(out, "&amp;");
@@ -65,6 +65,11 @@ static void put_escaped(struct buf *out, const char *text)
             buf_putc(out, *text);
         }
     }
+}
+
+static void put_escaped(struct buf *out, const char *text)
+{
+    put_escaped_n(out, text, strlen(text));
 }
 
 /* The page's own words. */
@@ -112,15 +117,34 @@ static void put_compared(struct buf *out, enum language language, const json_t *
     put_text(out, "</dt>\n<dd>", finding, key, "</dd>\n");
 }
 
+/* The command in it as code. */
+static void put_hint(struct buf *out, const json_t *finding)
+{
+    const char *hint = json_string_value(json_object_get(finding, "hint")),
+               *command = json_string_value(json_object_get(finding, "command"));
+    const char *at = hint && command && *command ? strstr(hint, command) : NULL;
+    if (!at) {
+        put_text(out, "<p>", finding, "hint", "</p>\n");
+        return;
+    }
+    buf_puts(out, "<p>");
+    put_escaped_n(out, hint, (size_t)(at - hint));
+    put_text(out, "<code>", finding, "command", "</code>");
+    put_escaped(out, at + strlen(command));
+    buf_puts(out, "</p>\n");
+}
+
 static void put_finding(struct buf *out, enum language language, const json_t *finding)
 {
     const json_t *depth = json_object_get(finding, "depth");
-    put_text(out, "<li>\n<p><code>", finding, "code", "</code>");
+    buf_puts(out, "<li>\n<p>");
+    put_text(out, "<b>", finding, "title", "</b> ");
+    put_text(out, "<code>", finding, "code", "</code>");
     if (json_is_integer(depth) && json_integer_value(depth) > 0)
         put_place(out, language, json_integer_value(depth));
     put_text(out, language == LANGUAGE_CHINESE ? "：" : ": ", finding, "reason", "");
     buf_puts(out, "</p>\n");
-    put_text(out, "<p>", finding, "hint", "</p>\n");
+    put_hint(out, finding);
     if (json_is_string(json_object_get(finding, "value")) ||
         json_is_string(json_object_get(finding, "expected"))) {
         buf_puts(out, "<dl>\n");

@@ -321,7 +321,7 @@ START_TEST(test_page)
     check_has(page, "<html lang=\"en\">");
     check_has(page, "<title>403 Forbidden</title>");
     check_has(page, "<h1>403 Forbidden</h1>");
-    check_has(page, "<code>expired</code>");
+    check_has(page, "<p><b>Expired</b> <code>expired</code>: ");
     check_has(page, "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;");
     check_lacks(page, "<script");
     check_lacks(strstr(page, "</style>"), "<style"); /* but for its own */
@@ -334,6 +334,18 @@ START_TEST(test_page)
     refuse(&f, &decision);
     check_has(f.reply.body.data, "policy_denied");
     check_lacks(f.reply.body.data, "<script");
+    f.leaf.subject.text = (char[]){""};
+    refuse(&f, &decision);
+    check_has(f.reply.body.data, "<dd>alice.example.org</dd>"); /* the first of its names names it */
+
+    /* What is to be typed is code, within the hint. */
+    fixture_present(&f, VERIFY_FAILED);
+    decision.outcome = POLICY_NOT_VERIFIED;
+    f.error.hint = (char[]){"renew it & see: openssl x509 -in <it> -noout; then ask"};
+    f.error.command = (char[]){"openssl x509 -in <it> -noout"};
+    refuse(&f, &decision);
+    check_has(f.reply.body.data,
+              "<p>renew it &amp; see: <code>openssl x509 -in &lt;it&gt; -noout</code>; then ask</p>");
     fixture_done(&f);
 }
 END_TEST
