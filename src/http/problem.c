@@ -157,6 +157,30 @@ static char *called(const struct certinfo *leaf)
     return leaf->subject.text;
 }
 
+/* What the operator may have meant: without ",*" a rule names all of a name. */
+static void put_rest(const struct policy_decision *decision, char *hint, size_t room)
+{
+    const char *rule = decision->nearly;
+    const bool issuer = strcmp(decision->nearly_of, "issuer") == 0;
+    if (strstr(rule, " & ") || strlen(rule) > room / 2)
+        snprintf(
+            hint, room, "%s",
+            issuer
+                ? "the issuer has more than the rule names; the rule would match with ,* behind what it names"
+                : "the subject has more than the rule names; the rule would match with ,* behind what it "
+                  "names");
+    else if (issuer)
+        snprintf(
+            hint, room,
+            "the issuer has more than the rule names; whatever the rest is, the rule would match as %s,*",
+            rule);
+    else
+        snprintf(
+            hint, room,
+            "the subject has more than the rule names; whatever the rest is, the rule would match as %s,*",
+            rule);
+}
+
 /* The one finding of a refusal that the verdict knows nothing of. */
 static json_t *policy_finding(const struct request *request, enum error_detail detail)
 {
@@ -165,12 +189,15 @@ static json_t *policy_finding(const struct request *request, enum error_detail d
     char denied[] = "a deny rule of the location matches",
          not_allowed[] = "no allow rule of the location matches";
     struct verdict_finding finding = {.code = VERDICT_POLICY_DENIED, .depth = 0};
-    char *rules = NULL, hint[256];
+    char *rules = NULL, hint[512];
 
     if (decision->rival) {
         snprintf(hint, sizeof hint,
                  "the name has a second %s, which the rule would have to name as well: %s=...,%s=...,*",
                  decision->rival, decision->rival, decision->rival);
+        finding.hint = hint;
+    } else if (decision->nearly) {
+        put_rest(decision, hint, sizeof hint);
         finding.hint = hint;
     }
     finding.reason = decision->rule ? denied : not_allowed;

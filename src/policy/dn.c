@@ -558,3 +558,10 @@ const char *dn_rival(const struct dn_pattern *pattern, const struct certname *na
     return name->n <= DN_MOST_ATTRS && rdns_match(pattern, name, READ_NARROW) ? rival_of(pattern, name)
                                                                               : NULL;
 }
+
+bool dn_lacks_rest(const struct dn_pattern *pattern, const struct certname *name)
+{
+    struct dn_pattern open = *pattern; /* what it points to stays the pattern's */
+    open.more = true;
+    return !pattern->more && !dn_match(pattern, name, READ_NARROW) && dn_match(&open, name, READ_NARROW);
+}

@@ -44,5 +44,7 @@ bool dn_match(const struct dn_pattern *pattern, const struct certname *name, enu
 /* What alone keeps the name from matching narrowly: the type of which it has one more than the pattern, by
  * its label. NULL: it matches, or something else does. */
 const char *dn_rival(const struct dn_pattern *pattern, const struct certname *name);
+/* Whether it would match narrowly with ",*" at its end, and does not without. */
+bool dn_lacks_rest(const struct dn_pattern *pattern, const struct certname *name);
 
 #endif

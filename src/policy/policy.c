@@ -277,6 +277,10 @@ static void apply_rules(const struct place *place, const struct peer *peer, bool
         decision->outcome = POLICY_DENIED;
         for (size_t i = 0; i < place->allow.n && !decision->rival; i++)
             decision->rival = rule_rival(&place->allow.rule[i], peer);
+        for (size_t i = 0; i < place->allow.n && !decision->nearly; i++) {
+            decision->nearly_of = rule_lacks_rest(&place->allow.rule[i], peer);
+            decision->nearly = decision->nearly_of ? place->conf->allow.item[i].text : NULL;
+        }
     }
 }
 

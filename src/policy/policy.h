@@ -126,10 +126,13 @@ enum policy_outcome {
 struct policy_decision {
     enum policy_outcome outcome;
     const struct conf_location
-        *location;     /* the one that ruled, NULL: none did. Borrowed from the configuration */
-    const char *rule;  /* the deny rule that matched, or NULL. Borrowed from the configuration */
-    const char *rival; /* an allow rule would match, had the name not a second attribute of this type ("CN").
-                          NULL: none would. Borrowed from the peer */
+        *location;      /* the one that ruled, NULL: none did. Borrowed from the configuration */
+    const char *rule;   /* the deny rule that matched, or NULL. Borrowed from the configuration */
+    const char *rival;  /* an allow rule would match, had the name not a second attribute of this type ("CN").
+                           NULL: none would. Borrowed from the peer */
+    const char *nearly; /* an allow rule that would match, had it ",*" behind its name. Borrowed from the
+                           configuration. NULL: none would */
+    const char *nearly_of;              /* which name: "subject", "issuer" */
     const struct anchor_set *client_ca; /* the location's, NULL: it has none. Borrowed from the policy */
 };
 

@@ -423,3 +423,20 @@ const char *rule_rival(const struct rule *rule, const struct peer *peer)
     }
     return rival;
 }
+
+const char *rule_lacks_rest(const struct rule *rule, const struct peer *peer)
+{
+    const struct certinfo *leaf = peer->chain[0];
+    const char *lacks = NULL;
+    for (; rule; rule = rule->and) {
+        const struct rule_field *field = rule->field;
+        const bool subject = field->match == match_subject;
+        if ((subject || field->match == match_issuer) &&
+            dn_lacks_rest(&rule->u.dn, subject ? &leaf->subject : &leaf->issuer))
+            lacks = field->name;
+        else if (field->match_path ? !field->match_path(rule, peer, READ_NARROW)
+                                   : !field->match(rule, leaf, READ_NARROW))
+            return NULL;
+    }
+    return lacks;
+}

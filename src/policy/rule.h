@@ -47,6 +47,9 @@ bool rule_match(const struct rule *rule, const struct peer *peer, enum reading r
 /* For people: the type of attribute that the name has once more than the rule, for which alone a name of it
  * does not match. NULL: there is no such. */
 const char *rule_rival(const struct rule *rule, const struct peer *peer);
+/* For people: the field ("subject") whose pattern names not all of the name, for which alone the rule does
+ * not match, and would with ",*" at its end. NULL: there is no such. */
+const char *rule_lacks_rest(const struct rule *rule, const struct peer *peer);
 
 /* Whether it lets nobody in, whatever the certificate. */
 bool rule_hopeless(const struct rule *rule);

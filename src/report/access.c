@@ -169,6 +169,10 @@ static char *json_text(const struct access_record *r, size_t most)
     json_object_set_new(line, "client_subject", string(r->client_subject, most));
     json_object_set_new(line, "client_serial", string(r->client_serial, most));
     json_object_set_new(line, "client_fingerprint_sha256", string(r->client_fingerprint_sha256, most));
+    if (r->refused_code) {
+        json_object_set_new(line, "code", string(r->refused_code, most));
+        json_object_set_new(line, "location", string(r->refused_by, most));
+    }
     if (r->upstream.name) {
         json_object_set_new(line, "upstream", string(r->upstream.name, most));
         json_object_set_new(line, "upstream_status", json_integer((json_int_t)r->upstream.status));

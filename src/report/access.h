@@ -53,6 +53,9 @@ struct access_record {
     bool resumed;
     const char *client_verify; /* "NONE", "SUCCESS", "FAILED" */
     const char *client_subject, *client_serial, *client_fingerprint_sha256;
+    const char
+        *refused_code;      /* the first verdict code of a 403, "policy_denied"; NULL: it is none of those */
+    const char *refused_by; /* with it: the location; NULL: what the listener asks for */
     struct access_upstream upstream;
     enum tcp_end end;                       /* NONE: it is a request */
     uint64_t received_bytes;                /* else of the client */

@@ -62,6 +62,8 @@ void account_answered(const struct account_client *client, const struct account_
     record.user_agent = http1_head_value(request->head, "User-Agent");
     record.request_number = request->number;
     record.upstream = *request->upstream;
+    record.refused_code = request->refused_code;
+    record.refused_by = request->refused_by;
     access_write(&record);
 }
 

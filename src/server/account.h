@@ -25,7 +25,9 @@ struct account_request {
     unsigned status;           /* 0: it ended without an answer, and counts as 499 */
     uint64_t reply_bytes;      /* of the response's body */
     uint64_t took_us;
-    uint64_t number; /* of the connection's */
+    uint64_t number;          /* of the connection's */
+    const char *refused_code; /* NULL: the client's certificate was no reason */
+    const char *refused_by;   /* the location; NULL: none */
 };
 
 /* A connection of a listener with mode = tcp. */

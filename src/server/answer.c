@@ -33,6 +33,20 @@ static void put_decision(const struct policy_decision *decision, const struct pe
 
 enum { MOST_SHOWN = 1024 };
 
+/* For the access log. */
+static void keep_refusal(struct conn_request *from, const struct policy_decision *decision,
+                         const struct peer *peer)
+{
+    const bool denied = decision->outcome == POLICY_DENIED || decision->outcome == POLICY_OTHER_CA;
+    const enum verdict_code code = denied                       ? VERDICT_POLICY_DENIED
+                                   : peer && peer->n_errors > 0 ? peer->errors[0].code
+                                                                : VERDICT_NO_CERTIFICATE;
+    conn_refusal_done(from);
+    from->refused_code = VERDICT_ROWS[code].code;
+    if (decision->location)
+        from->refused_by = strdup(decision->location->prefix); /* the line may come after a reload */
+}
+
 /* The log has all of it, whatever error_detail lets the client know. */
 static void log_refusal(struct conn *conn, const struct request *request)
 {
@@ -164,8 +178,10 @@ static void fill(struct conn *conn, struct conn_request *from, struct answer *an
         return;
     }
     route_dispatch(route, snapshot->policy, request, reply);
-    if (reply->status == 403 && request->decision)
+    if (reply->status == 403 && request->decision) {
         log_refusal(conn, request);
+        keep_refusal(from, request->decision, conn->peer);
+    }
 }
 
 void answer_make(struct conn *conn, struct conn_request *from, struct answer *answer)

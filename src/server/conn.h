@@ -68,6 +68,8 @@ struct conn_request {
     bool rated;                /* it was counted against request_rate; with what came of it: */
     unsigned wait_s;           /* so long its client should wait, 0: it did not come too soon */
     uint64_t began_us;
+    const char *refused_code; /* of a 403 that is the client's certificate's; NULL: it is none */
+    char *refused_by;         /* the location that decided so, until it is told of; owned; NULL: none */
     struct access_upstream upstream; /* while its line in the log is written; {0}: no backend had it */
 };
 
@@ -282,6 +284,8 @@ void conn_request_begins(struct conn_request *request);
 void conn_request_counts(struct conn *conn, struct conn_request *request);
 /* What the log knows of the client. */
 struct account_client conn_client(const struct conn *conn);
+/* Drops what is kept of a refusal. */
+void conn_refusal_done(struct conn_request *request);
 /* The request under way ended, with its status, or without an answer. */
 void conn_answered(struct conn *conn, struct conn_request *request);
 

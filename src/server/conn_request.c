@@ -2,6 +2,7 @@
  * dropped, unless a backend has it (proxy_up.c) or its route is one of the few that take one. What is refused
  * gets its answer here. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -24,6 +25,13 @@ struct account_client conn_client(const struct conn *conn)
     };
 }
 
+void conn_refusal_done(struct conn_request *request)
+{
+    free(request->refused_by);
+    request->refused_by = NULL;
+    request->refused_code = NULL;
+}
+
 void conn_answered(struct conn *conn, struct conn_request *request)
 {
     struct account_client client = conn_client(conn);
@@ -35,8 +43,11 @@ void conn_answered(struct conn *conn, struct conn_request *request)
         .reply_bytes = request->reply_bytes,
         .took_us = clock_mono_us() - request->began_us,
         .number = request->number,
+        .refused_code = request->status == 403 ? request->refused_code : NULL,
+        .refused_by = request->refused_by,
     };
     account_answered(&client, &what);
+    conn_refusal_done(request);
 }
 
 /* What the gate refuses is malformed, or over a limit. */

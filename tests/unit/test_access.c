@@ -61,6 +61,7 @@ START_TEST(json)
     ck_assert_int_eq(json_integer_value(json_object_get(line, "duration_us")), 1234);
     ck_assert_str_eq(json_string_value(json_object_get(line, "request_id")), "0000beef-3-2");
     ck_assert(json_is_null(json_object_get(line, "client_serial")));
+    ck_assert_ptr_null(json_object_get(line, "code"));
     json_decref(line);
     buf_done(&out);
 }
