@@ -108,10 +108,16 @@ static size_t listeners_beside(const struct request *request, struct beside out[
 
 static void refuse_path(const struct request *request, int why, struct reply *reply)
 {
-    char text[80];
+    char text[80], path[PATH_MOST + 1], split[PATH_MOST + 1];
+    const char *query;
     snprintf(text, sizeof text, "The path is longer than %d bytes.", PATH_MOST);
     if (why == PATH_LONG)
         problem_reply(request, 414, text, reply);
+    else if (path_normalise_slashes(request->target, path, split, &query) == 0)
+        problem_reply(request, 400,
+                      "The path has an encoded slash (%2F): only a location with a backend and "
+                      "encoded_slashes = on lets it through, and only where it decides nothing.",
+                      reply);
     else
         problem_reply(request, 400,
                       "The path cannot be used: it has a bad escape, a control byte or leaves the root.",
