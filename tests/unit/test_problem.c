@@ -4,8 +4,11 @@
 #include "http/accept.h"
 #include "http/problem.h"
 #include "http/status.h"
+#include "http/view.h"
+#include "http/words.h"
 #include "http_fixture.h"
 #include "suites.h"
+#include "verdict_fixture.h"
 
 #define AT(json, path, expected) ck_assert_str_eq(fixture_at(json, path), expected)
 
@@ -408,6 +411,108 @@ START_TEST(test_style)
 }
 END_TEST
 
+/* ---- every code, in both languages -----------------------------------------------------------------------
+ */
+
+static bool has_han(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (*p >= 0xe4 && *p <= 0xe9)
+            return true;
+    }
+    return false;
+}
+
+/* As a page has it. */
+static void check_escaped(const char *page, const char *text, size_t n)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    for (size_t i = 0; i < n; i++) {
+        const char *as = text[i] == '&'    ? "&amp;"
+                         : text[i] == '<'  ? "&lt;"
+                         : text[i] == '>'  ? "&gt;"
+                         : text[i] == '"'  ? "&quot;"
+                         : text[i] == '\'' ? "&#39;"
+                                           : NULL;
+        if (as)
+            buf_puts(&out, as);
+        else
+            buf_putc(&out, text[i]);
+    }
+    buf_putc(&out, '\0');
+    check_has(page, out.data);
+    buf_done(&out);
+}
+
+static void check_finding(const char *name, const json_t *finding, bool chinese, bool error, const char *page)
+{
+    static const char *const KEYS[] = {"title", "reason", "hint"};
+    const char *code = json_string_value(json_object_get(finding, "code"));
+    for (size_t k = 0; k < ARRAY_LEN(KEYS); k++) {
+        const char *text = json_string_value(json_object_get(finding, KEYS[k]));
+        if (!text && !error && k == 2)
+            continue; /* not every warning asks for something */
+        ck_assert_msg(text && *text, "%s: %s: no %s", name, code, KEYS[k]);
+        ck_assert_msg(has_han(text) == chinese, "%s: %s: %s: %s", name, code, KEYS[k], text);
+        const char *command = json_string_value(json_object_get(finding, "command"));
+        const char *at = k == 2 && command ? strstr(text, command) : NULL;
+        ck_assert_msg(k != 2 || !command || at, "%s: %s: the hint lacks its command", name, code);
+        check_escaped(page, text, at ? (size_t)(at - text) : strlen(text));
+        if (at)
+            check_escaped(page, at + strlen(command), strlen(at + strlen(command)));
+    }
+    char marked[80];
+    snprintf(marked, sizeof marked, "<code>%s</code>", code);
+    check_has(page, marked);
+}
+
+/* The JSON of a problem, its page, and what www/ draws: the same title, reason and hint for each code that a
+ * chain can cause. That all other texts have their Chinese, words.test finds in the sources. */
+START_TEST(each_code_in_both_languages)
+{
+    struct trust *trust[2] = {root_trust(&DEFAULTS, false), root_trust(&DEFAULTS, true)};
+    for (size_t i = 0; i < 2 * world.n_cases; i++) {
+        const struct mk_case *c = &world.cases[i / 2];
+        const bool chinese = i % 2;
+        struct peer *peer = judge(trust[c->with_crl], c->chain, c->n_chain, NOW);
+        struct policy_decision decision = {.outcome =
+                                               c->n_chain ? POLICY_NOT_VERIFIED : POLICY_NO_CERTIFICATE};
+        struct fixture f;
+        fixture_init(&f);
+        f.request.peer = peer;
+        fixture_header(&f, "Accept-Language", chinese ? "zh-CN" : "en");
+        refuse(&f, &decision);
+        json_t *said = fixture_reply_json(&f);
+        json_t *drawn =
+            words_view(chinese ? LANGUAGE_CHINESE : LANGUAGE_ENGLISH, view_request_peer(&f.request));
+        fixture_header(&f, "Accept", BROWSER);
+        refuse(&f, &decision);
+        buf_putc(&f.reply.body, '\0');
+        static const char *const LISTS[] = {"errors", "warnings"};
+        for (size_t k = 0; k < ARRAY_LEN(LISTS); k++) {
+            const json_t *list = json_object_get(said, LISTS[k]);
+            ck_assert_msg(json_equal(list, json_object_get(drawn, LISTS[k])), "%s: %s differ", c->name,
+                          LISTS[k]);
+            ck_assert_uint_eq(json_array_size(list), k == 0 ? peer->n_errors : peer->n_warnings);
+            for (size_t n = 0; n < json_array_size(list); n++)
+                check_finding(c->name, json_array_get(list, n), chinese, k == 0, f.reply.body.data);
+        }
+        json_decref(said);
+        json_decref(drawn);
+        fixture_done(&f);
+        peer_unref(peer);
+    }
+    trust_unref(trust[0]);
+    trust_unref(trust[1]);
+    for (int code = 0; code < VERDICT_CODE_COUNT; code++) {
+        char *title = words_say(LANGUAGE_CHINESE, VERDICT_ROWS[code].title);
+        ck_assert_msg(title && has_han(title), "%s: no title in Chinese", VERDICT_ROWS[code].code);
+        free(title);
+    }
+}
+END_TEST
+
 Suite *suite_problem(void)
 {
     Suite *suite = suite_create("problem");
@@ -424,5 +529,9 @@ Suite *suite_problem(void)
     tcase_add_test(tcase, test_picker_page);
     tcase_add_test(tcase, test_instance_escaped);
     suite_add_tcase(suite, tcase);
+    TCase *codes = tcase_create("codes");
+    tcase_add_unchecked_fixture(codes, verdict_world_init, verdict_world_done);
+    tcase_add_test(codes, each_code_in_both_languages);
+    suite_add_tcase(suite, codes);
     return suite;
 }
