@@ -144,7 +144,7 @@ static void say(const char *wanted, char *const *name, size_t n, char out[static
         near = find_purpose(wanted, name, n);
     if (near) {
         snprintf(out, MISSING_HINT, "; did you mean %s, in the same folder?", near);
-    } else if (n > 0 && n <= LISTED_MOST) {
+    } else if (n > 0 && n <= LISTED_MOST && *suffix_of(wanted)) {
         int used = snprintf(out, MISSING_HINT, "; its folder has ");
         for (size_t i = 0; i < n && used < MISSING_HINT; i++)
             used += snprintf(out + used, (size_t)(MISSING_HINT - used), "%s%s", i > 0 ? ", " : "", name[i]);

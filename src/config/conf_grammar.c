@@ -186,6 +186,22 @@ static void unexpected(struct grammar *g, struct token token)
 
 /* ---- values -------------------------------------------------------------------------------------------- */
 
+static void skip_line(struct grammar *g, unsigned line)
+{
+    for (struct token token = peek(g); !conf_token_is_end(token) && token.line == line; token = peek(g))
+        take(g);
+}
+
+/* What stands in brackets, up to the one that closes them, or to what cannot be in them. */
+static void skip_brackets(struct grammar *g)
+{
+    for (struct token token = peek(g); token.kind == KIND_WORD || token.kind == KIND_COMMA; token = peek(g)) {
+        take(g);
+        if (conf_token_is_bare(token) && token.end[-1] == ']')
+            return;
+    }
+}
+
 static const char SEMICOLON[] = "';' ends no statement here as it does in nginx: leave it out";
 
 /* nginx's end of a statement: told of and taken away. */
@@ -292,6 +308,11 @@ static bool value(struct grammar *g, struct token name, const struct option *opt
         return false;
     }
     const struct token word = take(g);
+    if (conf_token_is_bare(word) && strcmp(conf_token_text(word, text), "[") == 0) {
+        fault(g, word.line, "a list stands in braces: write { \"...\", \"...\" }");
+        skip_brackets(g);
+        return false;
+    }
     if (drop_semicolon(g, word))
         return true;
     token = peek(g);
@@ -426,6 +447,14 @@ static void tell_stray(struct grammar *g, enum option_section section, struct to
     }
 }
 
+/* A line that begins so is a comment elsewhere. */
+static bool is_comment(struct grammar *g, struct token name)
+{
+    const struct token next = peek(g);
+    return conf_token_is_bare(name) && name.leads && *name.at == ';' && next.kind == KIND_WORD &&
+           next.line == name.line;
+}
+
 /* Such a word, with all that belongs to it: when that is a block, it is looked through all the same. */
 static void stray(struct grammar *g, enum option_section section, struct token name)
 {
@@ -507,6 +536,13 @@ static void statement(struct grammar *g, enum option_section section)
         return;
     }
     take(g);
+    if (is_comment(g, name)) {
+        if (section != SECTION_FOREIGN)
+            fault(g, name.line, "a comment begins with '#', not with ';'");
+        skip_line(g, name.line);
+        conf_token_blank(name.at, g->place.p);
+        return;
+    }
     if (conf_token_is_bare(name) && *name.at == ';' && name.at + strspn(name.at, ";") == name.end) {
         if (section != SECTION_FOREIGN)
             drop_semicolon(g, name);

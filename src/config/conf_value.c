@@ -140,6 +140,10 @@ int conf_value(const struct option *option, const char *text, long long *out, st
     }
 }
 
+/* What a word processor makes of quotation marks. */
+static const char *const QUOTES[] = {"\xe2\x80\x9c", "\xe2\x80\x9d", "\xe2\x80\x9e",
+                                     "\xe2\x80\x98", "\xe2\x80\x99", "\xc2\xab"};
+
 int conf_value_text(const struct option *option, const char *text, struct err *err)
 {
     if (strnlen(text, CONF_VALUE_MOST + 1) > CONF_VALUE_MOST)
@@ -156,6 +160,15 @@ int conf_value_text(const struct option *option, const char *text, struct err *e
     if (path && (strcmp(text, "~") == 0 || strncmp(text, "~/", 2) == 0))
         return err_set(err, ERR_SYNTAX, "%s: ~ means nothing here: write the whole path, or \"${HOME}%s\"",
                        option->name, option->flags & OPTION_SECRET ? "/..." : text + 1);
+    if (path && text[0] == '$' && (isalpha((unsigned char)text[1]) || text[1] == '_'))
+        return err_set(err, ERR_SYNTAX,
+                       "%s: a variable of the environment is written with braces, ${NAME}, in place of $NAME",
+                       option->name);
+    for (size_t i = 0; i < ARRAY_LEN(QUOTES); i++) {
+        if (strncmp(text, QUOTES[i], strlen(QUOTES[i])) == 0)
+            return err_set(err, ERR_SYNTAX, "%s: %s is no quotation mark here: write \" at both ends",
+                           option->name, QUOTES[i]);
+    }
     return 0;
 }
 
@@ -393,6 +406,9 @@ int conf_address(const char *text, struct conf_address *out, struct err *err)
         end = port = strrchr(text, ':');
         if (!port && !*text)
             return err_set(err, ERR_SYNTAX, "address is empty: write HOST:PORT, as in \"[::]:8443\"");
+        if (strstr(text, "://"))
+            return err_set(err, ERR_SYNTAX,
+                           "address = '%s': write the host and the port alone, as in \"[::]:8443\"", given);
         if (port && memchr(text, ':', (size_t)(port - text)))
             return err_set(err, ERR_SYNTAX,
                            "address = '%s': an IPv6 address stands in brackets, as in \"[::1]:8443\"", given);
@@ -403,7 +419,7 @@ int conf_address(const char *text, struct conf_address *out, struct err *err)
     if (!end || !port || *port != ':' || !port[1])
         return err_set(err, ERR_SYNTAX, "address = '%s' has no port: write HOST:PORT, as in \"[::]:8443\"",
                        given);
-    if (end == host)
+    if (end == host || (end == host + 1 && *host == '*'))
         return err_set(err, ERR_SYNTAX, "address = '%s' has no host: write \"[::]:PORT\" for every address",
                        given);
     if ((size_t)(end - host) >= sizeof address.host)

@@ -41,6 +41,18 @@ static const char
         "HTTP/2",
     GRPC[] = "write backend = \"NAME\" in a location, and outside the blocks backend \"NAME\" { server = { "
              "\"h2c://127.0.0.1:50051\" } }, or h2:// where the server speaks TLS",
+    PASSWORD[] = "write it into a file, and password_file = \"FILE\" in the listen block",
+    TARGET[] =
+        "write backend = \"NAME\" in a location, or with mode = tcp in the listen block, and outside the "
+        "blocks backend \"NAME\" { server = { \"http://127.0.0.1:9000\" } }, or tcp://",
+    ALLOW[] =
+        "write allow = { \"subject:CN=alice,*\", \"san.dns:*.example.org\", \"san.uri:spiffe://...\" } in a "
+        "location, or with mode = tcp in the listen block",
+    TIMEOUT[] =
+        "write header_timeout, body_timeout or idle_timeout outside the blocks, or connect_timeout and "
+        "response_timeout in a backend block",
+    OUTSIDE[] = "leave it out: options of the whole server stand outside of any block",
+    COMMENT[] = "a comment begins with '#'",
     NO_HTTP[] = "leave it out: listen and location stand outside of any block",
     NEEDLESS[] = "leave it out: there is nothing like it here";
 
@@ -151,6 +163,57 @@ static const struct {
     {"ca-file", CLIENT_CA},
     {"crl-file", CRL},
     {"verify", CLIENT_AUTH},
+    {"global", OUTSIDE},
+    {"defaults", OUTSIDE},
+    {"maxconn", "write max_connections = NUMBER outside the blocks, or in a listen or backend block"},
+    {"timeout", TIMEOUT},
+    {"default_backend", PROXY},
+    {"use_backend", PROXY},
+    {"acl", ALLOW},
+    {"ssl-min-ver", NO_CHOICE},
+    {"ssl-default-bind-options", NO_CHOICE},
+    {"ssl-default-bind-ciphers", NO_CHOICE},
+    {"ssl-default-bind-ciphersuites", NO_CHOICE},
+    /* ghostunnel */
+    {"target", TARGET},
+    {"keystore", CERTIFICATE},
+    {"storepass", PASSWORD},
+    {"cacert", CLIENT_CA},
+    {"allow-cn", ALLOW},
+    {"allow-ou", ALLOW},
+    {"allow-dns", ALLOW},
+    {"allow-uri", ALLOW},
+    {"allow-all", "leave it out: without allow everybody is let in whose certificate is good"},
+    /* Traefik */
+    {"entryPoints", LISTEN},
+    {"certFile", CERTIFICATE},
+    {"keyFile", CERTIFICATE},
+    {"caFiles", CLIENT_CA},
+    {"clientAuth", CLIENT_AUTH},
+    {"clientAuthType", CLIENT_AUTH},
+    {"minVersion", NO_CHOICE},
+    {"cipherSuites", NO_CHOICE},
+    /* Anybody's */
+    {"min_version", NO_CHOICE},
+    {"tls_min_version", NO_CHOICE},
+    {"ssl_min_version", NO_CHOICE},
+    {"tls_version", NO_CHOICE},
+    {"protocols", NO_CHOICE},
+    {"ciphers", NO_CHOICE},
+    {"cipher_suites", NO_CHOICE},
+    {"ciphersuites", NO_CHOICE},
+    {"curves", NO_CHOICE},
+    {"cert", CERTIFICATE},
+    {"cert_file", CERTIFICATE},
+    {"key", CERTIFICATE},
+    {"key_file", CERTIFICATE},
+    {"private_key", CERTIFICATE},
+    {"ca", CLIENT_CA},
+    {"ca_file", CLIENT_CA},
+    {"password", PASSWORD},
+    {"passphrase", PASSWORD},
+    {"port", ADDRESS},
+    {"--", COMMENT},
 };
 
 /* The same inside a backend block. */
@@ -193,6 +256,9 @@ static const struct {
     {"balance", "least_conn", "least-connections"},
     {"balance", "leastconn", "least-connections"},
     {"client_auth", "on", "require"},
+    {"client_auth", "true", "require"},
+    {"client_auth", "mandatory", "require"},
+    {"client_auth", "false", "off"},
     {"client_auth", "yes", "require"},
     {"client_auth", "always", "require"},
     {"client_auth", "required", "require"},
@@ -249,6 +315,21 @@ const char *conf_words_foreign(const char *name)
     return NULL;
 }
 
+/* A name of ours, and the blocks that have it. */
+static void belongs_inside(enum option_section section, const char *name, char out[static CONF_WORDS_TEXT])
+{
+    int used = snprintf(out, CONF_WORDS_TEXT, "'%s' belongs inside %s block: write it in", name,
+                        section == SECTION_GLOBAL ? "a" : "another");
+    const char *joined = "";
+    for (enum option_section other = SECTION_GLOBAL + 1; other < SECTION_COUNT; other++) {
+        if (other == section || !option_find(other, name) || used >= CONF_WORDS_TEXT)
+            continue;
+        used += snprintf(out + used, (size_t)(CONF_WORDS_TEXT - used), "%s %s \"%s\" { ... }", joined,
+                         option_section_name(other), other == SECTION_LOCATION ? "/PATH/" : "NAME");
+        joined = " or";
+    }
+}
+
 /* True with the message when the name is one of ours that stands elsewhere. */
 static bool misplaced(enum option_section section, const char *name, char out[static CONF_WORDS_TEXT])
 {
@@ -262,9 +343,7 @@ static bool misplaced(enum option_section section, const char *name, char out[st
         if (other == section || !option_find(other, name))
             continue;
         if (*block)
-            snprintf(out, CONF_WORDS_TEXT, "'%s' belongs inside %s block: write it in %s \"%s\" { ... }",
-                     name, section == SECTION_GLOBAL ? "a" : "another", block,
-                     other == SECTION_LOCATION ? "/PATH/" : "NAME");
+            belongs_inside(section, name, out);
         else
             snprintf(out, CONF_WORDS_TEXT, "'%s' belongs outside the blocks: write it before the first one",
                      name);
@@ -273,8 +352,38 @@ static bool misplaced(enum option_section section, const char *name, char out[st
     return false;
 }
 
+/* True with the message when it is the form of the name that is another's. */
+static bool formed_otherwise(enum option_section section, const char *name, char out[static CONF_WORDS_TEXT])
+{
+    const size_t n = strlen(name);
+    char bare[CONF_NAME_MOST + 1];
+    if (n > 1 && n < sizeof bare && name[n - 1] == ':') { /* YAML's */
+        snprintf(bare, sizeof bare, "%.*s", (int)(n - 1), name);
+        if (option_find(section, bare))
+            snprintf(out, CONF_WORDS_TEXT, "an option is written with '=', not with ':': write %s = VALUE",
+                     bare);
+        else
+            conf_words_unknown(section, bare, out);
+        return true;
+    }
+    if (name[0] == '[' && name[n - 1] == ']') { /* TOML's */
+        snprintf(
+            out, CONF_WORDS_TEXT,
+            "a block is written in braces: backend \"NAME\" { ... }, listen \"NAME\" { ... } or location "
+            "\"/PATH/\" { ... }");
+        return true;
+    }
+    if (strstr(name, "\xc2\xa0")) {
+        snprintf(out, CONF_WORDS_TEXT, "a no-break space (U+00A0) stands here: write an ordinary one");
+        return true;
+    }
+    return false;
+}
+
 void conf_words_unknown(enum option_section section, const char *name, char out[static CONF_WORDS_TEXT])
 {
+    if (formed_otherwise(section, name, out))
+        return;
     const char *words[OPTION_MOST + SECTION_COUNT];
     size_t n = 0;
     for (size_t i = 0; i < OPTION_COUNT; i++) {

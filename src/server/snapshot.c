@@ -437,6 +437,34 @@ static void lint_name(const struct snapshot_listener *host, struct diag *diag)
                  has_own_certificates(conf) ? "of those that it has" : "those are the listener's");
 }
 
+/* A location of a host for whose name no listener has a certificate: who asks for it takes none of them. A
+ * host block of that name tells of it itself. */
+static void lint_location_name(const struct snapshot *snapshot, const struct conf_location *location,
+                               struct diag *diag)
+{
+    const size_t n = conf_location_host(location);
+    const struct conf_listener *lacks = NULL;
+    char host[256];
+    if (n == 0 || n >= sizeof host)
+        return;
+    snprintf(host, sizeof host, "%.*s", (int)n, location->prefix);
+    if (host[0] == '[' || host[strspn(host, "0123456789.")] == '\0') /* addresses are not asked for by name */
+        return;
+    for (size_t i = 0; i < snapshot->n_all; i++) {
+        const struct snapshot_listener *listener = &snapshot->listener[i];
+        if (!listener->creds || listener->conf->mode != LISTENER_HTTP)
+            continue;
+        if (creds_cover(listener->creds, host) || strcmp(listener->conf->name, host) == 0)
+            return;
+        lacks = lacks ? lacks : listener->of->conf;
+    }
+    if (lacks)
+        diag_warning(diag, location->src,
+                     "location \"%s\": no certificate of listen \"%s\" (line %u), or of another, is for %s: "
+                     "clients will refuse it; name one in certificate that is",
+                     location->prefix, lacks->name, lacks->src.line, host);
+}
+
 void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *diag)
 {
     if (snapshot->policy)
@@ -445,6 +473,8 @@ void snapshot_lint(const struct snapshot *snapshot, time_t now, struct diag *dia
         lint_client_ca(snapshot, &snapshot->conf->location[i], diag);
     for (size_t i = 0; snapshot->whole && i < snapshot->conf->n_locations; i++)
         lint_chain(snapshot, &snapshot->conf->location[i], diag);
+    for (size_t i = 0; snapshot->whole && i < snapshot->conf->n_locations; i++)
+        lint_location_name(snapshot, &snapshot->conf->location[i], diag);
     for (size_t i = 0; i < snapshot->n_all; i++) {
         const struct snapshot_listener *listener = &snapshot->listener[i];
         const bool host = listener->of != listener;
