@@ -1,5 +1,6 @@
 #include "cmd/summary.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@ bool summary_wanted(FILE *out, bool *colour)
 struct pen {
     FILE *out;
     bool colour;
+    const char *file; /* that commands name; NULL: none is known */
 };
 
 static void put_most(const struct pen *pen, const char *text, size_t most)
@@ -40,6 +42,13 @@ static void put_most(const struct pen *pen, const char *text, size_t most)
 static void put(const struct pen *pen, const char *text)
 {
     put_most(pen, text, SIZE_MAX);
+}
+
+static void put_part(const struct pen *pen, const char *text, const char *end)
+{
+    char *part = strndup(text, (size_t)(end - text));
+    put(pen, part ? part : "");
+    free(part);
 }
 
 enum tone { PLAIN, GOOD, BAD, DOUBT };
@@ -71,11 +80,55 @@ static const json_t *finding(const json_t *errors, const char *code)
     return NULL;
 }
 
-static void advice(const struct pen *pen, const char *text)
+/* As a word of a shell's command. */
+static void put_path(const struct pen *pen, const char *path)
 {
+    static const char PLAIN_ONES[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+=:,@%-";
+    if (*path == '-')
+        fputs("./", pen->out);
+    if (path[strspn(path, PLAIN_ONES)] == '\0') {
+        put(pen, path);
+        return;
+    }
+    fputc('\'', pen->out);
+    for (const char *quote; (quote = strchr(path, '\'')) != NULL; path = quote + 1) {
+        put_part(pen, path, quote);
+        fputs("'\\''", pen->out);
+    }
+    put(pen, path);
+    fputc('\'', pen->out);
+}
+
+/* The first word that stands for the file: "client.crt" or, of the leaf, which is the first in it, "FILE";
+ * what a command would write is left as it is. NULL: there is none. */
+static const char *stand_in(const char *text, bool leaf, size_t *len)
+{
+    static const char *const WORDS[] = {"client.crt", "server.crt", "FILE"};
+    static const char OUT[] = "-out ";
+    for (const char *at = text; *at; at++) {
+        for (size_t i = 0; i < ARRAY_LEN(WORDS) - !leaf; i++) {
+            *len = strlen(WORDS[i]);
+            const bool whole = at == text || at[-1] == ' ';
+            const bool written =
+                at - text >= (ptrdiff_t)strlen(OUT) && strncmp(at - strlen(OUT), OUT, strlen(OUT)) == 0;
+            if (whole && !written && strncmp(at, WORDS[i], *len) == 0)
+                return at;
+        }
+    }
+    return NULL;
+}
+
+static void advice(const struct pen *pen, const char *text, bool leaf)
+{
+    size_t len;
     if (!text)
         return;
     fputs("                    to do: ", pen->out);
+    for (const char *at; pen->file && (at = stand_in(text, leaf, &len)) != NULL; text = at + len) {
+        put_part(pen, text, at);
+        put_path(pen, pen->file);
+    }
     put(pen, text);
     fputc('\n', pen->out);
 }
@@ -102,7 +155,7 @@ static void check_line(const struct pen *pen, const char *name, const json_t *ch
         fprintf(pen->out, " (and %zu more)", json_array_size(reasons) - 1);
     fputc('\n', pen->out);
     if (failed)
-        advice(pen, text_at(failed, "hint"));
+        advice(pen, text_at(failed, "hint"), json_integer_value(json_object_get(failed, "depth")) == 0);
 }
 
 static void check_lines(const struct pen *pen, const json_t *report)
@@ -129,9 +182,9 @@ static const char *called(const json_t *peer)
     return name && *name ? name : "(a certificate without a name)";
 }
 
-void summary_of_peer(const json_t *peer, bool colour, FILE *out)
+void summary_of_peer(const json_t *peer, const char *file, bool colour, FILE *out)
 {
-    const struct pen pen = {out, colour};
+    const struct pen pen = {out, colour, file};
     enum { NAME_MOST = 140 }; /* of a name that fills the window --json has the rest */
     const char *verify = text_at(peer, "verify");
     bool good = verify && strcmp(verify, "SUCCESS") == 0;
@@ -144,7 +197,7 @@ void summary_of_peer(const json_t *peer, bool colour, FILE *out)
 
 void summary_of_probe(const json_t *report, bool colour, FILE *out)
 {
-    const struct pen pen = {out, colour};
+    const struct pen pen = {out, colour, NULL};
     const json_t *tls = json_object_get(report, "tls"), *status = json_object_get(report, "status");
     const char *error = text_at(report, "error"), *url = text_at(report, "url"),
                *group = text_at(tls, "group");
@@ -176,7 +229,7 @@ void summary_of_probe(const json_t *report, bool colour, FILE *out)
         fputs("  ", out);
         put(&pen, error);
         fputc('\n', out);
-        advice(&pen, text_at(report, "hint"));
+        advice(&pen, text_at(report, "hint"), false);
     }
     check_lines(&pen, report);
 }

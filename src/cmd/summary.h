@@ -11,9 +11,9 @@
 bool summary_wanted(FILE *out, bool *colour);
 
 /* Of what view_peer says, and of what probe_report says. What a stranger chose is shown without control
- * characters.
+ * characters. Commands name `file`, in which the certificate is, in place of client.crt and its like.
  */
-void summary_of_peer(const json_t *peer, bool colour, FILE *out);
+void summary_of_peer(const json_t *peer, const char *file, bool colour, FILE *out);
 void summary_of_probe(const json_t *report, bool colour, FILE *out);
 
 #endif

@@ -112,7 +112,8 @@ static int trust_from_options(const struct verify_options *o, struct trust **out
     return VERIFY_GOOD;
 }
 
-static int print_peer(const struct verify_options *o, const struct peer *peer, const struct trust *trust)
+static int print_peer(const struct verify_options *o, const char *path, const struct peer *peer,
+                      const struct trust *trust)
 {
     struct view_peer_input input = {
         .peer = peer, .requested = true, .purpose = o->purpose, .hostname = o->hostname};
@@ -123,7 +124,7 @@ static int print_peer(const struct verify_options *o, const struct peer *peer, c
     json_t *json = view_peer(&input);
     bool written = json != NULL;
     if (written && people)
-        summary_of_peer(json, colour, stdout);
+        summary_of_peer(json, path, colour, stdout);
     else if (written)
         written = view_write(json, &text) == 0 && fwrite(text.data, 1, text.len, stdout) == text.len;
     int rc = written && fflush(stdout) == 0 && !ferror(stdout)
@@ -134,7 +135,8 @@ static int print_peer(const struct verify_options *o, const struct peer *peer, c
     return rc;
 }
 
-static int judge(const struct verify_options *o, const struct trust *trust, const struct x509file *file)
+static int judge(const struct verify_options *o, const char *path, const struct trust *trust,
+                 const struct x509file *file)
 {
     gnutls_datum_t *chain = calloc(file->n_crts + 1, sizeof(*chain));
     struct verdict_question q = {.trust = trust,
@@ -159,7 +161,7 @@ static int judge(const struct verify_options *o, const struct trust *trust, cons
         complain("", err.text);
         goto out;
     }
-    rc = print_peer(o, peer, trust);
+    rc = print_peer(o, path, peer, trust);
     if (rc == VERIFY_GOOD && peer->verify != VERIFY_SUCCESS)
         rc = VERIFY_REFUSED;
 out:
@@ -191,7 +193,7 @@ static int verify_one(const struct verify_options *o, const char *path)
     else if (file.n_crts == 0)
         rc = lacks_certificate(path, &file);
     else
-        rc = judge(o, trust, &file);
+        rc = judge(o, path, trust, &file);
     x509file_wipe(password, password != NULL ? strlen(password) : 0);
     x509file_done(&file);
     trust_unref(trust);
