@@ -9,16 +9,21 @@
 
 enum { MOST_URL = 512 };
 
-void plain_reply(const struct reply *reply, time_t now, bool headers_only, bool last, struct buf *out)
+void plain_head(const struct reply *reply, const char *date, uint64_t length, bool last, struct buf *out)
 {
-    char date[CLOCK_TEXT];
-    buf_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", reply->status, status_phrase(reply->status),
-               clock_http_date(now, date));
+    buf_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", reply->status, status_phrase(reply->status), date);
     if (reply->content_type)
         buf_printf(out, "Content-Type: %s\r\n", reply->content_type);
     for (size_t i = 0; i < reply->n_headers; i++)
         buf_printf(out, "%s: %s\r\n", reply->header[i].name, reply->header[i].value);
-    buf_printf(out, "Content-Length: %zu\r\n%s\r\n", reply->body.len, last ? "Connection: close\r\n" : "");
+    buf_printf(out, "Content-Length: %llu\r\n%s\r\n", (unsigned long long)length,
+               last ? "Connection: close\r\n" : "");
+}
+
+void plain_reply(const struct reply *reply, time_t now, bool headers_only, bool last, struct buf *out)
+{
+    char date[CLOCK_TEXT];
+    plain_head(reply, clock_http_date(now, date), reply->body.len, last, out);
     if (!headers_only)
         buf_put(out, reply->body.data, reply->body.len);
 }

@@ -1,9 +1,13 @@
-/* Complete HTTP/1.1 responses as bytes, for the two places where the HTTP library is not in the way: what the
- * gate refuses, and plain HTTP spoken to the HTTPS port. Pure. */
+/* HTTP/1.1 responses as bytes, where the HTTP library is not in the way: what the gate refuses, plain HTTP
+ * spoken to the HTTPS port, and finished responses. Pure. */
 #ifndef MTLSD_HTTP_PLAIN_H
 #define MTLSD_HTTP_PLAIN_H
 
 #include "http/message.h"
+
+/* The head of the reply, with a body of `length` bytes: byte for byte what libmicrohttpd makes of it where
+ * the connection goes on. `last`: it ends. */
+void plain_head(const struct reply *reply, const char *date, uint64_t length, bool last, struct buf *out);
 
 /* The reply, whose body is in memory. `headers_only`: it answers a HEAD; `last`: the connection ends with it.
  */

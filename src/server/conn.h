@@ -75,6 +75,9 @@ struct conn_request {
 
 /* How its plaintext comes and goes while libmicrohttpd answers (http1.c). */
 struct conn_http1 {
+    struct exchange *made;       /* the answer that it is to give, NULL: none yet (exchange.h); owned */
+    struct kept_bytes *finished; /* that go without it; a reference. NULL: none (http1_finished.c) */
+    size_t finished_at, finished_len;
     bool asked;    /* it has a request, whose answer is not over */
     bool cut;      /* the rest of a request's body is not read */
     char *waiting; /* plaintext behind the request that it is busy with; owned */
@@ -97,11 +100,12 @@ struct conn_tcp {
     struct conn *next_over;
 };
 
-/* Its socket in its worker's set, while a backend may have its requests (proxy_client.c). */
+/* Its socket in its worker's set, where requests are answered without libmicrohttpd (conn_client.c). */
 struct conn_client {
     struct event_source source;
     uint32_t events; /* that it is in the set for, 0: none. Where mode = tcp it is there as tcp.source */
     bool ended;      /* the client has ended its side: behind all bytes there is an end to read */
+    void (*told)(struct conn *conn); /* of who answered last: it looks what there is to do */
 };
 
 struct conn {
@@ -230,6 +234,16 @@ void conn_displace(struct conn *conn);
 void conn_reconsider(struct conn *conn);
 /* The same of one that is not between two requests: it shall have no further ones. */
 bool conn_is_unwanted(const struct conn *conn);
+
+/* --- its socket, for who answers without libmicrohttpd: conn_client.c ---------------------------------- */
+
+/* conn->client.told is called when the socket, which was full, takes bytes again. */
+void conn_watch_room(struct conn *conn);
+/* And when the client has ended its side. */
+void conn_watch_end(struct conn *conn);
+void conn_unwatch(struct conn *conn);
+/* What was read last was all, and what comes, also the end, will be told. */
+bool conn_has_read_all(const struct conn *conn);
 
 /* --- plaintext: conn_request.c -------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mapping.h"
 #include "base/text.h"
+#include "http/plain.h"
 #include "http/problem.h"
 #include "http/route.h"
 #include "server/answer.h"
@@ -23,16 +24,23 @@ static struct conn *conn_of(struct MHD_Connection *connection)
     return info ? info->socket_context : NULL;
 }
 
+static void begin(struct conn_request *request)
+{
+    request->under_way = false;
+    request->status = 0;
+    request->reply_bytes = 0;
+    request->route = NULL;
+}
+
 void *exchange_target(void *cls, const char *uri, struct MHD_Connection *connection)
 {
     (void)cls;
     struct conn *conn = conn_of(connection);
     if (!conn)
         return NULL;
-    conn->request.under_way = false;
-    conn->request.status = 0;
-    conn->request.reply_bytes = 0;
-    conn->request.route = NULL;
+    if (conn->http1.made)
+        return conn;
+    begin(&conn->request);
     if (conn->request.head.whole)
         return conn;
     conn_request_begins(&conn->request);
@@ -104,10 +112,17 @@ static void free_mapping(void *cls)
     mapping_free(cls);
 }
 
+static void free_bytes(void *cls)
+{
+    kept_bytes_unref(cls);
+}
+
 /* Whether a response would serve several connections, and of what it is made then. */
 struct sharing {
     bool shared;
+    bool again;                    /* it may be given again */
     const struct mapping *mapping; /* NULL: memory */
+    struct kept_bytes *bytes;      /* that memory, with the head; NULL: it has none */
 };
 
 /* NULL: it cannot be mapped. */
@@ -147,22 +162,68 @@ static struct MHD_Response *large_file(struct reply *reply, struct sharing *shar
     return response;
 }
 
-static struct MHD_Response *small_file(const struct reply *reply)
+/* False: it was cut short since it was looked at. */
+static bool read_whole(const struct reply *reply, char *body)
 {
     size_t len = (size_t)reply->length, have = 0;
-    char *body = malloc(len > 0 ? len : 1);
-    while (body && have < len) {
+    while (have < len) {
         ssize_t n = pread(reply->fd, body + have, len - have, (off_t)(reply->offset + have));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            break; /* it was cut short since it was looked at */
+            return false;
         have += (size_t)n;
     }
-    struct MHD_Response *response =
-        body && have == len ? MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE) : NULL;
+    return true;
+}
+
+static struct MHD_Response *small_file(const struct reply *reply)
+{
+    size_t len = (size_t)reply->length;
+    char *body = malloc(len > 0 ? len : 1);
+    struct MHD_Response *response = body && read_whole(reply, body)
+                                        ? MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE)
+                                        : NULL;
     if (!response)
         free(body);
+    return response;
+}
+
+static struct MHD_Response *from_body(struct reply *reply)
+{
+    size_t len = 0;
+    char *body = buf_take(&reply->body, &len);
+    struct MHD_Response *response =
+        body ? MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE) : NULL;
+    if (!response)
+        free(body);
+    return response;
+}
+
+/* Its body is in memory, behind the head that it is given with when it is asked for again. */
+static struct MHD_Response *with_head(const struct reply *reply, const char *date, struct sharing *sharing)
+{
+    const size_t len = reply->fd >= 0 ? (size_t)reply->length : reply->body.len;
+    struct buf head;
+    buf_init(&head, 0);
+    plain_head(reply, date, len, false, &head);
+    struct kept_bytes *bytes =
+        buf_failed(&head) || buf_failed(&reply->body) ? NULL : kept_bytes_new(head.data, head.len, len);
+    buf_done(&head);
+    if (!bytes)
+        return NULL;
+    char *body = bytes->bytes + bytes->head_len;
+    bool good = true;
+    if (reply->fd >= 0)
+        good = read_whole(reply, body);
+    else
+        memcpy(body, reply->body.data, len);
+    struct MHD_Response *response =
+        good ? MHD_create_response_from_buffer_with_free_callback_cls(len, body, free_bytes, bytes) : NULL;
+    if (response)
+        sharing->bytes = bytes;
+    else
+        kept_bytes_unref(bytes);
     return response;
 }
 
@@ -176,27 +237,19 @@ static ssize_t read_nothing(void *cls, uint64_t at, char *out, size_t most)
 /* Takes over the reply's body or file. NULL when memory is short, or the file. */
 static struct MHD_Response *response_of(struct reply *reply, const char *date, struct sharing *sharing)
 {
+    const bool small = reply->fd < 0 || reply->length <= SMALL_FILE;
     struct MHD_Response *response;
-    if (reply->status == 304) {
-        /* MHD says a length in any case, and RFC 9110 section 8.6 allows only that of the 200. */
+    if (reply->status == 304) /* MHD says a length in any case, and RFC 9110 section 8.6 allows only that of
+                                 the 200. */
         response = MHD_create_response_from_callback(reply->length, 1, read_nothing, NULL, NULL);
-        if (!response)
-            return NULL;
-    } else if (reply->fd >= 0) {
-        response = reply->length <= SMALL_FILE ? small_file(reply) : large_file(reply, sharing);
-        if (!response)
-            return NULL;
-    } else {
-        size_t len = 0;
-        char *body = buf_take(&reply->body, &len);
-        if (!body)
-            return NULL;
-        response = MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
-        if (!response) {
-            free(body);
-            return NULL;
-        }
-    }
+    else if (small && sharing->again)
+        response = with_head(reply, date, sharing);
+    else if (reply->fd >= 0)
+        response = small ? small_file(reply) : large_file(reply, sharing);
+    else
+        response = from_body(reply);
+    if (!response)
+        return NULL;
     bool good = MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date) == MHD_YES;
     if (good && reply->content_type)
         good =
@@ -219,6 +272,13 @@ struct shelf {
     struct kept_key key;       /* for KEEP_SECOND */
     uint64_t now_ms;
     time_t now;
+    struct kept_bytes *bytes; /* of the finished one that was found there; NULL: it has none */
+};
+
+/* A request and its answer. */
+struct exchange {
+    struct answer answer;
+    struct shelf shelf;
 };
 
 static bool from_shelf(const struct request *request, const struct route *route, struct reply *reply)
@@ -240,6 +300,7 @@ static bool from_shelf(const struct request *request, const struct route *route,
     /* A mapped file that was written since is not what its length and ETag say. */
     if (!found.response || (found.mapping && !mapping_is_current(found.mapping)))
         return false;
+    shelf->bytes = found.bytes;
     reply->ready = found.response;
     reply->length = found.length;
     reply->status = 200;
@@ -247,15 +308,19 @@ static bool from_shelf(const struct request *request, const struct route *route,
 }
 
 /* Takes over the reference, or gives it back. */
-static void to_shelf(const struct shelf *shelf, const struct reply *reply, struct MHD_Response *response,
-                     const struct mapping *mapping, uint64_t length)
+static void to_shelf(const struct shelf *shelf, struct MHD_Response *response, const struct sharing *sharing,
+                     uint64_t length)
 {
     struct conn *conn = shelf->conn;
-    /* What is not in memory of its own costs the store none. */
-    const struct kept kept = {response, length, length > SMALL_FILE ? 0 : (size_t)length, mapping};
-    if (!shelf->route || reply->status != 200 || reply->unkept) {
-        MHD_destroy_response(response);
-    } else if (shelf->route->keep == KEEP_CONNECTION) {
+    const size_t all = sharing->bytes ? sharing->bytes->len : (size_t)length;
+    const struct kept kept = {
+        .response = response,
+        .length = length,
+        .memory = length > SMALL_FILE ? 0 : all, /* what is not in memory of its own costs the store none */
+        .mapping = sharing->mapping,
+        .bytes = sharing->bytes,
+    };
+    if (shelf->route->keep == KEEP_CONNECTION) {
         kept_drop(&conn->kept);
         conn->kept = kept;
         conn->kept_route = shelf->route;
@@ -267,15 +332,55 @@ static void to_shelf(const struct shelf *shelf, const struct reply *reply, struc
     }
 }
 
-/* What the answer takes on its way, and the log. */
+/* What the log says of the answer. */
 static void note(struct conn *conn, const struct request *request, const struct reply *reply)
 {
     bool bodiless = request->method == METHOD_HEAD || reply->status == 304 || reply->status == 204;
     uint64_t length = reply->ready || reply->fd >= 0 ? reply->length : reply->body.len;
     conn->request.status = reply->status;
     conn->request.reply_bytes = bodiless ? 0 : length;
-    if (conn->request.reply_bytes > 0)
-        transport_body_follows(&conn->transport, length);
+}
+
+static void make(struct conn *conn, struct exchange *exchange)
+{
+    struct answer *answer = &exchange->answer;
+    struct shelf *shelf = &exchange->shelf;
+    answer_begin(conn, answer);
+    *shelf = (struct shelf){.conn = conn, .now_ms = clock_mono_ms(), .now = answer->now};
+    if (!answer->close) { /* the finished ones do not say so */
+        answer->kept = from_shelf;
+        answer->kept_cls = shelf;
+    }
+    answer_make(conn, &conn->request, answer);
+    note(conn, &answer->request, &answer->reply);
+    if (answer->reply.close)
+        shelf->route = NULL;
+}
+
+struct kept_bytes *exchange_make(struct conn *conn)
+{
+    struct worker *worker = conn->worker;
+    struct exchange *made = worker->made ? worker->made : malloc(sizeof *made);
+    worker->made = NULL;
+    if (!made)
+        return NULL;
+    begin(&conn->request);
+    conn_request_counts(conn, &conn->request);
+    make(conn, made);
+    conn->http1.made = made;
+    return made->answer.reply.ready ? made->shelf.bytes : NULL;
+}
+
+void exchange_forget(struct conn *conn)
+{
+    struct worker *worker = conn->worker;
+    struct exchange *made = conn->http1.made;
+    if (!made)
+        return;
+    conn->http1.made = NULL;
+    answer_done(&made->answer);
+    free(worker->made);
+    worker->made = made;
 }
 
 /* Memory is short, or a file was cut short since it was looked at: the next moment may be better. */
@@ -293,25 +398,34 @@ static struct MHD_Response *sorry(const struct shelf *shelf, const struct reques
     return response_of(reply, worker_date(shelf->conn->worker, shelf->now), &alone);
 }
 
+static enum MHD_Result give(struct conn *conn, struct MHD_Connection *connection, unsigned status,
+                            struct MHD_Response *response)
+{
+    if (conn->request.reply_bytes > 0)
+        transport_body_follows(&conn->transport, conn->request.reply_bytes);
+    return MHD_queue_response(connection, status, response);
+}
+
 static enum MHD_Result queue(struct MHD_Connection *connection, const struct shelf *shelf,
                              const struct request *request, struct reply *reply)
 {
+    struct conn *conn = shelf->conn;
     if (reply->ready)
-        return MHD_queue_response(connection, reply->status, reply->ready);
+        return give(conn, connection, reply->status, reply->ready);
     /* Without a body there is nothing worth keeping. */
-    struct sharing sharing = {.shared = shelf->conn->request.reply_bytes > 0};
+    struct sharing sharing = {.shared = conn->request.reply_bytes > 0};
+    sharing.again = sharing.shared && shelf->route && reply->status == 200 && !reply->unkept;
     uint64_t length = reply->fd >= 0 ? reply->length : reply->body.len;
-    struct MHD_Response *response =
-        response_of(reply, worker_date(shelf->conn->worker, shelf->now), &sharing);
+    struct MHD_Response *response = response_of(reply, worker_date(conn->worker, shelf->now), &sharing);
     if (!response) {
         response = sorry(shelf, request, reply);
         sharing.shared = false;
     }
     if (!response)
         return MHD_NO;
-    enum MHD_Result rc = MHD_queue_response(connection, reply->status, response);
-    if (sharing.shared)
-        to_shelf(shelf, reply, response, sharing.mapping, length);
+    enum MHD_Result rc = give(conn, connection, reply->status, response);
+    if (sharing.shared && sharing.again)
+        to_shelf(shelf, response, &sharing, length);
     else
         MHD_destroy_response(response);
     return rc;
@@ -330,6 +444,8 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
      * the preemption: with it MHD is told of none, and conn_plaintext has kept or dropped it. */
     if (!conn->request.under_way) {
         conn->request.under_way = true;
+        if (conn->http1.made)
+            return MHD_YES;
         conn_request_counts(conn, &conn->request);
         if (conn->request.head.whole)
             return MHD_YES;
@@ -344,22 +460,20 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
         return MHD_YES;
     }
 
-    struct answer answer;
-    answer_begin(conn, &answer);
-    struct shelf shelf = {.conn = conn, .now_ms = clock_mono_ms(), .now = answer.now};
-    if (!answer.close) { /* the finished ones do not say so */
-        answer.kept = from_shelf;
-        answer.kept_cls = &shelf;
+    struct exchange now, *exchange = conn->http1.made;
+    if (!exchange) {
+        exchange = &now;
+        make(conn, exchange);
     }
-    answer_make(conn, &conn->request, &answer);
-    note(conn, &answer.request, &answer.reply);
     conn_answering(conn);
-    if (answer.reply.close)
-        shelf.route = NULL;
-    enum MHD_Result rc = queue(connection, &shelf, &answer.request, &answer.reply);
+    enum MHD_Result rc =
+        queue(connection, &exchange->shelf, &exchange->answer.request, &exchange->answer.reply);
     if (rc != MHD_YES)
         log_error("%s: listener %s: a response could not be queued", conn->remote, conn->listener_name);
-    answer_done(&answer);
+    if (exchange == &now)
+        answer_done(&exchange->answer);
+    else
+        exchange_forget(conn);
     return rc;
 }
 
@@ -388,6 +502,7 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **req
             conn_answered(conn, &conn->request);
         conn->request.under_way = false;
         http1_head_clear(&conn->request.head);
+        exchange_forget(conn);
         conn->http1.asked = false;
         if (conn->http1.waiting)
             conn_arriving(conn);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "http/path.h"
 #include "server/exchange.h"
+#include "server/http1_finished.h"
 #include "server/http1_wait.h"
 #include "server/http2.h"
 #include "server/proxy.h"
@@ -40,9 +41,20 @@ enum { NO_THREAD_SAFETY = 1 << 19 };
 
 /* --- its plaintext ------------------------------------------------------------------------------------- */
 
+/* What becomes of the connection behind the answer. */
+enum stay { STAYS, ENDS, ENDS_OLD, STAYS_OLD };
+
+static enum stay stay(const struct http1_head *head, bool cut)
+{
+    bool close = cut || http1_head_has(head, "Connection", "close");
+    if (!http1_head_is_old(head))
+        return close ? ENDS : STAYS;
+    return !close && http1_head_has(head, "Connection", "keep-alive") ? STAYS_OLD : ENDS_OLD;
+}
+
 /* All that libmicrohttpd learns of a request: whether its answer has a body, and whether the connection
  * stays. */
-static const char *words(const struct http1_head *head, bool cut)
+static const char *words(const struct http1_head *head, enum stay stays)
 {
     static const char *const REQUESTS[2][4] = {
         {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
@@ -50,9 +62,7 @@ static const char *words(const struct http1_head *head, bool cut)
         {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
          "HEAD / HTTP/1.0\r\n\r\n", "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"},
     };
-    bool old = http1_head_is_old(head), close = cut || http1_head_has(head, "Connection", "close");
-    int kind = !old ? close : !close && http1_head_has(head, "Connection", "keep-alive") ? 3 : 2;
-    return REQUESTS[strcmp(head->method, "HEAD") == 0][kind];
+    return REQUESTS[strcmp(head->method, "HEAD") == 0][stays];
 }
 
 /* Its head is whole, and locations have backends: one of them may have it. False: it is answered here. */
@@ -92,8 +102,8 @@ static int say_continue(struct conn *conn)
     return n == (ssize_t)(sizeof CONTINUE - 1) ? 0 : GNUTLS_E_PUSH_ERROR;
 }
 
-/* Plaintext, up to the end of a request. 0: it is not there yet; else what libmicrohttpd shall be told, with
- * the request in `data`. */
+/* Plaintext, up to the end of a request. 0: it is not there yet, or was answered; else what libmicrohttpd
+ * shall be told, with the request in `data`. */
 static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data, size_t size)
 {
     struct conn_http1 *http1 = &conn->http1;
@@ -110,13 +120,19 @@ static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data
     }
     if (word.proceed && say_continue(conn) != 0)
         return GNUTLS_E_PUSH_ERROR;
-    const char *request = word.whole ? words(&conn->request.head, word.cut) : "";
+    const enum stay stays = word.whole ? stay(&conn->request.head, word.cut) : ENDS;
+    const char *request = word.whole ? words(&conn->request.head, stays) : "";
     size_t request_len = strlen(request);
     /* It begins each request with an empty buffer: this one fits. */
     if (request_len > size || http1_hold(conn, bytes + word.used, len - word.used) != 0)
         return GNUTLS_E_MEMORY_ERROR;
     if (secret || conn->request.body.most > 0)
         explicit_bzero(data, size);
+    if (word.whole && stays == STAYS) {
+        ssize_t n = http1_finished_answer(conn);
+        if (n <= 0)
+            return n;
+    }
     http1->cut = word.cut;
     http1->asked = word.whole;
     memcpy(data, request, request_len);
@@ -207,7 +223,7 @@ ssize_t http1_recv(struct conn *conn, void *data, size_t size)
     transport_enter(transport);
     /* It reads in the middle of an answer when the connection breaks. What a pipelining client has sent is
      * the next request, and that of now is still in use. */
-    bool busy = http1->asked && transport->state == TRANSPORT_OPEN;
+    bool busy = (http1->asked || http1_finished_going(conn)) && transport->state == TRANSPORT_OPEN;
     ssize_t n = busy ? GNUTLS_E_AGAIN : next_request(conn, data, size);
     if (n == GNUTLS_E_AGAIN)
         rest(conn, data, size);
@@ -275,6 +291,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         if (conn) {
             proxy_left(conn);
             http2_left(conn);
+            http1_finished_left(conn);
             http1_heard(conn);
         }
         conn_free(conn);

@@ -32,6 +32,22 @@ struct kept_store {
     struct place place[SETS * WAYS];
 };
 
+struct kept_bytes *kept_bytes_new(const char *head, size_t head_len, size_t body_len)
+{
+    struct kept_bytes *bytes = malloc(sizeof *bytes + head_len + body_len);
+    if (!bytes)
+        return NULL;
+    *bytes = (struct kept_bytes){.refs = 1, .head_len = head_len, .len = head_len + body_len};
+    memcpy(bytes->bytes, head, head_len);
+    return bytes;
+}
+
+void kept_bytes_unref(struct kept_bytes *bytes)
+{
+    if (bytes && --bytes->refs == 0)
+        free(bytes);
+}
+
 void kept_drop(struct kept *kept)
 {
     if (kept->response)

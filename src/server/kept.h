@@ -29,12 +29,23 @@ static inline const char *kept_text(const char *text)
 /* Of the path, the variant and the host. `seed`: secret where nobody outside is to know which are alike. */
 uint64_t kept_hash(uint64_t seed, const struct kept_key *key);
 
+/* A response as it goes in HTTP/1.1, head and body in one piece. Shared on one worker: by libmicrohttpd's
+ * response of the same body, and by connections that send it. */
+struct kept_bytes {
+    size_t refs, head_len, len;
+    char bytes[]; /* `len` */
+};
+/* The head, and room for the body; one reference. NULL when memory is short. */
+struct kept_bytes *kept_bytes_new(const char *head, size_t head_len, size_t body_len);
+void kept_bytes_unref(struct kept_bytes *bytes);
+
 /* A response and what the log wants to know of it. */
 struct kept {
     struct MHD_Response *response;
     uint64_t length;               /* of its body */
     size_t memory;                 /* that the body takes; 0: it is a mapped file */
     const struct mapping *mapping; /* that one, the response's; NULL: it is none */
+    struct kept_bytes *bytes;      /* the response's; NULL: it has none */
 };
 
 /* Gives the reference back, when it has one. */

@@ -330,6 +330,7 @@ void loop_free(struct worker *worker)
     buf_done(&worker->http2_out);
     http2_shelf_free(worker->http2_shelf);
     kept_free(worker->kept);
+    free(worker->made);
     tls_share_done(&worker->share);
     pools_done(&worker->pools);
     const int fds[] = {worker->epoll, worker->wake, worker->spare};

@@ -364,6 +364,12 @@ int proxy_open(struct proxied *p, const struct proxy_aim *aim, const struct prox
     return 0;
 }
 
+static void on_told(struct conn *conn)
+{
+    if (conn->proxied)
+        proxy_run(conn->proxied);
+}
+
 enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *word)
 {
     struct proxy_aim aim;
@@ -392,6 +398,7 @@ enum proxy_claim proxy_claim(struct conn *conn, bool whole, struct conn_word *wo
         return PROXY_REFUSED;
     }
     conn->transport.long_body = false;
+    conn->client.told = on_told;
     return PROXY_STARTED;
 }
 
@@ -400,8 +407,8 @@ void proxy_begin(struct conn *conn, const char *bytes, size_t len)
     struct proxied *p = conn->proxied;
     /* On the first the read that tells costs as much as the watch that spares those to come. */
     if (conn->n_requests > 1)
-        proxy_watch_end(conn);
-    conn->bytes_wait = !proxy_has_read_all(conn);
+        conn_watch_end(conn);
+    conn->bytes_wait = !conn_has_read_all(conn);
     ssize_t used = proxy_take(p, bytes, len);
     if (used < 0)
         return;
@@ -410,7 +417,7 @@ void proxy_begin(struct conn *conn, const char *bytes, size_t len)
         return;
     }
     if (conn->http1.waiting) /* and nobody reads on */
-        proxy_watch_end(conn);
+        conn_watch_end(conn);
     proxy_run(p);
 }
 
@@ -425,7 +432,7 @@ ssize_t proxy_client_ready(struct conn *conn)
 void proxy_left(struct conn *conn)
 {
     struct proxied *p = conn->proxied;
-    proxy_unwatch(conn);
+    conn_unwatch(conn);
     if (!p)
         return;
     if (!p->head_sent) {

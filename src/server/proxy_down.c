@@ -24,7 +24,7 @@ bool proxy_write(struct proxied *p, const char *bytes, size_t len)
             return false;
         if ((size_t)sent == len)
             return true;
-        proxy_watch_room(p->conn);
+        conn_watch_room(p->conn);
         conn_relaying(p->conn, !p->tcp); /* how long that may last is tunnel_timeout's to say */
     }
     buf_put(&p->down, bytes + sent, len - (size_t)sent);
@@ -79,7 +79,7 @@ static void begin_tunnel(struct proxied *p)
         buf_put(&p->up, http1->waiting + http1->waiting_at, http1->waiting_len - http1->waiting_at);
     if (http1_hold(p->conn, NULL, 0) != 0)
         p->up.failed = true;
-    proxy_watch_end(p->conn);
+    conn_watch_end(p->conn);
     p->conn->bytes_wait = true;
     proxy_again(p);
 }
@@ -252,7 +252,7 @@ static bool finish(struct proxied *p)
     if (p->tunnel && p->server_ended && !p->client_told) {
         p->client_told = transport_end(&p->conn->transport);
         if (!p->client_told)
-            proxy_watch_room(p->conn);
+            conn_watch_room(p->conn);
     }
     if (!p->tunnel || !is_tunnel_over(p))
         return true;

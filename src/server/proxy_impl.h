@@ -173,14 +173,6 @@ static inline size_t proxy_waiting(const struct proxied *p)
 void proxy_client_awaits(struct proxied *p);
 void proxy_client_relays(struct proxied *p, bool stalled);
 
-/* proxy_client.c */
-/* The client's socket takes no more: it is said when it does, or that the client has ended its side. */
-void proxy_watch_room(struct conn *conn);
-void proxy_watch_end(struct conn *conn);
-void proxy_unwatch(struct conn *conn);
-/* What was read last was all, and what comes, also the end, will be told. */
-bool proxy_has_read_all(const struct conn *conn);
-
 /* proxy_tcp.c */
 /* Where it is tcp: how it ends, for the log. */
 void proxy_ended(struct proxied *p, enum tcp_end end);

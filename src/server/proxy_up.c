@@ -63,7 +63,7 @@ static bool hold(struct proxied *p, const char *bytes, size_t len)
 {
     if (len == 0)
         return true;
-    proxy_watch_end(p->conn); /* nobody reads on */
+    conn_watch_end(p->conn); /* nobody reads on */
     if (http1_hold(p->conn, bytes, len) == 0)
         return true;
     proxy_fail(p, 0, ORIGIN_LEFT, NULL);
@@ -137,10 +137,10 @@ static int read_client(struct proxied *p)
     ssize_t n = transport_read(transport, bytes, RELAY_BYTES);
     /* Of a tunnel all records that are there, as far as there is room for a whole one. */
     while (p->tunnel && n > 0 && (got += (size_t)n) + RECORD_PLAIN <= RELAY_BYTES &&
-           !proxy_has_read_all(p->conn))
+           !conn_has_read_all(p->conn))
         n = transport_read(transport, bytes + got, RELAY_BYTES - got);
     int rc = transport_leave(transport, false);
-    if (n > 0 && proxy_has_read_all(p->conn))
+    if (n > 0 && conn_has_read_all(p->conn))
         p->conn->bytes_wait = false;
     if (got > 0 && rc == 0) {
         pass_on(p, bytes, got);

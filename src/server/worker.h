@@ -24,6 +24,7 @@
 struct MHD_Daemon;
 struct relays;
 struct conn;
+struct exchange;
 struct listener;
 struct worker;
 
@@ -68,6 +69,7 @@ struct worker {
     struct pcert_cache pcerts;
     struct blocks blocks;
     struct kept_store *kept; /* owned */
+    struct exchange *made; /* memory for an answer (exchange.h); owned; NULL: none, or a connection has it */
     struct metrics_shard metrics;
     struct access_lines lines;
     struct handshake_owner handshakes;

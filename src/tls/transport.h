@@ -176,6 +176,12 @@ static inline void transport_body_follows(struct transport *transport, uint64_t 
     transport->head_next = true;
     transport->long_body = length > BATCH_PLAIN;
 }
+/* Before a response that is written head and body together, `length` bytes. */
+static inline void transport_whole_follows(struct transport *transport, uint64_t length)
+{
+    transport->head_next = false;
+    transport->long_body = length > BATCH_PLAIN;
+}
 /* Outside of a turn, before each transport_write: true when this was such a head, and is kept. */
 bool transport_hold(struct transport *transport, const void *data, size_t size);
 

@@ -174,6 +174,22 @@ START_TEST(a_long_variant_is_not_kept)
 }
 END_TEST
 
+/* A connection that still sends them has a reference of its own. */
+START_TEST(bytes_outlive_their_place)
+{
+    struct kept_bytes *bytes = kept_bytes_new("head", 4, 3);
+    ck_assert_ptr_nonnull(bytes);
+    ck_assert_uint_eq(bytes->head_len, 4);
+    ck_assert_uint_eq(bytes->len, 7);
+    memcpy(bytes->bytes + bytes->head_len, "end", 3);
+    bytes->refs++;
+    kept_bytes_unref(bytes);
+    ck_assert_int_eq(memcmp(bytes->bytes, "headend", 7), 0);
+    kept_bytes_unref(bytes);
+    kept_bytes_unref(NULL);
+}
+END_TEST
+
 Suite *suite_kept(void)
 {
     Suite *suite = suite_create("kept");
@@ -186,6 +202,7 @@ Suite *suite_kept(void)
     tcase_add_test(tcase, the_older_one_gives_way);
     tcase_add_test(tcase, mapped_files_are_few);
     tcase_add_test(tcase, a_long_variant_is_not_kept);
+    tcase_add_test(tcase, bytes_outlive_their_place);
     suite_add_tcase(suite, tcase);
     return suite;
 }

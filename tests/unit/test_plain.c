@@ -88,6 +88,24 @@ START_TEST(whole_reply)
 }
 END_TEST
 
+START_TEST(head_of_a_reply)
+{
+    struct reply reply;
+    struct buf out = {0};
+    reply_init(&reply);
+    reply.status = 200;
+    reply.content_type = "text/css";
+    ck_assert_int_eq(reply_header(&reply, "ETag", "%s", "\"a\""), 0);
+    ck_assert_int_eq(reply_header(&reply, "Vary", "%s", "Accept-Encoding"), 0);
+    plain_head(&reply, "Mon, 15 Jun 2026 12:00:00 GMT", 5000000000, false, &out);
+    ck_assert_str_eq(out.data,
+                     "HTTP/1.1 200 OK\r\nDate: Mon, 15 Jun 2026 12:00:00 GMT\r\nContent-Type: text/css\r\n"
+                     "ETag: \"a\"\r\nVary: Accept-Encoding\r\nContent-Length: 5000000000\r\n\r\n");
+    buf_done(&out);
+    reply_done(&reply);
+}
+END_TEST
+
 Suite *suite_plain(void)
 {
     Suite *suite = suite_create("plain");
@@ -95,6 +113,7 @@ Suite *suite_plain(void)
     tcase_add_loop_test(tc, answers, 0, (int)ARRAY_LEN(CASES));
     tcase_add_test(tc, long_url);
     tcase_add_test(tc, whole_reply);
+    tcase_add_test(tc, head_of_a_reply);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -3,15 +3,14 @@
  * yet. */
 #include <sys/epoll.h>
 
-#include "server/proxy_impl.h"
+#include "server/conn.h"
 
 static void on_client(struct event_source *source, uint32_t events)
 {
     struct conn *conn = (struct conn *)(void *)((char *)source - offsetof(struct conn, client.source));
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         conn->client.ended = conn->bytes_wait = true;
-    if (conn->proxied)
-        proxy_run(conn->proxied);
+    conn->client.told(conn);
 }
 
 static void watch(struct conn *conn, uint32_t events)
@@ -27,25 +26,25 @@ static void watch(struct conn *conn, uint32_t events)
         client->events |= events;
 }
 
-void proxy_watch_room(struct conn *conn)
+void conn_watch_room(struct conn *conn)
 {
     watch(conn, EPOLLOUT);
 }
 
-void proxy_watch_end(struct conn *conn)
+void conn_watch_end(struct conn *conn)
 {
     watch(conn, EPOLLRDHUP);
 }
 
 /* Lingering sockets are duplicates, which would stay in the set. */
-void proxy_unwatch(struct conn *conn)
+void conn_unwatch(struct conn *conn)
 {
     if (conn->client.events)
         (void)epoll_ctl(conn->worker->epoll, EPOLL_CTL_DEL, conn->transport.fd, NULL);
     conn->client.events = 0;
 }
 
-bool proxy_has_read_all(const struct conn *conn)
+bool conn_has_read_all(const struct conn *conn)
 {
     return (conn->tcp.owned || (conn->client.events & EPOLLRDHUP)) && !conn->client.ended &&
            transport_emptied(&conn->transport);
