@@ -80,7 +80,8 @@ void h2_client_fail(struct h2_client *client, const char *why)
         snprintf(client->why, sizeof client->why, "%s", why);
     client->ending = true;
     for (struct h2_call *call = client->calls; call; call = call->next) {
-        call->refused = call->refused || !call->sent;
+        const bool sent = call->given_by > 0 && call->given_by <= client->sent;
+        call->refused = call->refused || !(sent || call->answered);
         if (!call->ended || !call->closed)
             h2_call_blame(call, client->why);
         call->closed = true;
@@ -209,11 +210,20 @@ bool h2_call_is_open(const struct h2_call *call)
 size_t h2_client_give(struct h2_client *client, const char **bytes)
 {
     const uint8_t *data = NULL;
+    client->giving = NULL;
     ssize_t n = nghttp2_session_mem_send(client->session, &data);
     *bytes = (const char *)data;
+    client->given += n > 0 ? (uint64_t)n : 0;
+    if (client->giving)
+        client->giving->given_by = client->given;
     if (n < 0)
         h2_client_fail(client, "out of memory");
     return n > 0 ? (size_t)n : 0;
+}
+
+void h2_client_sent(struct h2_client *client, size_t len)
+{
+    client->sent += len;
 }
 
 bool h2_client_is_full(const struct h2_client *client)

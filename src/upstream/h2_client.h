@@ -38,6 +38,8 @@ void h2_client_free(struct h2_client *client);
 void h2_client_take(struct h2_client *client, const char *bytes, size_t len, uint64_t now_ms);
 /* The next bytes to send, until the next call; 0: none now. */
 size_t h2_client_give(struct h2_client *client, const char **bytes);
+/* So many of all that it gave, in their order, may have come to the server by now. */
+void h2_client_sent(struct h2_client *client, size_t len);
 /* So much waits for a server that does not read that no more should be taken of it. */
 bool h2_client_is_full(const struct h2_client *client);
 /* Nothing more comes of it. */

@@ -22,8 +22,10 @@ struct h2_client {
     struct h2_frames frames;
     struct h2_call *calls, *noted, *last_noted;
     unsigned n_calls;
-    size_t *grown;  /* bytes of windows over the first, of all that share it */
-    char begins[8]; /* what came first, to tell what it is that is no HTTP/2 */
+    uint64_t given, sent;   /* bytes, in all */
+    struct h2_call *giving; /* whose head has its end in what is given now */
+    size_t *grown;          /* bytes of windows over the first, of all that share it */
+    char begins[8];         /* what came first, to tell what it is that is no HTTP/2 */
     unsigned n_begins;
     unsigned pings;        /* sent since anything came of a response */
     char why[H2_CALL_WHY]; /* "": nothing is wrong */
@@ -46,9 +48,9 @@ struct h2_call {
     struct h2_call *next, *prev, *next_noted;
     void *owner;
     const char *scheme;
-    int32_t id; /* 0: its head is not whole */
+    uint64_t given_by; /* so many bytes of all were given when the last of its head was; 0: it was not */
+    int32_t id;        /* 0: its head is not whole */
     bool noted, closed, refused, reset;
-    bool sent;       /* its head has gone, or waits for the socket */
     bool answered;   /* HEADERS or DATA came */
     bool came_reset; /* the server has reset it: it was not us */
 

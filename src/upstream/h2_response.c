@@ -247,13 +247,12 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *c
     return 0;
 }
 
-static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
+/* Within h2_client_give, which gives the last bytes of it now. */
+static int on_given(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
 {
-    struct h2_call *call =
-        frame->hd.type == NGHTTP2_HEADERS ? h2_call_of(session, frame->hd.stream_id) : NULL;
-    (void)cls;
-    if (call)
-        call->sent = true;
+    struct h2_client *client = cls;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        client->giving = h2_call_of(session, frame->hd.stream_id);
     return 0;
 }
 
@@ -279,7 +278,7 @@ void h2_response_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_bad_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_given);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);

@@ -91,6 +91,7 @@ static ssize_t flush(struct mux *mux)
             if (sent < 0)
                 return sent;
             mux->out_at += (size_t)sent;
+            h2_client_sent(mux->engine, (size_t)sent);
         }
         mux->out.len = mux->out_at = 0;
         while (mux->out.len < SEND_BYTES && (n = h2_client_give(mux->engine, &bytes)) > 0)

@@ -31,8 +31,10 @@ static void send(struct h2_client *client, struct h2_frames *frames)
     const char *bytes;
     size_t n;
     memset(&none, 0xff, sizeof none);
-    while ((n = h2_client_give(client, &bytes)) > 0)
+    while ((n = h2_client_give(client, &bytes)) > 0) {
         REQUIRE(h2_frames_feed(frames, &none, bytes, n, 0) == H2_LIMITS);
+        h2_client_sent(client, n);
+    }
     REQUIRE(frames->left == 0 && frames->n_head == 0);
 }
 

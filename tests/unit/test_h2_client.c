@@ -44,8 +44,8 @@ static uint32_t number(const char *at)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* What the client has to send. */
-static void listen_to_it(void)
+/* What the client has to send, of which the last `lost` bytes do not come. */
+static void listen_but(size_t lost)
 {
     struct buf all = {0};
     const char *bytes;
@@ -69,7 +69,14 @@ static void listen_to_it(void)
         at += H2_FRAME_HEAD + len;
     }
     ck_assert_uint_eq(at, all.len);
+    ck_assert_uint_ge(all.len, lost);
+    h2_client_sent(client, all.len - lost);
     buf_done(&all);
+}
+
+static void listen_to_it(void)
+{
+    listen_but(0);
 }
 
 static void say(unsigned type, unsigned flags, uint32_t id, const void *content, size_t len)
@@ -317,6 +324,36 @@ START_TEST(what_was_not_sent_is_refused)
 }
 END_TEST
 
+/* Two heads, of which the socket took the first and not all of the second; or nothing of it. */
+static const struct {
+    size_t lost;
+    bool first, second;
+} LOST[] = {{0, false, false}, {1, false, true}, {10, false, true}, {SIZE_MAX, true, true}};
+
+START_TEST(what_the_socket_did_not_take_is_refused)
+{
+    struct h2_call *calls[2];
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        calls[i] = h2_call_new(client, "https", NULL);
+        ck_assert_ptr_nonnull(calls[i]);
+        ck_assert_int_gt(h2_call_write(calls[i], GET, strlen(GET)), 0);
+    }
+    if (LOST[_i].lost == SIZE_MAX) {
+        const char *bytes;
+        while (h2_client_give(client, &bytes) > 0)
+            continue;
+    } else {
+        listen_but(LOST[_i].lost);
+    }
+    h2_client_fail(client, "Broken pipe");
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        (void)heard(calls[i], -EPROTO);
+        ck_assert_int_eq(h2_call_is_refused(calls[i]), i == 0 ? LOST[_i].first : LOST[_i].second);
+        h2_call_free(calls[i]);
+    }
+}
+END_TEST
+
 START_TEST(what_is_reset_is_cut_short)
 {
     struct h2_call *first = ask(GET), *second = ask(GET);
@@ -546,6 +583,7 @@ Suite *suite_h2_client(void)
     tcase_add_loop_test(tc, another_length_than_it_says, 0, (int)ARRAY_LEN(LENGTHS));
     tcase_add_test(tc, what_a_server_has_not_looked_at);
     tcase_add_test(tc, what_was_not_sent_is_refused);
+    tcase_add_loop_test(tc, what_the_socket_did_not_take_is_refused, 0, ARRAY_LEN(LOST));
     tcase_add_test(tc, what_is_reset_is_cut_short);
     tcase_add_test(tc, a_body_goes_as_far_as_the_window_lets_it);
     tcase_add_test(tc, a_chunked_body_loses_its_frames);
