@@ -2,10 +2,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -170,5 +172,31 @@ const char *missing_hint(const char *path, char out[static MISSING_HINT])
     }
     free(where);
     free(wanted);
+    return out;
+}
+
+/* access(2) asks with the real ids; this one with those that opening a file counts with. */
+static bool may(const char *path, int mode)
+{
+    return faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0 || errno != EACCES;
+}
+
+const char *denied_hint(const char *path, char out[static MISSING_HINT])
+{
+    out[0] = '\0';
+    for (const char *slash = path; (slash = strchr(slash + 1, '/')) != NULL && !out[0];) {
+        char *folder = strndup(path, (size_t)(slash - path));
+        if (folder && !may(folder, X_OK) && strlen(folder) <= FOLDER_MOST)
+            snprintf(
+                out, MISSING_HINT,
+                "; this user cannot pass the folder %s: let a group of its own pass it (chgrp, chmod g+x)",
+                folder);
+        free(folder);
+    }
+    if (!out[0] && !may(path, R_OK))
+        snprintf(
+            out, MISSING_HINT,
+            "; run it as root or as whom the file belongs to, or let a group of this user read it (chgrp, "
+            "chmod g+r)");
     return out;
 }

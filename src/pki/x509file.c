@@ -143,7 +143,9 @@ static int file_error(const char *path, int error, struct err *err)
                                                    : ERR_IO;
     char hint[MISSING_HINT] = "";
     return err_set(err, code, "%s: %s%s", path, strerror(error),
-                   error == ENOENT ? missing_hint(path, hint) : "");
+                   error == ENOENT   ? missing_hint(path, hint)
+                   : error == EACCES ? denied_hint(path, hint)
+                                     : "");
 }
 
 static int too_large(const char *path, size_t most, struct err *err)
