@@ -9,7 +9,7 @@ export function verdictBox(peer, L, pasted) {
 
 function advice(hint, command, L) {
   const [before, after] = parted(hint ?? '', command);
-  return [before && h('p', h('strong', before)), command && copyable(command, L.t('command'), L), after && h('p', h('strong', after))];
+  return [before && h('p', h('strong', L.dated(before))), command && copyable(command, L.t('command'), L), after && h('p', h('strong', L.dated(after)))];
 }
 
 function reason({ code, title, sign: kind, about, reason: words, hint, command, value, expected }, L) {

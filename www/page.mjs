@@ -62,9 +62,9 @@ function showTry({ peer, handshake }, L) {
   const all = lines(location.origin, peer.client_auth, handshake);
   fill('lines', h('p', L.nodes({ key: 'line.note' })), h('ul.lines', all.map(([name, line, want]) => h('li',
     h('h3', L.t(`line.${name}`)), copyable(line, L.t(`line.${name}`), L), want && h('p.quiet', L.nodes({ key: `want.${want}` }))))));
-  fill('install', h('h3', L.t('install.title')), h('p', L.nodes({ key: 'install.note' })),
+  fill('install', h('h3', L.t('install.title')), ['note', 'trust'].map((key) => h('p', L.nodes({ key: `install.${key}` }))),
     systems(navigator.userAgent).map((name, i) => h('details', { open: i === 0 && '' }, h('summary', L.t(`install.${name}.0`)),
-      h('p', L.nodes({ key: `install.${name}.1` })))));
+      [1, 2].map((n) => h('p', L.nodes({ key: `install.${name}.${n}` }))))));
 }
 
 function show({ connection, now }, L) {

@@ -367,8 +367,11 @@ void finding_hint(struct judge *judge, const char *fmt, ...)
         judge->nomem = true;
         return;
     }
-    free(judge->last->hint);
-    judge->last->hint = hint;
-    free(judge->last->command);
-    judge->last->command = NULL;
+    struct verdict_finding *f = judge->last;
+    if (f->command != NULL && strstr(hint, f->command) == NULL) {
+        free(f->command);
+        f->command = NULL;
+    }
+    free(f->hint);
+    f->hint = hint;
 }

@@ -492,6 +492,8 @@ async function expiring(others) {
   while (await state() === 'good' && Date.now() < patience) await page.waitForTimeout(500);
   is(await state(), 'bad', 'expired: the verdict is "bad"');
   is(await page.locator('.reason.bad h3 code').allTextContents(), ['expired'], 'expired: the reason');
+  is([await page.locator('.reason.bad strong time').count(), await page.locator('.reason.bad .copyable code').textContent()],
+    [1, 'openssl x509 -in client.crt -noout -enddate'], 'expired: the clock is told as other dates are, and the command can be copied');
   await accessible(page, 'expired');
   await shot(page, 'expired');
   is(trouble, [], 'expired: no trouble');

@@ -202,6 +202,8 @@ START_TEST(words_of_the_reasons)
     peer_unref(peer);
     peer = judge(trust, c->chain, c->n_chain, NOW - 10 * DAY + 60);
     ck_assert_ptr_nonnull(strstr(peer->errors[0].hint, "a clock may be wrong"));
+    ck_assert_ptr_nonnull(peer->errors[0].command); /* of the hint that stands behind it */
+    ck_assert_ptr_nonnull(strstr(peer->errors[0].hint, peer->errors[0].command));
     peer_unref(peer);
 
     c = mk_find(&world, "intermediate-missing");
