@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/buf.h"
 #include "base/text.h"
 #include "config/conf_backend.h"
 #include "config/conf_tcp.h"
@@ -297,6 +298,98 @@ static void check_upgrade(const struct conf *conf, const struct conf_location *l
             b->name, l->upgrade.item[0].text);
 }
 
+static bool same_list(const struct conf_list *a, const struct conf_list *b)
+{
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++)
+        same = strcmp(a->item[i].text, b->item[i].text) == 0;
+    return same;
+}
+
+/* Somebody may come to `l` whom `other` would refuse. */
+static bool asks_less(const struct conf_location *l, const struct conf_location *other)
+{
+    return l->client_cert < other->client_cert ||
+           (other->client_ca.n > 0 && !same_list(&l->client_ca, &other->client_ca)) ||
+           (other->allow.n > 0 && !same_list(&l->allow, &other->allow)) ||
+           (other->deny.n > 0 && !same_list(&l->deny, &other->deny));
+}
+
+/* Of hosts that may be one. */
+static bool may_share_host(const struct conf_location *a, const struct conf_location *b)
+{
+    const size_t n = conf_location_host(a), m = conf_location_host(b);
+    return n == 0 || m == 0 || (n == m && strncmp(a->prefix, b->prefix, n) == 0);
+}
+
+/* Its path goes on from that of one which takes it away: it is there to guard what lies behind that, and no
+ * path that the backend has. */
+static bool is_behind_another(const struct conf *conf, const struct conf_location *l)
+{
+    for (size_t i = 0; i < conf->n_locations; i++) {
+        const struct conf_location *other = &conf->location[i];
+        const char *own = conf_location_path(other), *path = conf_location_path(l);
+        const size_t n = strlen(own) - (own[strlen(own) - 1] == '/');
+        if (n > 0 && other != l && other->strip_prefix && other->backend.text &&
+            strcmp(other->backend.text, l->backend.text) == 0 && may_share_host(other, l) &&
+            strncmp(path, own, n) == 0 && path[n] == '/')
+            return true;
+    }
+    return false;
+}
+
+/* Is `path`, of the hosts of `l`, another location's, whose rules ask for as much as those of `guard`? */
+static bool is_guarded(const struct conf *conf, const struct conf_location *l, const char *path,
+                       const struct conf_location *guard)
+{
+    const size_t host = conf_location_host(l);
+    for (size_t i = 0; i < conf->n_locations; i++) {
+        const struct conf_location *own = &conf->location[i];
+        const char *at = conf_location_path(own);
+        size_t n = strlen(at);
+        if (n <= strlen(conf_location_path(l)) || conf_location_host(own) != host ||
+            strncmp(own->prefix, l->prefix, host) != 0)
+            continue;
+        n -= at[n - 1] == '/';
+        if (strncmp(path, at, n) == 0 && (path[n] == '/' || path[n] == '\0') && !asks_less(own, guard))
+            return true;
+    }
+    return false;
+}
+
+/* Where its own path is taken away, what lies behind it is another location's path to the backend; and it is
+ * the other that the rules for that path stand in. */
+static void check_stripped(const struct conf *conf, const struct conf_location *l, struct diag *diag)
+{
+    const char *own = conf_location_path(l);
+    const size_t host = conf_location_host(l), len = strlen(own) - (own[strlen(own) - 1] == '/');
+    if (!l->strip_prefix || !l->backend.text || len == 0)
+        return;
+    for (size_t i = 0; i < conf->n_locations; i++) {
+        const struct conf_location *other = &conf->location[i];
+        if (other == l || !other->backend.text || other->strip_prefix || !asks_less(l, other) ||
+            strcmp(other->backend.text, l->backend.text) != 0 || !may_share_host(l, other) ||
+            is_behind_another(conf, other))
+            continue;
+        const char *there = conf_location_path(other);
+        struct buf path;
+        buf_init(&path, 0);
+        buf_put(&path, l->prefix, host + len);
+        buf_puts(&path, there);
+        if (!buf_failed(&path) && !is_guarded(conf, l, path.data + host, other)) {
+            diag_warning(
+                diag, l->src,
+                "location \"%s\" leaves its path out, so that what asks for %s comes to %s of backend "
+                "\"%s\", without the rules of location \"%s\": repeat them in a location for %s, or "
+                "leave strip_prefix out",
+                l->prefix, path.data, there, l->backend.text, other->prefix, path.data);
+            buf_done(&path);
+            return;
+        }
+        buf_done(&path);
+    }
+}
+
 void conf_proxy_check(const struct conf *conf, const struct conf_location *l, bool asks, struct diag *diag)
 {
     check_backend(conf, l, diag);
@@ -307,6 +400,7 @@ void conf_proxy_check(const struct conf *conf, const struct conf_location *l, bo
         check_without(l, diag);
     check_way(conf, l, diag);
     check_upgrade(conf, l, diag);
+    check_stripped(conf, l, diag);
     if (l->backend.text && !asks && l->client_cert == CLIENT_CERT_NONE && tells_who(l))
         diag_warning(
             diag, l->src,
