@@ -164,6 +164,13 @@ int conf_value_text(const struct option *option, const char *text, struct err *e
         return err_set(err, ERR_SYNTAX,
                        "%s: a variable of the environment is written with braces, ${NAME}, in place of $NAME",
                        option->name);
+    if (path && (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0))
+        return err_set(err, ERR_SYNTAX,
+                       "%s: nothing is fetched: write the name of a file, which a timer can fetch "
+                       "(etc/fetch-crl does so with CRLs)",
+                       option->name);
+    if (path && strncmp(text, "file:", 5) == 0)
+        return err_set(err, ERR_SYNTAX, "%s: write the path of the file, without file:", option->name);
     for (size_t i = 0; i < ARRAY_LEN(QUOTES); i++) {
         if (strncmp(text, QUOTES[i], strlen(QUOTES[i])) == 0)
             return err_set(err, ERR_SYNTAX, "%s: %s is no quotation mark here: write \" at both ends",

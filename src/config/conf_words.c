@@ -52,6 +52,7 @@ static const char
         "write header_timeout, body_timeout or idle_timeout outside the blocks, or connect_timeout and "
         "response_timeout in a backend block",
     OUTSIDE[] = "leave it out: options of the whole server stand outside of any block",
+    LEVEL[] = "write log_level = error, warning, notice, info or debug",
     COMMENT[] = "a comment begins with '#'",
     NO_HTTP[] = "leave it out: listen and location stand outside of any block",
     NEEDLESS[] = "leave it out: there is nothing like it here";
@@ -213,6 +214,13 @@ static const struct {
     {"password", PASSWORD},
     {"passphrase", PASSWORD},
     {"port", ADDRESS},
+    {"combined", "write access_log_format = combined"},
+    {"json", "write access_log_format = json"},
+    {"info", LEVEL},
+    {"notice", LEVEL},
+    {"warn", LEVEL},
+    {"error", LEVEL},
+    {"debug", LEVEL},
     {"--", COMMENT},
 };
 
@@ -280,6 +288,10 @@ static const struct {
     {"mode", "stream", "tcp"},
     {"mode", "tls", "tcp"},
     {"mode", "https", "http"},
+    {"log_level", "warn", "warning"},
+    {"log_level", "crit", "error"},
+    {"log_level", "err", "error"},
+    {"log_level", "trace", "debug"},
     {"proxy_protocol", "on", "v2"},
     {"routes", "none", "off"},
     {"routes", "on", "all"},

@@ -129,8 +129,8 @@ static int unknown(const char *name, size_t len, struct err *err)
     snprintf(text, sizeof text, "%.*s", len < sizeof text ? (int)len : (int)sizeof text - 1, name);
     char *shown = text_escaped(text, strlen(text));
     const char *near = variable_near(text);
-    int rc = err_set(err, ERR_SYNTAX, "there is no variable '%s'%s%s%s: `mtlsd variables` lists all",
-                     shown ? shown : "", near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
+    int rc = err_set(err, ERR_SYNTAX, "there is no variable '%s'%s%s%s `mtlsd variables` lists all",
+                     shown ? shown : "", near ? ": did you mean '" : "", near ? near : "", near ? "'?" : ":");
     free(shown);
     return rc;
 }

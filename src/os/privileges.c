@@ -40,6 +40,11 @@ static int find_user(const struct conf_text *user, bool has_group, struct diag *
         snprintf(out->name, sizeof out->name, "%u", id);
         return 0;
     }
+    if (!found && strchr(user->text, ':')) {
+        diag_error(diag, user->src, "user: '%s' is no user: write user = \"%.*s\" and group = \"%s\"",
+                   user->text, (int)strcspn(user->text, ":"), user->text, strchr(user->text, ':') + 1);
+        return ERR_NOTFOUND;
+    }
     if (!found) {
         diag_error(diag, user->src,
                    "user: there is no user %s%s%s%s: create it (useradd --system %s), or write %s",

@@ -27,6 +27,11 @@ struct rule_field {
 static int init_dn(struct rule *rule, const char *pattern, struct err *err)
 {
     enum { SHOWN = 60 };
+    if (pattern[0] == '/' && strchr(pattern, '='))
+        return err_set(err, ERR_SYNTAX,
+                       "'%.*s' is the form of openssl's older releases: write the parts with commas between "
+                       "them, as in CN=alice,O=Example",
+                       SHOWN, pattern);
     if (!strpbrk(pattern, "=*,+"))
         return err_set(
             err, ERR_SYNTAX,
@@ -227,6 +232,27 @@ static const struct rule_field FIELDS[] = {
     {"spki", "SHA-256 in hex or base64", init_digest, NULL, .match = match_spki},
 };
 
+/* What others call it, or how it would be written here. */
+static const char *foreign_field(const char *word)
+{
+    static const struct {
+        const char *word, *ours;
+    } FOREIGN[] = {
+        {"cn", "subject:CN=alice,*"},       {"CN", "subject:CN=alice,*"},
+        {"ou", "subject:OU=sales,*"},       {"OU", "subject:OU=sales,*"},
+        {"dn", "subject:CN=alice,*"},       {"dns", "san.dns:*.example.org"},
+        {"DNS", "san.dns:*.example.org"},   {"email", "san.email:*@example.org"},
+        {"uri", "san.uri:spiffe://..."},    {"URI", "san.uri:spiffe://..."},
+        {"spiffe", "san.uri:spiffe://..."}, {"ip", "san.ip:192.0.2.0/24"},
+        {"IP", "san.ip:192.0.2.0/24"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(FOREIGN); i++) {
+        if (strcmp(word, FOREIGN[i].word) == 0)
+            return FOREIGN[i].ours;
+    }
+    return NULL;
+}
+
 static int unknown_field(const char *word, struct err *err)
 {
     const char *names[ARRAY_LEN(FIELDS)];
@@ -238,7 +264,10 @@ static int unknown_field(const char *word, struct err *err)
     }
     const char *near = text_nearest(word, names, ARRAY_LEN(names)), *dot = strchr(word, '.');
     const bool part = dot && (strncmp(word, "subject.", 8) == 0 || strncmp(word, "issuer.", 7) == 0);
-    if (part)
+    const char *foreign = foreign_field(word);
+    if (foreign)
+        err_set(err, ERR_SYNTAX, "unknown field '%s'; write for example %s", word, foreign);
+    else if (part)
         err_set(
             err, ERR_SYNTAX,
             "unknown field '%s': a rule names the whole %.*s; write %.*s:CN=alice,* for one attribute of it, "
