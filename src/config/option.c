@@ -194,7 +194,9 @@ const struct option OPTIONS[] = {
          "A connection of a listener with mode = tcp, or one that was upgraded, on which no byte moves for so "
          "long is cut."},
     {BACKEND(keepalive), .type = OPTION_NUMBER, .preset = "1024", .example = "64", .min = 0, .max = 65536,
-     .help = "Most idle connections that each worker keeps; 0: each request makes its own."},
+     .help =
+         "Most idle connections that each worker keeps to each server; 0: each request makes its own, of HTTP/2 "
+         "those that are under way at once share them."},
     {BACKEND(keepalive_timeout), .type = OPTION_DURATION, .preset = "4s", .example = "30s", .min = 1,
      .max = HOUR,
      .help = "An idle connection is closed after it: before the server closes it, which commonly is after "

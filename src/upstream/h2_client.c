@@ -238,7 +238,7 @@ bool h2_client_is_over(const struct h2_client *client)
 
 const char *h2_client_why(const struct h2_client *client)
 {
-    return client->why[0] ? client->why : what_came(client);
+    return client->why[0] ? client->why : client->parts_why[0] ? client->parts_why : what_came(client);
 }
 
 bool h2_client_is_settled(const struct h2_client *client)

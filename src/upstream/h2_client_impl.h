@@ -27,8 +27,9 @@ struct h2_client {
     size_t *grown;          /* bytes of windows over the first, of all that share it */
     char begins[8];         /* what came first, to tell what it is that is no HTTP/2 */
     unsigned n_begins;
-    unsigned pings;        /* sent since anything came of a response */
-    char why[H2_CALL_WHY]; /* "": nothing is wrong */
+    unsigned pings;              /* sent since anything came of a response */
+    char why[H2_CALL_WHY];       /* "": nothing is wrong */
+    char parts_why[H2_CALL_WHY]; /* what it said of its end; "": nothing */
     bool settled, parting, ending;
 };
 

@@ -188,8 +188,11 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         client->settled = true;
     if (frame->hd.type == NGHTTP2_RST_STREAM && h2_call_of(session, frame->hd.stream_id))
         h2_call_of(session, frame->hd.stream_id)->came_reset = true;
-    if (frame->hd.type == NGHTTP2_GOAWAY)
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
         client->parting = true;
+        snprintf(client->parts_why, sizeof client->parts_why, "it ends the connection (GOAWAY, %s)",
+                 nghttp2_http2_strerror(frame->goaway.error_code));
+    }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
     client->pings = 0;

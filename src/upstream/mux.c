@@ -121,12 +121,21 @@ bool mux_is_pending(const struct mux *mux)
     return mux->link && (!mux->engine || !h2_client_is_settled(mux->engine));
 }
 
+/* As many as may be are idle already. */
+static bool is_spare(const struct mux *mux)
+{
+    unsigned n = 0;
+    for (const struct mux *other = mux->shelf->muxes; other; other = other->next)
+        n += other != mux && other->n == 0;
+    return n >= mux->most_idle;
+}
+
 /* The last of its links has left. */
 void mux_rests(struct mux *mux)
 {
     if (mux->n > 0 || mux->telling)
         return;
-    if (!mux->link || mux->alone || !mux->shelf || !mux->engine || mux->keep_ms == 0 ||
+    if (!mux->link || mux->alone || !mux->shelf || !mux->engine || is_spare(mux) ||
         atomic_load(&mux->backend->retired) || h2_client_is_over(mux->engine) ||
         h2_client_room(mux->engine) == 0) {
         part(mux);
@@ -358,7 +367,8 @@ static struct mux *mux_new(struct links *links, struct link_shelf *shelf, struct
     /* As over HTTP/1.1: in clear text nobody may believe "https" but of whom he trusts (RFC 9110, 7.4), and
      * some servers refuse it. How the client came, other fields say. */
     mux->scheme = conf_server_is_tls(backend->server[server].conf) ? "https" : "http";
-    mux->keep_ms = backend->conf->keepalive > 0 ? (uint64_t)backend->conf->keepalive_timeout * 1000 : 0;
+    mux->most_idle = (unsigned)backend->conf->keepalive;
+    mux->keep_ms = (uint64_t)backend->conf->keepalive_timeout * 1000;
     mux->settle_ms = (uint64_t)backend->conf->connect_timeout * 1000;
     mux->shelf = shelf;
     mux->next = shelf->muxes;

@@ -23,6 +23,7 @@ struct mux {
     struct buf out; /* that the socket did not take; the first out_at bytes it did */
     size_t out_at;
     uint64_t keep_ms, settle_ms; /* how long it may be idle; its SETTINGS may take */
+    unsigned most_idle;          /* of those on its shelf */
     uint64_t heard_us;           /* when anything came of it */
     struct wheel_timer timer; /* its SETTINGS are due, or a word of it; or it has been idle for long enough */
     enum watch {

@@ -306,6 +306,7 @@ START_TEST(what_a_server_has_not_looked_at)
     h2_call_free(second);
     h2_call_free(third);
     ck_assert(h2_client_is_over(client));
+    ck_assert_str_eq(h2_client_why(client), "it ends the connection (GOAWAY, NO_ERROR)");
 }
 END_TEST
 
