@@ -88,6 +88,7 @@ function showFailure(error, L) {
 }
 
 async function start(answer, code) {
+  answer.catch(() => {}); // it is told once there are words for it
   const L = await load(code);
   // Values stand in <bdi>, so that right-to-left names stay in their place.
   L.nodes = ({ key, values }) => L.parts(key, values).map((part) => (

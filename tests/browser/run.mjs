@@ -471,6 +471,32 @@ async function transfer() {
   });
 }
 
+// No answer: said in the language, and nothing else is left of the page. Colours that the system forces: what is pressed can be seen.
+async function failing() {
+  await visit('request', 'good', { locale: 'zh-CN' }, async ({ page, origin, trouble }) => {
+    await page.route('**/api/connection*', (route) => route.abort());
+    await page.goto(`${origin}/`);
+    await page.waitForSelector('html[data-ready]');
+    is(await page.textContent('.lede'), '服务器没有应答', 'failing: said so');
+    is(await page.locator('section:visible').count(), 1, 'failing: and no empty section');
+    await accessible(page, 'failing');
+    await shot(page, 'failing');
+    is(trouble.filter((text) => !/ERR_FAILED/.test(text)), [], 'failing: no other trouble');
+    await page.unroute('**/api/connection*');
+    await page.click('text=重试');
+    await page.waitForSelector('#verdict .verdict');
+  });
+  await visit('request', 'good', { forcedColors: 'active' }, async ({ page, origin }) => {
+    await page.goto(`${origin}/`);
+    await page.waitForSelector('html[data-ready]');
+    is(await page.evaluate(() => new Set(['true', 'false'].map((on) => getComputedStyle(document.querySelector(`#languages [aria-pressed=${on}]`)).backgroundColor)).size), 2,
+      'forced colours: what is pressed differs');
+    await fits(page, 'forced colours');
+    await accessible(page, 'forced colours');
+    await shot(page, 'forced-colours');
+  });
+}
+
 async function withoutScript() {
   await visit('request', 'none', { javaScriptEnabled: false }, async ({ page, origin }) => {
     await page.goto(`${origin}/`);
@@ -502,7 +528,7 @@ async function expiring(others) {
 
 const PARTS = { walks: () => expiring(async () => {
   for (const one of CASES) await walk(one);
-}), carriage, languages, keyboard, stepping, sizes, names, problems, pasting, comparing, foreign, older, transfer, resuming, withoutScript };
+}), carriage, languages, keyboard, stepping, sizes, names, problems, pasting, comparing, foreign, older, transfer, resuming, failing, withoutScript };
 // ONLY=part,part: these alone.
 for (const name of process.env.ONLY?.split(',') ?? Object.keys(PARTS)) await PARTS[name]();
 console.log('done');
