@@ -282,6 +282,12 @@ static json_t *problem(const struct request *request, unsigned status, const cha
     return view_finish(object, good);
 }
 
+/* There are files, and "/" is not what was asked for. */
+static bool start_is_elsewhere(const struct request *request)
+{
+    return request->document_root >= 0 && request->path && strcmp(request->path, "/") != 0;
+}
+
 void problem_reply(const struct request *request, unsigned status, const char *detail, struct reply *reply)
 {
     const char *accept = request->header ? request->header(request, "Accept") : NULL;
@@ -291,7 +297,8 @@ void problem_reply(const struct request *request, unsigned status, const char *d
 
     const enum language language = words_of(request);
     json_t *object = words_view(language, problem(request, status, detail));
-    bool good = object && (html ? problem_page(object, language, &body) : view_write(object, &body)) == 0;
+    bool good = object && (html ? problem_page(object, language, start_is_elsewhere(request), &body)
+                                : view_write(object, &body)) == 0;
     json_decref(object);
     if (!good)
         buf_done(&body); /* out of memory: the status alone must do */

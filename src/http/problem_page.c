@@ -19,7 +19,7 @@ static const char STYLE[] =
     "*{box-sizing:border-box}body{margin:0;padding:0 clamp(1rem,4vw,3.5rem) 2rem;overflow-wrap:anywhere}"
     "main{max-width:50rem;margin:auto;padding-top:8vh}"
     "h1{font-size:clamp(1.7rem,1rem + 3vw,3rem);line-height:1.15;margin:0 0 .6rem}"
-    "h2{font-size:1.5rem;line-height:1.25;margin:2rem 0 .6rem}p,dl,dd{margin:.3rem 0}ul{margin:0;padding:0;list-style:none}"
+    "h2{font-size:1.5rem;line-height:1.25;margin:2rem 0 .6rem}a{color:inherit}p,dl,dd{margin:.3rem 0}ul{margin:0;padding:0;list-style:none}"
     "li{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.6rem 1.1rem}li+li{margin-top:.7rem}"
     "li:has(code){border-left:.3rem solid var(--bad)}dt{font-size:.875rem;color:var(--quiet)}"
     "code{font:.88em/1.5 ui-monospace,\"Cascadia Mono\",\"JetBrains Mono\",Menlo,monospace}"
@@ -117,8 +117,8 @@ static void put_compared(struct buf *out, enum language language, const json_t *
     put_text(out, "</dt>\n<dd>", finding, key, "</dd>\n");
 }
 
-/* The command in it as code. */
-static void put_hint(struct buf *out, const json_t *finding)
+/* The command in it as code; brief: no more than that. */
+static void put_hint(struct buf *out, const json_t *finding, bool brief)
 {
     const char *hint = json_string_value(json_object_get(finding, "hint")),
                *command = json_string_value(json_object_get(finding, "command"));
@@ -130,11 +130,12 @@ static void put_hint(struct buf *out, const json_t *finding)
     buf_puts(out, "<p>");
     put_escaped_n(out, hint, (size_t)(at - hint));
     put_text(out, "<code>", finding, "command", "</code>");
-    put_escaped(out, at + strlen(command));
+    if (!brief)
+        put_escaped(out, at + strlen(command));
     buf_puts(out, "</p>\n");
 }
 
-static void put_finding(struct buf *out, enum language language, const json_t *finding)
+static void put_finding(struct buf *out, enum language language, const json_t *finding, bool brief)
 {
     const json_t *depth = json_object_get(finding, "depth");
     buf_puts(out, "<li>\n<p>");
@@ -144,7 +145,7 @@ static void put_finding(struct buf *out, enum language language, const json_t *f
         put_place(out, language, json_integer_value(depth));
     put_text(out, language == LANGUAGE_CHINESE ? "：" : ": ", finding, "reason", "");
     buf_puts(out, "</p>\n");
-    put_hint(out, finding);
+    put_hint(out, finding, brief);
     if (json_is_string(json_object_get(finding, "value")) ||
         json_is_string(json_object_get(finding, "expected"))) {
         buf_puts(out, "<dl>\n");
@@ -155,7 +156,8 @@ static void put_finding(struct buf *out, enum language language, const json_t *f
     buf_puts(out, "</li>\n");
 }
 
-static void put_findings(struct buf *out, enum language language, const char *title, const json_t *findings)
+static void put_findings(struct buf *out, enum language language, const char *title, const json_t *findings,
+                         bool brief)
 {
     size_t n = json_array_size(findings);
     if (n == 0)
@@ -163,7 +165,7 @@ static void put_findings(struct buf *out, enum language language, const char *ti
     put_section(out, language, title);
     buf_puts(out, "<ul>\n");
     for (size_t i = 0; i < n; i++)
-        put_finding(out, language, json_array_get(findings, i));
+        put_finding(out, language, json_array_get(findings, i), brief);
     buf_puts(out, "</ul>\n");
 }
 
@@ -199,8 +201,17 @@ static void put_titled(struct buf *out, enum language language, const char *titl
     put_text(out, "", problem, key, code ? "</code></p>\n" : "</p>\n");
 }
 
-int problem_page(const json_t *problem, enum language language, struct buf *out)
+static void put_start(struct buf *out, enum language language)
 {
+    buf_puts(out, "<p><a href=\"/\">");
+    put_words(out, language, "To the start page");
+    buf_puts(out, "</a></p>\n");
+}
+
+int problem_page(const json_t *problem, enum language language, bool start, struct buf *out)
+{
+    /* Why a browser sends none is said once, where the picker is. */
+    const bool brief = json_is_string(json_object_get(problem, "hint"));
     buf_printf(out, "<!DOCTYPE html>\n<html lang=\"%s\">\n", language == LANGUAGE_CHINESE ? "zh-Hans" : "en");
     buf_puts(out, "<head>\n<meta charset=\"utf-8\">\n"
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
@@ -211,11 +222,13 @@ int problem_page(const json_t *problem, enum language language, struct buf *out)
     put_heading(out, problem);
     buf_puts(out, "</h1>\n");
     put_text(out, "<p>", problem, "detail", "</p>\n");
-    put_findings(out, language, "What is wrong", json_object_get(problem, "errors"));
-    put_findings(out, language, "What else was noticed", json_object_get(problem, "warnings"));
+    put_findings(out, language, "What is wrong", json_object_get(problem, "errors"), brief);
+    put_findings(out, language, "What else was noticed", json_object_get(problem, "warnings"), false);
     put_titled(out, language, "The rule that refused", problem, "rule", true);
-    put_titled(out, language, "Why no certificate picker appeared", problem, "hint", false);
+    put_titled(out, language, "If no certificate picker appeared", problem, "hint", false);
     put_issuers(out, language, json_object_get(problem, "accepted_issuers"));
+    if (start)
+        put_start(out, language);
     buf_puts(out, "</main>\n</body>\n</html>\n");
     return buf_failed(out) ? ERR_NOMEM : 0;
 }

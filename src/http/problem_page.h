@@ -7,9 +7,9 @@
 #include "base/buf.h"
 #include "http/words.h"
 
-/* Appends the page to `out`. Plain elements with a style of its own and without script; every text of the
- * object is escaped. 0 or ERR_NOMEM. */
-MUST_CHECK int problem_page(const json_t *problem, enum language language, struct buf *out);
+/* Appends the page to `out`; `start`: with a link to "/". Plain elements with a style of its own and without
+ * script; every text of the object is escaped. 0 or ERR_NOMEM. */
+MUST_CHECK int problem_page(const json_t *problem, enum language language, bool start, struct buf *out);
 
 /* The Content-Security-Policy under which the page has its style, by its hash, and nothing else. Returns out.
  */

@@ -29,6 +29,11 @@ void lab_conf(struct buf *out, const struct lab_options *options)
         buf_puts(out, "document_root = ");
         conf_put_quoted(out, options->document_root);
         buf_puts(out, "\n");
+    } else {
+        buf_puts(
+            out,
+            "# document_root = \"/usr/share/mtlsd/www\" # the page for browsers: without it / is 404, and "
+            "only /api answers (in the source: www)\n");
     }
     if (options->pid_file)
         buf_puts(out, "pid_file = \"mtlsd.pid\"\n");

@@ -314,7 +314,7 @@ static void check_validity(struct judge *judge, const struct cert *cert, int dep
                              clock_rfc3339(judge->at, now));
     if (distance <= CLOCK_DOUBT)
         finding_hint(judge, "a clock may be wrong: here it is %s, compare with date -u; else %s", now,
-                     f->hint != NULL ? f->hint : "get a new certificate");
+                     f->hint != NULL ? f->hint : "ask its issuer for a new certificate");
 }
 
 void check_certificate(struct judge *judge, const struct cert *cert, int depth, enum cert_role role,

@@ -54,7 +54,7 @@ static const struct {
         {"what it may do: `openssl x509 -in client.crt -noout -ext keyUsage,basicConstraints`",
          "what it may do: `openssl x509 -in server.crt -noout -ext keyUsage,basicConstraints`"},
     [VERDICT_EXPIRED] =
-        {"get a new certificate; until when one is valid: `openssl x509 -in client.crt -noout -enddate`",
+        {"ask its issuer for a new certificate; until when one is valid: `openssl x509 -in client.crt -noout -enddate`",
          "renew it; until when one is valid: `openssl x509 -in server.crt -noout -enddate`"},
     [VERDICT_NOT_YET_VALID] =
         {"wait, or have it issued again; since when it is valid: `openssl x509 -in client.crt -noout -startdate`",

@@ -308,6 +308,10 @@ START_TEST(force_makes_it_anew)
     ck_assert_str_ne(before, after);
     ck_assert_str_eq(mine, "mine");
     ck_assert_uint_eq(count_files(), n + 1);
+    char *conf = slurp("mtlsd.conf");
+    ck_assert_msg(strstr(conf, "\n# document_root = \""), "where there is no page, how to have one: %s",
+                  conf);
+    free(conf);
     free(before);
     free(after);
     free(mine);
