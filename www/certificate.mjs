@@ -27,15 +27,15 @@ export function reasons(peer, L) {
 }
 
 // The bar shows what the words beside it say.
-function life(peer, now, L) {
+function life(peer, now, L, whose) {
   const v = validity(peer, now);
   if (!v) return null;
-  const state = v.state === 'within' ? 'good' : 'bad';
+  const state = v.state !== 'within' ? 'bad' : whose ? 'none' : 'good';
   const rect = (name, from, to) => svg('rect', { class: name, x: `${from}%`, width: `${to - from}%`, y: 12, height: 8, rx: 4 });
   return h(`div.${state}`, h('h3', L.t('validity')),
-    h('p', sign(state), ' ', L.t(`valid.${v.state}`, { span: L.span(v.seconds) })),
+    h('p', sign(state), ' ', whose, L.t(`valid.${v.state}`, { span: L.span(v.seconds) })),
     svg('svg', { class: 'life', width: '100%', height: 30, 'aria-hidden': 'true' },
-      rect('', 0, 100), rect('span', v.from, v.to), state === 'good' && rect('past', v.from, v.now),
+      rect('', 0, 100), rect('span', v.from, v.to), v.state === 'within' && rect('past', v.from, v.now),
       svg('line', { x1: `${v.now}%`, x2: `${v.now}%`, y1: 4, y2: 28 })),
     h('p.quiet', L.when(peer.not_before), ' – ', L.when(peer.not_after)));
 }
@@ -67,9 +67,9 @@ function facts(peer, L) {
 
 export function details(peer, now, L, canPaste) {
   if (peer.presented) return peer.chain.length > 0 && [life(peer, now, L), chain(ladder(peer), (role) => L.t(`role.${role}`), L), facts(peer, L)];
-  const { asked, answer, silent, cancelled } = picker(peer);
-  return h('div.why', h('h3', L.t('why')), h('p', L.nodes(asked)), h('div.issuers', names(peer.accepted_issuers)),
-    answer && [h('p', L.nodes(answer)), h('ul.silent', silent.map((why) => h('li', L.nodes(why)))), h('p', L.nodes(cancelled)), h('p', h('a', { href: '#install' }, L.t('picker.install')), canPaste && [' · ', h('a', { href: '#paste' }, L.t('picker.paste'))])]);
+  const { asked, answer, withheld, silent, cancelled } = picker(peer);
+  return h('div.why', h('h3', L.t(answer ? 'why' : 'unasked')), h('p', L.nodes(asked)), h('div.issuers', names(peer.accepted_issuers)),
+    answer && [h('p', L.nodes(answer)), h('p', L.nodes(withheld)), h('ul.silent', silent.map((why) => h('li', L.nodes(why)))), h('p', L.nodes(cancelled)), h('p', h('a', { href: '#install' }, L.t('picker.install')), canPaste && [' · ', h('a', { href: '#paste' }, L.t('picker.paste'))])]);
 }
 
 export function shown({ server_chain: chainSent, peer }, { hostname, origin }, now, L) {
@@ -80,7 +80,7 @@ export function shown({ server_chain: chainSent, peer }, { hostname, origin }, n
     role: subject === issuer ? 'root' : depth ? 'intermediate' : 'leaf' }));
   if (top.subject !== top.issuer) rungs.push({ role: 'issuer', name: top.issuer });
   const mine = namesOf(leaf);
-  return [h('p.wide', L.t('own.decides')), life(leaf, now, L), chain(rungs, (role) => L.t(`stands.${role}`), L), list([
+  return [h('p.wide', L.t('own.decides')), life(leaf, now, L, L.t('own.clock')), chain(rungs, (role) => L.t(`stands.${role}`), L), list([
     [L.t('own.names'), [h('ul.chips', mine.map((name) => (bears(name, hostname)
       ? h('li.chosen', h('strong', h('bdi', name)), h('span', ' ', L.t('own.match'))) : h('li', h('bdi', name))))),
     !mine.some((name) => bears(name, hostname)) && h('p.bad', sign('bad'), ' ', L.t('own.no_match', { hostname }))]],

@@ -1,8 +1,8 @@
 // "Your handshake": arrows are stretching SVG; what is read is HTML, which wraps, is spoken and printed.
 import { button, h, list, sign, soft, svg } from './dom.mjs';
 import { clientChecks, groupOf, serverChecks, shortCipher, shortVersion } from './facts.mjs';
-import { clear, explanation, fields, none, totals, versionOf } from './handshake.mjs';
-import { chips, choices, find, link, offer, own, parseLink, steps } from './steps.mjs';
+import { carries, clear, explanation, fields, none, noneBefore, totals, versionOf } from './handshake.mjs';
+import { chips, choices, find, link, offer, order, own, parseLink, steps } from './steps.mjs';
 
 function arrow({ from, width }) {
   const [x, end] = from === 'client' ? ['100%', 11] : [0, -11];
@@ -15,7 +15,7 @@ function arrow({ from, width }) {
 const said = (name) => soft(shortVersion(name));
 
 function value(v, L) {
-  if (v.seconds) return L.span(v.seconds);
+  if (v.seconds) return L.exact(v.seconds);
   if (!v.certificate) return h('bdi', v.yes === undefined ? said(v) : L.t(v.yes ? 'yes' : 'no'));
   return h('p', L.nodes({ key: 'h.issued', values: { ...v.certificate, bytes: L.size(v.certificate.bytes) } }));
 }
@@ -52,15 +52,15 @@ function detail(row, tls, L) {
 
 function message(row, { tls, handshake: record }, L) {
   const text = explanation(row, record);
-  const note = row.kind === 'ghost' ? 'absent' : record.mode === 'mutual' ? 'only' : 'question';
+  const note = row.kind === 'ghost' ? 'absent' : record.mode === 'mutual' ? 'only' : row.from === 'client' ? 'empty' : 'question';
   const sent = row.kind !== 'ghost';
   return h(`li.row.${row.from}.${row.kind}.gap${row.gap}${row.encrypted ? '.encrypted' : ''}`,
     row.cover && h('p.covered', L.t('h.covered'), record.version === 'TLSv1.3' && L.t('h.since')),
     h('details',
       h('summary', h('span.at', sent && L.time(row.at_us)), h('span.way',
         h('span.spoken', L.t(row.from === 'client' ? 'h.you' : 'h.server'), L.t('colon')),
-        h('span.name', row.message), ' ', sent && h('span.bytes', L.size(row.bytes)),
-        row.kind !== 'sent' && h('span.note', ' ', L.t(`h.${note}`)),
+        h('span.name', row.message), ' ', sent && h('span.bytes', L.size(row.bytes)), ' ',
+        row.kind !== 'sent' && h(`span.note.${note}`, L.t(`h.${note}`)),
         arrow(row))),
       h('div.inside.card', h('p', !sent && L.t('h.would'), L.t(L.has(text) ? text : 'm.other')), detail(row, tls, L))));
 }
@@ -68,22 +68,30 @@ function message(row, { tls, handshake: record }, L) {
 export function checkList(side, found, L) {
   return h(`ul.checks.${side}`, found.map(({ name, sign: state, text, codes }) => {
     const { left } = text?.values ?? {};
-    return h(`li.${state}`, sign(state), h('div', h('b', L.t(`check.${name}`)), h('span.state', ' ', L.t(`state.${state}`)),
+    return h(`li.${state}`, sign(state), h('div', h('b', L.t(`check.${name}`)), h('span.state', ' ', L.t(`state.${state === 'unseen' && side === 'client' ? 'browser' : state}`)),
       text && h('p.quiet', L.nodes({ key: text.key, values: { ...text.values, span: left && L.span(left) } })),
       codes && codes.map((code) => h('p', h('code', code)))));
   }));
 }
 
-const when = ({ between }, L) => between && h('p.quiet', L.t('step.between', { from: L.time(between[0]), to: L.time(between[1]) }));
+const when = ({ name, between }, L) => between && h('p.quiet', L.t('step.between', { from: L.time(between[0]), to: L.time(between[1]) }), name === 'check_server' && L.t('step.travel'));
+
+const to = ({ n, title }, of, L) => h('a', { href: link(n, of) }, L.t('offer.more', { n, title: L.t(`step.${title}`) }));
 
 // What the server chose at which step.
 const CHOSEN = ['versions', 'cipher_suites', 'groups', 'alpn'], SIGNED = ['signature_algorithms'];
 const CHOICES = { answer: CHOSEN, certificate: SIGNED, answer5: [...CHOSEN, ...SIGNED] };
 
+function preferred(connection, L) {
+  const ours = order(connection);
+  return ours && h('p.quiet', L.t('step.order', { order: ours.order, first: ours.first ? L.t('step.order_first') : '' }));
+}
+
 function inner(step, connection, page, L) {
   const { tls, peer, handshake: record } = connection, wanted = CHOICES[step.name];
   if (wanted) {
-    return h('div.choices', choices(connection, wanted).map(([field, all]) => h('div', h('p.quiet', label(field, L)), chipList(all, L))));
+    return h('div.choices', choices(connection, wanted).map(([field, all]) => h('div', h('p.quiet', label(field, L)), chipList(all, L),
+      field === 'cipher_suites' && preferred(connection, L))));
   }
   if (step.note === 'skipped') return null;
   if (step.name === 'check_server') {
@@ -100,21 +108,26 @@ function inner(step, connection, page, L) {
 function lead({ name, note }, { tls, handshake: record, peer }, L) {
   const version = versionOf(record), ca = peer.anchor?.subject ?? peer.accepted_issuers[0];
   const again = record.resumed && (version === 'tls12' || !tls.group);
-  const special = record.resumed ? [`${name}_resumed`, note === 'skipped' ? 'left_out' : again && `${name}_again`] : [note === 'question' && `${name}_empty`];
+  const special = record.resumed ? [noneBefore(record) && `${name}_none`, `${name}_resumed`, note === 'skipped' ? 'left_out' : again && `${name}_again`] : [note === 'question' && `${name}_empty`];
+  const asks = name === 'answer5' && record.asked && !record.resumed ? L.t('step.asks') : '';
   const key = [...special, `${name}_${version}`, `${name.replace('5', '')}_text`].map((one) => `step.${one}`).find(L.has);
   return h('p', L.nodes({ key, values: { group: tls.group ?? '?', cipher: shortCipher(tls.cipher_suite), version: shortVersion(tls.version),
-    ca: ca ? L.t('colon') + ca : '', suite: tls.cipher_suite, more: name === 'answer5' ? L.t('step.certified') : '', since: L.t(`step.since_${version}`), kdf: L.t(`step.kdf_${version}`),
+    ca: ca ? L.t('colon') + ca : '', suite: tls.cipher_suite, more: name === 'answer5' ? L.t('step.certified') + asks : '', since: L.t(`step.since_${version}`), kdf: L.t(`step.kdf_${version}`),
     psk: record.resumed ? L.t('step.psk') : '' } }));
 }
 
-function stepItem(step, of, connection, page, L) {
-  return h(`li.step.${step.who}${step.ghost || (step.note === 'skipped' && !step.rows.length) ? '.absent' : ''}`, { id: `step-${step.n}` },
-    h('div.caption', h('h4', h('a.number', { href: link(step.n, of), 'aria-label': L.t('step.link', { n: step.n, of }) }, String(step.n)), h('span', L.t(`step.${step.title}`),
-      step.note && h('span.note', ' ', L.t(`h.${step.note}`)))), lead(step, connection, L), inner(step, connection, page, L)),
-    step.rows.length > 0 && h('ol.rows', step.rows.map((row) => message(row, connection, L))));
+// Of five steps one has what the client says of its certificate.
+function first({ name }, of, { handshake: record }, L) {
+  if (of === 10 || name !== 'keys' || !record.asked || record.resumed) return null;
+  return h('p', L.t(record.mode === 'mutual' ? 'step.first_mutual' : 'step.first_none'), ' ', to(find(steps(record, 10), 'yours'), 10, L));
 }
 
-const to = ({ n, title }, of, L) => h('a', { href: link(n, of) }, L.t('offer.more', { n, title: L.t(`step.${title}`) }));
+function stepItem(step, of, connection, page, L) {
+  return h(`li.step.${step.who}${step.ghost || (step.note === 'skipped' && !step.rows.length) ? '.absent' : ''}${step.encrypted ? '.encrypted' : ''}`, { id: `step-${step.n}` },
+    h('div.caption', h('h4', h('a.number', { href: link(step.n, of), 'aria-label': L.t('step.link', { n: step.n, of }) }, String(step.n)), h('span', L.t(`step.${step.title}`),
+      step.note && [' ', h(`span.note.${step.note}`, L.t(`h.${step.note}`))])), first(step, of, connection, L), lead(step, connection, L), inner(step, connection, page, L)),
+    step.rows.length > 0 && h('ol.rows', step.rows.map((row) => message(row, connection, L))));
+}
 
 const setOpen = (root, open) => root.querySelectorAll('details').forEach((e) => { e.open = open; });
 
@@ -125,6 +138,14 @@ function player(connection, page, L) {
   Object.assign(state, { of: state.of ?? mine }, parseLink(page.hash(), mine));
   const sequence = h('ol.sequence');
   const marked = h('p', L.t('h.marked'), L.t('colon'), to(find(steps(record, 10), 'check_client'), 10, L));
+  const all = button(() => {
+    const open = all.getAttribute('aria-pressed') !== 'true';
+    all.setAttribute('aria-pressed', String(open));
+    setOpen(sequence, open);
+  }, L.t('h.open'), { 'aria-pressed': 'false' });
+  const stepping = h('div.tools.stepping', h('div', { role: 'group', 'aria-label': L.t('h.stepping') }, button(() => go((state.n || 2) - 1), L.t('h.back')),
+    button(() => go((state.n || 0) + 1), L.t('h.next')), all), h('span.quiet', L.t('h.keys')));
+  let opened; // by a step, and closed by the next one
   const readings = [5, 10].map((of) => button(() => { state.n = 0; page.show('#'); read(of); },
     [L.t(`h.read${of}`), of === mine && h('span.quiet', ' · ', L.t('h.mine'))]));
 
@@ -135,6 +156,8 @@ function player(connection, page, L) {
       const number = item.querySelector('.number');
       if (here) number.setAttribute('aria-current', 'step'); else number.removeAttribute('aria-current');
       if (!here) continue;
+      if (opened && opened !== item && all.getAttribute('aria-pressed') !== 'true') setOpen(opened, false);
+      opened = item;
       setOpen(item, true);
       if (focus) number.focus({ preventScroll: true });
       item.scrollIntoView({ block: 'nearest' });
@@ -163,23 +186,16 @@ function player(connection, page, L) {
     if (there.of !== state.of) read(there.of);
     mark(true);
   });
-  sequence.addEventListener('keydown', (event) => {
+  const byKey = (event) => {
     const way = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     if (!way || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     go(Math.min(Math.max((state.n || (way > 0 ? 0 : 1)) + way, 1), state.of));
-  });
+  };
+  for (const part of [stepping, sequence]) part.addEventListener('keydown', byKey);
   page.shown = () => state.n && mark(false);
   read(state.of);
-  const all = button(() => {
-    const open = all.getAttribute('aria-pressed') !== 'true';
-    all.setAttribute('aria-pressed', String(open));
-    setOpen(sequence, open);
-  }, L.t('h.open'), { 'aria-pressed': 'false' });
-  return [h('div.tools', h('div', { role: 'group', 'aria-label': L.t('h.reading') }, readings),
-    h('div', { role: 'group', 'aria-label': L.t('h.stepping') }, button(() => go((state.n || 2) - 1), L.t('h.back')),
-      button(() => go((state.n || 0) + 1), L.t('h.next')), all)),
-  marked, h('div.actors', { 'aria-hidden': 'true' }, h('span.card', L.t('h.you')), h('span.card', L.t('h.server'))), sequence];
+  return [h('div.tools', h('div', { role: 'group', 'aria-label': L.t('h.reading') }, readings)), marked, stepping, h('div.actors', { 'aria-hidden': 'true' }, h('span.card', L.t('h.you')), h('span.card', L.t('h.server'))), sequence];
 }
 
 export function diagram(connection, page, L) {
@@ -188,13 +204,13 @@ export function diagram(connection, page, L) {
   const { n, client, server, extra, extraBytes, duration } = totals(record);
   const empty = none(record);
   return [
-    h('h3', L.t(empty ? 'h.none_came' : `h.${record.mode}`), ' · ', shortVersion(record.version)),
+    h('h3', L.t(empty ? 'h.none_came' : noneBefore(record) ? 'h.none_before' : `h.${record.mode}`), ' · ', shortVersion(record.version)),
     h('p', L.t('h.totals', { n, time: L.time(duration), client: L.size(client), server: L.size(server) }),
-      extra > 0 && L.t(empty ? 'h.asking' : 'h.extra', { n: extra, bytes: L.size(extraBytes) })),
-    h('p', L.t('h.seen', { messages: L.all(clear(record)), name: connection.tls.server_name ? L.t('h.named') : '' })),
-    record.resumed && h('p', L.t('h.resumed'), record.reverified_at && L.nodes({ key: 'h.again', values: { date: record.reverified_at } })),
+      extra > 0 && L.t(empty ? 'h.asking' : 'h.extra', { n: extra, bytes: L.size(extraBytes) }), record.mode === 'mutual' && carries(record) && L.t('h.tickets')),
+    h('p', L.t('h.seen', { messages: L.all(clear(record)), name: connection.tls.server_name ? L.t('h.named') : '' }), L.t(`h.seen_${versionOf(record)}`, { ticket: record.resumed ? L.t('h.ticket') : '' })),
+    record.resumed && h('p', L.t('h.resumed'), record.reverified_at && L.nodes({ key: connection.peer.remembered ? 'h.again_dates' : 'h.again', values: { date: record.reverified_at } })),
     record.truncated && h('p', L.t('h.truncated')),
-    player(connection, page, L), h('p.quiet', L.t('h.legend')),
+    player(connection, page, L), h('p.quiet', L.t('h.legend')), h('p.quiet', L.nodes({ key: 'h.reload' })),
   ];
 }
 

@@ -28,18 +28,19 @@ export function sentence({ tls, peer }) {
   const state = stateOf(peer);
   return {
     state,
-    tls: [shortVersion(tls.version), shortCipher(tls.cipher_suite), groupOf(tls)?.replace(/^x/, 'X')].filter(Boolean).join(' · '),
-    who: say(`who.${state}`, { subject: called(peer) }),
+    tls: [shortVersion(tls.version), shortCipher(tls.cipher_suite), groupOf(tls)].filter(Boolean).join(' · '),
+    who: say(`who.${state}${tls.resumed && ['off', 'none'].includes(state) ? '_resumed' : ''}`, { subject: called(peer) }),
   };
 }
 
 export function connectionFacts({ listener, remote, id, requests, tls, peer }) {
   const or = (value) => value ?? say('nothing');
+  const signed = (value) => value ?? (tls.resumed ? say('nothing_resumed') : say('nothing'));
   return Object.entries({
     cipher_suite: tls.cipher_suite,
     group: or(groupOf(tls)),
-    server_signature: or(tls.server_signature),
-    client_signature: or(tls.client_signature),
+    server_signature: signed(tls.server_signature),
+    client_signature: signed(tls.client_signature),
     alpn: or(tls.alpn),
     server_name: or(tls.server_name),
     session: say(tls.resumed ? 'resumed' : 'full'),
@@ -55,8 +56,15 @@ export function connectionFacts({ listener, remote, id, requests, tls, peer }) {
 export function verdict(peer, pasted) {
   const state = stateOf(peer);
   const values = { subject: called(peer), n: peer.errors.length };
-  return { state, title: say(`verdict.${state}`), text: say(pasted && state === 'good' ? 'paste.good' : `verdict.${state}_text`, values),
+  return { state, title: pasted && state === 'good' ? say('paste.accepted') : say(`verdict.${state}`), text: say(pasted && state === 'good' ? 'paste.good' : `verdict.${state}_${peer.resumed && state === 'none' ? 'resumed' : 'text'}`, values),
     after: state === 'bad' && !pasted && say('verdict.request') };
+}
+
+// What is called client.crt in a command is whatever file was pasted.
+export function pastedFile(peer) {
+  const named = (text) => text && text.replaceAll(/(?<!-out )client\.crt/g, 'FILE');
+  const as = (all) => all.map((f) => ({ ...f, hint: named(f.hint), command: named(f.command) }));
+  return { ...peer, errors: as(peer.errors), warnings: as(peer.warnings) };
 }
 
 // A private key is not even sent.
@@ -108,13 +116,20 @@ export function ladder({ chain, errors, verify, accepted_issuers: accepted }) {
   return rungs;
 }
 
+// What of its fitness failed, where it is one thing.
+const UNFIT = { _purpose: /^(wrong_purpose|key_usage)$/, _key: /^weak_key$/, _signature: /^weak_signature$/ };
+
+function unfit(codes) {
+  return Object.keys(UNFIT).find((kind) => codes.length && codes.every((code) => UNFIT[kind].test(code))) ?? '';
+}
+
 const SIGNS = { pass: 'good', fail: 'bad', unknown: 'unseen' };
 
 export function serverChecks({ peer }) {
   return Object.entries(peer.checks).map(([name, { status, reasons, why, value, expected }]) => {
     const values = { value: value ?? '?', expected: expected ?? '?', date: peer.applied_at, from: peer.not_before, to: peer.not_after };
     const above = name === 'expired' && peer.errors.find(({ code }) => reasons.includes(code))?.depth > 0;
-    const key = why ? `reason.${why}` : `server.${name}_${status}${above ? '_above' : ''}`;
+    const key = why ? `reason.${why}` : `server.${name}_${status}${above ? '_above' : ''}${name === 'fit' ? unfit(reasons) : ''}`;
     return { name: reasons.includes('not_yet_valid') ? 'early' : name, sign: peer.presented ? SIGNS[status] : 'none', text: peer.presented && say(key, values), codes: reasons };
   });
 }
@@ -131,7 +146,7 @@ export function clientChecks({ server_chain: [leaf] }, hostname, now) {
   });
 }
 
-const SILENT = ['expired', 'early', 'purpose', 'issuer', 'chain', 'key', 'kind'];
+const SILENT = ['expired', 'early', 'purpose', 'issuer', 'chain', 'kind'];
 const OF_ISSUERS = ['issuer', 'chain'];
 
 export function picker(peer) {
@@ -140,6 +155,7 @@ export function picker(peer) {
   return {
     asked: n ? say('picker.asked', { n }) : say('picker.any'),
     answer: say('picker.answer'),
+    withheld: say('picker.withheld'),
     silent: SILENT.filter((name) => n || !OF_ISSUERS.includes(name)).map((name) => say(`silent.${name}`)),
     cancelled: say('picker.cancelled'),
   };

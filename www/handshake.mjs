@@ -9,12 +9,13 @@ export const width = (bytes) => Math.min(1.25 + Math.log2(Math.max(bytes, 32) / 
 // Steps of room before a message, by the microseconds that it was waited for.
 export const gap = (us) => [200, 1000, 5000, 25000].filter((limit) => us >= limit).length;
 
-export function rows({ messages, other_mode: others = [], mode, asked }) {
+export function rows({ messages, other_mode: others = [], mode, asked, resumed }) {
   const out = [];
   let covered = false;
   // Instead of a certificate an empty list was sent.
   const empty = messages.some((m) => m.message === 'Certificate' && m.from === 'client');
-  const ghosts = (test) => mode === 'one-way' && out.push(...others.filter((o) => test(o) && !(empty && o.message === 'Certificate')).map((o) => (
+  // A handshake that resumes has none of them in mutual TLS either.
+  const ghosts = (test) => mode === 'one-way' && !resumed && out.push(...others.filter((o) => test(o) && !(empty && o.message === 'Certificate')).map((o) => (
     { ...o, kind: 'ghost', width: 1.5, gap: 0, encrypted: covered })));
 
   ghosts((o) => o.after < 0);
@@ -36,6 +37,16 @@ export function rows({ messages, other_mode: others = [], mode, asked }) {
 // Asked, and none came: one-way in effect.
 export const none = ({ asked, presented, resumed }) => asked && !presented && !resumed;
 
+// A resumed session for which the server had asked before, in vain.
+export const noneBefore = ({ asked, presented, resumed }) => asked && !presented && resumed;
+
+// Whether the tickets hold the client's certificates, as a session's state does: their size says so.
+export function carries({ messages = [] }) {
+  const sent = messages.find((m) => m.message === 'Certificate' && m.from === 'client')?.detail?.certificates ?? [];
+  const tickets = messages.filter((m) => m.message === 'NewSessionTicket');
+  return sent.length > 0 && tickets.length > 0 && tickets.every((m) => m.bytes > sent.reduce((sum, { bytes }) => sum + bytes, 0));
+}
+
 // What anybody on the way can read.
 export const clear = ({ messages }) => [...new Set(messages.filter((m) => !m.encrypted).map((m) => m.message))];
 
@@ -55,7 +66,7 @@ export function totals({ messages, mode, asked, duration_us: duration }) {
 export const versionOf = ({ version }) => (version === 'TLSv1.3' ? 'tls13' : 'tls12');
 
 export function explanation({ message, from, detail }, record) {
-  const kind = { Certificate: detail?.empty ? 'empty' : from, ChangeCipherSpec: versionOf(record) }[message];
+  const kind = { Certificate: detail?.empty ? 'empty' : from, ChangeCipherSpec: versionOf(record), NewSessionTicket: carries(record) && 'carries' }[message];
   return `m.${message}${kind ? `_${kind}` : ''}`;
 }
 

@@ -2,7 +2,7 @@
 import { details, reasons, verdictBox } from './certificate.mjs';
 import { checkList } from './diagram.mjs';
 import { button, fill, h, sign } from './dom.mjs';
-import { hasKey, serverChecks } from './facts.mjs';
+import { hasKey, pastedFile, serverChecks } from './facts.mjs';
 
 // Outlives a change of language.
 const kept = { text: '', answer: null };
@@ -20,18 +20,19 @@ async function send(route, body, language) {
   }
 }
 
-function showAnswer({ key, detail, peer }, L) {
+function showAnswer({ key, detail, peer }, L, server) {
   if (!peer) {
     fill('paste-verdict', h('div.verdict.bad', sign('bad'), h('div', h('b', L.t('paste.refused')), h('p', key ? L.t(key) : detail))));
     fill('paste-rest');
     return;
   }
+  const own = server && peer.fingerprint_sha256 === server.fingerprint_sha256;
   fill('paste-verdict', verdictBox(peer, L, true));
-  fill('paste-rest', reasons(peer, L), h('h4', L.t('paste.checks')), checkList('server', serverChecks({ peer }), L),
+  fill('paste-rest', own && h('p', h('strong', L.nodes({ key: 'paste.own' }))), reasons(pastedFile(peer), L), h('h4', L.t('paste.checks')), checkList('server', serverChecks({ peer }), L),
     h('div.pasted', details(peer, Date.parse(peer.verified_at), L)));
 }
 
-export function paste({ verify_route: route }, L) {
+export function paste({ verify_route: route, server_chain: [server] }, L) {
   if (!route) return null;
   const text = h('textarea', { id: 'paste-text', rows: 5, spellcheck: 'false', autocapitalize: 'off', autocomplete: 'off', 'aria-describedby': 'paste-note',
     placeholder: '-----BEGIN CERTIFICATE-----' });
@@ -40,7 +41,7 @@ export function paste({ verify_route: route }, L) {
     Object.assign(kept, { body, language: L.code });
     kept.answer = await send(route, body, L.code);
     if (kept.answer.key === 'paste.key') kept.text = text.value = '';
-    showAnswer(kept.answer, L);
+    showAnswer(kept.answer, L, server);
   };
   text.addEventListener('input', () => { kept.text = text.value; });
   const file = h('input', { id: 'paste-file', type: 'file', 'aria-describedby': 'paste-note',
@@ -52,9 +53,9 @@ export function paste({ verify_route: route }, L) {
     h('div', { id: 'paste-verdict', role: 'status' }), h('div', { id: 'paste-rest' })];
 }
 
-export async function pasted({ verify_route: route }, L) {
+export async function pasted({ verify_route: route, server_chain: [server] }, L) {
   if (!route || !kept.answer) return;
   if (kept.language && kept.language !== L.code && !kept.answer.key) kept.answer = await send(route, kept.body, L.code);
   kept.language = L.code;
-  showAnswer(kept.answer, L);
+  showAnswer(kept.answer, L, server);
 }

@@ -8,7 +8,7 @@ const TEN = [['hello', 'client'], ['answer', 'server'], ['ask', 'server'], ['cer
   ['yours', 'client'], ['proof', 'client'], ['check_client', 'server'], ['keys', 'both'], ['data', 'both']];
 const TEN_12 = [0, 1, 3, 2, 4, 5, 6, 7, 8, 9].map((i) => TEN[i]);
 const MUTUAL = ['ask', 'yours', 'proof', 'check_client'];
-// What a resumed handshake leaves out.
+// What a resumed handshake leaves out; of the server's own step TLS 1.3 has its Finished.
 const SKIPPED = ['ask', 'certificate', 'check_server', 'yours', 'proof'];
 
 const isTls13 = (version) => version === 'TLSv1.3';
@@ -26,9 +26,20 @@ function role({ message, from }, tls13) {
     case 'ClientKeyExchange': return 'yours';
     case 'Finished': return client || !tls13 ? 'keys' : 'certificate';
     case 'NewSessionTicket': return tls13 ? 'data' : 'keys';
-    case 'ChangeCipherSpec': return tls13 ? null : 'keys';
+    case 'ChangeCipherSpec': return tls13 ? null : 'keys'; // but see arranged()
     default: return null;
   }
+}
+
+const spoken = ({ from, kind }) => from === 'client' && kind !== 'ghost';
+
+// The client's ChangeCipherSpec of TLS 1.3 stands right before what it says next, not behind what the server said before.
+function arranged(all) {
+  const at = all.findIndex((row, i) => spoken(row) && row.message === 'ChangeCipherSpec' && all.slice(i + 1).some(spoken));
+  if (at < 0) return all;
+  const rest = [...all.slice(0, at), ...all.slice(at + 1)];
+  const next = rest.findIndex((row, i) => i >= at && spoken(row));
+  return [...rest.slice(0, next), { ...all[at], with: rest[next] }, ...rest.slice(next)];
 }
 
 const IN_FIVE = { answer: 'answer5', ask: 'answer5', certificate: 'answer5', yours: 'keys', proof: 'keys' };
@@ -39,19 +50,25 @@ export function steps(record, count) {
   const tls13 = isTls13(record.version);
   const layout = count === 5 ? FIVE : tls13 ? TEN : TEN_12;
   const note = (name) => {
-    if (MUTUAL.includes(name) && record.mode !== 'mutual') return none(record) && ['ask', 'yours'].includes(name) ? 'question' : 'absent';
+    if (MUTUAL.includes(name) && record.mode !== 'mutual') {
+      if (!record.asked || !['ask', 'yours'].includes(name)) return 'absent';
+      return record.resumed ? 'skipped' : name === 'ask' ? 'question' : 'empty';
+    }
+    if (record.resumed && tls13 && name === 'certificate') return 'shortened';
     return record.resumed && SKIPPED.includes(name) ? 'skipped' : MUTUAL.includes(name) ? 'only' : null;
   };
   const out = layout.map(([name, who], i) => ({ n: i + 1, name, title: record.resumed && name === 'answer5' ? 'answer' : name, who, rows: [], note: note(name), ghost: note(name) === 'absent' }));
   let at = 0;
-  for (const row of rows(record)) {
+  for (const row of tls13 ? arranged(rows(record)) : rows(record)) {
     if (count === 5 && row.kind === 'ghost') continue;
-    const name = role(row, tls13);
+    const name = role(row.with ?? row, tls13);
     const place = out.findIndex((step) => step.name === (count === 5 ? IN_FIVE[name] ?? name : name));
     at = Math.max(at, place);
     out[at].rows.push(row);
   }
-  return out.map((step, i) => ({ ...step, between: !record.resumed && !step.ghost ? between(out, i, tls13) : null }));
+  // Whether all that is under a step's name is encrypted: something before it was.
+  const covered = (i) => out.slice(0, i).some((step) => step.rows.some((row) => row.encrypted));
+  return out.map((step, i) => ({ ...step, encrypted: covered(i), between: !record.resumed && !step.ghost ? between(out, i, tls13) : null }));
 }
 
 // After the last word of the other side, before its maker went on. In TLS 1.2 the server's has no place of its own.
@@ -94,6 +111,13 @@ export function choices({ tls, handshake }, wanted) {
     .map(([field, chosen]) => [field, chips(hello[field], chosen)]);
 }
 
+// The order of ciphers in src/tls/priorities.c, and whether the client's first is the one chosen; none where a session is resumed.
+export function order({ tls, handshake }) {
+  const mine = (name) => /_WITH_/.test(name) === (tls.version === 'TLSv1.2') && !GREASE(name);
+  const offered = handshake?.messages.findLast((m) => m.message === 'ClientHello')?.detail?.cipher_suites ?? [];
+  return tls.resumed ? null : { order: 'AES-128-GCM, ChaCha20-Poly1305, AES-256-GCM', first: offered.find(mine) === tls.cipher_suite };
+}
+
 const HYBRID = /MLKEM|Kyber/i;
 const STATIC = /^TLS_(RSA|DH_RSA|DH_DSS|ECDH_RSA|ECDH_ECDSA|PSK|RSA_PSK)_WITH_/;
 const OLD = /^(SSL|TLSv1(\.[01])?$)/;
@@ -111,7 +135,7 @@ export function offer({ tls, handshake }) {
   return [
     { name: 'pq', sign: pq === 'used' ? 'good' : 'none', text: { key: `offer.pq_${pq}`, values: { group: hybrid } },
       steps: pq === 'used' ? ['keys'] : ['answer', 'answer5'] },
-    { name: 'forward', sign: suites.length ? 'none' : 'good', text: { key: `offer.forward_${suites.length ? 'some' : 'none'}`, values: { n: suites.length } },
+    { name: 'forward', sign: 'good', text: { key: `offer.forward_${suites.length ? 'some' : 'none'}`, values: { n: suites.length, suite: suites[0] } },
       steps: ['answer', 'answer5'] },
     { name: 'old', sign: old.length ? 'warn' : 'good', text: { key: `offer.old_${old.length ? 'some' : 'none'}`, values: { versions: old.map(shortVersion).join(', ') } },
       steps: ['answer', 'answer5'] },

@@ -38,7 +38,8 @@ export function language(code, texts) {
     has: (key) => Object.hasOwn(texts, key),
     parts: (key, values) => split((plural.select(values?.n ?? 2) === 'one' && texts[`${key}_one`]) || texts[key], values),
     t: (key, values) => L.parts(key, values).map((p) => p.code ?? p.value ?? p.text).join(''),
-    all: (names) => list.format(names),
+    // Chinese puts no space beside words of Latin letters by itself.
+    all: (names) => list.format(names).replace(/([!-~])(\p{Script=Han})(?=[!-~])/gu, '$1 $2 '),
     date: (text) => dates.format(new Date(text)),
     local: (text) => local.format(new Date(text)),
     size: (bytes) => (bytes < 10000 ? `${bytes}\xa0B` : `${short.format(bytes / 1024)}\xa0KiB`),
@@ -46,6 +47,11 @@ export function language(code, texts) {
     span: (seconds) => {
       const [unit, size] = SPANS.find(([, s]) => seconds >= 2 * s) ?? SPANS[3];
       return L.t(`span.${unit}`, { n: Math.floor(seconds / size) });
+    },
+    // The minutes beside the hours.
+    exact: (seconds) => {
+      const rest = seconds >= 7200 && seconds < 172800 ? Math.floor(seconds % 3600 / 60) : 0;
+      return L.span(seconds) + (rest ? ` ${L.t('span.minute', { n: rest })}` : '');
     },
   };
   return L;

@@ -39,9 +39,12 @@ test('four states, each with its sentence', () => {
     assert.equal(facts.stateOf(who), state);
     const { who: phrase, tls: words } = facts.sentence(connection({ peer: who }));
     assert.equal(phrase.key, `who.${state}`);
-    assert.equal(words, 'TLS 1.3 · AES-128-GCM · X25519');
+    assert.equal(words, 'TLS 1.3 · AES-128-GCM · x25519');
     assert.equal(facts.verdict(who).title.key, `verdict.${state}`);
   }
+  const resumed = (who) => facts.sentence(connection({ peer: who, tls: tls({ resumed: true }) })).who.key;
+  assert.deepEqual([nobody(), off, peer()].map(resumed), ['who.none_resumed', 'who.off_resumed', 'who.good'], 'what was in the handshake that is resumed');
+  assert.deepEqual([nobody(), nobody({ resumed: true })].map((who) => facts.verdict(who).text.key), ['verdict.none_text', 'verdict.none_resumed']);
   assert.equal(facts.sentence(connection()).who.values.subject, 'CN=alice');
   assert.equal(facts.verdict(failed(finding('expired'), finding('revoked'))).text.values.n, 2);
   assert.equal(facts.verdict(failed(finding('expired'))).after.key, 'verdict.request');
@@ -51,7 +54,8 @@ test('four states, each with its sentence', () => {
 test('facts: what is not there is said, what does not apply is left out', () => {
   const resumed = connection({ tls: tls({ resumed: true, server_signature: null, client_signature: null, client_hello: null }) });
   const found = Object.fromEntries(facts.connectionFacts(resumed));
-  assert.equal(found.server_signature.key, 'nothing');
+  assert.equal(found.server_signature.key, 'nothing_resumed');
+  assert.equal(Object.fromEntries(facts.connectionFacts(connection({ tls: tls({ client_signature: null }) }))).client_signature.key, 'nothing');
   assert.equal(found.session.key, 'resumed');
   assert.ok(!('ja4' in found));
   assert.deepEqual(found.id, { key: 'id', values: { id: 7, n: 2 } });
@@ -111,7 +115,10 @@ test('the checks of the server: passed, failed, or why nobody asked', () => {
   assert.deepEqual(signs(of({})), { possession: 'good', trusted: 'good', expired: 'good', revoked: 'good', fit: 'good' });
   const [, , , revoked, fit] = of({ revoked: unchecked('no_crl'), fit: unpassed('weak_key') });
   assert.deepEqual([revoked.sign, revoked.text.key], ['unseen', 'reason.no_crl']);
-  assert.deepEqual([fit.sign, fit.text.key, fit.codes], ['bad', 'server.fit_fail', ['weak_key']]);
+  assert.deepEqual([fit.sign, fit.text.key, fit.codes], ['bad', 'server.fit_fail_key', ['weak_key']]);
+  const failing = (...codes) => of({ fit: unpassed(...codes) })[4].text.key;
+  assert.deepEqual([['wrong_purpose', 'key_usage'], ['weak_signature'], ['weak_key', 'weak_signature'], ['ca_as_leaf'], ['ca_as_leaf', 'weak_key']].map((codes) => failing(...codes)),
+    ['server.fit_fail_purpose', 'server.fit_fail_signature', 'server.fit_fail', 'server.fit_fail', 'server.fit_fail'], 'only what failed, where it is one thing');
   assert.equal(of({})[0].text.values.value, 'v');
   assert.equal(of({})[2].text.values.date, peer().applied_at, 'the time at which the dates were compared, not that of a verdict of before');
   assert.deepEqual(Object.values(signs(facts.serverChecks(connection({ peer: nobody() })))), Array(5).fill('none'));
@@ -129,6 +136,14 @@ test('a hint around its command', () => {
     ['请签名：do it，再发送', 'do it', ['请签名：', '再发送']], ['renew it', null, ['renew it', '']], ['renew it', 'do it', ['renew it', '']]]) {
     assert.deepEqual(facts.parted(hint, command), want);
   }
+});
+
+test('what was pasted is called accepted, not verified, and FILE in commands', () => {
+  assert.deepEqual([true, false].map((pasted) => facts.verdict(peer(), pasted).title.key), ['paste.accepted', 'verdict.good']);
+  const command = 'openssl x509 -in client.crt -out client.crt';
+  const [found] = facts.pastedFile(failed({ ...finding('expired'), command, hint: `do it: ${command}` })).errors;
+  assert.deepEqual([found.command, found.hint], ['openssl x509 -in FILE -out client.crt', 'do it: openssl x509 -in FILE -out client.crt']);
+  assert.equal(facts.pastedFile(failed(finding('expired'))).errors[0].command, undefined);
 });
 
 test('the checks of the client: only what the server knows is claimed', () => {
@@ -149,9 +164,9 @@ test('why no picker appeared', () => {
   const keys = (who) => Object.values(facts.picker(who)).flat().map((phrase) => phrase.key.replace('picker.', ''));
   const reasons = (...names) => names.map((name) => `silent.${name}`);
   assert.deepEqual(keys(nobody()),
-    ['asked', 'answer', ...reasons('expired', 'early', 'purpose', 'issuer', 'chain', 'key', 'kind'), 'cancelled']);
+    ['asked', 'answer', 'withheld', ...reasons('expired', 'early', 'purpose', 'issuer', 'chain', 'kind'), 'cancelled']);
   assert.deepEqual(keys(nobody({ accepted_issuers: [] })),
-    ['any', 'answer', ...reasons('expired', 'early', 'purpose', 'key', 'kind'), 'cancelled']);
+    ['any', 'answer', 'withheld', ...reasons('expired', 'early', 'purpose', 'kind'), 'cancelled']);
   assert.deepEqual(keys(nobody({ requested: false, client_auth: 'off' })), ['off']);
 });
 

@@ -1,7 +1,7 @@
 // The rows of the sequence diagram: www/handshake.mjs, without a browser.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { clear, explanation, fields, gap, none, rows, totals, width } from '../../www/handshake.mjs';
+import { carries, clear, explanation, fields, gap, none, noneBefore, rows, totals, width } from '../../www/handshake.mjs';
 import { MUTUAL, NONE_CAME, ONE_WAY, ROOT } from './samples.mjs';
 
 test('a mutual handshake marks what one-way TLS lacks', () => {
@@ -50,6 +50,21 @@ test('asked, and none came: one-way in effect, with what a certificate would hav
   assert.deepEqual(rows(NONE_CAME).filter((r) => r.kind !== 'sent').map((r) => `${r.kind} ${r.message}`),
     ['mutual CertificateRequest', 'mutual Certificate', 'ghost CertificateVerify'], 'in place of a certificate stands the empty list');
   assert.equal(totals(NONE_CAME).extra, 2);
+});
+
+test('resumed: nothing is drawn that mutual TLS would not send either, and nobody is said to have been asked now', () => {
+  const resumed = (record) => ({ ...record, resumed: true });
+  assert.deepEqual([ONE_WAY, MUTUAL, NONE_CAME].map((record) => noneBefore(resumed(record))), [false, false, true]);
+  assert.equal(noneBefore(NONE_CAME), false);
+  assert.deepEqual([ONE_WAY, NONE_CAME].flatMap((record) => rows(resumed(record)).filter((r) => r.kind === 'ghost')), []);
+});
+
+test('tickets hold the certificate only where their size says so', () => {
+  const sized = (record, bytes) => ({ ...record, messages: record.messages.map((m) => (m.message === 'NewSessionTicket' ? { ...m, bytes } : m)) });
+  assert.deepEqual([451, 450].map((bytes) => carries(sized(MUTUAL, bytes))), [true, false]);
+  assert.deepEqual([ONE_WAY, NONE_CAME].map((record) => carries(sized(record, 2000))), [false, false]);
+  assert.equal(carries({ ...MUTUAL, messages: MUTUAL.messages.slice(0, -1) }), false, 'no ticket');
+  assert.equal(explanation({ message: 'NewSessionTicket', from: 'server' }, sized(MUTUAL, 2000)), 'm.NewSessionTicket_carries');
 });
 
 test('totals', () => {

@@ -1,7 +1,7 @@
 // The steps of a handshake: www/steps.mjs, without a browser.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { chips, choices, find, link, offer, own, parseLink, steps } from '../../www/steps.mjs';
+import { chips, choices, find, link, offer, order, own, parseLink, steps } from '../../www/steps.mjs';
 import { connection, MUTUAL, NONE_CAME, ONE_WAY, tls } from './samples.mjs';
 
 const drawn = (record, of) => steps(record, of).map(({ n, name, rows }) => (
@@ -28,10 +28,13 @@ test('asked, and none came: five steps are its own, the question among them', ()
   assert.match(drawn(NONE_CAME, 10)[5], /^6 yours: cCertificate$/);
   assert.deepEqual(steps(NONE_CAME, 10).filter((step) => step.ghost).map((step) => step.name), ['proof', 'check_client']);
   const notes = (record, of) => steps(record, of).map(({ note }) => note ?? '-').join(' ');
-  assert.equal(notes(NONE_CAME, 10), '- - question - - question absent absent - -');
+  assert.equal(notes(NONE_CAME, 10), '- - question - - empty absent absent - -');
   assert.equal(notes(ONE_WAY, 10), '- - absent - - absent absent absent - -');
   assert.equal(notes(MUTUAL, 10), '- - only - - only only only - -');
-  assert.equal(notes({ ...MUTUAL, resumed: true }, 10), '- - skipped skipped skipped skipped skipped only - -');
+  assert.equal(notes({ ...MUTUAL, resumed: true }, 10), '- - skipped shortened skipped skipped skipped only - -');
+  assert.equal(notes({ ...MUTUAL, version: 'TLSv1.2', resumed: true }, 10), '- - skipped skipped skipped skipped skipped only - -', 'in TLS 1.2 nothing of the step is left');
+  assert.equal(notes({ ...NONE_CAME, resumed: true }, 10), '- - skipped shortened skipped skipped absent absent - -', 'asked, but not now');
+  assert.equal(notes({ ...ONE_WAY, resumed: true }, 10), '- - absent shortened skipped absent absent absent - -');
   assert.equal(notes({ ...MUTUAL, resumed: true }, 5), '- - skipped - -');
   assert.deepEqual([MUTUAL, { ...MUTUAL, resumed: true }].map((record) => steps(record, 5)[1].title), ['answer5', 'answer'], 'no certificate is promised');
 });
@@ -56,6 +59,22 @@ test('a retry, ChangeCipherSpecs and what nobody knows lose no message', () => {
     assert.deepEqual(all.flatMap((s) => s.rows.map((r) => r.message)), messages.map((m) => m.message));
     assert.equal(all[0].rows.length, 5);
   }
+});
+
+test('the client’s ChangeCipherSpec stands with what it says next', () => {
+  const ccs = { from: 'client', message: 'ChangeCipherSpec', bytes: 1, at_us: 5000, encrypted: false, detail: null };
+  const before = (record, name) => ({ ...record, messages: record.messages.flatMap((m) => (m.from === 'client' && m.message === name ? [ccs, m] : [m])) });
+  assert.equal(drawn(before(MUTUAL, 'Certificate'), 10)[5], '6 yours: cChangeCipherSpec cCertificate');
+  const oneWay = before(ONE_WAY, 'Finished');
+  assert.deepEqual(drawn(oneWay, 10).slice(5, 9), ['6 yours: cCertificate?', '7 proof: cCertificateVerify?', '8 check_client:', '9 keys: cChangeCipherSpec cFinished']);
+  const later = { ...oneWay, other_mode: oneWay.other_mode.map((o) => (o.from === 'client' ? { ...o, after: 6 } : o)) };
+  assert.deepEqual(drawn(later, 10), drawn(oneWay, 10), 'also where what was not sent stands behind it');
+  assert.deepEqual(drawn(before(ONE_WAY, 'Finished'), 5).slice(2, 4), ['3 check_server:', '4 keys: cChangeCipherSpec cFinished']);
+});
+
+test('what stands below the first encrypted message has its ground', () => {
+  const ground = (record, of) => steps(record, of).map(({ encrypted }) => (encrypted ? 'e' : '-')).join('');
+  assert.deepEqual([ground(MUTUAL, 10), ground(ONE_WAY, 5)], ['--eeeeeeee', '--eee']);
 });
 
 test('links to a step', () => {
@@ -84,13 +103,22 @@ test('chips: the chosen marked, GREASE folded', () => {
   assert.deepEqual(found, [['versions', [{ name: 'TLSv1.3', chosen: true }, { name: 'TLSv1.2', chosen: false }]]]);
 });
 
+test('the order of the server’s ciphers, and whether the client’s first was chosen', () => {
+  const of = (suites, more) => order(connection({ handshake: { ...MUTUAL, messages: [{ ...MUTUAL.messages[0], detail: { cipher_suites: suites } }] }, tls: tls(more) }))?.first;
+  assert.equal(of(['GREASE', 'TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384']), true);
+  assert.equal(of(['TLS_AES_256_GCM_SHA384', 'TLS_AES_128_GCM_SHA256']), false);
+  const old = { version: 'TLSv1.2', cipher_suite: 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256' };
+  assert.equal(of(['TLS_AES_128_GCM_SHA256', old.cipher_suite], old), true, 'among those of its version');
+  assert.equal(of(['TLS_AES_128_GCM_SHA256'], { resumed: true }), undefined);
+});
+
 test('the offer, judged', () => {
   const of = (hello, more = {}) => Object.fromEntries(offer(connection({ handshake: MUTUAL, tls: tls({ client_hello: { ja4: 'j', ...hello }, ...more }) }))
     .map(({ name, sign, text }) => [name, `${sign} ${text.key}`]));
   assert.deepEqual(of({ groups: ['x25519'], cipher_suites: ['TLS_AES_128_GCM_SHA256'], versions: ['TLSv1.3'] }),
     { pq: 'none offer.pq_none', forward: 'good offer.forward_none', old: 'good offer.old_none', ja4: 'none offer.ja4_text' });
   assert.deepEqual(of({ groups: ['X25519MLKEM768'], cipher_suites: ['TLS_RSA_WITH_AES_128_GCM_SHA256', 'TLS_EMPTY_RENEGOTIATION_INFO_SCSV'], versions: ['TLSv1.3', 'TLSv1.0'] }),
-    { pq: 'none offer.pq_named', forward: 'none offer.forward_some', old: 'warn offer.old_some', ja4: 'none offer.ja4_text' });
+    { pq: 'none offer.pq_named', forward: 'good offer.forward_some', old: 'warn offer.old_some', ja4: 'none offer.ja4_text' });
   assert.equal(of({ groups: ['X25519MLKEM768'] }, { post_quantum: true }).pq, 'good offer.pq_used');
   assert.deepEqual(offer(connection({ tls: tls({ client_hello: null }) })), []);
 });

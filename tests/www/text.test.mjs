@@ -32,6 +32,11 @@ test('plurals, sizes, times', async () => {
   assert.deepEqual([12, 3440, 1.5e6].map(en.time), ['12\xa0µs', '3.44\xa0ms', '1.5\xa0s']);
 });
 
+test('a list of names, in Chinese with spaces beside Latin letters', async () => {
+  assert.equal((await load('en')).all(['A', 'B', 'C']), 'A, B, and C');
+  assert.equal((await load('zh-Hans')).all(['ServerHello', 'Finished']), 'ServerHello 和 Finished');
+});
+
 test('dates: UTC, with seconds and zone', async () => {
   assert.match((await load('en')).date('2030-01-02T03:04:05Z'), /^Jan 2, 2030, 03:04:05 UTC$/);
   assert.match((await load('zh-Hans')).date('2030-01-02T03:04:05Z'), /^2030年1月2日 UTC 03:04:05$/);
@@ -49,6 +54,11 @@ test('a span in the largest unit of which there are two', () => {
   const L = language('en', { 'span.day': '{n}d', 'span.hour': '{n}h', 'span.minute': '{n}m', 'span.second': '{n}s' });
   assert.deepEqual([0, 1, 119, 120, 7199, 7200, 172799, 172800, 1e7].map(L.span),
     ['0s', '1s', '119s', '2m', '119m', '2h', '47h', '2d', '115d']);
+});
+
+test('how long a ticket is good for: hours and minutes', async () => {
+  const en = await load('en');
+  assert.deepEqual([60, 7199, 7200, 7261, 21359, 172800].map(en.exact), ['60 seconds', '119 minutes', '2 hours', '2 hours 1 minute', '5 hours 55 minutes', '2 days']);
 });
 
 test('lines for this host', () => {
