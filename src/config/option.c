@@ -273,7 +273,9 @@ const struct option OPTIONS[] = {
      .flags = OPTION_SAMPLE | OPTION_HOST, .help = "Certificate revocation lists of these CAs."},
     {LISTEN(advertise_ca), .type = OPTION_WORD, .preset = "list", .example = "none",
      .words = WORDS({"list", ADVERTISE_CA_LIST}, {"none", ADVERTISE_CA_NONE}), .flags = OPTION_HOST,
-     .help = "Whether the names of client_ca are sent to clients, which choose their certificate by them."},
+     .help =
+         "Whether the names of client_ca are sent to clients, which choose their certificate by them. With none "
+         "any is offered, and Chromium sends its own without the intermediates."},
     {LISTEN(crl_check), .type = OPTION_WORD, .preset = "chain", .example = "leaf",
      .words = WORDS({"off", CRL_CHECK_OFF}, {"leaf", CRL_CHECK_LEAF}, {"chain", CRL_CHECK_CHAIN}),
      .flags = OPTION_HOST,

@@ -35,7 +35,7 @@ static const struct {
         {"have it signed by an accepted CA: `openssl req -new -key client.key -out client.csr`, and send client.csr to that CA",
          "have it signed by a CA, or trust it by --ca"},
     [VERDICT_INTERMEDIATE_MISSING] =
-        {"send the intermediate after the certificate: `cat client.crt intermediate.crt > chain.crt; curl --cert chain.crt --key client.key URL`",
+        {"send the intermediate after the certificate: `cat client.crt intermediate.crt > chain.crt; curl --cert chain.crt --key client.key URL`; Chromium leaves it out where no CA is named to it (advertise_ca = none): the operator may add it to client_ca",
          "append the intermediate to the server's certificate file"},
     [VERDICT_ISSUER_UNKNOWN] =
         {"use a certificate of an accepted issuer; who issued this one: `openssl x509 -in client.crt -noout -issuer`; the operator adds a CA with client_ca",
