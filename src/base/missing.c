@@ -75,9 +75,9 @@ static bool may_stand_for(const char *name, const char *wanted)
 static size_t read_names(DIR *folder, char *wanted, char *name[static NAMES_MOST])
 {
     size_t n = 0, looked = 0;
+    const struct dirent *entry;
     // cppcheck-suppress readdirCalled ; a stream of its own
-    for (const struct dirent *entry;
-         n < NAMES_MOST && looked < LOOKED_MOST && (entry = readdir(folder)) != NULL; looked++) {
+    for (; n < NAMES_MOST && looked < LOOKED_MOST && (entry = readdir(folder)) != NULL; looked++) {
         if (entry->d_type == DT_DIR || !is_ordinary(entry->d_name) || !may_stand_for(entry->d_name, wanted))
             continue;
         name[n] = strdup(entry->d_name);
@@ -159,9 +159,9 @@ const char *missing_hint(const char *path, char out[static MISSING_HINT])
     char *wanted = strdup(slash ? slash + 1 : path);
     char *where = !slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
     DIR *folder = where && wanted ? opendir(where) : NULL;
-    char *name[NAMES_MOST];
     out[0] = '\0';
     if (folder) {
+        char *name[NAMES_MOST];
         const size_t n = read_names(folder, wanted, name);
         say(wanted, name, n, out);
         for (size_t i = 0; i < n; i++)

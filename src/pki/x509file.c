@@ -136,16 +136,23 @@ void x509file_wipe_text(char *text)
     x509file_wipe(text, text ? strlen(text) : 0);
 }
 
+static void tell_file_error(const char *path, int error, int code, struct err *err)
+{
+    char hint[MISSING_HINT] = "";
+    if (error == ENOENT)
+        missing_hint(path, hint);
+    else if (error == EACCES)
+        denied_hint(path, hint);
+    err_put(err, code, "%s: %s%s", path, strerror(error), hint);
+}
+
 static int file_error(const char *path, int error, struct err *err)
 {
-    int code = error == ENOENT || error == ENOTDIR ? ERR_NOTFOUND
-               : error == EACCES || error == EPERM ? ERR_DENIED
-                                                   : ERR_IO;
-    char hint[MISSING_HINT] = "";
-    return err_set(err, code, "%s: %s%s", path, strerror(error),
-                   error == ENOENT   ? missing_hint(path, hint)
-                   : error == EACCES ? denied_hint(path, hint)
-                                     : "");
+    const int code = error == ENOENT || error == ENOTDIR ? ERR_NOTFOUND
+                     : error == EACCES || error == EPERM ? ERR_DENIED
+                                                         : ERR_IO;
+    tell_file_error(path, error, code, err);
+    return code;
 }
 
 static int too_large(const char *path, size_t most, struct err *err)
