@@ -20,6 +20,7 @@ static const char STYLE[] =
     "main{max-width:50rem;margin:auto;padding-top:8vh}"
     "h1{font-size:clamp(1.7rem,1rem + 3vw,3rem);line-height:1.15;margin:0 0 .6rem}"
     "h2{font-size:1.5rem;line-height:1.25;margin:2rem 0 .6rem}a{color:inherit}p,dl,dd{margin:.3rem 0}ul{margin:0;padding:0;list-style:none}"
+    "ul+p{margin-top:1.5rem}"
     "li{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.6rem 1.1rem}li+li{margin-top:.7rem}"
     "li:has(code){border-left:.3rem solid var(--bad)}dt{font-size:.875rem;color:var(--quiet)}"
     "code{font:.88em/1.5 ui-monospace,\"Cascadia Mono\",\"JetBrains Mono\",Menlo,monospace}"
