@@ -25,7 +25,7 @@
 
 enum {
     FIELD_RECORD = 80, /* libmicrohttpd's, of a header field */
-    TURN_RECORDS = 8,  /* that are read in a turn without a request that is whole */
+    TURN_RECORDS = 8,  /* that are read in a turn without a request for libmicrohttpd */
     /* Longer than a client takes between two requests of a page, shorter than anybody counts idle ones. */
     REST_MS = 1000,
 };
@@ -216,6 +216,8 @@ ssize_t http1_recv(struct conn *conn, void *data, size_t size)
         http1->pool = data;
     wheel_set(&conn->worker->wheel, &http1->empty, 0);
     http1_heard(conn);
+    if (http1->broken)
+        return GNUTLS_E_PUSH_ERROR;
     if (conn->proxied)
         return proxy_client_ready(conn);
     if (http2_speaks(conn) && http2_client_ready(conn))

@@ -29,8 +29,9 @@ static void go_on(struct conn *conn)
     struct conn_http1 *http1 = &conn->http1;
     const size_t left = http1->finished_len - http1->finished_at;
     ssize_t n = transport_write_turn(&conn->transport, http1->finished->bytes + http1->finished_at, left);
-    if (n < 0) { /* it sees the end */
+    if (n < 0) { /* libmicrohttpd reads, and ends the connection */
         account(conn);
+        conn->http1.broken = true;
         shutdown(conn->transport.fd, SHUT_RDWR);
     } else if ((size_t)n < left) {
         http1->finished_at += (size_t)n;
@@ -94,8 +95,10 @@ ssize_t http1_finished_answer(struct conn *conn)
     if (rc != 0)
         return rc;
     waits_for_next(conn);
+    if (large)
+        return GNUTLS_E_INTERRUPTED;
     if (http1->waiting)
-        return large ? GNUTLS_E_INTERRUPTED : 0;
+        return 0;
     /* On the first the read that tells costs as much as the watch that spares those to come. */
     if (conn->n_requests > 1)
         conn_watch_end(conn);

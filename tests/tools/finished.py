@@ -6,10 +6,13 @@ finished.py mixed TABLE PORT [relay]    a row of pipelined requests in all piece
 finished.py turns PORT OTHER N          pipelined requests, of which so many are answered on a connection
 finished.py ends PORT                   clients that end their side with their last request
 finished.py slow PORT PATH...           clients that read slowly, late, or not at all
+finished.py gone PORT PATH              clients that are gone while answers to a row of records wait for them
+finished.py apart PORT PATH             a client that reads all, and asks by a record each
 """
 import re
 import socket
 import ssl
+import struct
 import sys
 
 PATIENCE = 20
@@ -254,10 +257,35 @@ def slow(port, *paths):
     quick.close()
 
 
+def gone(port, path):
+    request = f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    for _ in range(8):
+        client = Client(port, receive=4096)
+        client.send(*[request] * 30)
+        client.read(1000)
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+    client = Client(port)
+    client.send(b"HEAD /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    say(client.response(True).startswith(b"HTTP/1.1 200"), "another is served")
+    client.close()
+
+
+def apart(port, path):
+    request = f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    client, good = Client(port, receive=8 << 20), True
+    for row in (1, 40):
+        client.send(*[request] * row)
+        for _ in range(row):
+            good = good and client.response().startswith(b"HTTP/1.1 200")
+    say(good, "41 answers")
+    client.close()
+
+
 def main():
     what, *rest = sys.argv[1:]
     rest = [int(text) if text.isdigit() else text for text in rest]
-    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow}[what](*rest)
+    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow, "gone": gone, "apart": apart}[what](*rest)
 
 
 main()
