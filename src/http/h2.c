@@ -137,7 +137,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     struct h2_stream *stream = stream_of(session, frame->hd.stream_id);
     if (!h2_frames_fit(&h2->frames, &h2->limits, name_len, len)) {
         too_much(h2, H2_HEADER_LIST);
-        return 0;
+        return NGHTTP2_ERR_PAUSE; /* no further one: an octet may stand for kilobytes */
     }
     if (!stream || !is_request(frame))
         return 0; /* trailers: nobody asks for them */

@@ -87,7 +87,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)flags;
     if (!h2_frames_fit(&client->frames, &client->limits, name_len, len)) {
         h2_client_too_much(client, H2_HEADER_LIST);
-        return 0;
+        return NGHTTP2_ERR_PAUSE; /* no further one is looked at */
     }
     if (!call || call->why[0])
         return 0;

@@ -123,7 +123,8 @@ static void on_ended(void *cls, struct h2_stream *stream)
 
 static void on_malformed(void *cls, struct h2_stream *stream, const char *why)
 {
-    (void)cls, (void)stream, (void)why;
+    (void)stream, (void)why;
+    ((struct owner *)cls)->n_malformed++;
 }
 
 static ssize_t on_body(void *cls, struct h2_stream *stream, char *out, size_t most, bool *last)

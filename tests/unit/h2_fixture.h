@@ -40,7 +40,7 @@ struct stream {
 struct owner {
     struct h2 *h2;
     struct stream streams[300];
-    size_t n_streams, n_heads, n_ended, n_closed, left;
+    size_t n_streams, n_heads, n_ended, n_closed, n_malformed, left;
     unsigned hits[H2_LIMITS];
     uint32_t code; /* of the last that was closed */
     bool answers, holds;

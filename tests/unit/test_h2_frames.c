@@ -150,6 +150,37 @@ START_TEST(continuations)
 }
 END_TEST
 
+/* An octet stands for a field of 4 KB: 4,000 of them would be looked at for 16 ms. The last is malformed, and
+ * nobody gets that far. */
+START_TEST(a_head_of_octets)
+{
+    enum { VALUE = 4000, REFERENCES = 4000 };
+    static const char NAME[] = "\x40\x01"
+                               "a\x7f\xa1\x1e";
+    static const char MALFORMED[] = "\x00\x01"
+                                    "A\x01x";
+    char block[sizeof NAME - 1 + VALUE + REFERENCES + sizeof MALFORMED - 1], *at = block;
+    memcpy(at, NAME, sizeof NAME - 1);
+    at += sizeof NAME - 1;
+    memset(at, 'b', VALUE);
+    at += VALUE;
+    memset(at, 0xbe, REFERENCES);
+    at += REFERENCES;
+    memcpy(at, MALFORMED, sizeof MALFORMED - 1);
+    struct bytes b;
+    begin(&b);
+    put_head(&b, 1, END_STREAM, BASE);
+    put_frame(&b, 9, END_HEADERS, 1, block, sizeof block);
+    take(&b, b.n);
+    struct out out = {0};
+    collect(&out);
+    ck_assert_uint_eq(owner.hits[H2_HEADER_LIST], 1);
+    ck_assert_uint_eq(out.goaway, H2_ENHANCE_YOUR_CALM);
+    ck_assert_uint_eq(owner.n_malformed, 0);
+    ck_assert_uint_eq(owner.n_heads, 0);
+}
+END_TEST
+
 START_TEST(streams_at_once)
 {
     struct bytes b;
@@ -183,6 +214,7 @@ Suite *suite_h2_frames(void)
     tcase_add_test(engine, rapid_resets);
     tcase_add_test(engine, resets_that_are_provoked);
     tcase_add_test(engine, continuations);
+    tcase_add_test(engine, a_head_of_octets);
     tcase_add_test(engine, streams_at_once);
     return suite;
 }
