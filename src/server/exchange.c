@@ -14,6 +14,7 @@
 #include "http/route.h"
 #include "server/answer.h"
 #include "server/conn.h"
+#include "server/http1_wait.h"
 #include "server/kept.h"
 #include "server/troubles.h"
 
@@ -504,10 +505,7 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **req
         http1_head_clear(&conn->request.head);
         exchange_forget(conn);
         conn->http1.asked = false;
-        if (conn->http1.waiting)
-            conn_arriving(conn);
-        else
-            conn_idle(conn);
+        http1_over(conn);
     }
     *request_cls = NULL;
 }

@@ -15,14 +15,6 @@ static void account(struct conn *conn)
     http1_head_clear(&conn->request.head);
 }
 
-static void waits_for_next(struct conn *conn)
-{
-    if (conn->http1.waiting)
-        conn_arriving(conn);
-    else
-        conn_idle(conn);
-}
-
 /* libmicrohttpd, which has nothing to send, hears of no room. */
 static void go_on(struct conn *conn)
 {
@@ -39,7 +31,7 @@ static void go_on(struct conn *conn)
             conn_moved(conn);
     } else {
         account(conn);
-        waits_for_next(conn);
+        http1_over(conn);
         http1_read_on(conn);
     }
 }
@@ -94,7 +86,7 @@ ssize_t http1_finished_answer(struct conn *conn)
     account(conn);
     if (rc != 0)
         return rc;
-    waits_for_next(conn);
+    http1_over(conn);
     if (large)
         return GNUTLS_E_INTERRUPTED;
     if (http1->waiting)

@@ -75,13 +75,17 @@ void http1_heard(struct conn *conn)
         worker->last_kicked = before;
 }
 
-void http1_next(struct conn *conn)
+void http1_over(struct conn *conn)
 {
-    struct conn_http1 *http1 = &conn->http1;
-    if (http1->waiting)
+    if (conn->http1.waiting)
         conn_arriving(conn);
     else
         conn_idle(conn);
-    if (http1->waiting || conn->bytes_wait)
+}
+
+void http1_next(struct conn *conn)
+{
+    http1_over(conn);
+    if (conn->http1.waiting || conn->bytes_wait)
         http1_read_on(conn);
 }

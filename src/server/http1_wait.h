@@ -9,6 +9,8 @@
  * 0, or -1 when memory is short. */
 MUST_CHECK int http1_hold(struct conn *conn, const char *bytes, size_t len);
 
+/* A request is over, and the connection stays: its next one has begun with what waits, or it is idle. */
+void http1_over(struct conn *conn);
 /* A proxied exchange is over, and the connection stays: what the client has sent meanwhile, or sends now, is
  * its next request. */
 void http1_next(struct conn *conn);
