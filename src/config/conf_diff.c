@@ -9,7 +9,7 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool same_list(const struct conf_list *a, const struct conf_list *b)
+bool conf_same_list(const struct conf_list *a, const struct conf_list *b)
 {
     bool same = a->n == b->n;
     for (size_t i = 0; same && i < a->n; i++)
@@ -37,7 +37,7 @@ static bool same_value(const struct option *option, const void *a, const void *b
     case OPTION_TEXTS:
         break;
     }
-    return same_list(a, b);
+    return conf_same_list(a, b);
 }
 
 static bool same_option(const char *name, const struct conf_listener *a, const struct conf_listener *b)

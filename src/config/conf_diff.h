@@ -1,4 +1,4 @@
-/* What a reload cannot apply. Pure. */
+/* Where two configurations differ, and what of that a reload cannot apply. Pure. */
 #ifndef MTLSD_CONFIG_CONF_DIFF_H
 #define MTLSD_CONFIG_CONF_DIFF_H
 
@@ -10,5 +10,8 @@ void conf_warn_restart(const struct conf *running, const struct conf *wanted, st
 
 /* True when a host says nothing else than its listener. */
 bool conf_same_host(const struct conf_listener *host);
+
+/* The same texts in the same order. */
+bool conf_same_list(const struct conf_list *a, const struct conf_list *b);
 
 #endif

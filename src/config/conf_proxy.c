@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "config/conf_backend.h"
+#include "config/conf_diff.h"
 #include "config/conf_tcp.h"
 #include "config/conf_value.h"
 #include "config/option.h"
@@ -298,21 +299,13 @@ static void check_upgrade(const struct conf *conf, const struct conf_location *l
             b->name, l->upgrade.item[0].text);
 }
 
-static bool same_list(const struct conf_list *a, const struct conf_list *b)
-{
-    bool same = a->n == b->n;
-    for (size_t i = 0; same && i < a->n; i++)
-        same = strcmp(a->item[i].text, b->item[i].text) == 0;
-    return same;
-}
-
 /* Somebody may come to `l` whom `other` would refuse. */
 static bool asks_less(const struct conf_location *l, const struct conf_location *other)
 {
     return l->client_cert < other->client_cert ||
-           (other->client_ca.n > 0 && !same_list(&l->client_ca, &other->client_ca)) ||
-           (other->allow.n > 0 && !same_list(&l->allow, &other->allow)) ||
-           (other->deny.n > 0 && !same_list(&l->deny, &other->deny));
+           (other->client_ca.n > 0 && !conf_same_list(&l->client_ca, &other->client_ca)) ||
+           (other->allow.n > 0 && !conf_same_list(&l->allow, &other->allow)) ||
+           (other->deny.n > 0 && !conf_same_list(&l->deny, &other->deny));
 }
 
 /* Of hosts that may be one. */
