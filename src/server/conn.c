@@ -111,7 +111,7 @@ static void take_newest(struct conn *conn)
     take_limits(conn);
     check_origin(conn);
     /* A session cannot be asked any more: its client comes again, and is. */
-    if (conn->stray || (listener->conf->mode == LISTENER_TCP) != conn->tcp.owned ||
+    if (conn->stray || (listener->conf->mode == LISTENER_TCP) != conn->tcp ||
         listener->conf->tls != conn->tls || (!conn->asked && listener->conf->client_auth != CLIENT_AUTH_OFF))
         conn->orphan = true;
 }
@@ -464,15 +464,16 @@ struct conn *conn_new(struct worker *worker, const struct arrival *arrival, gnut
     const struct conf *conf = snapshot->conf;
     conn->creds = listener->creds ? creds_ref(listener->creds) : NULL; /* without TLS there are none */
     conn->tls = arrival->tls;
+    conn->tcp = listener->conf->mode == LISTENER_TCP;
     conn->asked = listener->conf->client_auth != CLIENT_AUTH_OFF;
     conn->trail.asks = conn->asked;
     take_limits(conn);
     limits_remote(&arrival->from.any, conn->remote);
     http1_gate_init(&conn->request.gate);
-    const bool tcp = listener->conf->mode == LISTENER_TCP, tls = listener->conf->tls;
-    transport_init(&conn->transport, &worker->share, session, fd, tcp ? &TCP_OPS : &TRANSPORT_OPS,
+    const bool tls = listener->conf->tls;
+    transport_init(&conn->transport, &worker->share, session, fd, conn->tcp ? &TCP_OPS : &TRANSPORT_OPS,
                    (uint32_t)(tls ? conf->handshake_timeout : conf->header_timeout) * 1000, LINGER_MS);
-    if (!tls && !tcp)
+    if (!tls && !conn->tcp)
         transport_speak_plain(&conn->transport);
     transport_expect_proxy(&conn->transport, (unsigned)listener->conf->proxy_protocol);
     conn->record = record_new(clock_mono_us(), conn->asked, conf->handshake_record);

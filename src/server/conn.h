@@ -83,29 +83,23 @@ struct conn_http1 {
     bool cut;      /* the rest of a request's body is not read */
     char *waiting; /* plaintext behind the request that it is busy with; owned */
     size_t waiting_at, waiting_len;
-    struct MHD_Connection *connection;
-    const char *behind; /* while a proxied request begins: plaintext behind its head */
+    struct MHD_Connection *connection; /* NULL: libmicrohttpd does not have it */
+    const char *words;                 /* that libmicrohttpd is to read when it has it, static; NULL: none */
+    const char *behind;                /* while a proxied request begins: plaintext behind its head */
     size_t behind_len;
-    bool kicked; /* it is on the list of those that are to read */
-    struct conn *next_kick;
+    bool reads_on; /* it is in one of the worker's lists of those that are to read */
+    struct conn *next_reader;
     void *pool;               /* where its memory for this connection begins; NULL: not known yet */
     size_t emptiable;         /* bytes of it with nothing in them between two requests */
     struct wheel_timer empty; /* it has waited for long enough to give them back */
 };
 
-/* Where it is no libmicrohttpd's (tcp.c): session and socket are its own, and its worker watches it. */
-struct conn_tcp {
-    struct event_source source;
-    bool owned;
-    bool over; /* closed; its memory goes at the end of the turn: an event of it may be on its way */
-    struct conn *next_over;
-};
-
-/* Its socket in its worker's set, where requests are answered without libmicrohttpd (conn_client.c). */
+/* Its socket in its worker's set (conn_client.c). */
 struct conn_client {
     struct event_source source;
-    uint32_t events; /* that it is in the set for, 0: none. Where mode = tcp it is there as tcp.source */
+    uint32_t events; /* that it is in the set for, 0: it is not there */
     bool ended;      /* the client has ended its side: behind all bytes there is an end to read */
+    void (*ready)(struct conn *conn, uint32_t events); /* where it is owned: of whose it is, for all */
     void (*told)(struct conn *conn); /* of who answered last: it looks what there is to do */
 };
 
@@ -154,7 +148,10 @@ struct conn {
     uint64_t n_requests;
     struct conn_request request;
     struct conn_http1 http1;
-    struct conn_tcp tcp;
+    bool tcp;   /* bytes are handed on (mode = tcp) */
+    bool owned; /* session and socket are its own, and not libmicrohttpd's: conn_own.h */
+    bool over;  /* closed; its memory goes at the end of the turn */
+    struct conn *next_over;
     struct conn_client client;
     bool bytes_wait;               /* the socket may hold bytes that nobody is told of again */
     struct identity_made identity; /* for backends */
@@ -236,11 +233,13 @@ void conn_reconsider(struct conn *conn);
 /* The same of one that is not between two requests: it shall have no further ones. */
 bool conn_is_unwanted(const struct conn *conn);
 
-/* --- its socket, for who answers without libmicrohttpd: conn_client.c ---------------------------------- */
+/* --- its socket in its worker's set: conn_client.c ------------------------------------------------------ */
 
-/* conn->client.told is called when the socket, which was full, takes bytes again. */
+/* For these events, and no others. False: memory is short, and nothing has changed. */
+MUST_CHECK bool conn_watch(struct conn *conn, uint32_t events);
+/* conn->client.told is called, too, when the socket, which was full, takes bytes again. */
 void conn_watch_room(struct conn *conn);
-/* And when the client has ended its side. */
+/* And, where libmicrohttpd has the connection, when the client has ended its side. */
 void conn_watch_end(struct conn *conn);
 void conn_unwatch(struct conn *conn);
 /* What was read last was all, and what comes, also the end, will be told. */

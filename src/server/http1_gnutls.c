@@ -7,6 +7,7 @@
  *    nothing that came from outside.
  * Without it (tests/mtlsd-plain) the server still works, with libmicrohttpd's behaviour. */
 #include "server/http1.h"
+#include "server/http1_daemon.h"
 #include "tls/library.h"
 
 static struct conn *conn_of(gnutls_session_t session)
@@ -15,10 +16,15 @@ static struct conn *conn_of(gnutls_session_t session)
     return transport ? conn_of_transport(transport) : NULL;
 }
 
-/* The server sends its tickets itself (transport_tickets): two by default are more than a resumed session
- * needs. */
+/* A connection that is lent to libmicrohttpd has a session already. The server sends its tickets itself
+ * (transport_tickets): two by default are more than a resumed session needs. */
 int gnutls_init(gnutls_session_t *session, unsigned flags)
 {
+    gnutls_session_t lent = http1_lent_session();
+    if (lent) {
+        *session = lent;
+        return GNUTLS_E_SUCCESS;
+    }
     return tls_library()->init(session, flags & GNUTLS_SERVER ? flags | GNUTLS_NO_AUTO_SEND_TICKET : flags);
 }
 

@@ -27,13 +27,34 @@ int http1_hold(struct conn *conn, const char *bytes, size_t len)
     return 0;
 }
 
-/* It reads a connection when the epoll set says that the socket may be read, once for each edge; it knows
- * nothing of bytes that lie elsewhere. An event of its set is a pointer to its connection, whatever
+/* --- who reads on --------------------------------------------------------------------------------------- */
+
+static void put(struct conn_readers *readers, struct conn *conn)
+{
+    conn->http1.next_reader = NULL;
+    *(readers->first ? &readers->last->http1.next_reader : &readers->first) = conn;
+    readers->last = conn;
+    readers->n++;
+}
+
+static void drop(struct conn_readers *readers, struct conn *conn)
+{
+    struct conn *before = NULL, *at = readers->first;
+    for (; at != conn; at = at->http1.next_reader)
+        before = at;
+    *(before ? &before->http1.next_reader : &readers->first) = conn->http1.next_reader;
+    if (readers->last == conn)
+        readers->last = before;
+    readers->n--;
+}
+
+/* libmicrohttpd reads a connection when its epoll set says that the socket may be read, once for each edge;
+ * it knows nothing of bytes that lie elsewhere. An event of its set is a pointer to its connection, whatever
  * descriptor it is of: one that may always be read stands in for the socket. One connection after the other.
  */
 static void tell(struct worker *worker)
 {
-    struct conn *conn = worker->kicked;
+    struct conn *conn = worker->kicked.first;
     if (!conn)
         return;
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = conn->http1.connection};
@@ -44,35 +65,34 @@ static void tell(struct worker *worker)
 void http1_read_on(struct conn *conn)
 {
     struct worker *worker = conn->worker;
-    if (conn->http1.kicked)
+    if (conn->http1.reads_on || conn->over)
         return;
-    conn->http1.kicked = true;
-    conn->http1.next_kick = NULL;
-    bool first = !worker->kicked;
-    *(first ? &worker->kicked : &worker->last_kicked->http1.next_kick) = conn;
-    worker->last_kicked = conn;
-    if (first)
+    conn->http1.reads_on = true;
+    if (conn->owned) {
+        put(&worker->readers, conn);
+        return;
+    }
+    put(&worker->kicked, conn);
+    if (worker->kicked.first == conn)
         tell(worker);
 }
 
 void http1_heard(struct conn *conn)
 {
     struct worker *worker = conn->worker;
-    if (!conn->http1.kicked)
+    if (!conn->http1.reads_on)
         return;
-    conn->http1.kicked = false;
-    if (worker->kicked == conn) {
-        (void)epoll_ctl(worker->http1_epoll, EPOLL_CTL_DEL, worker->kick, NULL);
-        worker->kicked = conn->http1.next_kick;
-        tell(worker);
+    conn->http1.reads_on = false;
+    if (conn->owned) {
+        drop(&worker->readers, conn);
         return;
     }
-    struct conn *before = worker->kicked;
-    while (before->http1.next_kick != conn)
-        before = before->http1.next_kick;
-    before->http1.next_kick = conn->http1.next_kick;
-    if (worker->last_kicked == conn)
-        worker->last_kicked = before;
+    const bool told = worker->kicked.first == conn;
+    drop(&worker->kicked, conn);
+    if (!told)
+        return;
+    (void)epoll_ctl(worker->http1_epoll, EPOLL_CTL_DEL, worker->kick, NULL);
+    tell(worker);
 }
 
 void http1_over(struct conn *conn)

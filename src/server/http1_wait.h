@@ -1,5 +1,5 @@
-/* What libmicrohttpd is to read, and when: plaintext that came too early for it, and how it is told to read
- * where its own set of sockets has nothing to say. On the worker's thread. */
+/* What is to be read next on a connection of HTTP/1.1, and when: plaintext that came too early, and who reads
+ * on where no set of sockets has anything to say. On the worker's thread. */
 #ifndef MTLSD_SERVER_HTTP1_WAIT_H
 #define MTLSD_SERVER_HTTP1_WAIT_H
 
@@ -14,9 +14,10 @@ void http1_over(struct conn *conn);
 /* A proxied exchange is over, and the connection stays: what the client has sent meanwhile, or sends now, is
  * its next request. */
 void http1_next(struct conn *conn);
-/* Bytes lie there of which it has been told before: it reads them. */
+/* Bytes lie there of which nobody is told again: whose the connection is reads them, its worker in the next
+ * turn (http1_turn), or libmicrohttpd. */
 void http1_read_on(struct conn *conn);
-/* It reads, or is freed: no need to tell it any more. */
+/* It is read, or freed: no need to tell any more. */
 void http1_heard(struct conn *conn);
 
 #endif

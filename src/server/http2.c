@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "server/http1_wait.h"
 #include "server/http2_impl.h"
 #include "server/proxy.h"
 
@@ -19,7 +19,6 @@ enum {
 /* Nothing of it is left but what its transport still does. */
 static void forget(struct http2 *http2)
 {
-    struct conn *conn = http2->conn;
     while (http2->streams)
         http2_stream_over(http2->streams);
     h2_free(http2->engine);
@@ -27,9 +26,6 @@ static void forget(struct http2 *http2)
     wheel_stop(&http2->parting);
     buf_done(&http2->out);
     http2->out_at = 0;
-    if (http2->watched)
-        (void)epoll_ctl(conn->worker->epoll, EPOLL_CTL_DEL, conn->transport.fd, NULL);
-    http2->watched = false;
 }
 
 /* The client is gone, or takes nothing: it does not see a goodbye. */
@@ -39,8 +35,8 @@ static void cut(struct http2 *http2)
     if (!http2->engine)
         return;
     forget(http2);
-    if (transport->state != TRANSPORT_OVER)
-        (void)transport_cut(transport);
+    if (transport->state != TRANSPORT_OVER && transport_cut(transport))
+        http1_read_on(http2->conn);
 }
 
 static void say_goodbye(struct http2 *http2)
@@ -74,14 +70,6 @@ static void on_parting(struct wheel_timer *timer)
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------- */
-
-static void watch(struct http2 *http2)
-{
-    struct conn *conn = http2->conn;
-    struct epoll_event event = {.events = EPOLLOUT | EPOLLET, .data.ptr = event_mark(&http2->room)};
-    if (!http2->watched)
-        http2->watched = epoll_ctl(conn->worker->epoll, EPOLL_CTL_ADD, conn->transport.fd, &event) == 0;
-}
 
 /* 1: nothing waits; 0: the socket has no room; -1: the connection is over. */
 static int flush(struct http2 *http2)
@@ -137,7 +125,7 @@ static bool write_some(struct http2 *http2)
             return true;
         }
     }
-    watch(http2);
+    conn_watch_room(http2->conn);
     return rc == 0;
 }
 
@@ -215,11 +203,10 @@ static void run(struct http2 *http2)
     settle(http2);
 }
 
-static void on_room(struct event_source *source, uint32_t events)
+static void on_told(struct conn *conn)
 {
-    struct http2 *http2 = (struct http2 *)(void *)((char *)source - offsetof(struct http2, room));
-    (void)events;
-    run(http2);
+    if (conn->http2)
+        run(conn->http2);
 }
 
 void http2_turn(struct worker *worker)
@@ -264,7 +251,6 @@ bool http2_begin(struct conn *conn, const char *bytes, size_t len)
     if (limits.most[H2_HEADER_LIST] < 4 * limits.header_list)
         limits.most[H2_HEADER_LIST] = 4 * limits.header_list;
     http2->conn = conn;
-    http2->room.ready = on_room;
     http2->parting.fire = on_parting;
     http2->engine = h2_new(&limits, &HTTP2_OPS, http2);
     if (!http2->engine) {
@@ -272,6 +258,7 @@ bool http2_begin(struct conn *conn, const char *bytes, size_t len)
         return false;
     }
     conn->http2 = http2;
+    conn->client.told = on_told;
     conn->bytes_wait = true; /* nobody has read until there was no more */
     h2_take(http2->engine, bytes, len, conn->worker->now_ms);
     http2->secret = false; /* the caller wipes it */

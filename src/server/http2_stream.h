@@ -3,7 +3,6 @@
 #ifndef MTLSD_SERVER_HTTP2_STREAM_H
 #define MTLSD_SERVER_HTTP2_STREAM_H
 
-#include "base/event.h"
 #include "http/h2.h"
 #include "http/h2_head.h"
 #include "server/conn.h"
@@ -17,10 +16,8 @@ struct http2 {
     struct h2 *engine; /* owned; NULL: it is over, and the transport says its last word */
     struct http2_stream *streams;
     unsigned n_streams;
-    size_t held;              /* bytes of all answers that wait for the client */
-    size_t grown;             /* bytes of all windows over the first */
-    struct event_source room; /* the socket takes bytes again */
-    bool watched;
+    size_t held;    /* bytes of all answers that wait for the client */
+    size_t grown;   /* bytes of all windows over the first */
     struct buf out; /* that the socket did not take; the first `out_at` bytes it did */
     size_t out_at;
     struct wheel_timer parting; /* a moment after the client was asked for no more */

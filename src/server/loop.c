@@ -16,13 +16,14 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "server/conn.h"
+#include "server/conn_own.h"
 #include "server/http1.h"
+#include "server/http1_daemon.h"
 #include "server/http2.h"
 #include "server/http2_kept.h"
 #include "server/listener.h"
 #include "server/proxy.h"
 #include "server/tcp.h"
-#include "server/tcp_conn.h"
 #include "tls/library.h"
 
 enum {
@@ -199,9 +200,10 @@ static bool listen_to(struct worker *worker)
 
 static int timeout_of(const struct worker *worker)
 {
-    if (worker->sweep || proxy_waits_for_turn(worker) || http2_waits_for_turn(worker))
+    if (worker->sweep || worker->readers.first || proxy_waits_for_turn(worker) ||
+        http2_waits_for_turn(worker))
         return 0;
-    int timeout = http1_timeout(worker);
+    int timeout = http1_daemon_timeout(worker);
     uint64_t due_ms = wheel_next(&worker->wheel);
     if (timeout == 0 || due_ms == UINT64_MAX)
         return timeout;
@@ -215,6 +217,7 @@ static bool turn(struct worker *worker)
     int n = epoll_wait(worker->epoll, events, EVENTS, timeout_of(worker));
     bool goes_on = true;
     worker->now_ms = clock_mono_ms();
+    http1_turn(worker);
     for (int i = 0; i < n; i++) {
         void *what = events[i].data.ptr;
         struct event_source *source = event_of(what);
@@ -229,9 +232,8 @@ static bool turn(struct worker *worker)
     (void)wheel_turn(&worker->wheel, worker->now_ms, MOST_TIMERS);
     proxy_turn(worker);
     http2_turn(worker);
-    tcp_conn_settle(worker);
-    /* Always: connections with bytes left wait in a list of its own, and get no event. */
-    http1_run(worker);
+    conn_own_settle(worker);
+    http1_daemon_run(worker);
     atomic_fetch_add_explicit(&worker->turns, 1, memory_order_release);
     return goes_on;
 }
@@ -244,7 +246,6 @@ void *loop_run(void *cls)
     pthread_setname_np(pthread_self(), name);
     tls_library_on_worker();
     blocks_enter(&worker->blocks);
-    pools_enter(&worker->pools);
     pcert_cache_enter(&worker->pcerts);
     metrics_enter(&worker->metrics);
     access_enter(&worker->lines);
@@ -255,7 +256,6 @@ void *loop_run(void *cls)
     access_leave();
     metrics_leave();
     pcert_cache_leave();
-    pools_leave();
     blocks_leave();
     return NULL;
 }
@@ -304,7 +304,7 @@ struct worker *loop_new(struct workers *workers, unsigned number, struct live *l
         err_nomem(err);
         goto failed;
     }
-    if (http1_start(worker, conf, err) != 0)
+    if (http1_daemon_start(worker, conf, err) != 0)
         goto failed;
     if (watch(worker, worker->http1_epoll, worker->http1) != 0) {
         err_set(err, ERR_IO, "cannot start a worker: %s", strerror(errno));
@@ -332,7 +332,6 @@ void loop_free(struct worker *worker)
     kept_free(worker->kept);
     free(worker->made);
     tls_share_done(&worker->share);
-    pools_done(&worker->pools);
     const int fds[] = {worker->epoll, worker->wake, worker->spare};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0)

@@ -2,9 +2,9 @@
 #include "server/proxy.h"
 
 #include "base/log.h"
+#include "server/conn_own.h"
 #include "server/http1_wait.h"
 #include "server/proxy_impl.h"
-#include "server/tcp_conn.h"
 
 /* The log's and the metrics' share. */
 void proxy_account(struct proxied *p)
@@ -52,7 +52,7 @@ void proxy_cut(struct proxied *p)
     proxy_account(p);
     proxy_over(p);
     if (tcp) {
-        tcp_conn_leave(conn);
+        conn_own_leave(conn);
         return;
     }
     drop_waiting(conn);
@@ -174,7 +174,7 @@ void proxy_done(struct proxied *p)
     if (stream)
         return;
     if (tcp) {
-        tcp_conn_close(conn, reset);
+        conn_own_close(conn, reset);
     } else if (told) {
         cut(conn); /* both have said goodbye */
     } else if (last) {

@@ -2,8 +2,8 @@
  * of it at its end. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/conn_own.h"
 #include "server/proxy_impl.h"
-#include "server/tcp_conn.h"
 
 void proxy_ended(struct proxied *p, enum tcp_end end)
 {
@@ -55,7 +55,7 @@ static void refuse_tunnel(struct conn *conn, const struct conn_refusal *refusal)
                 refusal->why, refusal->rule ? " " : "", refusal->rule ? refusal->rule : "");
     conn_rejected(conn, false, (int)refusal->alert, 0, refusal->why);
     transport_abort(&conn->transport, refusal->alert);
-    tcp_conn_leave(conn);
+    conn_own_leave(conn);
 }
 
 void proxy_tunnel(struct conn *conn, const char *bytes, size_t len, bool ended)

@@ -2,26 +2,11 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "server/conn.h"
+#include "server/conn_own.h"
 #include "server/proxy.h"
-#include "server/tcp_conn.h"
-#include "tls/library.h"
 
 enum { READ_BYTES = RECORD_PLAIN };
-
-static struct conn *conn_of(struct event_source *source)
-{
-    return (struct conn *)(void *)((char *)source - offsetof(struct conn, tcp.source));
-}
-
-static bool watch(struct conn *conn, int operation)
-{
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                .data.ptr = event_mark(&conn->tcp.source)};
-    return epoll_ctl(conn->worker->epoll, operation, conn->transport.fd, &event) == 0;
-}
 
 /* Before the backend has it, and after its last word: the handshake, or what is read and dropped. */
 static void drive(struct conn *conn)
@@ -35,20 +20,13 @@ static void drive(struct conn *conn)
     if (transport->state == TRANSPORT_OPEN && rc == 0 && (n >= 0 || waits))
         proxy_tunnel(conn, bytes, n > 0 ? (size_t)n : 0, n == 0);
     else if (!waits || rc != 0)
-        tcp_conn_close(conn, false);
-    else if (n == GNUTLS_E_INTERRUPTED &&
-             !watch(conn, EPOLL_CTL_MOD)) /* others first, then it is told anew */
-        tcp_conn_cut(conn);
+        conn_own_close(conn, false);
+    else if (n == GNUTLS_E_INTERRUPTED && !conn_own_tell_again(conn)) /* others first, then it is told anew */
+        conn_own_cut(conn);
 }
 
-static void on_ready(struct event_source *source, uint32_t events)
+static void on_ready(struct conn *conn, uint32_t events)
 {
-    struct conn *conn = conn_of(source);
-    if (conn->tcp.over)
-        return;
-    /* An edge that does not come again: a tunnel that begins now has to know of it. */
-    if (events & (EPOLLRDHUP | EPOLLHUP))
-        conn->client.ended = true;
     if (!conn->proxied)
         drive(conn);
     else if (events & EPOLLERR)
@@ -57,48 +35,25 @@ static void on_ready(struct event_source *source, uint32_t events)
         proxy_client_event(conn, events & EPOLLIN, events & (EPOLLRDHUP | EPOLLHUP));
 }
 
-static void turn_away(struct worker *worker, const struct arrival *arrival)
-{
-    limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
-    close(arrival->fd);
-}
-
 void tcp_adopt(struct worker *worker, const struct arrival *arrival)
 {
-    const unsigned flags = GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_AUTO_SEND_TICKET;
-    gnutls_session_t session = NULL;
-    if (arrival->tls && tls_library()->init(&session, flags) < 0) {
-        struct limits_place place = arrival->place;
-        limits_release(&place);
-        turn_away(worker, arrival);
+    struct conn *conn = conn_own_new(worker, arrival, EPOLLIN | EPOLLOUT, on_ready);
+    if (!conn)
         return;
-    }
-    struct conn *conn = conn_new(worker, arrival, session, arrival->fd); /* gives the place back itself */
-    if (!conn) {
-        if (session)
-            gnutls_deinit(session);
-        turn_away(worker, arrival);
-        return;
-    }
     const int on = 1;
-    conn->tcp.owned = true;
-    conn->tcp.source.ready = on_ready;
     (void)setsockopt(arrival->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    if (!watch(conn, EPOLL_CTL_ADD))
-        tcp_conn_cut(conn);
-    else
-        drive(conn); /* without TLS the backend is connected now */
+    drive(conn); /* without TLS the backend is connected now */
 }
 
 void tcp_stop(struct worker *worker)
 {
     for (struct conn *conn = worker->conns, *next; conn; conn = next) {
         next = conn->next;
-        if (!conn->tcp.owned || conn->tcp.over)
+        if (!conn->tcp || conn->over)
             continue;
         proxy_left(conn);
-        if (!conn->tcp.over)
-            tcp_conn_cut(conn);
+        if (!conn->over)
+            conn_own_cut(conn);
     }
-    tcp_conn_settle(worker);
+    conn_own_settle(worker);
 }

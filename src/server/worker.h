@@ -18,7 +18,6 @@
 #include "server/live.h"
 #include "tls/blocks.h"
 #include "tls/pcert_cache.h"
-#include "tls/pools.h"
 #include "tls/share.h"
 
 struct MHD_Daemon;
@@ -58,6 +57,12 @@ enum {
 
 enum { WORKER_ARRIVALS = 64 };
 
+/* Connections that are to read, the first one next (http1_wait.c). */
+struct conn_readers {
+    struct conn *first, *last;
+    unsigned n;
+};
+
 struct worker {
     unsigned number;
     const struct workers *all;
@@ -65,7 +70,6 @@ struct worker {
     uint64_t now_ms; /* clock_mono_ms() when the turn began */
     struct wheel wheel;
     struct tls_share share;
-    struct pools pools;
     struct pcert_cache pcerts;
     struct blocks blocks;
     struct kept_store *kept; /* owned */
@@ -81,15 +85,18 @@ struct worker {
     struct http2_file *http2_files;  /* that wait for clients */
     size_t http2_bodies;             /* bytes of their requests that wait for backends */
     size_t http2_grown;              /* bytes of their streams' windows over the first */
-    struct MHD_Daemon *http1;        /* see http1.h */
-    int http1_epoll;                 /* becomes readable when it has something to do */
-    int kick; /* always readable: whose turn it is to read is told by it (http1_wait.c) */
-    struct conn *kicked, *last_kicked;
-    const struct arrival *arriving; /* while it is handed to http1 */
+    struct conn_readers readers; /* connections of its own that have more to read than they were told of */
+    struct MHD_Daemon *http1;    /* see http1_daemon.h */
+    int http1_epoll;             /* becomes readable when it has something to do */
+    unsigned n_lent;             /* connections that it has */
+    int kick;                    /* always readable: whose turn it is to read is told by it (http1_wait.c) */
+    struct conn_readers kicked;
+    const struct arrival *arriving; /* while it is handed to http1: without the preemption, */
+    struct conn *lending;           /* or with it */
     size_t http1_pool;              /* bytes of its memory for a connection; 0: its use of it is not known */
 
     struct conn *conns; /* all of this worker's */
-    struct conn *over;  /* those of tcp_conn.h that are to be freed */
+    struct conn *over;  /* those of conn_own.h that are to be freed */
     struct conn *sweep; /* the next that looks whether it goes on, NULL: none does */
     time_t date_at;
     char date[CLOCK_TEXT]; /* the Date field of that second */

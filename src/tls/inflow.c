@@ -22,6 +22,10 @@ ssize_t inflow_read(struct inflow *in, struct tls_share *share, int fd, void *da
      * readv() to both places would save the copy, and costs more than it. */
     if (in->len == 0) {
         ssize_t n;
+        if (in->emptied && in->told) {
+            errno = EAGAIN;
+            return -1;
+        }
         do
             n = recv(fd, share->input, sizeof share->input, 0);
         while (n < 0 && errno == EINTR);
@@ -55,6 +59,7 @@ ssize_t inflow_more(struct inflow *in, int fd, size_t most)
     do
         n = recv(fd, in->own + in->len, most - in->len, 0);
     while (n < 0 && errno == EINTR);
+    in->emptied = n > 0 && (size_t)n < most - in->len;
     if (n > 0)
         in->len += (size_t)n;
     else if (in->len == 0)
@@ -80,5 +85,5 @@ int inflow_settle(struct inflow *in)
 void inflow_done(struct inflow *in)
 {
     free(in->own);
-    *in = (struct inflow){.emptied = in->emptied};
+    *in = (struct inflow){.emptied = in->emptied, .told = in->told};
 }

@@ -16,8 +16,9 @@ struct inflow {
     size_t len;
     uint8_t *own;
     size_t room; /* of `own` */
-    bool
-        emptied; /* in this turn the socket had less than it was asked for: what comes next raises an event */
+    /* In this turn the socket had less than it was asked for: what comes next raises an event. */
+    bool emptied;
+    bool told; /* somebody is told of each such event, so that it need not be asked again */
 };
 
 static inline size_t inflow_waiting(const struct inflow *in)

@@ -8,13 +8,11 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "tls/ecdsa.h"
 #include "tls/library.h"
 #include "tls/pcert_cache.h"
-#include "tls/pools.h"
 #include "tls/x25519.h"
 
 #ifdef HAVE_OWN_NETTLE
@@ -22,15 +20,7 @@
 #include <nettle/ecdsa.h>
 #endif
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1 // NOLINT(bugprone-reserved-identifier): gcc's name for it
-#endif
-#endif
-
 static int (*real_setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
-static void *(*real_mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
-static int (*real_munmap)(void *at, size_t size);
 static int (*real_import)(gnutls_pcert_st *out, const gnutls_datum_t *certificate,
                           gnutls_x509_crt_fmt_t format, unsigned flags);
 #ifdef HAVE_OWN_NETTLE
@@ -44,8 +34,6 @@ static _Thread_local bool on_worker;
 static void find_all(void)
 {
     tls_library_find("setsockopt", &real_setsockopt);
-    tls_library_find("mmap", &real_mmap);
-    tls_library_find("munmap", &real_munmap);
     tls_library_find("gnutls_pcert_import_x509_raw", &real_import);
 #ifdef HAVE_OWN_NETTLE
     tls_library_find("nettle_curve25519_mul", &real_mul);
@@ -104,31 +92,6 @@ int tls_library_set_nodelay(int fd)
     prepare();
     return real_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
-
-/* libmicrohttpd's pools. ThreadSanitizer's runtime maps its memory through here before anything can run;
- * without these two the pools are the system's. */
-#ifndef __SANITIZE_THREAD__
-void *own_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset) __asm__("mmap");
-void *own_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
-{
-    bool plain =
-        !at && fd == -1 && flags == (MAP_PRIVATE | MAP_ANONYMOUS) && protection == (PROT_READ | PROT_WRITE);
-    void *pool = plain ? pools_take(size) : NULL;
-    if (pool)
-        return pool;
-    prepare();
-    return real_mmap(at, size, protection, flags, fd, offset);
-}
-
-int own_munmap(void *at, size_t size) __asm__("munmap");
-int own_munmap(void *at, size_t size)
-{
-    if (pools_give(at, size))
-        return 0;
-    prepare();
-    return real_munmap(at, size);
-}
-#endif
 
 /* GnuTLS, of a certificate that came. */
 int gnutls_pcert_import_x509_raw(gnutls_pcert_st *pcert, const gnutls_datum_t *cert,

@@ -61,6 +61,11 @@ void transport_init(struct transport *t, struct tls_share *share, gnutls_session
     turn_attach(t);
 }
 
+void transport_regain(struct transport *t)
+{
+    turn_attach(t);
+}
+
 void transport_deadline(struct transport *t, uint64_t at_ms)
 {
     wheel_set(t->share->wheel, &t->deadline, at_ms);
@@ -306,7 +311,7 @@ static void expect_tls(struct transport *t)
 /* Looks at what a peer says first. 0: go on with the state as it is now; GNUTLS_E_AGAIN. */
 static int begin(struct transport *t)
 {
-    if (!t->session) {
+    if (!t->session && !t->speaks_plain) {
         t->state = TRANSPORT_OPEN;
         transport_deadline(t, 0);
         (void)t->ops->established(t);

@@ -126,6 +126,14 @@ static inline void transport_speak_plain(struct transport *transport)
 {
     transport->speaks_plain = true;
 }
+/* Whether the owner is told of each byte that comes, and of the end: then a read that took all that was there
+ * is not followed by one that says so. At first it is not. */
+static inline void transport_is_told(struct transport *transport, bool told)
+{
+    transport->in.told = told;
+}
+/* Another library has set the session up anew: its bytes come and go through the transport again. */
+void transport_regain(struct transport *transport);
 /* Frees what the transport owns; the session and the socket are not. */
 void transport_done(struct transport *transport);
 

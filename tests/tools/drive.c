@@ -37,7 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST = 512, WORDS = 12, TIMEOUT_MS = 10000, BUFFER = 65536, MOST_STATUS = 600 };
+enum { MOST = 512, WORDS = 12, TIMEOUT_MS = 10000, BUFFER = 512 * 1024, MOST_STATUS = 600 };
 
 struct link {
     char name[32];
