@@ -16,8 +16,9 @@ void plain_head(const struct reply *reply, const char *date, uint64_t length, bo
         buf_printf(out, "Content-Type: %s\r\n", reply->content_type);
     for (size_t i = 0; i < reply->n_headers; i++)
         buf_printf(out, "%s: %s\r\n", reply->header[i].name, reply->header[i].value);
-    buf_printf(out, "Content-Length: %llu\r\n%s\r\n", (unsigned long long)length,
-               last ? "Connection: close\r\n" : "");
+    if (reply->status != 204) /* RFC 9110 section 8.6 */
+        buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)length);
+    buf_puts(out, last ? "Connection: close\r\n\r\n" : "\r\n");
 }
 
 void plain_reply(const struct reply *reply, time_t now, bool headers_only, bool last, struct buf *out)

@@ -201,26 +201,47 @@ static struct MHD_Response *from_body(struct reply *reply)
     return response;
 }
 
-/* Its body is in memory, behind the head that it is given with when it is asked for again. */
-static struct MHD_Response *with_head(const struct reply *reply, const char *date, struct sharing *sharing)
+/* Of a 304 it says the length that the 200 would have. */
+static uint64_t length_of(const struct reply *reply)
 {
-    const size_t len = reply->fd >= 0 ? (size_t)reply->length : reply->body.len;
+    return reply->fd >= 0 || reply->status == 304 ? reply->length : reply->body.len;
+}
+
+static bool never_has_body(const struct reply *reply)
+{
+    return reply->status == 304 || reply->status == 204;
+}
+
+/* Head and body in one piece, which the caller owns. NULL when memory is short, or the
+ * file was cut short since it was looked at. */
+static struct kept_bytes *in_one_piece(const struct reply *reply, const char *date)
+{
+    const size_t len = never_has_body(reply) ? 0 : (size_t)length_of(reply);
     struct buf head;
     buf_init(&head, 0);
-    plain_head(reply, date, len, false, &head);
+    plain_head(reply, date, length_of(reply), false, &head);
     struct kept_bytes *bytes =
         buf_failed(&head) || buf_failed(&reply->body) ? NULL : kept_bytes_new(head.data, head.len, len);
     buf_done(&head);
+    if (!bytes || len == 0)
+        return bytes;
+    if (reply->fd < 0) {
+        memcpy(bytes->bytes + bytes->head_len, reply->body.data, len);
+    } else if (!read_whole(reply, bytes->bytes + bytes->head_len)) {
+        kept_bytes_unref(bytes);
+        bytes = NULL;
+    }
+    return bytes;
+}
+
+/* Its body is in memory, behind the head that it is given with when it is asked for again. */
+static struct MHD_Response *with_head(const struct reply *reply, const char *date, struct sharing *sharing)
+{
+    struct kept_bytes *bytes = in_one_piece(reply, date);
     if (!bytes)
         return NULL;
-    char *body = bytes->bytes + bytes->head_len;
-    bool good = true;
-    if (reply->fd >= 0)
-        good = read_whole(reply, body);
-    else
-        memcpy(body, reply->body.data, len);
-    struct MHD_Response *response =
-        good ? MHD_create_response_from_buffer_with_free_callback_cls(len, body, free_bytes, bytes) : NULL;
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+        bytes->len - bytes->head_len, bytes->bytes + bytes->head_len, free_bytes, bytes);
     if (response)
         sharing->bytes = bytes;
     else
@@ -235,10 +256,15 @@ static ssize_t read_nothing(void *cls, uint64_t at, char *out, size_t most)
     return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+static bool is_small(const struct reply *reply)
+{
+    return reply->fd < 0 || reply->length <= SMALL_FILE;
+}
+
 /* Takes over the reply's body or file. NULL when memory is short, or the file. */
 static struct MHD_Response *response_of(struct reply *reply, const char *date, struct sharing *sharing)
 {
-    const bool small = reply->fd < 0 || reply->length <= SMALL_FILE;
+    const bool small = is_small(reply);
     struct MHD_Response *response;
     if (reply->status == 304) /* MHD says a length in any case, and RFC 9110 section 8.6 allows only that of
                                  the 200. */
@@ -280,6 +306,7 @@ struct shelf {
 struct exchange {
     struct answer answer;
     struct shelf shelf;
+    struct kept_bytes *finished; /* a reference; NULL: those of `shelf`, or libmicrohttpd gives it */
 };
 
 static bool from_shelf(const struct request *request, const struct route *route, struct reply *reply)
@@ -336,10 +363,15 @@ static void to_shelf(const struct shelf *shelf, struct MHD_Response *response, c
 /* What the log says of the answer. */
 static void note(struct conn *conn, const struct request *request, const struct reply *reply)
 {
-    bool bodiless = request->method == METHOD_HEAD || reply->status == 304 || reply->status == 204;
     uint64_t length = reply->ready || reply->fd >= 0 ? reply->length : reply->body.len;
     conn->request.status = reply->status;
-    conn->request.reply_bytes = bodiless ? 0 : length;
+    conn->request.reply_bytes = request->method == METHOD_HEAD || never_has_body(reply) ? 0 : length;
+}
+
+/* Whether it may be given again. Without a body there is nothing worth keeping. */
+static bool is_worth_keeping(const struct shelf *shelf, const struct reply *reply)
+{
+    return shelf->route && reply->status == 200 && !reply->unkept && shelf->conn->request.reply_bytes > 0;
 }
 
 static void make(struct conn *conn, struct exchange *exchange)
@@ -358,6 +390,31 @@ static void make(struct conn *conn, struct exchange *exchange)
         shelf->route = NULL;
 }
 
+/* NULL: it is too long to be in memory, or that is short, and libmicrohttpd gives the answer. */
+static struct kept_bytes *finish(struct exchange *exchange)
+{
+    const struct shelf *shelf = &exchange->shelf;
+    struct reply *reply = &exchange->answer.reply;
+    const char *date = worker_date(shelf->conn->worker, shelf->now);
+    if (reply->ready)
+        return shelf->bytes;
+    if (!is_small(reply))
+        return NULL;
+    if (!is_worth_keeping(shelf, reply)) {
+        exchange->finished = in_one_piece(reply, date);
+        return exchange->finished;
+    }
+    struct sharing sharing = {.shared = true, .again = true};
+    const uint64_t length = length_of(reply);
+    struct MHD_Response *response = response_of(reply, date, &sharing);
+    if (!response)
+        return NULL;
+    exchange->finished = sharing.bytes;
+    exchange->finished->refs++;
+    to_shelf(shelf, response, &sharing, length);
+    return exchange->finished;
+}
+
 struct kept_bytes *exchange_make(struct conn *conn)
 {
     struct worker *worker = conn->worker;
@@ -368,8 +425,9 @@ struct kept_bytes *exchange_make(struct conn *conn)
     begin(&conn->request);
     conn_request_counts(conn, &conn->request);
     make(conn, made);
+    made->finished = NULL;
     conn->http1.made = made;
-    return made->answer.reply.ready ? made->shelf.bytes : NULL;
+    return made->answer.close || made->answer.reply.close ? NULL : finish(made);
 }
 
 void exchange_forget(struct conn *conn)
@@ -379,6 +437,7 @@ void exchange_forget(struct conn *conn)
     if (!made)
         return;
     conn->http1.made = NULL;
+    kept_bytes_unref(made->finished);
     answer_done(&made->answer);
     free(worker->made);
     worker->made = made;
@@ -413,10 +472,9 @@ static enum MHD_Result queue(struct MHD_Connection *connection, const struct she
     struct conn *conn = shelf->conn;
     if (reply->ready)
         return give(conn, connection, reply->status, reply->ready);
-    /* Without a body there is nothing worth keeping. */
-    struct sharing sharing = {.shared = conn->request.reply_bytes > 0};
-    sharing.again = sharing.shared && shelf->route && reply->status == 200 && !reply->unkept;
-    uint64_t length = reply->fd >= 0 ? reply->length : reply->body.len;
+    struct sharing sharing = {.shared = conn->request.reply_bytes > 0,
+                              .again = is_worth_keeping(shelf, reply)};
+    uint64_t length = length_of(reply);
     struct MHD_Response *response = response_of(reply, worker_date(conn->worker, shelf->now), &sharing);
     if (!response) {
         response = sorry(shelf, request, reply);

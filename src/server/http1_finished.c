@@ -65,8 +65,6 @@ ssize_t http1_finished_answer(struct conn *conn)
 {
     struct conn_http1 *http1 = &conn->http1;
     const bool head_only = strcmp(conn->request.head.method, "HEAD") == 0;
-    if (!head_only && strcmp(conn->request.head.method, "GET") != 0)
-        return 1;
     struct kept_bytes *bytes = exchange_make(conn);
     if (!bytes)
         return 1;
