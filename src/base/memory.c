@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PIECE = 64 * 1024, MOST_PIECES = 64 };
+#include "base/clock.h"
+
+enum { PIECE = 64 * 1024, MOST_PIECES = 64, HOLDS_MS = 20 };
 
 /* The allocator may have kept what the system would not give again. */
 static bool allocator_has(size_t bytes)
@@ -39,24 +40,32 @@ void memory_prepare(void)
 }
 
 /* Where address space has no limit a mapping that nobody has touched is never refused: to make one and undo
- * it, which is four times as dear as these two questions, would tell nothing. Somebody else may set the
- * limits, at any time (prlimit(2)). */
+ * it would tell nothing. Somebody else may set the limits, at any time (prlimit(2)): a thread asks once in a
+ * few milliseconds. */
 static bool never_refused(void)
 {
+    static _Thread_local uint64_t asked_ms;
     struct rlimit space, data;
-    return !all_counts && getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur == RLIM_INFINITY &&
-           getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur == RLIM_INFINITY;
+    if (all_counts)
+        return false;
+    const uint64_t now_ms = clock_mono_ms();
+    if (asked_ms != 0 && now_ms - asked_ms < HOLDS_MS)
+        return true;
+    asked_ms = 0;
+    const bool unlimited = getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur == RLIM_INFINITY &&
+                           getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur == RLIM_INFINITY;
+    if (unlimited)
+        asked_ms = now_ms;
+    return unlimited;
 }
 
 bool memory_spare(size_t bytes)
 {
     if (never_refused())
         return true;
-    /* Not by mmap(), whose calls go to libmicrohttpd's pools (tls/preempt.c). */
-    long at = syscall(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == -1)
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
         return allocator_has(bytes);
-    syscall(SYS_munmap, at, bytes);
+    munmap(at, bytes);
     return true;
 }

@@ -10,8 +10,8 @@
 enum { MEMORY_FOR_HANDSHAKE = 2 * 1024 * 1024 };
 
 /* True when `bytes` could be had just now, in pieces of at most 64 KiB. Others may take it in the next
- * moment: ask for several times what is needed. Costs two system calls, four when there is a limit, more when
- * memory is short. Thread-safe. */
+ * moment: ask for several times what is needed. Costs two system calls once in a few
+ * milliseconds, four each time when there is a limit, more when memory is short. Thread-safe. */
 bool memory_spare(size_t bytes);
 
 /* Looks how the system counts memory (vm.overcommit_memory, proc(5)): before there are threads, and before a

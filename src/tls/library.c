@@ -7,6 +7,7 @@
 #include <string.h>
 
 static struct tls_library the_library;
+static bool hidden;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* ISO C has no conversion from an object pointer to a function pointer; POSIX guarantees the representation.
@@ -28,6 +29,9 @@ static void find_all(void)
     tls_library_find("gnutls_record_recv", &the_library.record_recv);
     tls_library_find("gnutls_record_send", &the_library.record_send);
     tls_library_find("gnutls_bye", &the_library.bye);
+    void *seen = dlsym(RTLD_DEFAULT, "gnutls_handshake");
+    int (*own)(gnutls_session_t) = gnutls_handshake;
+    hidden = memcmp(&seen, &own, sizeof seen) == 0;
 }
 
 const struct tls_library *tls_library(void)
@@ -38,7 +42,5 @@ const struct tls_library *tls_library(void)
 
 bool tls_library_hidden(void)
 {
-    void *seen = dlsym(RTLD_DEFAULT, "gnutls_handshake");
-    int (*own)(gnutls_session_t) = gnutls_handshake;
-    return memcmp(&seen, &own, sizeof seen) == 0;
+    return tls_library() && hidden;
 }
