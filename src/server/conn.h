@@ -73,7 +73,7 @@ struct conn_request {
     struct access_upstream upstream; /* while its line in the log is written; {0}: no backend had it */
 };
 
-/* How its plaintext comes and goes while libmicrohttpd answers (http1.c). */
+/* How its plaintext comes and goes in HTTP/1.1 (http1.c). */
 struct conn_http1 {
     struct exchange *made;       /* the answer that it is to give, NULL: none yet (exchange.h); owned */
     struct kept_bytes *finished; /* that go without it; a reference. NULL: none (http1_finished.c) */

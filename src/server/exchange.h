@@ -1,5 +1,5 @@
-/* Between MHD and the pure HTTP layer: a request that MHD parsed becomes a struct request, a struct reply
- * becomes an MHD response; one that is finished need not go that way. On the thread of the worker. */
+/* From a request to its answer in HTTP/1.1: to bytes in one piece, or, where they are too long for that or
+ * the last, to a response that MHD is given when it asks for it. On the thread of the worker. */
 #ifndef MTLSD_SERVER_EXCHANGE_H
 #define MTLSD_SERVER_EXCHANGE_H
 
@@ -8,9 +8,9 @@
 struct conn;
 struct kept_bytes;
 
-/* Its request is whole, and libmicrohttpd has not heard of it. Makes the answer; NULL: libmicrohttpd is told
- * of the request then, and gives the answer. Else it is finished, nobody is told of it, and the bytes are to
- * go, borrowed until anything else is answered; the caller logs the request. */
+/* Its request is whole, and MHD has not heard of it. Makes the answer; NULL: MHD is told of the request then,
+ * and gives the answer. Else nobody is told of it, and the bytes are to go, borrowed until exchange_forget;
+ * the caller logs the request. */
 struct kept_bytes *exchange_make(struct conn *conn);
 /* What exchange_make has made, but for those bytes, is not needed any more. */
 void exchange_forget(struct conn *conn);

@@ -1,6 +1,6 @@
-/* Requests of HTTP/1.1 whose answers are finished (kept.h): they go without libmicrohttpd, which hears
- * nothing of them. Byte for byte they are what it would have made of the same answer. On the worker's thread.
- */
+/* Requests of HTTP/1.1 whose answers are in memory, in one piece, and leave the connection open:
+ * libmicrohttpd hears nothing of them. Byte for byte they are what it would have made of the same answer. On
+ * the worker's thread. */
 #ifndef MTLSD_SERVER_HTTP1_FINISHED_H
 #define MTLSD_SERVER_HTTP1_FINISHED_H
 

@@ -1,6 +1,6 @@
-/* HTTP/2 as a speaker: a connection whose client agreed on h2 (ALPN), which libmicrohttpd takes for one on
- * which nothing comes (http1.c). Its streams are requests like all others: answered here (answer.h) or by a
- * backend (proxy.h). Its certificate is judged per connection, the policy asked for each stream.
+/* HTTP/2 as a speaker: a connection whose client agreed on h2 (ALPN), which http1.c gives it. Its streams are
+ * requests like all others: answered here (answer.h) or by a backend (proxy.h). Its certificate is judged per
+ * connection, the policy asked for each stream.
  *
  * Only the worker's thread, outside of a turn of the transport. */
 #ifndef MTLSD_SERVER_HTTP2_H

@@ -1,5 +1,5 @@
 /* Proxied HTTP/1.1 as a speaker: requests whose location has a backend go there, and what it answers comes
- * back, piece by piece, while libmicrohttpd is told that nothing comes (http1.c). Both sides are driven from
+ * back, piece by piece, while nothing else is read of it (http1.c). Both sides are driven from
  * here: the client's plaintext is read and written through its transport, the backend's link by its events.
  * Of each direction no more is held than a few pieces: who does not read stops who sends.
  *
@@ -40,7 +40,7 @@ void proxy_tunnel(struct conn *conn, const char *bytes, size_t len, bool ended);
 void proxy_client_event(struct conn *conn, bool readable, bool ended);
 void proxy_client_reset(struct conn *conn);
 
-/* Outside of a turn: the client's socket may have bytes, or has ended. What libmicrohttpd is told:
+/* Outside of a turn: the client's socket may have bytes, or has ended. What its reader is told:
  * GNUTLS_E_AGAIN, or 0 when the connection is over. */
 ssize_t proxy_client_ready(struct conn *conn);
 /* The connection is about to be freed. */

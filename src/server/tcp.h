@@ -1,6 +1,6 @@
-/* Bytes as a speaker: where mode = tcp a connection is a tunnel from its first byte (proxy.h), and
- * libmicrohttpd never hears of it. Its worker drives the handshake, and asks for no more than that before the
- * backend is connected: servers may speak first. On the worker's thread. */
+/* Bytes as a speaker: where mode = tcp a connection is a tunnel from its first byte (proxy.h). Its worker
+ * drives the handshake (conn_own.h), and asks for no more than that before the backend is connected: servers
+ * may speak first. On the worker's thread. */
 #ifndef MTLSD_SERVER_TCP_H
 #define MTLSD_SERVER_TCP_H
 
