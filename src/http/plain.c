@@ -9,22 +9,31 @@
 
 enum { MOST_URL = 512 };
 
-void plain_head(const struct reply *reply, const char *date, uint64_t length, bool last, struct buf *out)
+void plain_connection(const char *connection, struct buf *out)
 {
-    buf_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", reply->status, status_phrase(reply->status), date);
+    if (connection)
+        buf_printf(out, "Connection: %s\r\n", connection);
+}
+
+void plain_head(const struct reply *reply, const char *date, uint64_t length, const char *connection,
+                struct buf *out)
+{
+    buf_printf(out, "HTTP/1.1 %u %s\r\n", reply->status, status_phrase(reply->status));
+    plain_connection(connection, out);
+    buf_printf(out, "Date: %s\r\n", date);
     if (reply->content_type)
         buf_printf(out, "Content-Type: %s\r\n", reply->content_type);
     for (size_t i = 0; i < reply->n_headers; i++)
         buf_printf(out, "%s: %s\r\n", reply->header[i].name, reply->header[i].value);
     if (reply->status != 204) /* RFC 9110 section 8.6 */
         buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)length);
-    buf_puts(out, last ? "Connection: close\r\n\r\n" : "\r\n");
+    buf_puts(out, "\r\n");
 }
 
 void plain_reply(const struct reply *reply, time_t now, bool headers_only, bool last, struct buf *out)
 {
     char date[CLOCK_TEXT];
-    plain_head(reply, clock_http_date(now, date), reply->body.len, last, out);
+    plain_head(reply, clock_http_date(now, date), reply->body.len, last ? PLAIN_CLOSE : NULL, out);
     if (!headers_only)
         buf_put(out, reply->body.data, reply->body.len);
 }

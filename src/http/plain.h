@@ -5,9 +5,15 @@
 
 #include "http/message.h"
 
-/* The head of the reply, with a body of `length` bytes: byte for byte what libmicrohttpd makes of it where
- * the connection goes on. `last`: it ends. */
-void plain_head(const struct reply *reply, const char *date, uint64_t length, bool last, struct buf *out);
+/* What the Connection field of a response says, NULL: nothing, the connection goes on as usual. */
+#define PLAIN_CLOSE      "close"
+#define PLAIN_KEEP_ALIVE "Keep-Alive" /* for HTTP/1.0, where it does not */
+
+/* The head of the reply, with a body of `length` bytes: byte for byte what libmicrohttpd makes of it. */
+void plain_head(const struct reply *reply, const char *date, uint64_t length, const char *connection,
+                struct buf *out);
+/* The Connection field, which comes behind the first line. */
+void plain_connection(const char *connection, struct buf *out);
 
 /* The reply, whose body is in memory. `headers_only`: it answers a HEAD; `last`: the connection ends with it.
  */

@@ -78,6 +78,7 @@ struct conn_http1 {
     struct exchange *made;       /* the answer that it is to give, NULL: none yet (exchange.h); owned */
     struct kept_bytes *finished; /* that go without it; a reference. NULL: none (http1_finished.c) */
     size_t finished_at, finished_len;
+    bool last;     /* they are, on this connection */
     bool broken;   /* one of them could not be sent: nothing more is read */
     bool asked;    /* it has a request, whose answer is not over */
     bool cut;      /* the rest of a request's body is not read */

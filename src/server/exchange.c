@@ -214,12 +214,12 @@ static bool never_has_body(const struct reply *reply)
 
 /* Head and body in one piece, which the caller owns. NULL when memory is short, or the
  * file was cut short since it was looked at. */
-static struct kept_bytes *in_one_piece(const struct reply *reply, const char *date)
+static struct kept_bytes *in_one_piece(const struct reply *reply, const char *date, const char *connection)
 {
     const size_t len = never_has_body(reply) ? 0 : (size_t)length_of(reply);
     struct buf head;
     buf_init(&head, 0);
-    plain_head(reply, date, length_of(reply), false, &head);
+    plain_head(reply, date, length_of(reply), connection, &head);
     struct kept_bytes *bytes =
         buf_failed(&head) || buf_failed(&reply->body) ? NULL : kept_bytes_new(head.data, head.len, len);
     buf_done(&head);
@@ -234,10 +234,28 @@ static struct kept_bytes *in_one_piece(const struct reply *reply, const char *da
     return bytes;
 }
 
+/* The same with a Connection field, which the caller owns. NULL when memory is short. */
+static struct kept_bytes *saying(const struct kept_bytes *bytes, const char *connection)
+{
+    const char *end = memchr(bytes->bytes, '\n', bytes->head_len);
+    const size_t line = end ? (size_t)(end + 1 - bytes->bytes) : 0, rest = bytes->len - line;
+    struct buf head;
+    buf_init(&head, 0);
+    buf_put(&head, bytes->bytes, line);
+    plain_connection(connection, &head);
+    struct kept_bytes *said = buf_failed(&head) ? NULL : kept_bytes_new(head.data, head.len, rest);
+    if (said) {
+        memcpy(said->bytes + head.len, bytes->bytes + line, rest);
+        said->head_len += bytes->head_len - line;
+    }
+    buf_done(&head);
+    return said;
+}
+
 /* Its body is in memory, behind the head that it is given with when it is asked for again. */
 static struct MHD_Response *with_head(const struct reply *reply, const char *date, struct sharing *sharing)
 {
-    struct kept_bytes *bytes = in_one_piece(reply, date);
+    struct kept_bytes *bytes = in_one_piece(reply, date, NULL);
     if (!bytes)
         return NULL;
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
@@ -390,32 +408,43 @@ static void make(struct conn *conn, struct exchange *exchange)
         shelf->route = NULL;
 }
 
-/* NULL: it is too long to be in memory, or that is short, and libmicrohttpd gives the answer. */
-static struct kept_bytes *finish(struct exchange *exchange)
+/* Puts it on the shelf as well; the caller owns a reference. NULL when memory is short. */
+static struct kept_bytes *keep(const struct shelf *shelf, struct reply *reply, const char *date)
 {
-    const struct shelf *shelf = &exchange->shelf;
-    struct reply *reply = &exchange->answer.reply;
-    const char *date = worker_date(shelf->conn->worker, shelf->now);
-    if (reply->ready)
-        return shelf->bytes;
-    if (!is_small(reply))
-        return NULL;
-    if (!is_worth_keeping(shelf, reply)) {
-        exchange->finished = in_one_piece(reply, date);
-        return exchange->finished;
-    }
     struct sharing sharing = {.shared = true, .again = true};
     const uint64_t length = length_of(reply);
     struct MHD_Response *response = response_of(reply, date, &sharing);
     if (!response)
         return NULL;
-    exchange->finished = sharing.bytes;
-    exchange->finished->refs++;
+    sharing.bytes->refs++;
     to_shelf(shelf, response, &sharing, length);
-    return exchange->finished;
+    return sharing.bytes;
 }
 
-struct kept_bytes *exchange_make(struct conn *conn)
+/* NULL: it is too long to be in memory, or that is short, and libmicrohttpd gives the answer. */
+static struct kept_bytes *finish(struct exchange *exchange, const char *connection)
+{
+    const struct shelf *shelf = &exchange->shelf;
+    struct reply *reply = &exchange->answer.reply;
+    const char *date = worker_date(shelf->conn->worker, shelf->now);
+    if (reply->ready ? !shelf->bytes : !is_small(reply))
+        return NULL;
+    if (!reply->ready && !is_worth_keeping(shelf, reply)) {
+        exchange->finished = in_one_piece(reply, date, connection);
+        return exchange->finished;
+    }
+    if (!reply->ready)
+        exchange->finished = keep(shelf, reply, date);
+    struct kept_bytes *bytes = reply->ready ? shelf->bytes : exchange->finished;
+    if (!bytes || !connection)
+        return bytes;
+    struct kept_bytes *said = saying(bytes, connection);
+    kept_bytes_unref(exchange->finished);
+    exchange->finished = said;
+    return said;
+}
+
+struct kept_bytes *exchange_make(struct conn *conn, const char *connection, bool *last)
 {
     struct worker *worker = conn->worker;
     struct exchange *made = worker->made ? worker->made : malloc(sizeof *made);
@@ -427,7 +456,10 @@ struct kept_bytes *exchange_make(struct conn *conn)
     make(conn, made);
     made->finished = NULL;
     conn->http1.made = made;
-    return made->answer.close || made->answer.reply.close ? NULL : finish(made);
+    if (made->answer.close || made->answer.reply.close)
+        connection = PLAIN_CLOSE;
+    *last = connection && strcmp(connection, PLAIN_CLOSE) == 0;
+    return finish(made, connection);
 }
 
 void exchange_forget(struct conn *conn)

@@ -4,14 +4,16 @@
 #define MTLSD_SERVER_EXCHANGE_H
 
 #include <microhttpd.h>
+#include <stdbool.h>
 
 struct conn;
 struct kept_bytes;
 
-/* Its request is whole, and MHD has not heard of it. Makes the answer; NULL: MHD is told of the request then,
- * and gives the answer. Else nobody is told of it, and the bytes are to go, borrowed until exchange_forget;
- * the caller logs the request. */
-struct kept_bytes *exchange_make(struct conn *conn);
+/* Its request is whole, and MHD has not heard of it. Makes the answer, whose Connection field is to be
+ * `connection` (http/plain.h), or says that it is the last. NULL: MHD is told of the request then, and gives
+ * the answer. Else nobody is told of it, and the bytes are to go, borrowed until exchange_forget; behind them
+ * the connection ends when *last says so; the caller logs the request. */
+struct kept_bytes *exchange_make(struct conn *conn, const char *connection, bool *last);
 /* What exchange_make has made, but for those bytes, is not needed any more. */
 void exchange_forget(struct conn *conn);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "http/path.h"
+#include "http/plain.h"
 #include "server/conn_own.h"
 #include "server/http1_daemon.h"
 #include "server/http1_finished.h"
@@ -105,13 +105,13 @@ static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data
         explicit_bzero(data, size);
     if (!word.whole)
         return 0;
+    static const char *const CONNECTION[] = {
+        [STAYS] = NULL, [ENDS] = PLAIN_CLOSE, [ENDS_OLD] = PLAIN_CLOSE, [STAYS_OLD] = PLAIN_KEEP_ALIVE};
     const enum stay stays = stay(&conn->request.head, word.cut);
-    if (stays == STAYS) {
-        ssize_t n = http1_finished_answer(conn);
-        if (n <= 0)
-            return n;
-    }
     http1->cut = word.cut;
+    ssize_t n = http1_finished_answer(conn, CONNECTION[stays]);
+    if (n <= 0)
+        return n;
     http1->asked = true;
     http1->words = words(&conn->request.head, stays);
     return conn->owned ? (ssize_t)strlen(http1->words) : http1_hear(conn, data, size);
@@ -155,7 +155,7 @@ static ssize_t next_request(struct conn *conn, void *data, size_t size)
             return begun ? GNUTLS_E_AGAIN : GNUTLS_E_MEMORY_ERROR;
         }
         n = take(conn, bytes, (size_t)n, data, size);
-        if (n != 0 || conn->transport.state != TRANSPORT_OPEN)
+        if (n != 0 || conn->transport.state != TRANSPORT_OPEN || http1_finished_last(conn))
             return n;
     }
     return GNUTLS_E_INTERRUPTED; /* others first */
@@ -172,6 +172,8 @@ ssize_t http1_recv(struct conn *conn, void *data, size_t size)
         return http1_hear(conn, data, size);
     if (http1->broken)
         return GNUTLS_E_PUSH_ERROR;
+    if (http1_finished_last(conn))
+        return 0;
     if (conn->proxied)
         return proxy_client_ready(conn);
     if (http2_speaks(conn) && http2_client_ready(conn))
@@ -240,7 +242,8 @@ static void on_ready(struct conn *conn, uint32_t events)
         end(conn);
         return;
     }
-    const bool reads = events & ~(uint32_t)EPOLLOUT;
+    /* Who has had its share of the last turn is next at the beginning of the next one. */
+    const bool reads = (events & ~(uint32_t)EPOLLOUT) && !conn->http1.reads_on;
     /* Who answers otherwise looks at both sides when it reads. */
     if ((events & EPOLLOUT) && (!reads || http1_finished_going(conn)))
         conn->client.told(conn);
@@ -271,6 +274,6 @@ void http1_stop(struct worker *worker)
         if (conn->owned && !conn->tcp && !conn->over)
             end(conn);
     }
-    conn_own_settle(worker);
     http1_daemon_stop(worker);
+    conn_own_settle(worker);
 }

@@ -31,7 +31,8 @@ static void go_on(struct conn *conn)
             conn_moved(conn);
     } else {
         account(conn);
-        http1_over(conn);
+        if (!http1->last)
+            http1_over(conn);
         http1_read_on(conn);
     }
 }
@@ -61,13 +62,15 @@ static int write_some(struct conn *conn)
     return 0;
 }
 
-ssize_t http1_finished_answer(struct conn *conn)
+ssize_t http1_finished_answer(struct conn *conn, const char *connection)
 {
     struct conn_http1 *http1 = &conn->http1;
     const bool head_only = strcmp(conn->request.head.method, "HEAD") == 0;
-    struct kept_bytes *bytes = exchange_make(conn);
+    bool last;
+    struct kept_bytes *bytes = exchange_make(conn, connection, &last);
     if (!bytes)
         return 1;
+    http1->last = last;
     bytes->refs++;
     http1->finished = bytes;
     http1->finished_at = 0;
@@ -82,7 +85,7 @@ ssize_t http1_finished_answer(struct conn *conn)
     }
     const bool large = http1->finished_len > RECORD_PLAIN;
     account(conn);
-    if (rc != 0)
+    if (rc != 0 || last)
         return rc;
     http1_over(conn);
     if (large)

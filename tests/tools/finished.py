@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Finished answers go without libmicrohttpd: nobody may see a difference. Statements as lines "ok WHAT" and "not ok WHAT".
 
-finished.py alike TABLE PORT OTHER      each request of tests/data/finished.tsv three times, to both servers
+finished.py alike TABLE PORT OTHER      the requests of tests/data/finished.tsv that do not end the connection three times, the others once, to both servers
 finished.py mixed TABLE PORT [relay]    a row of pipelined requests in all pieces, and with each request behind it that ends it
 finished.py turns PORT OTHER N          pipelined requests, of which so many are answered on a connection
 finished.py ends PORT                   clients that end their side with their last request
 finished.py slow PORT PATH...           clients that read slowly, late, or not at all
 finished.py gone PORT PATH              clients that are gone while answers to a row of records wait for them
 finished.py apart PORT PATH             a client that reads all, and asks by a record each
+finished.py lent PORT PATH              clients whose request takes the server two turns, in which more comes
 """
 import re
 import socket
@@ -122,6 +123,10 @@ def undated(answer):
     return re.sub(rb"(?m)^(Date: )[^\r]{29}(?=\r)", rb"\1" + b"-" * 29, answer)
 
 
+def timeless(answer):
+    return re.sub(rb"Date: [^\r]{29}\r\n", b"", answer)
+
+
 def difference(a, b):
     at = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
     return f"at byte {at} of {len(a)} and {len(b)}", a[max(0, at - 200) : at + 200], b[max(0, at - 200) : at + 200]
@@ -134,11 +139,16 @@ def compare(got, want, what):
 
 def alike(table, *ports):
     for name, kind, request in rows(table):
-        if kind not in ("alike", "mixed"):
+        if kind not in ("alike", "mixed", "ends"):
             continue
         answers = []
         for port in ports:
             client = Client(port)
+            if kind == "ends":
+                client.send(request)
+                answers.append(undated(client.rest()))
+                client.close()
+                continue
             for _ in range(3):
                 client.send(request)
                 answers.append(undated(client.response(request.startswith(b"HEAD"))))
@@ -175,7 +185,7 @@ def mixed(table, port, *relay):
     say(not wrong, f"the same in two pieces, each of {len(text) - 1} ways, on one connection", wrong)
     client.close()
     for name, kind, request in all_:
-        if kind != "last":
+        if kind not in ("last", "ends"):
             continue
         client = Client(port)
         client.send(request)
@@ -203,7 +213,8 @@ def turns(port, other, n):
         client.close()
     say(answers[0].count(b"HTTP/1.1 200") == n, f"{n} requests are answered on a connection, not {n + 3}", answers[0])
     say(b"Connection: close" in answers[0].rpartition(b"HTTP/1.1")[2], "the last says that it is", answers[0])
-    compare(answers[0], answers[1], "as libmicrohttpd says it")
+    # Release 0.9.75 of it dates one twice to which the program adds a field Connection.
+    compare(timeless(answers[0]), timeless(answers[1]), "as libmicrohttpd says it")
 
 
 def ends(port):
@@ -282,10 +293,30 @@ def apart(port, path):
     client.close()
 
 
+def lent(port, path):
+    request = f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    behind, good = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", 0
+    for _ in range(200):
+        client = Client(port, receive=4 << 20)
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.tls.write(request[:-12])
+        for byte in request[-12:]:
+            client.tls.write(bytes([byte]))
+        pieces = [client.goes.read()]
+        for _ in range(12):
+            client.tls.write(behind)
+            pieces.append(client.goes.read())
+        for piece in pieces:
+            client.socket.sendall(piece)
+        good += all(client.response().startswith(b"HTTP/1.1 200") for _ in range(13))
+        client.close()
+    say(good == 200, "200 clients go on asking while libmicrohttpd is given their connection", good)
+
+
 def main():
     what, *rest = sys.argv[1:]
     rest = [int(text) if text.isdigit() else text for text in rest]
-    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow, "gone": gone, "apart": apart}[what](*rest)
+    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow, "gone": gone, "apart": apart, "lent": lent}[what](*rest)
 
 
 main()

@@ -97,7 +97,7 @@ START_TEST(head_of_a_reply)
     reply.content_type = "text/css";
     ck_assert_int_eq(reply_header(&reply, "ETag", "%s", "\"a\""), 0);
     ck_assert_int_eq(reply_header(&reply, "Vary", "%s", "Accept-Encoding"), 0);
-    plain_head(&reply, "Mon, 15 Jun 2026 12:00:00 GMT", 5000000000, false, &out);
+    plain_head(&reply, "Mon, 15 Jun 2026 12:00:00 GMT", 5000000000, NULL, &out);
     ck_assert_str_eq(out.data,
                      "HTTP/1.1 200 OK\r\nDate: Mon, 15 Jun 2026 12:00:00 GMT\r\nContent-Type: text/css\r\n"
                      "ETag: \"a\"\r\nVary: Accept-Encoding\r\nContent-Length: 5000000000\r\n\r\n");
