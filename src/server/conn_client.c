@@ -8,7 +8,7 @@
 static void on_client(struct event_source *source, uint32_t events)
 {
     struct conn *conn = (struct conn *)(void *)((char *)source - offsetof(struct conn, client.source));
-    if (conn->over)
+    if (conn->client.events == 0) /* it has left the set in this very turn */
         return;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         conn->client.ended = conn->bytes_wait = true;

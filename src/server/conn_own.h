@@ -1,7 +1,8 @@
 /* A connection that its worker drives itself: session and socket are its own, and its worker's set watches
  * it. All begin so; one of HTTP/1.1 is libmicrohttpd's from the first request on that it is to answer
- * (http1_daemon.h). At its end the socket is closed at once, the memory goes at the end of the turn: an event
- * of it may be on its way. On the worker's thread, outside of a turn of its transport. */
+ * (http1_daemon.h). At its end, whose it is by then, the socket is closed at once, the memory goes at the end
+ * of the turn: an event of it may be on its way. On the worker's thread, outside of a turn of its transport.
+ */
 #ifndef MTLSD_SERVER_CONN_OWN_H
 #define MTLSD_SERVER_CONN_OWN_H
 
@@ -24,7 +25,7 @@ void conn_own_close(struct conn *conn, bool reset);
 void conn_own_cut(struct conn *conn);
 /* The transport has said its last word (transport_abort): it ends when that has been read. */
 void conn_own_leave(struct conn *conn);
-/* Somebody else has closed its socket, and with `session` freed its session. */
+/* Somebody else closes its socket, and with `session` frees its session. */
 void conn_own_lost(struct conn *conn, bool session);
 
 /* The end of a turn: frees those that were closed in it. */

@@ -143,10 +143,11 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         return;
     }
     worker->n_lent--;
-    if (conn)
-        http1_left(conn);
-    conn_free(conn);
     *socket_context = NULL;
+    if (!conn)
+        return;
+    http1_left(conn);
+    conn_own_lost(conn, true);
 }
 
 void http1_give(struct worker *worker, const struct arrival *arrival)

@@ -232,8 +232,8 @@ static bool turn(struct worker *worker)
     (void)wheel_turn(&worker->wheel, worker->now_ms, MOST_TIMERS);
     proxy_turn(worker);
     http2_turn(worker);
-    conn_own_settle(worker);
     http1_daemon_run(worker);
+    conn_own_settle(worker);
     atomic_fetch_add_explicit(&worker->turns, 1, memory_order_release);
     return goes_on;
 }
