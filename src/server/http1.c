@@ -238,7 +238,9 @@ static void read_on(struct conn *conn)
 
 static void on_ready(struct conn *conn, uint32_t events)
 {
-    if (events & EPOLLERR) { /* who waits for room, or for a backend, does not hear of it otherwise */
+    /* Reset: who waits for room, or for a backend, does not hear of it otherwise. Before that, and behind the
+     * last word, what the client has said comes first: its alert says why. */
+    if ((events & EPOLLERR) && conn->transport.state == TRANSPORT_OPEN) {
         end(conn);
         return;
     }
