@@ -100,6 +100,7 @@ struct conn_client {
     struct event_source source;
     uint32_t events; /* that it is in the set for, 0: it is not there */
     bool ended;      /* the client has ended its side: behind all bytes there is an end to read */
+    bool urgent;     /* it has sent urgent data, at which each read stops, whatever is behind it */
     void (*ready)(struct conn *conn, uint32_t events); /* where it is owned: of whose it is, for all */
     void (*told)(struct conn *conn); /* of who answered last: it looks what there is to do */
 };

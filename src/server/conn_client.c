@@ -14,6 +14,10 @@ static void on_client(struct event_source *source, uint32_t events)
         conn->client.ended = conn->bytes_wait = true;
         transport_is_told(&conn->transport, false); /* of an end that does not come again */
     }
+    if (events & EPOLLPRI) {
+        conn->client.urgent = true;
+        transport_is_told(&conn->transport, false);
+    }
     if (conn->owned)
         conn->client.ready(conn, events);
     else
@@ -58,5 +62,7 @@ void conn_unwatch(struct conn *conn)
 
 bool conn_has_read_all(const struct conn *conn)
 {
-    return (conn->client.events & EPOLLRDHUP) && !conn->client.ended && transport_emptied(&conn->transport);
+    const struct conn_client *client = &conn->client;
+    return (client->events & EPOLLRDHUP) && !client->ended && !client->urgent &&
+           transport_emptied(&conn->transport);
 }

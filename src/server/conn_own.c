@@ -32,7 +32,7 @@ struct conn *conn_own_new(struct worker *worker, const struct arrival *arrival, 
     }
     conn->owned = true;
     conn->client.ready = ready;
-    if (conn_watch(conn, events | EPOLLRDHUP))
+    if (conn_watch(conn, events | EPOLLRDHUP | EPOLLPRI))
         return conn;
     limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
     conn_own_cut(conn);

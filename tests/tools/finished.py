@@ -8,6 +8,7 @@ finished.py ends PORT                   clients that end their side with their l
 finished.py slow PORT PATH...           clients that read slowly, late, or not at all
 finished.py gone PORT PATH              clients that are gone while answers to a row of records wait for them
 finished.py apart PORT PATH             a client that reads all, and asks by a record each
+finished.py urgent PORT                 clients that send a byte out of band, with the rest of their request behind it
 finished.py lent PORT PATH              clients whose request takes the server two turns, in which more comes
 """
 import re
@@ -293,6 +294,23 @@ def apart(port, path):
     client.close()
 
 
+def urgent(port):
+    request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for before in (0, 1, 2):
+        client = Client(port)
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(before):
+            client.send(request)
+            client.response()
+        client.tls.write(request)
+        record = client.goes.read()
+        client.socket.sendall(record[:20])
+        client.socket.send(b"!", socket.MSG_OOB)
+        client.socket.sendall(record[20:])
+        say(client.response().startswith(b"HTTP/1.1 200"), f"after {before} requests one goes around a byte out of band")
+        client.close()
+
+
 def lent(port, path):
     request = f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     behind, good = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", 0
@@ -316,7 +334,7 @@ def lent(port, path):
 def main():
     what, *rest = sys.argv[1:]
     rest = [int(text) if text.isdigit() else text for text in rest]
-    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow, "gone": gone, "apart": apart, "lent": lent}[what](*rest)
+    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow, "gone": gone, "apart": apart, "urgent": urgent, "lent": lent}[what](*rest)
 
 
 main()
