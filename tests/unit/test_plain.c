@@ -35,7 +35,8 @@ START_TEST(answers)
     char field[300];
     plain_http_answer(CASES[_i].head, strlen(CASES[_i].head), NOW, &out);
     ck_assert(!buf_failed(&out));
-    snprintf(field, sizeof field, "HTTP/1.1 %s\r\nDate: Mon, 15 Jun 2026 12:00:00 GMT\r\n",
+    snprintf(field, sizeof field,
+             "HTTP/1.1 %s\r\nConnection: close\r\nDate: Mon, 15 Jun 2026 12:00:00 GMT\r\n",
              CASES[_i].status == 308 ? "308 Permanent Redirect" : "400 Bad Request");
     ck_assert_int_eq(strncmp(out.data, field, strlen(field)), 0);
     if (CASES[_i].location) {
@@ -76,9 +77,9 @@ START_TEST(whole_reply)
         plain_reply(&reply, NOW, headers_only, true, &out);
         ck_assert_int_eq(
             strncmp(out.data,
-                    "HTTP/1.1 431 Request Header Fields Too Large\r\n"
+                    "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"
                     "Date: Mon, 15 Jun 2026 12:00:00 GMT\r\nContent-Type: text/plain\r\nAllow: GET\r\n"
-                    "Content-Length: 8\r\nConnection: close\r\n\r\n",
+                    "Content-Length: 8\r\n\r\n",
                     out.len - (headers_only ? 0 : 8)),
             0);
         ck_assert_str_eq(strstr(out.data, "\r\n\r\n") + 4, headers_only ? "" : "too much");
@@ -101,6 +102,12 @@ START_TEST(head_of_a_reply)
     ck_assert_str_eq(out.data,
                      "HTTP/1.1 200 OK\r\nDate: Mon, 15 Jun 2026 12:00:00 GMT\r\nContent-Type: text/css\r\n"
                      "ETag: \"a\"\r\nVary: Accept-Encoding\r\nContent-Length: 5000000000\r\n\r\n");
+    out.len = 0;
+    reply.status = 204; /* RFC 9110 section 8.6: without a length */
+    plain_head(&reply, "Mon, 15 Jun 2026 12:00:00 GMT", 0, PLAIN_KEEP_ALIVE, &out);
+    ck_assert_str_eq(out.data,
+                     "HTTP/1.1 204 No Content\r\nConnection: Keep-Alive\r\nDate: Mon, 15 Jun 2026 12:00:00 "
+                     "GMT\r\nContent-Type: text/css\r\nETag: \"a\"\r\nVary: Accept-Encoding\r\n\r\n");
     buf_done(&out);
     reply_done(&reply);
 }
