@@ -1,9 +1,7 @@
 #include "server/exchange.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,6 +12,7 @@
 #include "http/route.h"
 #include "server/answer.h"
 #include "server/conn.h"
+#include "server/http1_response.h"
 #include "server/http1_wait.h"
 #include "server/kept.h"
 #include "server/troubles.h"
@@ -81,235 +80,6 @@ static int head_of_mhd(struct conn *conn, struct MHD_Connection *connection, con
     return rc;
 }
 
-/* A file that is sent block by block. Read, not mapped: one that is cut short meanwhile ends the connection,
- * where touching lost pages would end the process. */
-struct file_part {
-    int fd;
-    uint64_t offset;
-};
-
-/* As much as the transport takes for a batch. */
-enum { FILE_BLOCK = 128 * 1024, SMALL_FILE = 256 * 1024 };
-
-static ssize_t read_part(void *cls, uint64_t at, char *out, size_t most)
-{
-    const struct file_part *part = cls;
-    ssize_t n;
-    do
-        n = pread(part->fd, out, most, (off_t)(part->offset + at));
-    while (n < 0 && errno == EINTR);
-    return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
-}
-
-static void free_part(void *cls)
-{
-    struct file_part *part = cls;
-    close(part->fd);
-    free(part);
-}
-
-static void free_mapping(void *cls)
-{
-    mapping_free(cls);
-}
-
-static void free_bytes(void *cls)
-{
-    kept_bytes_unref(cls);
-}
-
-/* Whether a response would serve several connections, and of what it is made then. */
-struct sharing {
-    bool shared;
-    bool again;                    /* it may be given again */
-    const struct mapping *mapping; /* NULL: memory */
-    struct kept_bytes *bytes;      /* that memory, with the head; NULL: it has none */
-};
-
-/* NULL: it cannot be mapped. */
-static struct MHD_Response *mapped_file(const struct reply *reply, struct sharing *sharing)
-{
-    const void *bytes;
-    if (reply->length > SIZE_MAX / 2)
-        return NULL;
-    struct mapping *mapping = mapping_new(reply->fd, reply->offset, (size_t)reply->length, &bytes);
-    if (!mapping)
-        return NULL;
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        (size_t)reply->length, (void *)(uintptr_t)bytes, free_mapping, mapping);
-    if (response)
-        sharing->mapping = mapping;
-    else
-        mapping_free(mapping);
-    return response;
-}
-
-/* sharing->shared becomes false when it cannot be. */
-static struct MHD_Response *large_file(struct reply *reply, struct sharing *sharing)
-{
-    struct MHD_Response *response = sharing->shared ? mapped_file(reply, sharing) : NULL;
-    if (response)
-        return response;
-    sharing->shared = false;
-    struct file_part *part = malloc(sizeof *part);
-    if (!part)
-        return NULL;
-    *part = (struct file_part){reply->fd, reply->offset};
-    response = MHD_create_response_from_callback(reply->length, FILE_BLOCK, read_part, part, free_part);
-    if (response)
-        reply->fd = -1;
-    else
-        free(part);
-    return response;
-}
-
-/* False: it was cut short since it was looked at. */
-static bool read_whole(const struct reply *reply, char *body)
-{
-    size_t len = (size_t)reply->length, have = 0;
-    while (have < len) {
-        ssize_t n = pread(reply->fd, body + have, len - have, (off_t)(reply->offset + have));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        have += (size_t)n;
-    }
-    return true;
-}
-
-static struct MHD_Response *small_file(const struct reply *reply)
-{
-    size_t len = (size_t)reply->length;
-    char *body = malloc(len > 0 ? len : 1);
-    struct MHD_Response *response = body && read_whole(reply, body)
-                                        ? MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE)
-                                        : NULL;
-    if (!response)
-        free(body);
-    return response;
-}
-
-static struct MHD_Response *from_body(struct reply *reply)
-{
-    size_t len = 0;
-    char *body = buf_take(&reply->body, &len);
-    struct MHD_Response *response =
-        body ? MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE) : NULL;
-    if (!response)
-        free(body);
-    return response;
-}
-
-/* Of a 304 it says the length that the 200 would have. */
-static uint64_t length_of(const struct reply *reply)
-{
-    return reply->fd >= 0 || reply->status == 304 ? reply->length : reply->body.len;
-}
-
-static bool never_has_body(const struct reply *reply)
-{
-    return reply->status == 304 || reply->status == 204;
-}
-
-/* Head and body in one piece, which the caller owns. NULL when memory is short, or the
- * file was cut short since it was looked at. */
-static struct kept_bytes *in_one_piece(const struct reply *reply, const char *date, const char *connection)
-{
-    const size_t len = never_has_body(reply) ? 0 : (size_t)length_of(reply);
-    struct buf head;
-    buf_init(&head, 0);
-    plain_head(reply, date, length_of(reply), connection, &head);
-    struct kept_bytes *bytes =
-        buf_failed(&head) || buf_failed(&reply->body) ? NULL : kept_bytes_new(head.data, head.len, len);
-    buf_done(&head);
-    if (!bytes || len == 0)
-        return bytes;
-    if (reply->fd < 0) {
-        memcpy(bytes->bytes + bytes->head_len, reply->body.data, len);
-    } else if (!read_whole(reply, bytes->bytes + bytes->head_len)) {
-        kept_bytes_unref(bytes);
-        bytes = NULL;
-    }
-    return bytes;
-}
-
-/* The same with a Connection field, which the caller owns. NULL when memory is short. */
-static struct kept_bytes *saying(const struct kept_bytes *bytes, const char *connection)
-{
-    const char *end = memchr(bytes->bytes, '\n', bytes->head_len);
-    const size_t line = end ? (size_t)(end + 1 - bytes->bytes) : 0, rest = bytes->len - line;
-    struct buf head;
-    buf_init(&head, 0);
-    buf_put(&head, bytes->bytes, line);
-    plain_connection(connection, &head);
-    struct kept_bytes *said = buf_failed(&head) ? NULL : kept_bytes_new(head.data, head.len, rest);
-    if (said) {
-        memcpy(said->bytes + head.len, bytes->bytes + line, rest);
-        said->head_len += bytes->head_len - line;
-    }
-    buf_done(&head);
-    return said;
-}
-
-/* Its body is in memory, behind the head that it is given with when it is asked for again. */
-static struct MHD_Response *with_head(const struct reply *reply, const char *date, struct sharing *sharing)
-{
-    struct kept_bytes *bytes = in_one_piece(reply, date, NULL);
-    if (!bytes)
-        return NULL;
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        bytes->len - bytes->head_len, bytes->bytes + bytes->head_len, free_bytes, bytes);
-    if (response)
-        sharing->bytes = bytes;
-    else
-        kept_bytes_unref(bytes);
-    return response;
-}
-
-/* NOLINTNEXTLINE(readability-non-const-parameter): the library's type */
-static ssize_t read_nothing(void *cls, uint64_t at, char *out, size_t most)
-{
-    (void)cls, (void)at, (void)out, (void)most;
-    return MHD_CONTENT_READER_END_WITH_ERROR;
-}
-
-static bool is_small(const struct reply *reply)
-{
-    return reply->fd < 0 || reply->length <= SMALL_FILE;
-}
-
-/* Takes over the reply's body or file. NULL when memory is short, or the file. */
-static struct MHD_Response *response_of(struct reply *reply, const char *date, struct sharing *sharing)
-{
-    const bool small = is_small(reply);
-    struct MHD_Response *response;
-    if (reply->status == 304) /* MHD says a length in any case, and RFC 9110 section 8.6 allows only that of
-                                 the 200. */
-        response = MHD_create_response_from_callback(reply->length, 1, read_nothing, NULL, NULL);
-    else if (small && sharing->again)
-        response = with_head(reply, date, sharing);
-    else if (reply->fd >= 0)
-        response = small ? small_file(reply) : large_file(reply, sharing);
-    else
-        response = from_body(reply);
-    if (!response)
-        return NULL;
-    bool good = MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date) == MHD_YES;
-    if (good && reply->content_type)
-        good =
-            MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) == MHD_YES;
-    for (size_t i = 0; good && i < reply->n_headers; i++)
-        good = MHD_add_response_header(response, reply->header[i].name, reply->header[i].value) == MHD_YES;
-    if (good && reply->close)
-        good = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
-    if (!good) {
-        MHD_destroy_response(response);
-        return NULL;
-    }
-    return response;
-}
-
 /* Where the answer to a request may come from, or go to, besides the handlers. */
 struct shelf {
     struct conn *conn;
@@ -354,15 +124,16 @@ static bool from_shelf(const struct request *request, const struct route *route,
 }
 
 /* Takes over the reference, or gives it back. */
-static void to_shelf(const struct shelf *shelf, struct MHD_Response *response, const struct sharing *sharing,
-                     uint64_t length)
+static void to_shelf(const struct shelf *shelf, struct MHD_Response *response,
+                     const struct http1_sharing *sharing, uint64_t length)
 {
     struct conn *conn = shelf->conn;
     const size_t all = sharing->bytes ? sharing->bytes->len : (size_t)length;
     const struct kept kept = {
         .response = response,
         .length = length,
-        .memory = length > SMALL_FILE ? 0 : all, /* what is not in memory of its own costs the store none */
+        .memory =
+            length > HTTP1_SMALL_FILE ? 0 : all, /* what is not in memory of its own costs the store none */
         .mapping = sharing->mapping,
         .bytes = sharing->bytes,
     };
@@ -383,7 +154,8 @@ static void note(struct conn *conn, const struct request *request, const struct 
 {
     uint64_t length = reply->ready || reply->fd >= 0 ? reply->length : reply->body.len;
     conn->request.status = reply->status;
-    conn->request.reply_bytes = request->method == METHOD_HEAD || never_has_body(reply) ? 0 : length;
+    conn->request.reply_bytes =
+        request->method == METHOD_HEAD || http1_response_is_bodiless(reply) ? 0 : length;
 }
 
 /* Whether it may be given again. Without a body there is nothing worth keeping. */
@@ -411,9 +183,9 @@ static void make(struct conn *conn, struct exchange *exchange)
 /* Puts it on the shelf as well; the caller owns a reference. NULL when memory is short. */
 static struct kept_bytes *keep(const struct shelf *shelf, struct reply *reply, const char *date)
 {
-    struct sharing sharing = {.shared = true, .again = true};
-    const uint64_t length = length_of(reply);
-    struct MHD_Response *response = response_of(reply, date, &sharing);
+    struct http1_sharing sharing = {.shared = true, .again = true};
+    const uint64_t length = http1_response_length(reply);
+    struct MHD_Response *response = http1_response_new(reply, date, &sharing);
     if (!response)
         return NULL;
     sharing.bytes->refs++;
@@ -427,10 +199,10 @@ static struct kept_bytes *finish(struct exchange *exchange, const char *connecti
     const struct shelf *shelf = &exchange->shelf;
     struct reply *reply = &exchange->answer.reply;
     const char *date = worker_date(shelf->conn->worker, shelf->now);
-    if (reply->ready ? !shelf->bytes : !is_small(reply))
+    if (reply->ready ? !shelf->bytes : !http1_response_is_small(reply))
         return NULL;
     if (!reply->ready && !is_worth_keeping(shelf, reply)) {
-        exchange->finished = in_one_piece(reply, date, connection);
+        exchange->finished = http1_response_bytes(reply, date, connection);
         return exchange->finished;
     }
     if (!reply->ready)
@@ -438,7 +210,7 @@ static struct kept_bytes *finish(struct exchange *exchange, const char *connecti
     struct kept_bytes *bytes = reply->ready ? shelf->bytes : exchange->finished;
     if (!bytes || !connection)
         return bytes;
-    struct kept_bytes *said = saying(bytes, connection);
+    struct kept_bytes *said = http1_response_saying(bytes, connection);
     kept_bytes_unref(exchange->finished);
     exchange->finished = said;
     return said;
@@ -479,7 +251,7 @@ void exchange_forget(struct conn *conn)
 static struct MHD_Response *sorry(const struct shelf *shelf, const struct request *request,
                                   struct reply *reply)
 {
-    struct sharing alone = {0};
+    struct http1_sharing alone = {0};
     bool close = reply->close;
     reply_done(reply);
     reply_init(reply);
@@ -487,7 +259,7 @@ static struct MHD_Response *sorry(const struct shelf *shelf, const struct reques
     (void)reply_header(reply, "Retry-After", "1");
     problem_reply(request, 503, NULL, reply);
     note(shelf->conn, request, reply);
-    return response_of(reply, worker_date(shelf->conn->worker, shelf->now), &alone);
+    return http1_response_new(reply, worker_date(shelf->conn->worker, shelf->now), &alone);
 }
 
 static enum MHD_Result give(struct conn *conn, struct MHD_Connection *connection, unsigned status,
@@ -504,10 +276,11 @@ static enum MHD_Result queue(struct MHD_Connection *connection, const struct she
     struct conn *conn = shelf->conn;
     if (reply->ready)
         return give(conn, connection, reply->status, reply->ready);
-    struct sharing sharing = {.shared = conn->request.reply_bytes > 0,
-                              .again = is_worth_keeping(shelf, reply)};
-    uint64_t length = length_of(reply);
-    struct MHD_Response *response = response_of(reply, worker_date(conn->worker, shelf->now), &sharing);
+    struct http1_sharing sharing = {.shared = conn->request.reply_bytes > 0,
+                                    .again = is_worth_keeping(shelf, reply)};
+    uint64_t length = http1_response_length(reply);
+    struct MHD_Response *response =
+        http1_response_new(reply, worker_date(conn->worker, shelf->now), &sharing);
     if (!response) {
         response = sorry(shelf, request, reply);
         sharing.shared = false;
