@@ -114,10 +114,19 @@ static void sign_to_verify(void)
 }
 
 /* X25519 from nettle, which is where GnuTLS has it from: GnuTLS does not offer it alone. */
-static void make_key(void)
+static void make_key_nettle(void)
 {
     static uint8_t point[CURVE25519_SIZE];
     curve25519_mul_g(point, floor_of.scalar);
+    memcpy(floor_of.scalar, point, sizeof point);
+}
+
+/* As mtlsd does it. */
+static void make_key(void)
+{
+    static uint8_t point[CURVE25519_SIZE];
+    if (!x25519_key(point, floor_of.scalar))
+        curve25519_mul_g(point, floor_of.scalar);
     memcpy(floor_of.scalar, point, sizeof point);
 }
 
@@ -251,9 +260,12 @@ int main(int argc, char **argv)
     double v = cost(verify), k = cost(make_key), d = cost(derive);
     row("verify, ECDSA P-256, GnuTLS (nettle)", cost(verify_nettle));
     row_of_openssl("verify, ECDSA P-256", v);
-    row("make a key, X25519", k);
+    row("make a key, X25519, GnuTLS (nettle)", cost(make_key_nettle));
+    if (x25519_library())
+        row("make a key, X25519, libsodium", k);
     row("derive a secret, X25519, GnuTLS (nettle)", cost(derive_nettle));
-    row_of_openssl("derive a secret, X25519", d);
+    if (x25519_library())
+        row("derive a secret, X25519, libsodium", d);
     putchar('\n');
     row("full handshake, one-way: key, secret, signature", k + d + s);
     row("full handshake, mutual, a client known: one verification", k + d + s + v);

@@ -16,6 +16,7 @@
 #include "tls/library.h"
 #include "tls/priorities.h"
 #include "tls/releases.h"
+#include "tls/x25519.h"
 
 static const struct command {
     const char *name;
@@ -92,7 +93,7 @@ static void version(void)
     printf("libmicrohttpd %s, GnuTLS %s, jansson %s\n", MHD_get_version(), gnutls_check_version(NULL),
            jansson_version_str());
     print_whose("signatures", true);
-    print_whose("X25519", tls_library_derives());
+    printf("X25519: %s\n", tls_library_derives() ? x25519_library() : "GnuTLS");
     print_whose("ECDSA verification", tls_library_verifies());
     printf("HTTP/2: %s%s\n", h2_is_built() ? "nghttp2 " : "none (built without nghttp2)", h2_version());
     const char *hybrids = tls_hybrids();

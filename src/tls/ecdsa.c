@@ -2,7 +2,7 @@
 
 #include "tls/ecdsa.h"
 
-#ifndef HAVE_OWN_NETTLE
+#ifndef HAVE_OWN_ECDSA
 
 bool ecdsa_prepare(void)
 {

@@ -26,8 +26,7 @@ void tls_library_find(const char *name, void *function);
 /* True when other libraries' calls reach the executable's definitions. */
 bool tls_library_hidden(void);
 
-/* True when GnuTLS derives X25519 secrets with x25519.h; when it verifies ECDSA signatures with ecdsa.h.
- * Prepares it. */
+/* True when GnuTLS has X25519 from x25519.h; when it verifies ECDSA signatures with ecdsa.h. Prepares it. */
 bool tls_library_derives(void);
 bool tls_library_verifies(void);
 

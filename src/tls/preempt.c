@@ -15,16 +15,21 @@
 #include "tls/pcert_cache.h"
 #include "tls/x25519.h"
 
-#ifdef HAVE_OWN_NETTLE
+#ifdef HAVE_OWN_X25519
 #include <nettle/curve25519.h>
+#endif
+#ifdef HAVE_OWN_ECDSA
 #include <nettle/ecdsa.h>
 #endif
 
 static int (*real_setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
 static int (*real_import)(gnutls_pcert_st *out, const gnutls_datum_t *certificate,
                           gnutls_x509_crt_fmt_t format, unsigned flags);
-#ifdef HAVE_OWN_NETTLE
+#ifdef HAVE_OWN_X25519
 static void (*real_mul)(uint8_t *q, const uint8_t *n, const uint8_t *p);
+static void (*real_mul_g)(uint8_t *q, const uint8_t *n);
+#endif
+#ifdef HAVE_OWN_ECDSA
 static int (*real_verify)(const struct ecc_point *key, size_t len, const uint8_t *digest,
                           const struct dsa_signature *signature);
 #endif
@@ -35,8 +40,11 @@ static void find_all(void)
 {
     tls_library_find("setsockopt", &real_setsockopt);
     tls_library_find("gnutls_pcert_import_x509_raw", &real_import);
-#ifdef HAVE_OWN_NETTLE
+#ifdef HAVE_OWN_X25519
     tls_library_find("nettle_curve25519_mul", &real_mul);
+    tls_library_find("nettle_curve25519_mul_g", &real_mul_g);
+#endif
+#ifdef HAVE_OWN_ECDSA
     tls_library_find("nettle_ecdsa_verify", &real_verify);
 #endif
 }
@@ -53,7 +61,7 @@ void tls_library_on_worker(void)
 
 bool tls_library_derives(void)
 {
-#ifdef HAVE_OWN_NETTLE
+#ifdef HAVE_OWN_X25519
     void *seen = dlsym(RTLD_DEFAULT, "nettle_curve25519_mul");
     void (*own)(uint8_t *, const uint8_t *, const uint8_t *) = nettle_curve25519_mul;
     return memcmp(&seen, &own, sizeof seen) == 0 && x25519_prepare();
@@ -64,7 +72,7 @@ bool tls_library_derives(void)
 
 bool tls_library_verifies(void)
 {
-#ifdef HAVE_OWN_NETTLE
+#ifdef HAVE_OWN_ECDSA
     void *seen = dlsym(RTLD_DEFAULT, "nettle_ecdsa_verify");
     int (*own)(const struct ecc_point *, size_t, const uint8_t *, const struct dsa_signature *) =
         nettle_ecdsa_verify;
@@ -106,9 +114,10 @@ int gnutls_pcert_import_x509_raw(gnutls_pcert_st *pcert, const gnutls_datum_t *c
     return rc;
 }
 
-/* GnuTLS derives the secrets of X25519 with nettle. What libcrypto cannot do is nettle's to answer: a result
- * of zero, too, which GnuTLS refuses (RFC 8446 section 7.4.2). */
-#ifdef HAVE_OWN_NETTLE
+/* GnuTLS derives the secrets of X25519 with nettle, and makes the keys, of which each handshake has a new
+ * one. What libsodium cannot do is nettle's to answer: a result of zero, too, which GnuTLS refuses (RFC 8446
+ * section 7.4.2). */
+#ifdef HAVE_OWN_X25519
 void nettle_curve25519_mul(uint8_t *q, const uint8_t *n, const uint8_t *p)
 {
     prepare();
@@ -116,8 +125,17 @@ void nettle_curve25519_mul(uint8_t *q, const uint8_t *n, const uint8_t *p)
         real_mul(q, n, p);
 }
 
+void nettle_curve25519_mul_g(uint8_t *q, const uint8_t *n)
+{
+    prepare();
+    if (!x25519_key(q, n))
+        real_mul_g(q, n);
+}
+#endif
+
 /* And verifies ECDSA: a client's own signature, those of its chain, of CRLs and of OCSP responses. Clients
  * can have what libcrypto does not answer handed to nettle, which refuses it at once. */
+#ifdef HAVE_OWN_ECDSA
 int nettle_ecdsa_verify(const struct ecc_point *pub, size_t length, const uint8_t *digest,
                         const struct dsa_signature *signature)
 {

@@ -4,7 +4,7 @@
 
 #include "suites.h"
 
-#ifdef HAVE_OWN_NETTLE
+#ifdef HAVE_OWN_ECDSA
 #include <dlfcn.h>
 #include <nettle/ecc-curve.h>
 #include <nettle/ecdsa.h>
@@ -16,7 +16,7 @@
 #include "base/base.h"
 #include "tls/ecdsa.h"
 
-#ifdef HAVE_OWN_NETTLE
+#ifdef HAVE_OWN_ECDSA
 
 enum { MOST_DIGEST = 80, THREADS = 4 };
 
@@ -451,7 +451,7 @@ END_TEST
 Suite *suite_ecdsa(void)
 {
     Suite *suite = suite_create("ecdsa");
-#ifdef HAVE_OWN_NETTLE
+#ifdef HAVE_OWN_ECDSA
     TCase *tc = tcase_create("unprepared"); /* first: without forks what is prepared stays so */
     tcase_add_test(tc, unprepared);
     suite_add_tcase(suite, tc);

@@ -1,10 +1,10 @@
-/* X25519 with libcrypto, and as GnuTLS calls it, by nettle's name (tls/preempt.c): the test vectors of RFC
- * 7748 section 5.2, and points of small order. */
+/* X25519 with libsodium, and as GnuTLS calls it, by nettle's names (tls/preempt.c): the test vectors of RFC
+ * 7748 sections 5.2 and 6.1, and points of small order. */
 #include "config.h"
 
 #include "suites.h"
 
-#ifdef HAVE_OWN_NETTLE
+#ifdef HAVE_OWN_X25519
 #include <nettle/curve25519.h>
 #endif
 
@@ -14,7 +14,7 @@
 #include "base/base.h"
 #include "tls/x25519.h"
 
-#ifdef HAVE_OWN_NETTLE
+#ifdef HAVE_OWN_X25519
 
 static const struct {
     const char *scalar, *point, *secret;
@@ -45,6 +45,8 @@ static void take_bytes(uint8_t bytes[X25519_BYTES], const char *text)
     }
 }
 
+static const uint8_t BASE[X25519_BYTES] = {9};
+
 /* As long as nobody has prepared it, in this process, nettle does it. */
 START_TEST(unprepared)
 {
@@ -54,6 +56,10 @@ START_TEST(unprepared)
     ck_assert(!x25519(secret, scalar, point));
     curve25519_mul(secret, scalar, point);
     expect_bytes(secret, VECTORS[0].secret);
+    ck_assert(!x25519_key(point, scalar));
+    curve25519_mul_g(point, scalar);
+    curve25519_mul(secret, scalar, BASE);
+    ck_assert_mem_eq(point, secret, X25519_BYTES);
 }
 END_TEST
 
@@ -104,13 +110,60 @@ START_TEST(small_order)
 }
 END_TEST
 
+static const struct {
+    const char *scalar, *key;
+} KEYS[] = {
+    {"77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
+     "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"},
+    {"5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb",
+     "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f"},
+};
+
+START_TEST(keys)
+{
+    uint8_t scalar[X25519_BYTES], key[X25519_BYTES] = {0};
+    take_bytes(scalar, KEYS[_i].scalar);
+    curve25519_mul_g(key, scalar);
+    expect_bytes(key, KEYS[_i].key);
+    memset(key, 0, sizeof key);
+    ck_assert(x25519_key(key, scalar));
+    expect_bytes(key, KEYS[_i].key);
+}
+END_TEST
+
+/* Each key is the next scalar; the base point multiplied as any other must give the same. */
+START_TEST(many_keys)
+{
+    uint8_t scalar[X25519_BYTES] = {9}, key[X25519_BYTES], product[X25519_BYTES];
+    for (int i = 0; i < 2000; i++) {
+        curve25519_mul_g(key, scalar);
+        ck_assert(x25519(product, scalar, BASE));
+        ck_assert_mem_eq(key, product, sizeof key);
+        memcpy(scalar, key, sizeof scalar);
+    }
+}
+END_TEST
+
+/* libsodium refuses a scalar of zeros, which stands for 2^254: it is nettle's to answer. */
+START_TEST(no_key)
+{
+    uint8_t scalar[X25519_BYTES] = {0}, key[X25519_BYTES];
+    ck_assert(!x25519_key(key, scalar));
+    memset(key, 1, sizeof key);
+    curve25519_mul_g(key, scalar);
+    ck_assert(x25519(scalar, scalar, BASE));
+    ck_assert_mem_eq(key, scalar, sizeof key);
+}
+END_TEST
+
 #else
 
 START_TEST(absent)
 {
     uint8_t out[X25519_BYTES], nine[X25519_BYTES] = {9};
-    bool can = x25519_prepare(); /* libcrypto is there, and nettle's header not */
-    ck_assert_int_eq(x25519(out, nine, nine), can);
+    ck_assert(!x25519_prepare());
+    ck_assert(!x25519(out, nine, nine) && !x25519_key(out, nine));
+    ck_assert_ptr_null(x25519_library());
 }
 END_TEST
 
@@ -119,7 +172,7 @@ END_TEST
 Suite *suite_x25519(void)
 {
     Suite *suite = suite_create("x25519");
-#ifdef HAVE_OWN_NETTLE
+#ifdef HAVE_OWN_X25519
     TCase *tc = tcase_create("unprepared"); /* first: without forks what is prepared stays so */
     tcase_add_test(tc, unprepared);
     suite_add_tcase(suite, tc);
@@ -127,6 +180,9 @@ Suite *suite_x25519(void)
     tcase_add_checked_fixture(tc, prepare, NULL);
     tcase_add_loop_test(tc, vectors, 0, (int)ARRAY_LEN(VECTORS));
     tcase_add_test(tc, iterated);
+    tcase_add_loop_test(tc, keys, 0, (int)ARRAY_LEN(KEYS));
+    tcase_add_test(tc, many_keys);
+    tcase_add_test(tc, no_key);
     tcase_add_loop_test(tc, small_order, 0, 2);
 #else
     TCase *tc = tcase_create("absent");
