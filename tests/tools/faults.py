@@ -95,9 +95,18 @@ fault("1.3: a share that is on no curve", "illegal_parameter")(lambda: hello13(P
 fault("1.3: a share of zeros", "illegal_parameter")(lambda: hello13(PORTS["off"], point=b"\4" + b"\0" * 64))
 fault("1.3: a share of another form", "illegal_parameter")(lambda: hello13(PORTS["off"], point=b"\3" + b"\1" * 64))
 fault("1.3: a share that is too short", "illegal_parameter")(lambda: hello13(PORTS["off"], point=b"\4" + b"\1" * 63))
-fault("1.3: a share of X25519 with a secret of zero", "illegal_parameter")(
-    lambda: hello13(PORTS["off"], share=None, groups=(29,), extra=extension(51, vector(2, number(29, 2) + vector(2, b"\0" * 32))))
-)
+
+# RFC 7748 section 6.1: points of small order have a secret of zero, however they are written.
+PRIME = 2**255 - 19
+ORDER_8 = (325606250916557431795983626356110631294008115727848805560023387167927233504,
+           39382357235489614581723060781553021112529911719440698176882885853963445705823)  # fmt: skip
+for number_of, u in enumerate((0, 1, *ORDER_8, PRIME - 1, PRIME, PRIME + 1, 2**255, 2**255 + 1, *(2**255 + u for u in ORDER_8), 2**256 - 20)):
+    fault("1.3: a share of X25519 with a secret of zero, %d" % number_of, "illegal_parameter")(
+        lambda u=u: hello13(
+            PORTS["off"], share=None, groups=(29,),
+            extra=extension(51, vector(2, number(29, 2) + vector(2, u.to_bytes(32, "little")))),
+        )
+    )  # fmt: skip
 
 # ---- the key exchange and the certificate ----------------------------------------------------------------------------
 
