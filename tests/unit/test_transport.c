@@ -171,6 +171,8 @@ START_TEST(the_last_word_is_waited_for)
     say_last("no", 2);
     (void)wheel_turn(&wheel, said_ms + SILENT_MS - 1, 10);
     ck_assert_uint_eq(was_late, 0);
+    while (clock_mono_ms() == said_ms) /* what is read in the same millisecond adds nothing */
+        continue;
     ck_assert_int_eq(send(far, "of a body", 9, 0), 9);
     ck_assert_int_eq(read_once(), GNUTLS_E_AGAIN);
     ck_assert_int_eq(transport.state, TRANSPORT_LINGER);
