@@ -105,8 +105,11 @@ class Watch:
             if not self.poll(lambda: self.orders[rest].say("count")["live"] == 0):
                 raise Unmet(f"{rest} still has streams")
         elif word == "halt":
+            # In the middle of its turn it would go on with that when it resumes, before it hears of what came meanwhile.
+            if not self.poll(lambda: self.all_threads("S")):
+                raise Unmet("the server does not rest")
             os.kill(int(self.pid), signal.SIGSTOP)
-            if not self.poll(self.stands_still):
+            if not self.poll(lambda: self.all_threads("T")):
                 raise Unmet("the server does not stand still")
         elif word == "resume":
             os.kill(int(self.pid), signal.SIGCONT)
@@ -130,11 +133,11 @@ class Watch:
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
             return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1]) // 1024
 
-    def stands_still(self):
-        """Each of its threads does."""
+    def all_threads(self, state):
+        """Each of the server's is in it: S sleeps, T is stopped."""
         for task in os.listdir(f"/proc/{self.pid}/task"):
             with open(f"/proc/{self.pid}/task/{task}/stat", encoding="ascii") as file:
-                if file.read().rpartition(") ")[2][0] != "T":
+                if file.read().rpartition(") ")[2][0] != state:
                     return False
         return True
 
