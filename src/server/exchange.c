@@ -87,7 +87,8 @@ struct shelf {
     struct kept_key key;       /* for KEEP_SECOND */
     uint64_t now_ms;
     time_t now;
-    struct kept_bytes *bytes; /* of the finished one that was found there; NULL: it has none */
+    struct kept_bytes *bytes;    /* of the finished one that was found there; NULL: it has none */
+    struct kept_response *found; /* that one where it has none, until it is given: a reference; NULL: none */
 };
 
 /* A request and its answer. */
@@ -117,17 +118,24 @@ static bool from_shelf(const struct request *request, const struct route *route,
     if (!found.response || (found.mapping && !mapping_is_current(found.mapping)))
         return false;
     shelf->bytes = found.bytes;
-    reply->ready = found.response;
+    if (!found.bytes) /* it may leave the store before libmicrohttpd asks for it */
+        shelf->found = kept_response_ref(found.response);
+    reply->ready = found.response->made;
     reply->length = found.length;
     reply->status = 200;
     return true;
 }
 
 /* Takes over the reference, or gives it back. */
-static void to_shelf(const struct shelf *shelf, struct MHD_Response *response,
+static void to_shelf(const struct shelf *shelf, struct MHD_Response *made,
                      const struct http1_sharing *sharing, uint64_t length)
 {
     struct conn *conn = shelf->conn;
+    struct kept_response *response = kept_response_new(made);
+    if (!response) {
+        MHD_destroy_response(made);
+        return;
+    }
     const size_t all = sharing->bytes ? sharing->bytes->len : (size_t)length;
     const struct kept kept = {
         .response = response,
@@ -145,7 +153,7 @@ static void to_shelf(const struct shelf *shelf, struct MHD_Response *response,
         conn->kept_generation = conn->snapshot->generation;
     } else if (!kept_add(conn->worker->kept, &shelf->key, shelf->now_ms,
                          (size_t)conn->snapshot->conf->file_cache, &kept)) {
-        MHD_destroy_response(response);
+        kept_response_unref(response);
     }
 }
 
@@ -234,6 +242,12 @@ struct kept_bytes *exchange_make(struct conn *conn, const char *connection, bool
     return finish(made, connection);
 }
 
+static void done(struct exchange *exchange)
+{
+    kept_response_unref(exchange->shelf.found);
+    answer_done(&exchange->answer);
+}
+
 void exchange_forget(struct conn *conn)
 {
     struct worker *worker = conn->worker;
@@ -242,7 +256,7 @@ void exchange_forget(struct conn *conn)
         return;
     conn->http1.made = NULL;
     kept_bytes_unref(made->finished);
-    answer_done(&made->answer);
+    done(made);
     free(worker->made);
     worker->made = made;
 }
@@ -335,7 +349,7 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, co
     if (rc != MHD_YES)
         log_error("%s: listener %s: a response could not be queued", conn->remote, conn->listener_name);
     if (exchange == &now)
-        answer_done(&exchange->answer);
+        done(exchange);
     else
         exchange_forget(conn);
     return rc;

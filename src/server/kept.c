@@ -48,10 +48,31 @@ void kept_bytes_unref(struct kept_bytes *bytes)
         free(bytes);
 }
 
+struct kept_response *kept_response_new(struct MHD_Response *made)
+{
+    struct kept_response *response = malloc(sizeof *response);
+    if (response)
+        *response = (struct kept_response){1, made};
+    return response;
+}
+
+struct kept_response *kept_response_ref(struct kept_response *response)
+{
+    response->refs++;
+    return response;
+}
+
+void kept_response_unref(struct kept_response *response)
+{
+    if (!response || --response->refs > 0)
+        return;
+    MHD_destroy_response(response->made);
+    free(response);
+}
+
 void kept_drop(struct kept *kept)
 {
-    if (kept->response)
-        MHD_destroy_response(kept->response);
+    kept_response_unref(kept->response);
     *kept = (struct kept){0};
 }
 

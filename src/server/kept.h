@@ -1,7 +1,7 @@
 /* Finished responses that can be given again: a store for each worker, which nobody else touches. What
  * is in it may be a second old at most, so that a file that was replaced is seen by then, and what is older
- * is let go. libmicrohttpd counts the references to a response, so one may still be sent while its place goes
- * to another. */
+ * is let go. Responses are counted, so one may still be sent, or wait for that, while its place goes to
+ * another. */
 #ifndef MTLSD_SERVER_KEPT_H
 #define MTLSD_SERVER_KEPT_H
 
@@ -39,13 +39,25 @@ struct kept_bytes {
 struct kept_bytes *kept_bytes_new(const char *head, size_t head_len, size_t body_len);
 void kept_bytes_unref(struct kept_bytes *bytes);
 
+/* A response of libmicrohttpd, which counts only where it sends one: this is for those who have yet to give
+ * it one. Shared on one worker. */
+struct kept_response {
+    size_t refs;
+    struct MHD_Response *made;
+};
+/* Takes over the caller's reference to `made`; one reference. NULL when memory is short: then it is the
+ * caller's still. */
+struct kept_response *kept_response_new(struct MHD_Response *made);
+struct kept_response *kept_response_ref(struct kept_response *response);
+void kept_response_unref(struct kept_response *response);
+
 /* A response and what the log wants to know of it. */
 struct kept {
-    struct MHD_Response *response;
-    uint64_t length;               /* of its body */
-    size_t memory;                 /* that the body takes; 0: it is a mapped file */
-    const struct mapping *mapping; /* that one, the response's; NULL: it is none */
-    struct kept_bytes *bytes;      /* the response's; NULL: it has none */
+    struct kept_response *response; /* a reference */
+    uint64_t length;                /* of its body */
+    size_t memory;                  /* that the body takes; 0: it is a mapped file */
+    const struct mapping *mapping;  /* that one, the response's; NULL: it is none */
+    struct kept_bytes *bytes;       /* the response's; NULL: it has none */
 };
 
 /* Gives the reference back, when it has one. */
@@ -56,7 +68,7 @@ struct kept_store *kept_new(struct wheel *wheel);
 void kept_free(struct kept_store *store);
 
 /* The store's response for `key`, not older than a second at `now_ms` (clock_mono_ms()). False:
- * none. The response stays the store's. */
+ * none. The response stays the store's, until something is added or the wheel turns. */
 bool kept_find(struct kept_store *store, const struct kept_key *key, uint64_t now_ms, struct kept *out);
 
 /* Puts a response into the store, which takes the caller's reference over. The bodies there take `room` bytes

@@ -10,8 +10,11 @@ finished.py gone PORT PATH              clients that are gone while answers to a
 finished.py apart PORT PATH             a client that reads all, and asks by a record each
 finished.py urgent PORT                 clients that send a byte out of band, with the rest of their request behind it
 finished.py lent PORT PATH              clients whose request takes the server two turns, in which more comes
+finished.py crowded PORT PATH PID       clients of a long file that is in the store, while it is crowded out of there
 """
+import os
 import re
+import signal
 import socket
 import ssl
 import struct
@@ -331,10 +334,28 @@ def lent(port, path):
     say(good == 200, "200 clients go on asking while libmicrohttpd is given their connection", good)
 
 
+def crowded(port, path, pid):
+    request = f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    ask = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: x%d\r\n\r\n"
+    clients, others, first = [Client(port) for _ in range(40)], [Client(port) for _ in range(20)], Client(port)
+    first.send(request)
+    first.response()
+    os.kill(pid, signal.SIGSTOP)  # so that all of it is there at once
+    for client in clients:
+        client.send(request)
+    for i, other in enumerate(others):
+        other.send(b"".join(ask % (100 * i + n) for n in range(100)))
+    os.kill(pid, signal.SIGCONT)
+    good = sum(client.response().startswith(b"HTTP/1.1 200") for client in clients)
+    say(good == len(clients), f"{len(clients)} clients have a file that was kept when they asked", good)
+    for client in [*clients, *others, first]:
+        client.close()
+
+
 def main():
     what, *rest = sys.argv[1:]
     rest = [int(text) if text.isdigit() else text for text in rest]
-    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow, "gone": gone, "apart": apart, "urgent": urgent, "lent": lent}[what](*rest)
+    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow, "gone": gone, "apart": apart, "urgent": urgent, "lent": lent, "crowded": crowded}[what](*rest)
 
 
 main()

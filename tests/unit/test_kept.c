@@ -31,7 +31,7 @@ static struct kept make(size_t memory)
 {
     static char body[] = "body";
     return (struct kept){
-        .response = MHD_create_response_from_buffer(4, body, MHD_RESPMEM_PERSISTENT),
+        .response = kept_response_new(MHD_create_response_from_buffer(4, body, MHD_RESPMEM_PERSISTENT)),
         .length = 4,
         .memory = memory,
     };
@@ -97,6 +97,22 @@ START_TEST(the_wheel_tidies_up)
     ck_assert(!wheel_turn(&wheel, now_ms + 1100, 10));
     ck_assert(!has(&key, now_ms));
     ck_assert(wheel_next(&wheel) == UINT64_MAX);
+}
+END_TEST
+
+/* Who has yet to send one has a reference. */
+START_TEST(one_that_waits_stays)
+{
+    const struct kept_key key = {1, &one_listener, "/a", NULL, NULL};
+    struct kept found;
+    ck_assert(add(&key, 10));
+    ck_assert(kept_find(store, &key, now_ms, &found));
+    struct kept_response *waits = kept_response_ref(found.response);
+    ck_assert(add(&key, 10));
+    ck_assert(kept_find(store, &key, now_ms, &found));
+    ck_assert_ptr_ne(found.response, waits);
+    ck_assert_uint_eq(waits->refs, 1);
+    kept_response_unref(waits);
 }
 END_TEST
 
@@ -198,6 +214,7 @@ Suite *suite_kept(void)
     tcase_add_test(tcase, all_of_the_key_counts);
     tcase_add_test(tcase, room_is_a_bound);
     tcase_add_test(tcase, the_wheel_tidies_up);
+    tcase_add_test(tcase, one_that_waits_stays);
     tcase_add_test(tcase, the_same_again_replaces);
     tcase_add_test(tcase, the_older_one_gives_way);
     tcase_add_test(tcase, mapped_files_are_few);
