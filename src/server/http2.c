@@ -192,6 +192,8 @@ static void run(struct http2 *http2)
         cut(http2);
         return;
     }
+    if (http2->n_asking > 0)
+        http2_request_asked(http2);
     const bool parted = http2->parted && http2->n_streams == 0;
     if (http2->out.len == 0 && (h2_is_over(http2->engine) || parted)) {
         say_goodbye(http2);

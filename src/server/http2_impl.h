@@ -9,6 +9,8 @@
 /* What the engine of a connection says, by its struct http2. */
 extern const struct h2_ops HTTP2_OPS;
 
+/* Answers what waits until the client has taken more. */
+void http2_request_asked(struct http2 *http2);
 /* It is over, and its record is freed. */
 void http2_stream_over(struct http2_stream *stream);
 

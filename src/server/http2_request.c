@@ -63,6 +63,12 @@ static void answer(struct http2_stream *stream)
     struct conn *conn = stream->http2->conn;
     struct answer made;
     struct asked asked = {.stream = stream};
+    const bool may = http2_stream_may_answer(stream);
+    http2_stream_asks(stream, !may);
+    if (!may) {
+        http2_stream_enters(stream, HTTP2_ANSWER);
+        return;
+    }
     answer_begin(conn, &made);
     if (!made.close) {
         made.kept = from_shelf;
@@ -74,6 +80,21 @@ static void answer(struct http2_stream *stream)
     if (made.reply.close)
         http2_leave(stream->http2);
     answer_done(&made);
+}
+
+/* The newest is the first of the list. */
+void http2_request_asked(struct http2 *http2)
+{
+    for (;;) {
+        struct http2_stream *oldest = NULL;
+        for (struct http2_stream *stream = http2->streams; stream; stream = stream->next) {
+            if (stream->asking && !stream->refused)
+                oldest = stream;
+        }
+        if (!oldest || !http2_stream_may_answer(oldest))
+            return;
+        answer(oldest);
+    }
 }
 
 static bool too_large(struct http2_stream *stream, uint64_t len)

@@ -17,6 +17,8 @@ enum {
     MOST_OF_ONE = 64 * 1024,   /* that waits, and more is put */
     MOST_OF_ALL = 1024 * 1024, /* then only a little is, where nothing waits */
     LITTLE = 4096,
+    /* More than all of these come to: answers that are made here, and not taken, may be longer than any. */
+    MOST_MADE = 2 * MOST_OF_ALL,
     MOST_BODIES = 256 * 1024 * 1024, /* of a worker, that wait for backends */
     RESTS_MS = 1000,                 /* so long a body is dropped that nobody needs */
 };
@@ -43,7 +45,7 @@ static uint64_t answered_by(const struct http2_stream *stream, const struct conf
 {
     const uint64_t late = stream->request.began_us / 1000 + ms(conf->request_timeout);
     const uint64_t stalled = now_ms + ms(conf->idle_timeout);
-    return stalled < late ? stalled : late;
+    return stalled < late && !stream->asking ? stalled : late;
 }
 
 static uint64_t due(const struct http2_stream *stream)
@@ -113,6 +115,7 @@ void http2_stream_free(struct http2_stream *stream)
     if (stream->next)
         stream->next->prev = stream->prev;
     http2->n_streams--;
+    http2->n_asking -= stream->asking;
     http2->held -= http2_stream_waiting(stream);
     http2_stream_waits(stream, 0);
     wheel_stop(&stream->timer);
@@ -315,6 +318,18 @@ static void put_lines(const struct http2_stream *stream, const struct reply *rep
         buf_put_uint(out, length);
         buf_puts(out, "\r\n");
     }
+}
+
+bool http2_stream_may_answer(const struct http2_stream *stream)
+{
+    return stream->http2->held < MOST_MADE;
+}
+
+void http2_stream_asks(struct http2_stream *stream, bool asks)
+{
+    stream->http2->n_asking += asks;
+    stream->http2->n_asking -= stream->asking;
+    stream->asking = asks;
 }
 
 bool http2_stream_holds(const struct http2_stream *stream, size_t len)

@@ -16,7 +16,8 @@ struct http2 {
     struct h2 *engine; /* owned; NULL: it is over, and the transport says its last word */
     struct http2_stream *streams;
     unsigned n_streams;
-    size_t held;    /* bytes of all answers that wait for the client */
+    size_t held; /* bytes of all answers that wait for the client */
+    unsigned n_asking;
     size_t grown;   /* bytes of all windows over the first */
     struct buf out; /* that the socket did not take; the first `out_at` bytes it did */
     size_t out_at;
@@ -49,6 +50,7 @@ struct http2_stream {
     uint64_t received; /* bytes of its body */
     size_t waits;      /* bytes of it that are held for a backend */
     bool ended;        /* the request is whole */
+    bool asking;       /* its answer is made when the client has taken more of others */
     bool answered;     /* the head of its answer was given to the engine */
     bool sent;         /* and all of it has gone */
     bool refused;      /* it will be reset */
@@ -110,6 +112,9 @@ void http2_stream_reset(struct http2_stream *stream, enum h2_code code);
 void http2_stream_reply(struct http2_stream *stream, struct reply *reply);
 /* The same, and it may be given again to who asks so; NULL: it may not. */
 void http2_stream_reply_kept(struct http2_stream *stream, struct reply *reply, const struct kept_key *key);
+/* An answer may be made now, however long it is. Else `asks` says that its request waits for that. */
+bool http2_stream_may_answer(const struct http2_stream *stream);
+void http2_stream_asks(struct http2_stream *stream, bool asks);
 /* Is there room in memory for so much of an answer? */
 bool http2_stream_holds(const struct http2_stream *stream, size_t len);
 /* The problem `status` instead of an answer. */

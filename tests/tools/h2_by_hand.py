@@ -7,6 +7,8 @@ Usage: h2_by_hand.py table FILE LAB PORT [VERSION...]   plays the rows of FILE a
                                                 with a line of what has come (see say); quit ends it
        h2_by_hand.py far PORT LAB MIB MILLISECONDS FILE PATH    over a way of so long a round trip: asks for FILE with large windows, then
                                                 sends MIB to PATH; prints a line of JSON for each
+       h2_by_hand.py untaken PORT LAB FOLDER CERTIFICATE PATH    asks a hundred times, and takes nothing; prints how many answers have
+                                                begun, then, when they are taken, how many have come
 
 A row is  name TAB steps TAB what must come. Steps are separated by " ; ", fields by " | ", and in both stand the escapes
 \\r \\n \\t \\s (a blank) \\\\ \\xHH, \\{N,TEXT} for N times TEXT.
@@ -820,6 +822,23 @@ def far(port, lab, mib, milliseconds, file, path):
     client.send(frame("DATA", END_STREAM, 3))
     client.until(stream.is_over)
     print(json.dumps({"up": stream.status(), "MiB/s": round(size / took / (1 << 20)), "window": window, "fills": round(size / took * trip)}), flush=True)
+    client.close()
+
+
+def untaken(port, lab, folder, certificate, path):
+    context = context_of(lab)
+    context.load_cert_chain(f"{folder}/{certificate}.crt", f"{folder}/{certificate}.key")
+    client = Client(int(port), context, settings={"INITIAL_WINDOW_SIZE": 0})
+    streams = [client.stream(number) for number in range(1, 201, 2)]
+    for number in range(1, 201, 2):
+        client.ask(number, "GET", path)
+    client.sync()
+    client.sync()  # what the first was answered behind has been sent
+    print(sum(stream.status() is not None for stream in streams), flush=True)
+    client.send(settings_frame({"INITIAL_WINDOW_SIZE": 1 << 20}))
+    for stream in streams:
+        client.until(stream.is_over)
+    print(sum(stream.status() == "200" and len(stream.body) == len(streams[0].body) > 0 for stream in streams), flush=True)
     client.close()
 
 
