@@ -11,9 +11,11 @@
  * Prints "held NUMBER" when all are open for the first time, and at the end "closed NUMBER" with how many
  * the server closed. With FROM they come from the address 127.0.0.FROM.
  *
- * count opens NUMBER connections, waits until the server has closed some or half a second passed in which it
- * closed none, and prints "open NUMBER closed NUMBER"; and once more when the input ends. With SPREAD they
- * come from so many addresses from FROM on, in turn. With speak they send all of a ClientHello.
+ * count opens NUMBER connections, waits until half a second passed in which the server closed none, and
+ * prints "open NUMBER closed NUMBER"; and once more when the input ends. With SPREAD they come from so many
+ * addresses from FROM on, in turn. With speak they send all of a ClientHello, and wait for what is said to
+ * it. CROWD_CLOSED in the environment is how many the server should close, where it is known: count waits for
+ * these, for 20 seconds at most; so does speak, behind the end of its input.
  *
  * honest asks for PATH (/livez) RATE times a second, by a clock that waits for nobody: three times of four on
  * a kept connection, else on a new one, of which there are as many as it takes; or on so many CONNECTIONS,
@@ -39,10 +41,11 @@
 enum {
     MOST = 20000,
     KEPT = 32,
-    GIVE_UP_MS = 5000,
+    GIVE_UP_MS = 10000,
     GOOD_MS = 100,
     SOON_MS = 50,
     REOPEN_MS = 20,
+    PATIENCE_MS = 20000,
     AT_ONCE = 50
 };
 
@@ -99,7 +102,7 @@ static int begin(unsigned from)
 /* --- connections that stay in their handshake --- */
 
 static struct pollfd held[MOST + 1];
-static bool greeted[MOST];
+static bool greeted[MOST], answered[MOST];
 static char greeting[4096] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"; /* a ClientHello's beginning */
 static size_t greeting_len = 11;
 
@@ -148,6 +151,7 @@ static bool greet_or_drain(size_t i)
         return send(held[i].fd, greeting, greeting_len, MSG_NOSIGNAL) > 0;
     }
     ssize_t n = recv(held[i].fd, scrap, sizeof scrap, 0);
+    answered[i] = answered[i] || n > 0;
     return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
@@ -210,9 +214,19 @@ static int hold(size_t n, long seconds, unsigned from)
     return 0;
 }
 
-static int count(size_t n, unsigned from, unsigned spread)
+/* Of those that are open, how many the server has said nothing to. */
+static size_t unanswered(size_t n)
 {
-    size_t closed = 0, open = 0;
+    size_t waiting = 0;
+    for (size_t i = 0; i < n; i++)
+        waiting += held[i].fd >= 0 && !answered[i];
+    return waiting;
+}
+
+static int count(size_t n, unsigned from, unsigned spread, bool speaks)
+{
+    const char *wanted = getenv("CROWD_CLOSED");
+    size_t closed = 0, open = 0, least = wanted ? (size_t)number(wanted, MOST) : 0;
     held[n].fd = -1;
     for (size_t i = 0; i < n; i++) {
         open_one(i, from + (unsigned)i % (spread > 0 ? spread : 1));
@@ -220,10 +234,12 @@ static int count(size_t n, unsigned from, unsigned spread)
         if (i % 100 == 99)
             closed += look(i + 1, 20, &open);
     }
-    for (double quiet = now_ms(); now_ms() < quiet + 500;) {
+    const double begun = now_ms();
+    for (double quiet = begun; now_ms() < quiet + 500;) {
         size_t ended = look(n, 50, &open);
         closed += ended;
-        if (ended > 0)
+        bool waits = speaks ? unanswered(n) > 0 : closed < least;
+        if (ended > 0 || (waits && now_ms() < begun + PATIENCE_MS))
             quiet = now_ms();
     }
     printf("open %zu closed %zu\n", open, closed);
@@ -231,7 +247,10 @@ static int count(size_t n, unsigned from, unsigned spread)
     char c; /* they stay until somebody has looked at the server */
     while (read(STDIN_FILENO, &c, 1) > 0)
         continue;
-    closed += look(n, 0, &open);
+    const double left = now_ms();
+    do
+        closed += look(n, speaks && closed < least ? 50 : 0, &open);
+    while (speaks && closed < least && now_ms() < left + PATIENCE_MS);
     printf("open %zu closed %zu\n", open, closed);
     return 0;
 }
@@ -454,7 +473,7 @@ int main(int argc, char **argv)
             greet_fully();
         if ((speak || strcmp(argv[1], "count") == 0) && argc <= 6)
             return count(n, argc >= 5 ? (unsigned)number(argv[4], 65535) : 0,
-                         argc == 6 ? (unsigned)number(argv[5], 65535) : 0);
+                         argc == 6 ? (unsigned)number(argv[5], 65535) : 0, speak);
         if (strcmp(argv[1], "honest") == 0 && argc >= 5 && argc <= 7) {
             path = argc >= 6 ? argv[5] : path;
             most_clients = argc == 7 ? (size_t)number(argv[6], MOST) : 0;
