@@ -10,7 +10,7 @@
  *   start        -> "ready", once READY=1 came, or "ended STATUS"
  *   stop         SIGTERM -> "ended STATUS"
  *   signal N     -> "signal N"
- *   wait TEXT    -> the next message with that text, its line ends as spaces, or "nothing" after ten seconds
+ *   wait TEXT    -> the next message with that text, its line ends as spaces, or "nothing" after 15 seconds
  *   pid          -> "pid N"
  *
  * At the end of stdin the program is killed if it still runs. */
@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST = 3, MOST = 8, PATIENCE_MS = 10000, LINE = 1024 };
+enum { FIRST = 3, MOST = 8, PATIENCE_MS = 15000, LINE = 1024 };
 
 static int sockets[MOST];
 static char names[LINE];

@@ -14,8 +14,10 @@
  * - close NAME: "close NAME"
  * - tcp NAME PORT: "tcp NAME ok" or the reason; connects and says nothing
  * - tls NAME OPTIONS: as open, on the connection that tcp has made
- * - load MS PATH PORT OPTIONS: "load REQUESTS ERRORS"; requests in a loop, a new connection every 10
- * - steady MS PATH PORT OPTIONS: "steady REQUESTS ERRORS RETRIED CONNECTIONS"; the same, through restarts
+ * - load MS PATH PORT OPTIONS: "load REQUESTS ERRORS"; requests in a loop, a new connection every 10; some
+ * dozens at least, however long they take
+ * - steady MS PATH PORT OPTIONS: "steady REQUESTS ERRORS RETRIED CONNECTIONS"; the same, through restarts;
+ * SIGTERM ends it before its time
  * - several N PATH PORT OPTIONS: "several STATUS:COUNT ... cut:COUNT"; one after the other, on a new
  * connection where the last one ended
  * - knock PATH PORT OPTIONS: "knock ANSWERED LOST REASON"; a new connection for each request, until none
@@ -37,7 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST = 512, WORDS = 12, TIMEOUT_MS = 10000, BUFFER = 512 * 1024, MOST_STATUS = 600 };
+enum { MOST = 512, WORDS = 12, TIMEOUT_MS = 15000, BUFFER = 512 * 1024, MOST_STATUS = 600, SOME = 50 };
 
 struct link {
     char name[32];
@@ -395,13 +397,21 @@ static long now_ms(void)
     return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+static volatile sig_atomic_t told;
+
+static void on_term(int number)
+{
+    (void)number;
+    told = 1;
+}
+
 static void do_load(char **word, size_t n)
 {
     static char body[BUFFER];
     unsigned long requests = 0, errors = 0;
     long until = now_ms() + atol(word[1]);
     struct link link = {.open = false};
-    for (unsigned long i = 0; now_ms() < until; i++) {
+    for (unsigned long i = 0; now_ms() < until || (i < SOME && now_ms() < until + 2 * TIMEOUT_MS); i++) {
         if (!link.open || i % 10 == 0) {
             shut(&link);
             int rc = connect_tls(&link, word[3], word + 4, n - 4);
@@ -434,7 +444,8 @@ static void do_steady(char **word, size_t n)
     unsigned long requests = 0, errors = 0, retried = 0, connections = 0;
     long until = now_ms() + atol(word[1]);
     struct link link = {.open = false};
-    while (now_ms() < until) {
+    signal(SIGTERM, on_term);
+    while (!told && now_ms() < until) {
         bool kept = link.open;
         int rc = 0;
         if (!kept) {
