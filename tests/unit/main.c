@@ -54,6 +54,7 @@ int main(int argc, char **argv)
             return 2;
     }
     int status = EXIT_FAILURE;
+    (void)setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* Check's own 4 s are soon over on a busy machine */
     mallopt(M_PERTURB, 0xa5); /* whoever reads what nobody wrote shall not find zeros there */
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < SUITE_COUNT; i++) {

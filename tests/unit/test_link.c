@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -78,6 +79,13 @@ static void open_it(void)
     asker.link = link_open(&links, &shelf, &backend, 0, &asker.user, &nothing, why);
     while (asker.link && asker.up + asker.failed == 0 && epoll_wait(links.epoll, &event, 1, 5000) == 1)
         event_of(event.data.ptr)->ready(event_of(event.data.ptr), event.events);
+}
+
+/* What the other side did, which the kernel may bring a moment later. */
+static void wait_until_there(const struct link *link, short what)
+{
+    struct pollfd there = {.fd = link->fd, .events = what};
+    ck_assert_int_eq(poll(&there, 1, 10000), 1);
 }
 
 static void tear_down(void)
@@ -163,6 +171,7 @@ START_TEST(one_that_has_said_something_is_nobodys)
         ck_assert_int_eq(send(came, "H", 1, 0), 1);
     else
         ck_assert_int_eq(shutdown(came, SHUT_WR), 0);
+    wait_until_there(asker.link, _i == 0 ? POLLIN : POLLRDHUP);
     ck_assert_ptr_null(link_take(&shelf, &asker.user));
     ck_assert_uint_eq(shelf.n_all, 0);
     close(came);
@@ -183,6 +192,7 @@ START_TEST(a_reset_is_no_end)
     if (_i != NONE)
         ck_assert_int_eq(setsockopt(came, SOL_SOCKET, SO_LINGER, &none, sizeof none), 0);
     close(came);
+    wait_until_there(asker.link, POLLRDHUP);
     if (_i == BEFORE_A_WRITE)
         ck_assert_int_eq(link_write(asker.link, "x", 1), -ECONNRESET);
     asker.link->readable = asker.link->ended = true; /* as the event says */
