@@ -202,7 +202,8 @@ free_port() {
     local first=10000 end p
     read -r end _ </proc/sys/net/ipv4/ip_local_port_range
     ((end > first + 1000)) || end=65535
-    for ((p = first + $$ % (end - first - 500); p < end; p++)); do
+    # Those who ask at the same time look in different places: several beside each other may be taken.
+    for ((p = first + 37 * $$ % (end - first - 500); p < end; p++)); do
         ! (: <"/dev/tcp/127.0.0.1/$p") 2>/dev/null || continue
         echo "$p"
         return
