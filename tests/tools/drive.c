@@ -17,7 +17,7 @@
  * - load MS PATH PORT OPTIONS: "load REQUESTS ERRORS"; requests in a loop, a new connection every 10; some
  * dozens at least, however long they take
  * - steady MS PATH PORT OPTIONS: "steady REQUESTS ERRORS RETRIED CONNECTIONS"; the same, through restarts;
- * SIGTERM ends it before its time
+ * SIGTERM ends it before its time, when it has made some dozens
  * - several N PATH PORT OPTIONS: "several STATUS:COUNT ... cut:COUNT"; one after the other, on a new
  * connection where the last one ended
  * - knock PATH PORT OPTIONS: "knock ANSWERED LOST REASON"; a new connection for each request, until none
@@ -445,7 +445,7 @@ static void do_steady(char **word, size_t n)
     long until = now_ms() + atol(word[1]);
     struct link link = {.open = false};
     signal(SIGTERM, on_term);
-    while (!told && now_ms() < until) {
+    while ((!told || requests < SOME) && now_ms() < until) {
         bool kept = link.open;
         int rc = 0;
         if (!kept) {

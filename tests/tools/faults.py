@@ -43,6 +43,24 @@ def names(*listed, kind=0):
     return extension(0, vector(2, b"".join(number(kind, 1) + vector(2, one) for one in listed)))
 
 
+class Late(AssertionError):
+    """It took too long, or not long enough: whoever was held up meanwhile saw no more."""
+
+
+def again(act):
+    """Once more, when it was late: what the server does wrong, it does each time."""
+
+    def acts(*args, **named):
+        for _ in range(4):
+            try:
+                return act(*args, **named)
+            except Late:
+                pass
+        return act(*args, **named)
+
+    return acts
+
+
 def wait(c):
     """Reads until the alert, or the end, comes."""
     c.more_time()
@@ -356,6 +374,7 @@ def _():
 
 
 @fault("1.3: the stream ends soon behind an alert", "unexpected_message")
+@again
 def _():
     c = tls.connect13(PORTS["off"])
     c.send_record(99, b"x")
@@ -369,7 +388,8 @@ def _():
         except Closed as e:
             assert e.args[0] == "the connection ends", e
         took = time.monotonic() - begin
-        assert 0.02 < took < 1.5, took
+        if not 0.02 < took < 1.5:
+            raise Late(took) from None
         raise
 
 
@@ -387,19 +407,22 @@ def to_the_end(c, begins):
         assert e.args[0] == "the connection ends", e
     took = time.monotonic() - begin
     assert text.startswith(begins), text
-    assert took < 1.5, took
+    if took >= 1.5:
+        raise Late(took)
     return tls.Answer(200, b"")
 
 
 for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
 
     @good(version + ": the end of the stream behind an answer of the gate")
+    @again
     def _(connect=connect):
         c = connect(PORTS["off"])
         c.send_record(DATA, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
         return to_the_end(c, b"HTTP/1.1 400 ")
 
     @good(version + ": the end of the stream behind an answer to a request whose body is not read")
+    @again
     def _(connect=connect):
         c = connect(PORTS["off"])
         c.send_record(DATA, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\nExpect: 100-continue\r\n\r\n")
@@ -412,6 +435,7 @@ for version, connect in (("1.3", tls.connect13), ("1.2", tls.connect12)):
         return answer
 
     @good(version + ": the end of the stream behind the last answer, with another request behind it")
+    @again
     def _(connect=connect):
         c = connect(PORTS["off"])
         last = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -582,6 +606,7 @@ for what, parts in (
 ):
 
     @good("a PROXY header that is not expected, " + what + ", ends the connection, and so")
+    @again
     def _(parts=parts):
         c = Tls13(PORTS["off"])
         for part in parts:
@@ -591,7 +616,8 @@ for what, parts in (
             c.hello()
             c.server()
         except Closed:
-            assert time.monotonic() - begin < 1.5, "late"
+            if time.monotonic() - begin >= 1.5:
+                raise Late("late") from None
             return tls.Answer(200, b"")
         return tls.Answer(0, b"it goes on")
 

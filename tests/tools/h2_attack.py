@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Attacks on an HTTP/2 server, for tests/server/h2_attack.test; and an honest client of it meanwhile.
 
-Usage: h2_attack.py NAME PORT LAB SECONDS [CONNECTIONS]    so many at once, each anew when the server has ended it; prints
-                                                           "NAME: N connections, WHAT N, ...": how they ended
+Usage: h2_attack.py NAME PORT LAB SECONDS [CONNECTIONS [told]]    so many at once, each anew when the server has ended it; prints
+                                                           "NAME: N connections, WHAT N, ...": how they ended. told: they go
+                                                           on until one of them was told to end, however long that takes
        h2_attack.py honest PORT LAB SECONDS PATH           asks on one connection, every 20 ms; prints "requests N good N worst MS"
        h2_attack.py names                                  one a line
 
@@ -287,29 +288,36 @@ class Halves(Attack):
 ATTACKS = {one.__name__: one for one in globals().values() if isinstance(one, type) and issubclass(one, Attack) and one is not Attack}
 
 
-def attack(name, port, lab, seconds, connections="8"):
+def attack(name, port, lab, seconds, connections="8", told=""):
     kind, until, ends, lock = ATTACKS[name], time.monotonic() + float(seconds), collections.Counter(), threading.Lock()
     context = h2.context_of(lab)
+    latest, heard = until + h2.PATIENCE, threading.Event()
+
+    def goes_on():
+        now = time.monotonic()
+        return now < until or (told and now < latest and not heard.is_set())
 
     def one():
-        while time.monotonic() < until:
+        while goes_on():
             how = "open"
             client = None
             try:
                 client = h2.Client(int(port), context, settings=kind.settings, **kind.options)
                 state = kind()
                 state.begin(client)
-                while time.monotonic() < until and not client.end and state.more(client):
+                while goes_on() and not client.end and state.more(client):
                     if not kind.options.get("deaf"):
                         client.read(0)
                     pause = state.pause
                     if pause:
                         time.sleep(min(pause, max(0, until - time.monotonic())))
-                if client.end or time.monotonic() < until:
+                if client.end or goes_on():
                     client.deaf = False
                     client.until(lambda: False, 1)  # what it says at last
                     codes = [code for _, code, _ in client.goaways]
                     how = codes[-1] if codes else client.end or "stuck"
+                    if codes:
+                        heard.set()
             except OSError:
                 how = "refused"
             if client:

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-PATIENCE = 10.0  # seconds that a connection and each request may take
+PATIENCE = 20.0  # seconds that a connection and each request may take
 MOST = 4 << 20  # bytes that a connection may receive
 MOST_MESSAGE = 1 << 18  # bytes of one handshake message
 MOST_RECORD = 1 << 14  # bytes of it in one record (RFC 8446 section 5.1)
