@@ -14,6 +14,7 @@
  * - close NAME: "close NAME"
  * - tcp NAME PORT: "tcp NAME ok" or the reason; connects and says nothing
  * - tls NAME OPTIONS: as open, on the connection that tcp has made
+ * - arrive NAME PATH OPTIONS: tls and get in one breath; "get NAME late", if it was held up in between
  * - load MS PATH PORT OPTIONS: "load REQUESTS ERRORS"; requests in a loop, a new connection every 10; some
  * dozens at least, however long they take
  * - steady MS PATH PORT OPTIONS: "steady REQUESTS ERRORS RETRIED CONNECTIONS"; the same, through restarts;
@@ -39,7 +40,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST = 512, WORDS = 12, TIMEOUT_MS = 15000, BUFFER = 512 * 1024, MOST_STATUS = 600, SOME = 50 };
+enum {
+    MOST = 512,
+    WORDS = 12,
+    TIMEOUT_MS = 15000,
+    BUFFER = 512 * 1024,
+    MOST_STATUS = 600,
+    SOME = 50,
+    BREATH_MS = 500
+};
 
 struct link {
     char name[32];
@@ -71,6 +80,13 @@ static bool flag(char **word, size_t n, const char *name)
             return true;
     }
     return false;
+}
+
+static long now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static struct link *find(const char *name)
@@ -335,6 +351,31 @@ static void do_get(char **word, char *field)
     }
 }
 
+/* Who is connected to a server that drains has a second behind its handshake. */
+static void do_arrive(char **word, size_t n)
+{
+    struct link *link = find(word[1]);
+    int rc = link && link->open ? begin_tls(link, word + 3, n - 3) : GNUTLS_E_PULL_ERROR;
+    if (rc < 0) {
+        printf("get %s error %s\n", word[1], gnutls_strerror(rc));
+        return;
+    }
+    const long since = now_ms();
+    static char text[BUFFER];
+    int status = send_get(link, word[2], NULL);
+    const bool late = now_ms() - since > BREATH_MS;
+    if (status == 0)
+        status = read_response(link, false, text, sizeof text);
+    if (status > 0)
+        printf("get %s %d %s\n", word[1], status, text);
+    else if (late)
+        printf("get %s late\n", word[1]);
+    else
+        say_error("get", word[1], link, status);
+    if (status <= 0)
+        shut(link);
+}
+
 /* The server ends it: asks nothing, which would be answered by a server that has not come to it yet. */
 static void do_ended(const char *name)
 {
@@ -388,13 +429,6 @@ static void do_getall(const char *path)
         }
     }
     say_counts("getall", count, "closed", closed);
-}
-
-static long now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static volatile sig_atomic_t told;
@@ -550,6 +584,8 @@ int main(void)
             do_tcp(word);
         else if (n >= 2 && strcmp(word[0], "tls") == 0)
             do_tls(word, n);
+        else if (n >= 3 && strcmp(word[0], "arrive") == 0)
+            do_arrive(word, n);
         else if (n >= 3 && strcmp(word[0], "knock") == 0)
             do_knock(word, n);
         else if (n >= 2 && strcmp(word[0], "ticket") == 0)
