@@ -100,7 +100,16 @@ ssize_t http1_finished_answer(struct conn *conn, const char *connection)
 
 void http1_finished_left(struct conn *conn)
 {
-    if (conn->http1.finished)
+    struct conn_http1 *http1 = &conn->http1;
+    /* libmicrohttpd says that a request is over when it has told of it; of the words it may have read some,
+     * and thrown them away when it saw that the client is gone. */
+    const bool unheard = http1->asked && !conn->request.under_way;
+    http1->asked = false;
+    if (unheard) {
+        conn->request.status = 0;
+        conn->request.reply_bytes = 0;
+    }
+    if (http1->finished || unheard)
         account(conn);
     exchange_forget(conn);
 }

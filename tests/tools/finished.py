@@ -11,6 +11,7 @@ finished.py apart PORT PATH             a client that reads all, and asks by a r
 finished.py urgent PORT                 clients that send a byte out of band, with the rest of their request behind it
 finished.py lent PORT PATH              clients whose request takes the server two turns, in which more comes
 finished.py crowded PORT PATH PID       clients of a long file that is in the store, while it is crowded out of there
+finished.py left PORT PATH PID LOG      clients that are gone before libmicrohttpd has heard of their request
 """
 import os
 import re
@@ -19,6 +20,7 @@ import socket
 import ssl
 import struct
 import sys
+import time
 
 PATIENCE = 20
 BEHIND = b"GET /livez?behind HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -334,13 +336,24 @@ def lent(port, path):
     say(good == 200, "200 clients go on asking while libmicrohttpd is given their connection", good)
 
 
+def stop(pid):
+    """So that what is sent then is there at once."""
+    os.kill(pid, signal.SIGSTOP)
+    end, running = time.monotonic() + PATIENCE, True
+    while running and time.monotonic() < end:
+        running = False
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/stat", encoding="utf-8") as stat:
+                running = running or stat.read().rpartition(")")[2].split()[0] not in "Tt"
+
+
 def crowded(port, path, pid):
     request = f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     ask = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: x%d\r\n\r\n"
     clients, others, first = [Client(port) for _ in range(40)], [Client(port) for _ in range(20)], Client(port)
     first.send(request)
     first.response()
-    os.kill(pid, signal.SIGSTOP)  # so that all of it is there at once
+    stop(pid)
     for client in clients:
         client.send(request)
     for i, other in enumerate(others):
@@ -352,10 +365,32 @@ def crowded(port, path, pid):
         client.close()
 
 
+def left(port, path, pid, log):
+    request = f"GET /{path}?left HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    clients = [Client(port) for _ in range(20)]
+    for client in clients:  # the server waits for it alone
+        client.send(BEHIND)
+        client.response()
+    stop(pid)
+    for client in clients:
+        client.send(request)
+    os.kill(pid, signal.SIGCONT)
+    clients[0].read(1)  # in the turn that it began in all were read
+    for client in clients:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+    end, n = time.monotonic() + PATIENCE, 0
+    while n < len(clients) and time.monotonic() < end:
+        time.sleep(0.02)
+        with open(log, "rb") as lines:
+            n = lines.read().count(b"?left")
+    say(n == len(clients), f"each of {len(clients)} requests has its line", n)
+
+
 def main():
     what, *rest = sys.argv[1:]
     rest = [int(text) if text.isdigit() else text for text in rest]
-    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow, "gone": gone, "apart": apart, "urgent": urgent, "lent": lent, "crowded": crowded}[what](*rest)
+    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow, "gone": gone, "apart": apart, "urgent": urgent, "lent": lent, "crowded": crowded, "left": left}[what](*rest)
 
 
 main()
