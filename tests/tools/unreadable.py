@@ -383,6 +383,8 @@ def after_reload():
     end = time.monotonic() + tls.PATIENCE
     while reloads(other) == before:
         assert time.monotonic() < end, "no reload"
+        other.close()  # each takes only so many bytes
+        other = tls.connect13(PORTS["request"])
     for c, identity, code, depth in clients:
         is_reported(c, identity, code, depth=depth)
 
