@@ -25,263 +25,22 @@
  *   comes about, for that reason
  *
  * The server's certificate is checked against the file in $DRIVE_CA for the name localhost. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <gnutls/abstract.h>
-#include <gnutls/gnutls.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
-enum {
-    MOST = 512,
-    WORDS = 12,
-    TIMEOUT_MS = 15000,
-    BUFFER = 512 * 1024,
-    MOST_STATUS = 600,
-    SOME = 50,
-    BREATH_MS = 500
-};
+#include "drive.h"
 
-struct link {
-    char name[32];
-    int fd;
-    gnutls_session_t session;
-    gnutls_certificate_credentials_t creds;
-    gnutls_datum_t ticket;
-    bool open;
-    bool closing; /* the last response said Connection: close */
-};
-
-static struct link *links[MOST];
-static size_t n_links;
-
-static const char *option(char **word, size_t n, const char *name)
-{
-    size_t len = strlen(name);
-    for (size_t i = 0; i < n; i++) {
-        if (strncmp(word[i], name, len) == 0 && word[i][len] == '=')
-            return word[i] + len + 1;
-    }
-    return NULL;
-}
-
-static bool flag(char **word, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(word[i], name) == 0)
-            return true;
-    }
-    return false;
-}
+enum { WORDS = 12, MOST_STATUS = 600, SOME = 50, BREATH_MS = 500 };
 
 static long now_ms(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static struct link *find(const char *name)
-{
-    for (size_t i = 0; i < n_links; i++) {
-        if (strcmp(links[i]->name, name) == 0)
-            return links[i];
-    }
-    return NULL;
-}
-
-static void shut(struct link *link)
-{
-    if (!link->open)
-        return;
-    link->open = false;
-    if (link->session) {
-        gnutls_bye(link->session, GNUTLS_SHUT_WR);
-        gnutls_deinit(link->session);
-        link->session = NULL;
-    }
-    if (link->creds)
-        gnutls_certificate_free_credentials(link->creds);
-    link->creds = NULL;
-    close(link->fd);
-}
-
-/* The chain goes out exactly as it stands in the file: GnuTLS's own loading would sort it and drop what it
- * does not need. */
-static int load_pair(gnutls_certificate_credentials_t creds, const char *cert, const char *key)
-{
-    gnutls_datum_t data = {NULL, 0};
-    gnutls_pcert_st pcert[32];
-    unsigned n = 32;
-    gnutls_privkey_t privkey = NULL;
-    int rc = gnutls_load_file(cert, &data);
-    if (rc == 0)
-        rc = gnutls_pcert_list_import_x509_raw(pcert, &n, &data, GNUTLS_X509_FMT_PEM, 0);
-    gnutls_free(data.data);
-    data = (gnutls_datum_t){NULL, 0};
-    if (rc >= 0)
-        rc = gnutls_load_file(key, &data);
-    if (rc >= 0)
-        rc = gnutls_privkey_init(&privkey);
-    if (rc >= 0)
-        rc = gnutls_privkey_import_x509_raw(privkey, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
-    if (rc >= 0) /* takes both over */
-        rc = gnutls_certificate_set_key(creds, NULL, 0, pcert, (int)n, privkey);
-    gnutls_free(data.data);
-    return rc;
-}
-
-/* 0, or an error of connect(2), negative. */
-static int connect_tcp(struct link *link, const char *port)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    link->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int on = 1;
-    setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    link->open = true;
-    return connect(link->fd, (struct sockaddr *)&to, sizeof to) == 0 ? 0 : -errno;
-}
-
-/* On a connection that is there. 0, or GnuTLS's error. */
-static int begin_tls(struct link *link, char **word, size_t n)
-{
-    const char *cert = option(word, n, "cert"), *key = option(word, n, "key"),
-               *from = option(word, n, "resume");
-    const char *sni = option(word, n, "sni"), *ca = getenv("DRIVE_CA");
-    gnutls_certificate_allocate_credentials(&link->creds);
-    if (ca)
-        gnutls_certificate_set_x509_trust_file(link->creds, ca, GNUTLS_X509_FMT_PEM);
-    if (cert) {
-        int rc = load_pair(link->creds, cert, key);
-        if (rc < 0)
-            return rc;
-    }
-    gnutls_init(&link->session, GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT);
-    gnutls_priority_set_direct(link->session,
-                               flag(word, n, "tls12")
-                                   ? "NORMAL:-VERS-ALL:+VERS-TLS1.2:%DEBUG_ALLOW_KEY_USAGE_VIOLATIONS"
-                                   : "NORMAL:%DEBUG_ALLOW_KEY_USAGE_VIOLATIONS",
-                               NULL);
-    gnutls_credentials_set(link->session, GNUTLS_CRD_CERTIFICATE, link->creds);
-    gnutls_server_name_set(link->session, GNUTLS_NAME_DNS, sni ? sni : "localhost",
-                           strlen(sni ? sni : "localhost"));
-    if (ca)
-        gnutls_session_set_verify_cert(link->session, "localhost", 0);
-    gnutls_transport_set_int(link->session, link->fd);
-    gnutls_handshake_set_timeout(link->session, TIMEOUT_MS);
-    gnutls_record_set_timeout(link->session, TIMEOUT_MS);
-    struct link *old = from ? find(from) : NULL;
-    if (old && old->ticket.data)
-        gnutls_session_set_data(link->session, old->ticket.data, old->ticket.size);
-    int rc;
-    do
-        rc = gnutls_handshake(link->session);
-    while (rc < 0 && !gnutls_error_is_fatal(rc));
-    return rc;
-}
-
-static int connect_tls(struct link *link, const char *port, char **word, size_t n)
-{
-    return connect_tcp(link, port) == 0 ? begin_tls(link, word, n) : GNUTLS_E_PUSH_ERROR;
-}
-
-static void keep_ticket(struct link *link)
-{
-    if (gnutls_protocol_get_version(link->session) == GNUTLS_TLS1_3 &&
-        !(gnutls_session_get_flags(link->session) & GNUTLS_SFLAGS_SESSION_TICKET))
-        return;
-    gnutls_datum_t data = {NULL, 0};
-    if (gnutls_session_get_data2(link->session, &data) == 0 && data.size > 0) {
-        gnutls_free(link->ticket.data);
-        link->ticket = data;
-    }
-}
-
-/* Sends a GET. 0, or GnuTLS's error. */
-static int send_get(struct link *link, const char *path, const char *field)
-{
-    static char buffer[BUFFER];
-    const bool named = field && strncmp(field, "Host:", 5) == 0;
-    int n = snprintf(buffer, sizeof buffer, "GET %s HTTP/1.1\r\n%s%s%s\r\n", path,
-                     named ? "" : "Host: localhost\r\n", field ? field : "", field ? "\r\n" : "");
-    ssize_t rc;
-    for (size_t sent = 0; sent < (size_t)n; sent += (size_t)rc) {
-        rc = gnutls_record_send(link->session, buffer + sent, (size_t)n - sent);
-        if (rc < 0)
-            return (int)rc;
-    }
-    return 0;
-}
-
-/* Reads the whole response, of which `text` gets the head or the body. Returns its status, 0: the connection
- * ended, negative: GnuTLS's error. */
-static int read_response(struct link *link, bool head, char *text, size_t room)
-{
-    static char buffer[BUFFER];
-    ssize_t rc;
-    size_t len = 0, want = 0;
-    char *end = NULL;
-    for (;;) {
-        rc = gnutls_record_recv(link->session, buffer + len, sizeof buffer - 1 - len);
-        if (rc == GNUTLS_E_AGAIN || rc == GNUTLS_E_INTERRUPTED)
-            continue;
-        if (rc < 0)
-            return (int)rc;
-        if (rc == 0)
-            return 0;
-        len += (size_t)rc;
-        buffer[len] = '\0';
-        if (!end && (end = strstr(buffer, "\r\n\r\n")) != NULL) {
-            const char *length = strcasestr(buffer, "\r\nContent-Length:");
-            want = (size_t)(end + 4 - buffer) + (length && length < end ? strtoul(length + 17, NULL, 10) : 0);
-        }
-        if (end && len >= want)
-            break;
-    }
-    keep_ticket(link);
-    const char *close = strcasestr(buffer, "\r\nConnection: close\r\n");
-    link->closing = close && close < end;
-    size_t head_len = (size_t)(end - buffer);
-    snprintf(text, room, "%.*s", head && head_len < room ? (int)head_len : (int)room - 1,
-             head ? buffer : end + 4);
-    for (char *p = text; *p; p++) {
-        if (*p == '\n' || *p == '\r')
-            *p = ' ';
-    }
-    return atoi(buffer + 9);
-}
-
-/* Both; returns like read_response. */
-static int get(struct link *link, const char *path, const char *field, char *body, size_t room)
-{
-    int rc = send_get(link, path, field);
-    return rc < 0 ? rc : read_response(link, false, body, room);
-}
-
-static struct link *add(const char *name)
-{
-    struct link *link = find(name);
-    if (link) {
-        shut(link);
-        return link;
-    }
-    if (n_links == MOST)
-        return NULL;
-    link = calloc(1, sizeof *link);
-    if (!link)
-        return NULL;
-    snprintf(link->name, sizeof link->name, "%s", name);
-    links[n_links++] = link;
-    return link;
 }
 
 static void say_error(const char *what, const char *name, struct link *link, int rc)
@@ -297,7 +56,7 @@ static void say_opened(char **word, struct link *link, int rc)
 {
     if (rc < 0) {
         say_error("open", word[1], link, rc);
-        shut(link);
+        link_shut(link);
         return;
     }
     printf("open %s ok %s %s\n", word[1],
@@ -307,27 +66,27 @@ static void say_opened(char **word, struct link *link, int rc)
 
 static void do_open(char **word, size_t n)
 {
-    struct link *link = add(word[1]);
+    struct link *link = link_add(word[1]);
     if (link)
-        say_opened(word, link, connect_tls(link, word[2], word + 3, n - 3));
+        say_opened(word, link, link_open(link, word[2], word + 3, n - 3));
     else
         printf("open %s error too many\n", word[1]);
 }
 
 static void do_tcp(char **word)
 {
-    struct link *link = add(word[1]);
-    int rc = link ? connect_tcp(link, word[2]) : -ENFILE;
+    struct link *link = link_add(word[1]);
+    int rc = link ? link_connect(link, word[2]) : -ENFILE;
     if (rc < 0 && link)
-        shut(link);
+        link_shut(link);
     printf("tcp %s %s\n", word[1], rc < 0 ? strerror(-rc) : "ok");
 }
 
 static void do_tls(char **word, size_t n)
 {
-    struct link *link = find(word[1]);
+    struct link *link = link_find(word[1]);
     if (link && link->open)
-        say_opened(word, link, begin_tls(link, word + 2, n - 2));
+        say_opened(word, link, link_begin_tls(link, word + 2, n - 2));
     else
         printf("open %s error closed\n", word[1]);
 }
@@ -335,17 +94,17 @@ static void do_tls(char **word, size_t n)
 static void do_get(char **word, char *field)
 {
     static char text[BUFFER];
-    struct link *link = find(word[1]);
+    struct link *link = link_find(word[1]);
     if (!link || !link->open) {
         printf("%s %s error closed\n", word[0], word[1]);
         return;
     }
-    int status = send_get(link, word[2], field);
+    int status = link_ask(link, word[2], field);
     if (status == 0)
-        status = read_response(link, strcmp(word[0], "head") == 0, text, sizeof text);
+        status = link_answer(link, strcmp(word[0], "head") == 0, text, sizeof text);
     if (status <= 0) {
         say_error(word[0], word[1], link, status);
-        shut(link);
+        link_shut(link);
     } else {
         printf("%s %s %d %s\n", word[0], word[1], status, text);
     }
@@ -354,18 +113,18 @@ static void do_get(char **word, char *field)
 /* Who is connected to a server that drains has a second behind its handshake. */
 static void do_arrive(char **word, size_t n)
 {
-    struct link *link = find(word[1]);
-    int rc = link && link->open ? begin_tls(link, word + 3, n - 3) : GNUTLS_E_PULL_ERROR;
+    struct link *link = link_find(word[1]);
+    int rc = link && link->open ? link_begin_tls(link, word + 3, n - 3) : GNUTLS_E_PULL_ERROR;
     if (rc < 0) {
         printf("get %s error %s\n", word[1], gnutls_strerror(rc));
         return;
     }
     const long since = now_ms();
     static char text[BUFFER];
-    int status = send_get(link, word[2], NULL);
+    int status = link_ask(link, word[2], NULL);
     const bool late = now_ms() - since > BREATH_MS;
     if (status == 0)
-        status = read_response(link, false, text, sizeof text);
+        status = link_answer(link, false, text, sizeof text);
     if (status > 0)
         printf("get %s %d %s\n", word[1], status, text);
     else if (late)
@@ -373,13 +132,13 @@ static void do_arrive(char **word, size_t n)
     else
         say_error("get", word[1], link, status);
     if (status <= 0)
-        shut(link);
+        link_shut(link);
 }
 
 /* The server ends it: asks nothing, which would be answered by a server that has not come to it yet. */
 static void do_ended(const char *name)
 {
-    struct link *link = find(name);
+    struct link *link = link_find(name);
     ssize_t got = 0;
     char byte;
     if (link && link->open) {
@@ -393,8 +152,9 @@ static void do_ended(const char *name)
 static void do_askall(const char *path)
 {
     unsigned asked = 0;
-    for (size_t i = 0; i < n_links; i++)
-        asked += links[i]->open && send_get(links[i], path, NULL) == 0;
+    struct link *link;
+    for (size_t i = 0; (link = link_at(i)) != NULL; i++)
+        asked += link->open && link_ask(link, path, NULL) == 0;
     printf("askall %u\n", asked);
 }
 
@@ -416,16 +176,17 @@ static void do_getall(const char *path)
 {
     static char body[BUFFER];
     unsigned count[MOST_STATUS] = {0}, closed = 0;
-    for (size_t i = 0; i < n_links; i++) {
-        if (!links[i]->open)
+    struct link *link;
+    for (size_t i = 0; (link = link_at(i)) != NULL; i++) {
+        if (!link->open)
             continue;
-        int status = path ? get(links[i], path, NULL, body, sizeof body)
-                          : read_response(links[i], false, body, sizeof body);
+        int status = path ? link_get(link, path, NULL, body, sizeof body)
+                          : link_answer(link, false, body, sizeof body);
         if (status > 0 && status < MOST_STATUS) {
             count[status]++;
         } else {
             closed++;
-            shut(links[i]);
+            link_shut(link);
         }
     }
     say_counts("getall", count, "closed", closed);
@@ -447,24 +208,24 @@ static void do_load(char **word, size_t n)
     struct link link = {.open = false};
     for (unsigned long i = 0; now_ms() < until || (i < SOME && now_ms() < until + 2 * TIMEOUT_MS); i++) {
         if (!link.open || i % 10 == 0) {
-            shut(&link);
-            int rc = connect_tls(&link, word[3], word + 4, n - 4);
+            link_shut(&link);
+            int rc = link_open(&link, word[3], word + 4, n - 4);
             if (rc < 0) {
                 fprintf(stderr, "drive: load: %s\n", gnutls_strerror(rc));
                 errors++;
-                shut(&link);
+                link_shut(&link);
                 continue;
             }
         }
-        int status = get(&link, word[2], NULL, body, sizeof body);
+        int status = link_get(&link, word[2], NULL, body, sizeof body);
         requests++;
         if (status != 200) {
             fprintf(stderr, "drive: load: status %d\n", status);
             errors++;
-            shut(&link);
+            link_shut(&link);
         }
     }
-    shut(&link);
+    link_shut(&link);
     gnutls_free(link.ticket.data);
     printf("load %lu %lu\n", requests, errors);
 }
@@ -483,12 +244,12 @@ static void do_steady(char **word, size_t n)
         bool kept = link.open;
         int rc = 0;
         if (!kept) {
-            rc = connect_tls(&link, word[3], word + 4, n - 4);
+            rc = link_open(&link, word[3], word + 4, n - 4);
             connections++;
         }
-        int status = rc < 0 ? rc : get(&link, word[2], NULL, body, sizeof body);
+        int status = rc < 0 ? rc : link_get(&link, word[2], NULL, body, sizeof body);
         if (kept && status <= 0) {
-            shut(&link);
+            link_shut(&link);
             retried++;
             continue;
         }
@@ -498,9 +259,9 @@ static void do_steady(char **word, size_t n)
             errors++;
         }
         if (status != 200 || link.closing || requests % 10 == 0)
-            shut(&link);
+            link_shut(&link);
     }
-    shut(&link);
+    link_shut(&link);
     gnutls_free(link.ticket.data);
     printf("steady %lu %lu %lu %lu\n", requests, errors, retried, connections);
 }
@@ -511,17 +272,17 @@ static void do_several(char **word, size_t n)
     unsigned count[MOST_STATUS] = {0}, cut = 0;
     struct link link = {.open = false};
     for (long i = atol(word[1]); i > 0; i--) {
-        int status = link.open ? 0 : connect_tls(&link, word[3], word + 4, n - 4);
+        int status = link.open ? 0 : link_open(&link, word[3], word + 4, n - 4);
         if (status >= 0)
-            status = get(&link, word[2], NULL, body, sizeof body);
+            status = link_get(&link, word[2], NULL, body, sizeof body);
         if (status > 0 && status < MOST_STATUS)
             count[status]++;
         else
             cut++;
         if (status <= 0 || link.closing)
-            shut(&link);
+            link_shut(&link);
     }
-    shut(&link);
+    link_shut(&link);
     gnutls_free(link.ticket.data);
     say_counts("several", count, "cut", cut);
 }
@@ -534,19 +295,19 @@ static void do_knock(char **word, size_t n)
     unsigned long answered = 0, lost = 0;
     struct link link = {.open = false};
     int rc;
-    while ((rc = connect_tcp(&link, word[2])) == 0) {
-        rc = begin_tls(&link, word + 3, n - 3);
+    while ((rc = link_connect(&link, word[2])) == 0) {
+        rc = link_begin_tls(&link, word + 3, n - 3);
         if (rc == 0)
-            rc = get(&link, word[1], "Connection: close", body, sizeof body);
+            rc = link_get(&link, word[1], "Connection: close", body, sizeof body);
         if (rc == 200) {
             answered++;
         } else {
             fprintf(stderr, "drive: knock: %s\n", rc < 0 ? gnutls_strerror(rc) : "no answer");
             lost++;
         }
-        shut(&link);
+        link_shut(&link);
     }
-    shut(&link);
+    link_shut(&link);
     gnutls_free(link.ticket.data);
     printf("knock %lu %lu %s\n", answered, lost, strerror(-rc));
 }
@@ -589,20 +350,17 @@ int main(void)
         else if (n >= 3 && strcmp(word[0], "knock") == 0)
             do_knock(word, n);
         else if (n >= 2 && strcmp(word[0], "ticket") == 0)
-            printf("ticket %s %s\n", word[1], find(word[1]) && find(word[1])->ticket.data ? "yes" : "no");
+            printf("ticket %s %s\n", word[1],
+                   link_find(word[1]) && link_find(word[1])->ticket.data ? "yes" : "no");
         else if (n >= 2 && strcmp(word[0], "ended") == 0)
             do_ended(word[1]);
         else if (n >= 2 && strcmp(word[0], "close") == 0) {
-            if (find(word[1]))
-                shut(find(word[1]));
+            if (link_find(word[1]))
+                link_shut(link_find(word[1]));
             printf("close %s\n", word[1]);
         } else
             printf("what? %s\n", word[0] ? word[0] : "");
     }
-    for (size_t i = 0; i < n_links; i++) {
-        shut(links[i]);
-        gnutls_free(links[i]->ticket.data);
-        free(links[i]);
-    }
+    links_done();
     return 0;
 }

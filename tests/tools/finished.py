@@ -22,6 +22,8 @@ import struct
 import sys
 import time
 
+from halted import halt
+
 PATIENCE = 20
 BEHIND = b"GET /livez?behind HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -336,24 +338,13 @@ def lent(port, path):
     say(good == 200, "200 clients go on asking while libmicrohttpd is given their connection", good)
 
 
-def stop(pid):
-    """So that what is sent then is there at once."""
-    os.kill(pid, signal.SIGSTOP)
-    end, running = time.monotonic() + PATIENCE, True
-    while running and time.monotonic() < end:
-        running = False
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/stat", encoding="utf-8") as stat:
-                running = running or stat.read().rpartition(")")[2].split()[0] not in "Tt"
-
-
 def crowded(port, path, pid):
     request = f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     ask = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: x%d\r\n\r\n"
     clients, others, first = [Client(port) for _ in range(40)], [Client(port) for _ in range(20)], Client(port)
     first.send(request)
     first.response()
-    stop(pid)
+    halt(pid)  # so that what is sent then is there at once
     for client in clients:
         client.send(request)
     for i, other in enumerate(others):
@@ -371,7 +362,7 @@ def left(port, path, pid, log):
     for client in clients:  # the server waits for it alone
         client.send(BEHIND)
         client.response()
-    stop(pid)
+    halt(pid)  # so that what is sent then is there at once
     for client in clients:
         client.send(request)
     os.kill(pid, signal.SIGCONT)

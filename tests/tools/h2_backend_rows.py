@@ -39,6 +39,7 @@ import threading
 import time
 
 import h2_by_hand
+from halted import all_threads
 from h2_by_hand import PATIENCE, WAITS, Player, Stream, Unmet, context_of, split_fields, steps_path, tries, unescape, wait_for, wrong_of_content
 
 
@@ -105,10 +106,10 @@ class Watch:
                 raise Unmet(f"{rest} still has streams")
         elif word == "halt":
             # In the middle of its turn it would go on with that when it resumes, before it hears of what came meanwhile.
-            if not self.poll(lambda: self.all_threads("S")):
+            if not self.poll(lambda: all_threads(self.pid, "S")):
                 raise Unmet("the server does not rest")
             os.kill(int(self.pid), signal.SIGSTOP)
-            if not self.poll(lambda: self.all_threads("T")):
+            if not self.poll(lambda: all_threads(self.pid, "T")):
                 raise Unmet("the server does not stand still")
         elif word == "resume":
             os.kill(int(self.pid), signal.SIGCONT)
@@ -131,14 +132,6 @@ class Watch:
     def rss(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
             return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1]) // 1024
-
-    def all_threads(self, state):
-        """Each of the server's is in it: S sleeps, T is stopped."""
-        for task in os.listdir(f"/proc/{self.pid}/task"):
-            with open(f"/proc/{self.pid}/task/{task}/stat", encoding="ascii") as file:
-                if file.read().rpartition(") ")[2][0] != state:
-                    return False
-        return True
 
     def split(self, step):
         """ask, open, call, begin: number, method, path and fields."""
