@@ -101,17 +101,17 @@ static void give(struct way *way)
     }
 }
 
-/* Until when nothing is due: milliseconds, -1: it is not known. */
-static int wait_of(void)
+/* How long nothing that is not yet due becomes so: milliseconds, -1: it is not known. What is due waits for room in its
+ * socket, of which poll tells: both must go by the same `now`, or what becomes due in between waits for neither. */
+static int wait_of(uint64_t now)
 {
-    const uint64_t now = now_us();
     int wait = -1;
     for (size_t i = 0; i < 2; i++) {
         if (ways[i].n == 0)
             continue;
         const uint64_t due = ways[i].piece[ways[i].first].due_us;
         if (due <= now)
-            continue; /* the socket has no room */
+            continue;
         const int ms = (int)((due - now) / 1000) + 1;
         wait = wait < 0 || ms < wait ? ms : wait;
     }
@@ -125,16 +125,17 @@ static void serve(int client, int server)
     ways[0].to = ways[1].from = server;
     while (!ways[0].told || !ways[1].told) {
         struct pollfd fds[2] = {{.fd = client}, {.fd = server}};
+        const uint64_t now = now_us();
         for (size_t i = 0; i < 2; i++) {
             const struct way *in = &ways[i], *out = &ways[1 - i];
             if (!in->ended && in->n < PIECES)
                 fds[i].events |= POLLIN;
-            if (out->n > 0 && out->piece[out->first].due_us <= now_us())
+            if (out->n > 0 && out->piece[out->first].due_us <= now)
                 fds[i].events |= POLLOUT;
             if (fds[i].events == 0)
                 fds[i].fd = -1;
         }
-        if (poll(fds, 2, wait_of()) < 0 && errno != EINTR)
+        if (poll(fds, 2, wait_of(now)) < 0 && errno != EINTR)
             die("poll");
         for (size_t i = 0; i < 2; i++) {
             if (fds[i].revents & (POLLIN | POLLHUP | POLLERR) && !ways[i].ended)
