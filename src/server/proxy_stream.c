@@ -121,6 +121,13 @@ static size_t digits(size_t n)
     return many;
 }
 
+/* What GnuTLS may have taken of it, where the socket had no room for all of a record: the same bytes are to
+ * come again. */
+static size_t may_be_sealed(const struct proxied *p)
+{
+    return p->link && p->link->session ? RECORD_PLAIN : 0;
+}
+
 /* Frames of DATA may be of one byte each: of a chunk that waits for the server, the last, they become a part,
  * or what frames them would be the larger part of what is held. */
 static void put_content(struct proxied *p, const char *bytes, size_t len)
@@ -129,7 +136,7 @@ static void put_content(struct proxied *p, const char *bytes, size_t len)
     struct buf *up = &p->up;
     const size_t last = p->last_chunk, all = last + len, line = digits(last) + END;
     if (!p->up_chunked || last == 0 || all > MOST_CHUNK || buf_failed(up) ||
-        up->len - p->up_at < line + last + END) {
+        up->len - p->up_at < may_be_sealed(p) + line + last + END) {
         proxy_put_content(p, bytes, len);
         p->last_chunk = len;
         return;
