@@ -122,10 +122,10 @@ static void on_link(struct link_user *user, enum link_event event)
 static struct link *open_link(struct server_check *check, const struct link_first *opening,
                               char why[static LINK_WHY])
 {
+    const struct link_target target = {check->all->links, &check->shelf, check->backend, check->server};
     const struct mux_wish wish = {.alone = true, .check = true, .first = *opening};
     bool fresh;
-    return upstream_open(check->all->links, &check->shelf, check->backend, check->server, &check->user, &wish,
-                         &fresh, why);
+    return upstream_open(&target, &check->user, &wish, &fresh, why);
 }
 
 static void begin(struct server_check *check)

@@ -117,7 +117,7 @@ void proxy_leave_server(struct proxied *p)
 /* NULL, with `why` "": there is no room. */
 static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char why[static LINK_WHY])
 {
-    struct links *links = &relays_of(p)->upstreams.links;
+    const struct link_target target = {&relays_of(p)->upstreams.links, shelf, p->backend, p->server};
     struct buf opening = {0};
     proxy_opening(p, &opening);
     const struct mux_wish wish = {
@@ -129,7 +129,7 @@ static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char 
     if (buf_failed(&opening))
         snprintf(why, LINK_WHY, "out of memory");
     else
-        link = upstream_open(links, shelf, p->backend, p->server, &p->user, &wish, &p->fresh, why);
+        link = upstream_open(&target, &p->user, &wish, &p->fresh, why);
     buf_done(&opening);
     return link;
 }

@@ -400,9 +400,8 @@ static void on_time(struct wheel_timer *timer)
     }
 }
 
-struct link *link_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
-                       unsigned server, struct link_user *user, const struct link_first *first,
-                       char why[static LINK_WHY])
+struct link *link_open(const struct link_target *target, struct link_user *user,
+                       const struct link_first *first, char why[static LINK_WHY])
 {
     struct link *link = calloc(1, sizeof *link);
     if (link && first->len > 0)
@@ -418,21 +417,22 @@ struct link *link_open(struct links *links, struct link_shelf *shelf, struct bac
     link->alpn = first->alpn;
     link->source.ready = on_ready;
     link->timer.fire = on_time;
-    link->links = links;
-    link->shelf = shelf;
+    link->links = target->links;
+    link->shelf = target->shelf;
     link->user = user;
-    link->backend = backend_ref(backend);
-    link->server = server;
+    link->backend = backend_ref(target->backend);
+    link->server = target->server;
     link->fd = -1;
     link->born_us = clock_mono_us();
-    shelf->n_all++;
+    link->shelf->n_all++;
     errno = 0;
     if (!dial_next(link)) {
         snprintf(why, LINK_WHY, "%s", errno != 0 ? strerror(errno) : "its name could not be resolved");
         discard(link);
         return NULL;
     }
-    wheel_set(links->wheel, &link->timer, clock_mono_ms() + (uint64_t)backend->conf->connect_timeout * 1000);
+    wheel_set(link->links->wheel, &link->timer,
+              clock_mono_ms() + (uint64_t)link->backend->conf->connect_timeout * 1000);
     return link;
 }
 

@@ -97,11 +97,18 @@ struct link_first {
     const struct conf_list *alpn; /* what a tls server is offered; NULL: nothing; must live until it is up */
 };
 
-/* A connection to that server of the backend, at the first of its addresses that takes one; `user` will be
- * told. NULL, with `why` filled: it failed at once. */
-struct link *link_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
-                       unsigned server, struct link_user *user, const struct link_first *first,
-                       char why[static LINK_WHY]);
+/* Where a connection goes to, and whose it is. */
+struct link_target {
+    struct links *links;      /* the worker's */
+    struct link_shelf *shelf; /* of its connections to that server */
+    struct backend *backend;  /* a new connection takes a reference of its own */
+    unsigned server;          /* which of the backend's */
+};
+
+/* A connection to that server, at the first of its addresses that takes one; `user` will be told. NULL, with
+ * `why` filled: it failed at once. */
+struct link *link_open(const struct link_target *target, struct link_user *user,
+                       const struct link_first *first, char why[static LINK_WHY]);
 /* The idle one that was used last and has said nothing since; NULL: there is none. */
 struct link *link_take(struct link_shelf *shelf, struct link_user *user);
 /* It has nothing more to say: keeps it for `keep_ms`, when there is room for `most` of them. */

@@ -342,10 +342,11 @@ static void on_time(struct wheel_timer *timer)
 
 /* ---- which one ----------------------------------------------------------------------------------------- */
 
-static struct mux *mux_new(struct links *links, struct link_shelf *shelf, struct backend *backend,
-                           unsigned server, const struct mux_wish *wish, char why[static LINK_WHY])
+static struct mux *mux_new(const struct link_target *target, const struct mux_wish *wish,
+                           char why[static LINK_WHY])
 {
     static const struct link_first NOTHING = {0};
+    const struct conf_backend *conf = target->backend->conf;
     struct mux *mux = calloc(1, sizeof *mux);
     if (!mux) {
         snprintf(why, LINK_WHY, "out of memory");
@@ -353,29 +354,28 @@ static struct mux *mux_new(struct links *links, struct link_shelf *shelf, struct
     }
     mux->user.event = on_link;
     mux->timer.fire = on_time;
-    mux->links = links;
-    mux->server = server;
+    mux->links = target->links;
+    mux->server = target->server;
     mux->alone = wish->alone;
     buf_init(&mux->out, 2 * SEND_BYTES);
-    mux->link =
-        link_open(links, shelf, backend, server, &mux->user, wish->alone ? &wish->first : &NOTHING, why);
+    mux->link = link_open(target, &mux->user, wish->alone ? &wish->first : &NOTHING, why);
     if (!mux->link) {
         free(mux);
         return NULL;
     }
-    mux->backend = backend_ref(backend);
+    mux->backend = backend_ref(target->backend);
     /* As over HTTP/1.1: in clear text nobody may believe "https" but of whom he trusts (RFC 9110, 7.4), and
      * some servers refuse it. How the client came, other fields say. */
-    mux->scheme = conf_server_is_tls(backend->server[server].conf) ? "https" : "http";
-    mux->most_idle = (unsigned)backend->conf->keepalive;
-    mux->keep_ms = (uint64_t)backend->conf->keepalive_timeout * 1000;
-    mux->settle_ms = (uint64_t)backend->conf->connect_timeout * 1000;
-    mux->shelf = shelf;
-    mux->next = shelf->muxes;
+    mux->scheme = conf_server_is_tls(target->backend->server[target->server].conf) ? "https" : "http";
+    mux->most_idle = (unsigned)conf->keepalive;
+    mux->keep_ms = (uint64_t)conf->keepalive_timeout * 1000;
+    mux->settle_ms = (uint64_t)conf->connect_timeout * 1000;
+    mux->shelf = target->shelf;
+    mux->next = mux->shelf->muxes;
     if (mux->next)
         mux->next->prev = mux;
-    shelf->muxes = mux;
-    shelf->n_muxes++;
+    mux->shelf->muxes = mux;
+    mux->shelf->n_muxes++;
     mux->counted = !wish->check;
     if (mux->counted)
         atomic_fetch_add_explicit(&mux_origin(mux)->muxes, 1, memory_order_relaxed);
@@ -391,11 +391,12 @@ static bool has_room(const struct mux *mux)
 }
 
 /* A worker may have one in any case: what others have is nothing to wait for here. */
-static bool may_open(const struct link_shelf *shelf, struct backend *backend, unsigned server)
+static bool may_open(const struct link_target *target)
 {
-    const unsigned most = (unsigned)backend->conf->max_connections;
-    return most == 0 || shelf->n_muxes == 0 ||
-           atomic_load_explicit(&backend->server[server].origin->muxes, memory_order_relaxed) < most;
+    const unsigned most = (unsigned)target->backend->conf->max_connections;
+    struct origin *origin = target->backend->server[target->server].origin;
+    return most == 0 || target->shelf->n_muxes == 0 ||
+           atomic_load_explicit(&origin->muxes, memory_order_relaxed) < most;
 }
 
 /* What an idle one has said meanwhile may be that it is over. */
@@ -419,17 +420,16 @@ static struct mux *find(const struct link_shelf *shelf)
     return NULL;
 }
 
-struct link *mux_take(struct links *links, struct link_shelf *shelf, struct backend *backend, unsigned server,
-                      struct link_user *user, const struct mux_wish *wish, bool *fresh,
-                      char why[static LINK_WHY])
+struct link *mux_take(const struct link_target *target, struct link_user *user, const struct mux_wish *wish,
+                      bool *fresh, char why[static LINK_WHY])
 {
-    struct mux *mux = wish->alone ? NULL : find(shelf);
+    struct mux *mux = wish->alone ? NULL : find(target->shelf);
     why[0] = '\0';
     *fresh = !mux;
-    if (!mux && !may_open(shelf, backend, server))
+    if (!mux && !may_open(target))
         return NULL;
     if (!mux)
-        mux = mux_new(links, shelf, backend, server, wish, why);
+        mux = mux_new(target, wish, why);
     if (!mux)
         return NULL;
     struct link *link = mux_link_join(mux, user);

@@ -15,9 +15,8 @@ struct mux_wish {
 /* A link to that server, on one of the shelf's connections that has room, or on a new one where there may be
  * one more. Up at once, or `user` will be told. NULL, with `why` filled: it failed at once; or "": there is
  * no room. *fresh: a connection is made for it. */
-struct link *mux_take(struct links *links, struct link_shelf *shelf, struct backend *backend, unsigned server,
-                      struct link_user *user, const struct mux_wish *wish, bool *fresh,
-                      char why[static LINK_WHY]);
+struct link *mux_take(const struct link_target *target, struct link_user *user, const struct mux_wish *wish,
+                      bool *fresh, char why[static LINK_WHY]);
 /* Closes all that nobody uses; nobody comes to the others any more. */
 void mux_shelf_done(struct link_shelf *shelf);
 

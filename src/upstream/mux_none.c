@@ -3,11 +3,10 @@
 
 #include "upstream/mux.h"
 
-struct link *mux_take(struct links *links, struct link_shelf *shelf, struct backend *backend, unsigned server,
-                      struct link_user *user, const struct mux_wish *wish, bool *fresh,
-                      char why[static LINK_WHY])
+struct link *mux_take(const struct link_target *target, struct link_user *user, const struct mux_wish *wish,
+                      bool *fresh, char why[static LINK_WHY])
 {
-    (void)links, (void)shelf, (void)backend, (void)server, (void)user, (void)wish;
+    (void)target, (void)user, (void)wish;
     *fresh = false;
     snprintf(why, LINK_WHY, "built without HTTP/2");
     return NULL;

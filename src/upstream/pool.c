@@ -14,14 +14,13 @@ void upstreams_init(struct upstreams *upstreams, int epoll, struct wheel *wheel)
     links_init(&upstreams->links, epoll, wheel);
 }
 
-struct link *upstream_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
-                           unsigned server, struct link_user *user, const struct mux_wish *wish, bool *fresh,
-                           char why[static LINK_WHY])
+struct link *upstream_open(const struct link_target *target, struct link_user *user,
+                           const struct mux_wish *wish, bool *fresh, char why[static LINK_WHY])
 {
-    if (conf_server_is_h2(backend->server[server].conf))
-        return mux_take(links, shelf, backend, server, user, wish, fresh, why);
+    if (conf_server_is_h2(target->backend->server[target->server].conf))
+        return mux_take(target, user, wish, fresh, why);
     *fresh = true;
-    return link_open(links, shelf, backend, server, user, &wish->first, why);
+    return link_open(target, user, &wish->first, why);
 }
 
 void upstream_shelf_done(struct link_shelf *shelf)

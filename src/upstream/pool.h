@@ -35,11 +35,10 @@ struct pool {
     struct wheel_timer look; /* others may have left on another worker */
 };
 
-/* What is of HTTP/2 (upstream/mux.h), and what is not (upstream/link.h), in one. As mux_take, where a
- * connection of HTTP/1.1 is always a fresh one of its own. */
-struct link *upstream_open(struct links *links, struct link_shelf *shelf, struct backend *backend,
-                           unsigned server, struct link_user *user, const struct mux_wish *wish, bool *fresh,
-                           char why[static LINK_WHY]);
+/* mux_take where the server speaks HTTP/2, else link_open: a connection of HTTP/1.1 is always a fresh one,
+ * and *fresh true. */
+struct link *upstream_open(const struct link_target *target, struct link_user *user,
+                           const struct mux_wish *wish, bool *fresh, char why[static LINK_WHY]);
 /* Closes all that nobody uses; nobody comes to the others any more. */
 void upstream_shelf_done(struct link_shelf *shelf);
 /* At the end of each turn: sends what is to be sent, frees what has ended. */

@@ -73,10 +73,11 @@ static void set_up(bool first, bool second)
 /* Until it is told what became of it. */
 static void open_it(void)
 {
+    const struct link_target target = {&links, &shelf, &backend, 0};
     const struct link_first nothing = {0};
     struct epoll_event event;
     asker.up = asker.failed = 0;
-    asker.link = link_open(&links, &shelf, &backend, 0, &asker.user, &nothing, why);
+    asker.link = link_open(&target, &asker.user, &nothing, why);
     while (asker.link && asker.up + asker.failed == 0 && epoll_wait(links.epoll, &event, 1, 5000) == 1)
         event_of(event.data.ptr)->ready(event_of(event.data.ptr), event.events);
 }
