@@ -14,14 +14,29 @@
 #include "tls/facts.h"
 #include "tls/priorities.h"
 
-/* What its listener has loaded already is shared, and its troubles are not told twice. */
-static int load_trust(const struct conf *conf, const struct snapshot_listener *of, struct crl_shelf *shelf,
-                      struct diag *diag, struct snapshot_listener *out)
+/* What all listeners are loaded with. */
+struct loading {
+    const struct conf *conf;
+    const struct ticket_master *master;            /* NULL: for `check`, no tickets are made */
+    gnutls_certificate_retrieve_function3 *choose; /* NULL likewise */
+    struct crl_shelf *shelf; /* NULL, memory is short: the same file is read for each listener */
+    struct diag *diag;
+};
+
+/* Of a host, the listener that it is in, which is loaded; NULL: it is one. */
+static const struct snapshot_listener *its_listener(const struct snapshot_listener *of)
 {
+    return of->of != of ? of->of : NULL;
+}
+
+/* What its listener has loaded already is shared, and its troubles are not told twice. */
+static int load_trust(const struct loading *with, struct snapshot_listener *out)
+{
+    const struct snapshot_listener *of = its_listener(out);
     const bool same = of && conf_same_trust(of->conf, out->conf);
     if (same && of->trust)
         out->trust = trust_ref(of->trust);
-    return out->trust ? 0 : trust_load(conf, out->conf, shelf, diag, &out->trust);
+    return out->trust ? 0 : trust_load(with->conf, out->conf, with->shelf, with->diag, &out->trust);
 }
 
 /* Not those of its listener. */
@@ -30,16 +45,17 @@ static bool has_own_certificates(const struct conf_listener *conf)
     return conf->certificate.n > 0 && !conf->certificate.item[0].inherited;
 }
 
-static int load_creds(const struct conf *conf, const struct snapshot_listener *of, struct diag *diag,
-                      struct snapshot_listener *out)
+static int load_creds(const struct loading *with, struct snapshot_listener *out)
 {
+    const struct snapshot_listener *of = its_listener(out);
     struct diag silent = {0};
     const bool told = of && !has_own_certificates(out->conf);
     if (of && of->creds && conf_same_credentials(of->conf, out->conf)) {
         out->creds = creds_ref(of->creds);
         return 0;
     }
-    return creds_load(conf, out->conf, out->trust, told && !of->creds ? &silent : diag, &out->creds);
+    return creds_load(with->conf, out->conf, out->trust, told && !of->creds ? &silent : with->diag,
+                      &out->creds);
 }
 
 static int load_priorities(const struct conf_listener *listener, struct snapshot_listener *out)
@@ -59,60 +75,72 @@ static bool inherits_rules(const struct conf_listener *host)
            (host->deny.n == 0 || host->deny.item[0].inherited);
 }
 
-/* What a session needs, when the listener's CAs are loaded. */
-static int load_tls(const struct conf *conf, const struct conf_listener *listener,
-                    const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
-                    const struct snapshot_listener *of, struct diag *diag, struct snapshot_listener *out)
+/* What a session needs, when the CAs are loaded. */
+static int load_tls(const struct loading *with, struct snapshot_listener *out)
 {
+    const struct conf_listener *conf = out->conf;
     struct err err = {0};
-    int rc =
-        listener->certificate.n > 0 ? load_creds(conf, of, diag, out) : ERR_SYNTAX; /* conf_check said so */
+    int rc = conf->certificate.n > 0 ? load_creds(with, out) : ERR_SYNTAX; /* conf_check said so */
     if (rc != 0 || !out->trust)
         return rc;
-    if (choose)
-        gnutls_certificate_set_retrieve_function3(creds_gnutls(out->creds), choose);
-    rc = ticket_key_init(&out->ticket_key, master, listener, out->trust, &err);
+    if (with->choose)
+        gnutls_certificate_set_retrieve_function3(creds_gnutls(out->creds), with->choose);
+    rc = ticket_key_init(&out->ticket_key, with->master, conf, out->trust, &err);
     if (rc != 0) {
-        if (!of)
-            diag_error(diag, listener->ticket_key_file.text ? listener->ticket_key_file.src : listener->src,
-                       "%s", err.text);
+        if (!its_listener(out))
+            diag_error(with->diag, conf->ticket_key_file.text ? conf->ticket_key_file.src : conf->src, "%s",
+                       err.text);
         return rc;
     }
-    if (load_priorities(listener, out) < 0) {
-        diag_error(diag, listener->src, "GnuTLS does not take the priorities that every listener has");
+    if (load_priorities(conf, out) < 0) {
+        diag_error(with->diag, conf->src, "GnuTLS does not take the priorities that every listener has");
         return ERR_CRYPTO;
     }
     return 0;
 }
 
-/* `of`: of a host, its listener; NULL: it is one. */
-static int load_listener(const struct conf *conf, const struct conf_listener *listener,
-                         const struct ticket_master *master, gnutls_certificate_retrieve_function3 *choose,
-                         struct crl_shelf *shelf, const struct snapshot_listener *of, struct diag *diag,
-                         struct snapshot_listener *out)
+/* Who is let in where there are no requests. */
+static int load_door(const struct loading *with, struct snapshot_listener *out)
 {
     struct diag silent = {0};
-    out->conf = listener;
+    const bool told = its_listener(out) && inherits_rules(out->conf);
+    if (out->conf->mode != LISTENER_TCP)
+        return 0;
+    return policy_new_door(out->conf, &out->door, told ? &silent : with->diag, &out->door_policy);
+}
+
+static int load_proxies(struct snapshot_listener *out)
+{
+    const struct conf_list *from = &out->conf->trusted_proxies;
+    struct err err = {0};
+    int rc = 0;
+    out->proxies = calloc(from->n + 1, sizeof *out->proxies);
+    if (!out->proxies)
+        return ERR_NOMEM;
+    for (size_t i = 0; rc == 0 && i < from->n; i++) /* conf_check has looked at them */
+        rc = cidr_parse(from->item[i].text, &out->proxies[i], &err);
+    return rc;
+}
+
+/* `of`: of a host, its listener; NULL: it is one. Each part is tried even when an earlier one failed, so that
+ * all findings come at once. */
+static int load_listener(const struct loading *with, const struct conf_listener *conf,
+                         const struct snapshot_listener *of, struct snapshot_listener *out)
+{
+    out->conf = conf;
     out->of = of ? of : out;
-    out->label = conf_label(listener);
-    int rc = load_trust(conf, of, shelf, diag, out);
-    int own = listener->tls ? load_tls(conf, listener, master, choose, of, diag, out) : 0;
+    out->label = conf_label(conf);
+    int rc = load_trust(with, out);
+    int own = conf->tls ? load_tls(with, out) : 0;
     rc = rc != 0 ? rc : own;
-    int door = listener->mode == LISTENER_TCP
-                   ? policy_new_door(listener, &out->door, of && inherits_rules(listener) ? &silent : diag,
-                                     &out->door_policy)
-                   : 0;
+    int door = load_door(with, out);
     rc = rc != 0 ? rc : door;
     if (rc != 0)
         return rc;
-    struct err err = {0};
     out->peers = peer_cache_new();
-    out->proxies = calloc(listener->trusted_proxies.n + 1, sizeof *out->proxies);
-    if (!out->peers || !out->proxies || !out->label)
+    if (!out->peers || !out->label)
         return ERR_NOMEM;
-    for (size_t i = 0; rc == 0 && i < listener->trusted_proxies.n; i++) /* conf_check has looked at them */
-        rc = cidr_parse(listener->trusted_proxies.item[i].text, &out->proxies[i], &err);
-    return rc;
+    return load_proxies(out);
 }
 
 static int by_name(const void *a, const void *b)
@@ -224,9 +252,7 @@ static void describe(const struct snapshot_listener *listener, const struct tick
 }
 
 /* All, also when one fails. */
-static int load_listeners(struct snapshot *snapshot, const struct ticket_master *master,
-                          gnutls_certificate_retrieve_function3 *choose, struct crl_shelf *shelf,
-                          struct diag *diag)
+static int load_listeners(struct snapshot *snapshot, const struct loading *with)
 {
     const struct conf *conf = snapshot->conf;
     int rc = 0;
@@ -237,10 +263,10 @@ static int load_listeners(struct snapshot *snapshot, const struct ticket_master 
             its = &conf->host[i - conf->n_listeners];
             of = &snapshot->listener[its->of - conf->listener];
         }
-        int one = load_listener(conf, its, master, choose, shelf, of, diag, listener);
+        int one = load_listener(with, its, of, listener);
         rc = rc != 0 ? rc : one;
         if (one == 0)
-            describe(listener, master, &snapshot->health[i]);
+            describe(listener, with->master, &snapshot->health[i]);
     }
     for (size_t i = 0; i < conf->n_listeners; i++) {
         const struct conf_listener *its = &conf->listener[i];
@@ -265,32 +291,15 @@ static int load_backends(struct snapshot *snapshot, struct diag *diag)
     return rc;
 }
 
-/* With `partial`, *out is set after errors, too, with what could be loaded. */
-static int build(const char *conf_file, const struct ticket_master *master,
-                 gnutls_certificate_retrieve_function3 *choose, bool partial, struct diag *diag,
-                 struct snapshot **out)
+/* All that the configuration names; `with` has the configuration. */
+static int load_parts(struct snapshot *snapshot, const struct loading *with)
 {
-    struct snapshot *snapshot = calloc(1, sizeof *snapshot);
-    if (!snapshot)
-        return ERR_NOMEM;
-    atomic_init(&snapshot->refs, 1);
-    snapshot->document_root = -1;
-    struct crl_shelf *shelf = crl_shelf_new(); /* without it the same file is read for each listener */
-    int conf_rc = conf_load_partial(conf_file, diag, &snapshot->conf), rc = conf_rc;
-    if (!snapshot->conf)
-        goto out;
-
-    const struct conf *conf = snapshot->conf;
-    snapshot->listener = calloc(conf->n_listeners + conf->n_hosts + 1, sizeof *snapshot->listener);
-    snapshot->health = calloc(conf->n_listeners + conf->n_hosts + 1, sizeof *snapshot->health);
-    if (!snapshot->listener || !snapshot->health) {
-        rc = ERR_NOMEM;
-        goto out;
-    }
+    const struct conf *conf = with->conf;
+    struct diag *diag = with->diag;
     snapshot->n_listeners = conf->n_listeners;
     snapshot->n_all = conf->n_listeners + conf->n_hosts;
     /* Every part is tried even when an earlier one failed, so that all findings come at once. */
-    rc = policy_new(conf->location, conf->n_locations, diag, &snapshot->policy);
+    int rc = policy_new(conf->location, conf->n_locations, diag, &snapshot->policy);
     int root = open_root(conf, diag, &snapshot->document_root);
     rc = rc != 0 ? rc : root;
     route_lint(conf, diag);
@@ -299,14 +308,39 @@ static int build(const char *conf_file, const struct ticket_master *master,
         rc = rc != 0 ? rc : cas;
         guard_find_links(snapshot->policy, conf, snapshot->document_root, diag);
     }
-    int listeners = load_listeners(snapshot, master, choose, shelf, diag);
+    int listeners = load_listeners(snapshot, with);
     rc = rc != 0 ? rc : listeners;
     int backends = load_backends(snapshot, diag);
-    rc = rc != 0 ? rc : backends;
+    return rc != 0 ? rc : backends;
+}
+
+/* `with` is complete but for the configuration and the shelf. With `partial`, *out is set after errors, too,
+ * with what could be loaded. */
+static int build(const char *conf_file, struct loading *with, bool partial, struct snapshot **out)
+{
+    struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+    if (!snapshot)
+        return ERR_NOMEM;
+    atomic_init(&snapshot->refs, 1);
+    snapshot->document_root = -1;
+    with->shelf = crl_shelf_new();
+    int conf_rc = conf_load_partial(conf_file, with->diag, &snapshot->conf), rc = conf_rc;
+    if (!snapshot->conf)
+        goto out;
+
+    const size_t n = snapshot->conf->n_listeners + snapshot->conf->n_hosts;
+    with->conf = snapshot->conf;
+    snapshot->listener = calloc(n + 1, sizeof *snapshot->listener);
+    snapshot->health = calloc(n + 1, sizeof *snapshot->health);
+    if (!snapshot->listener || !snapshot->health) {
+        rc = ERR_NOMEM;
+        goto out;
+    }
+    rc = load_parts(snapshot, with);
     rc = conf_rc != 0 ? conf_rc : rc;
 out:
-    crl_shelf_free(shelf);
-    if (rc == 0 && diag->errors > 0)
+    crl_shelf_free(with->shelf);
+    if (rc == 0 && with->diag->errors > 0)
         rc = ERR_SYNTAX;
     snapshot->whole = rc == 0;
     if (rc == 0 || (partial && snapshot->health))
@@ -321,14 +355,16 @@ int snapshot_build(const char *conf_file, const struct ticket_master *master,
 {
     struct diag_order order;
     diag_order_init(&order, diag);
-    int rc = build(conf_file, master, choose, false, &order.diag, out);
+    struct loading with = {.master = master, .choose = choose, .diag = &order.diag};
+    int rc = build(conf_file, &with, false, out);
     diag_order_flush(&order);
     return rc;
 }
 
 int snapshot_build_partial(const char *conf_file, struct diag *diag, struct snapshot **out)
 {
-    return build(conf_file, NULL, NULL, true, diag, out);
+    struct loading with = {.diag = diag};
+    return build(conf_file, &with, true, out);
 }
 
 /* A location holds on every listener. */

@@ -51,10 +51,10 @@ struct snapshot {
     struct health_listener *health; /* n_all of them */
 };
 
-/* Reads the configuration and every file that it names. All problems go to `diag`. 0 and *out with one
- * reference, negative when there was an error. `diag`
- * gets them in the order of files and lines. `master` makes the ticket keys, `choose` is GnuTLS's certificate
- * function for its sessions. */
+/* Reads the configuration and every file that it names. `master` makes the ticket keys, `choose` is GnuTLS's
+ * certificate function for its sessions. 0 and *out with one reference; negative when there was an error, and
+ * *out is untouched. `diag` gets all problems, in the order of files and lines. It reads files and may take
+ * seconds: on the main thread. */
 MUST_CHECK int snapshot_build(const char *conf_file, const struct ticket_master *master,
                               gnutls_certificate_retrieve_function3 *choose, struct diag *diag,
                               struct snapshot **out);
