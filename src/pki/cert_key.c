@@ -62,7 +62,7 @@ void cert_parse_key(struct cert *cert, struct der spki)
     case GNUTLS_PK_EDDSA_ED448:
     case GNUTLS_PK_ECDH_X448:
         cert->curve = cert->pk == GNUTLS_PK_EDDSA_ED448 ? GNUTLS_ECC_CURVE_ED448 : GNUTLS_ECC_CURVE_X448;
-        ok = bits.n == 57 || (cert->pk == GNUTLS_PK_ECDH_X448 && bits.n == 56);
+        ok = (bits.n == 57 || (cert->pk == GNUTLS_PK_ECDH_X448 && bits.n == 56)) && algorithm.n == 0;
         break;
     case GNUTLS_PK_DSA:
         if (der_take(&algorithm, DER_SEQUENCE, &key) && der_take(&key, DER_INTEGER, &modulus))

@@ -219,9 +219,21 @@ static void check_purpose(struct judge *judge, const struct cert *cert, int dept
 /* Keys of issuers show when they are computed with. */
 static void check_point(struct judge *judge, const struct cert *cert, int depth)
 {
-    if (depth == 0 && cert->key_good && !cert_key_usable(&cert->spki))
+    if (depth == 0 && !cert_key_usable(&cert->spki))
         finding_add(judge, VERDICT_MALFORMED_CERTIFICATE, depth, NULL, "an uncompressed point of the curve",
                     "the public key is no point of its curve that can be read");
+}
+
+/* The name of an algorithm (RFC 5280 section 4.1.1.2), or its number where GnuTLS, which gives the word of
+ * another to what it does not know, has none. */
+static char *algorithm_text(struct judge *judge, struct der algorithm, const char *name)
+{
+    struct der body, oid;
+    char text[128];
+    if (name == NULL && der_take(&algorithm, DER_SEQUENCE, &body) && der_take(&body, DER_OID, &oid) &&
+        der_oid_text(&oid, text, sizeof(text)))
+        name = text;
+    return judge_text(judge, "%s", name != NULL ? name : "unknown");
 }
 
 static void check_key(struct judge *judge, const struct cert *cert, int depth)
@@ -230,7 +242,10 @@ static void check_key(struct judge *judge, const struct cert *cert, int depth)
     const char *expected =
         depth == 0 ? "RSA of at least 2048 bits, ECDSA on P-256, P-384 or P-521, or Ed25519"
                    : "RSA of at least 2048 bits, ECDSA on P-256, P-384 or P-521, Ed25519 or Ed448";
-    const char *name = gnutls_pk_get_name(cert->pk);
+    const char *name = cert->pk != GNUTLS_PK_UNKNOWN ? gnutls_pk_get_name(cert->pk) : NULL;
+    struct der spki = cert->spki, body;
+    if (!cert->key_good) /* it is malformed, and said to be */
+        return;
     switch (cert->pk) {
     case GNUTLS_PK_RSA:
     case GNUTLS_PK_RSA_PSS:
@@ -260,8 +275,10 @@ static void check_key(struct judge *judge, const struct cert *cert, int depth)
     case GNUTLS_PK_EDDSA_ED448:
         return;
     default:
-        finding_add(judge, VERDICT_WEAK_KEY, depth, judge_text(judge, "%s", name != NULL ? name : "unknown"),
-                    expected, "the kind of key is not one that is accepted");
+        if (!der_take(&spki, DER_SEQUENCE, &body))
+            body = (struct der){0};
+        finding_add(judge, VERDICT_WEAK_KEY, depth, algorithm_text(judge, body, name), expected,
+                    "the kind of key is not one that is accepted");
     }
 }
 
@@ -270,10 +287,10 @@ static void check_signature_algorithm(struct judge *judge, const struct cert *ce
     if (cert_sign_accepted(cert->sign))
         return;
     const char *name = gnutls_sign_get_name(cert->sign);
-    finding_add(
-        judge, VERDICT_WEAK_SIGNATURE, depth, judge_text(judge, "%s", name != NULL ? name : "unknown"),
-        "SHA-256, SHA-384, SHA-512 or EdDSA", "the certificate is signed with %s, which does not hold",
-        name != NULL ? name : "an algorithm that is not known here");
+    finding_add(judge, VERDICT_WEAK_SIGNATURE, depth, algorithm_text(judge, cert->signature_algorithm, name),
+                "SHA-256, SHA-384, SHA-512 or EdDSA",
+                "the certificate is signed with %s, which is not accepted",
+                name != NULL ? name : "an algorithm that is not known here");
 }
 
 static void check_validity(struct judge *judge, const struct cert *cert, int depth, enum cert_role role)

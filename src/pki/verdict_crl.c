@@ -161,6 +161,7 @@ static void add_missing(struct judge *judge, const struct cert *cert, int depth,
     const char *why = l->unusable != NULL ? l->unusable
                       : l->forged         ? "it is not signed by the issuer"
                       : l->out_of_scope   ? "its scope does not hold this certificate"
+                      : l->any_delta      ? "it is a delta CRL, and there is no complete list for it"
                                           : NULL;
     finding_add(judge, VERDICT_CRL_MISSING, depth, judge_name(judge, &cert->issuer),
                 "a CRL of every issuer, because CRLs are configured", "%s%s",

@@ -3,6 +3,7 @@
  * above it. */
 #include <arpa/inet.h>
 
+#include "base/text.h"
 #include "pki/cert_impl.h"
 #include "pki/name_match.h"
 #include "pki/verdict_impl.h"
@@ -35,6 +36,40 @@ static bool dns_within(const struct der *name, const struct der *base)
     if (base->n == 0 || der_equal_nocase(name, base))
         return true;
     return name->n > base->n && name->p[name->n - base->n - 1] == '.' && ends_nocase(name, base);
+}
+
+/* Labels that are read in one way: of letters, digits, hyphens and underscores, and none of them empty. A dot
+ * at the end, or a star anywhere but alone in front, makes another name of it to some. */
+static bool host_clear(struct der host)
+{
+    size_t label = 0;
+    for (size_t i = 0; i < host.n; i++) {
+        unsigned char c = host.p[i], lower = (unsigned char)text_lower(c);
+        if (c == '.' && label == 0)
+            return false;
+        if (c != '.' && c != '-' && c != '_' && (c < '0' || c > '9') && (lower < 'a' || lower > 'z'))
+            return false;
+        label = c == '.' ? 0 : label + 1;
+    }
+    return label > 0;
+}
+
+static bool dns_clear(const struct der *name)
+{
+    return host_clear(name->n > 2 && memcmp(name->p, "*.", 2) == 0 ? der_skip(*name, 2) : *name);
+}
+
+/* One "@", or a quoted local part; behind it a host or an address in brackets. */
+static bool email_clear(const struct der *name)
+{
+    const unsigned char *at = name->n > 0 ? memrchr(name->p, '@', name->n) : NULL;
+    if (at == NULL)
+        return false;
+    size_t local = (size_t)(at - name->p);
+    struct der host = der_skip(*name, local + 1);
+    if (memchr(name->p, '@', local) != NULL || (host.n > 0 && host.p[0] == '['))
+        return cert_email_valid(name);
+    return local > 0 && host_clear(host);
 }
 
 static struct der bare_base(const struct der *base)
@@ -91,6 +126,23 @@ static bool email_within(const struct der *name, const struct der *base)
     return der_equal(&local, &base_local) && der_equal_nocase(&host, &base_host);
 }
 
+/* ODD: no name of that kind, but clear. */
+enum base_form { BASE_GOOD, BASE_ODD, BASE_BAD };
+
+/* Underscores are common where names are not those of hosts. */
+static enum base_form dns_form(const struct der *name)
+{
+    unsigned char plain[253];
+    struct der copy = {plain, name->n};
+    if (name->n > sizeof(plain))
+        return BASE_BAD;
+    for (size_t i = 0; i < name->n; i++)
+        plain[i] = name->p[i] == '_' ? 'a' : name->p[i];
+    if (!cert_dns_valid(&copy, false))
+        return BASE_BAD;
+    return cert_dns_valid(name, false) ? BASE_GOOD : BASE_ODD;
+}
+
 /* The host of a URI; empty when it has none or an address (such a URI fits no constraint). */
 static struct der uri_host(const struct der *uri)
 {
@@ -107,7 +159,7 @@ static struct der uri_host(const struct der *uri)
     for (size_t i = 0; i < host.n; i++)
         if (host.p[i] == ':')
             host.n = i;
-    return cert_dns_valid(&host, false) ? host : (struct der){0};
+    return dns_form(&host) != BASE_BAD ? host : (struct der){0};
 }
 
 static bool ip_within(const struct der *address, const struct der *base)
@@ -156,23 +208,6 @@ static bool mask_contiguous(const unsigned char *mask, size_t n)
         ended = ended || !bit;
     }
     return true;
-}
-
-/* ODD: no name of that kind, but clear. */
-enum base_form { BASE_GOOD, BASE_ODD, BASE_BAD };
-
-/* Underscores are common where names are not those of hosts. */
-static enum base_form dns_form(const struct der *name)
-{
-    unsigned char plain[253];
-    struct der copy = {plain, name->n};
-    if (name->n > sizeof(plain))
-        return BASE_BAD;
-    for (size_t i = 0; i < name->n; i++)
-        plain[i] = name->p[i] == '_' ? 'a' : name->p[i];
-    if (!cert_dns_valid(&copy, false))
-        return BASE_BAD;
-    return cert_dns_valid(name, false) ? BASE_GOOD : BASE_ODD;
 }
 
 static enum base_form base_form(unsigned type, const struct der *base)
@@ -283,6 +318,12 @@ static size_t count_names(const struct cert *cert)
 
 enum match { MATCH_NO, MATCH_YES, MATCH_UNKNOWN };
 
+/* Whether a name is one that can be compared. Of URIs and the rare kinds base_matches says that. */
+static bool name_clear(unsigned type, const struct der *name)
+{
+    return type == NAME_DNS ? dns_clear(name) : type != NAME_EMAIL || email_clear(name);
+}
+
 static enum match base_matches(unsigned type, const struct der *name, const struct der *base, bool excluding)
 {
     struct der host;
@@ -290,8 +331,6 @@ static enum match base_matches(unsigned type, const struct der *name, const stru
     case NAME_DNS:
         return (excluding ? dns_may_meet(name, base) : dns_permitted(name, base)) ? MATCH_YES : MATCH_NO;
     case NAME_EMAIL:
-        if (name->n == 0 || memchr(name->p, '@', name->n) == NULL)
-            return MATCH_UNKNOWN; /* no mailbox */
         return email_within(name, base) ? MATCH_YES : MATCH_NO;
     case NAME_URI:
         host = uri_host(name);
@@ -339,12 +378,12 @@ static void hold_name(const struct held *h, unsigned type, const struct der *nam
 {
     struct der list, base;
     unsigned base_type;
-    bool any = false, permitted = false, unknown = false;
+    bool clear = name_clear(type, name), any = false, permitted = false, unknown = false;
     const char *why = NULL;
     for (list = h->nc->excluded; why == NULL && take_subtree(&list, &base_type, &base);) {
         if (base_type != type)
             continue;
-        enum match m = base_matches(type, name, &base, true);
+        enum match m = clear ? base_matches(type, name, &base, true) : MATCH_UNKNOWN;
         if (m == MATCH_YES)
             why = "is excluded";
         unknown = unknown || m == MATCH_UNKNOWN;
@@ -353,7 +392,7 @@ static void hold_name(const struct held *h, unsigned type, const struct der *nam
         if (base_type != type)
             continue;
         any = true;
-        enum match m = base_matches(type, name, &base, false);
+        enum match m = clear ? base_matches(type, name, &base, false) : MATCH_UNKNOWN;
         permitted = permitted || m == MATCH_YES;
         unknown = unknown || m == MATCH_UNKNOWN;
     }

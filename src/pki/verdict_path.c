@@ -111,8 +111,11 @@ unsigned check_signatures(struct judge *judge, const struct path *path)
         const struct cert *cert = path_cert(judge, path, i);
         if (signature_holds(judge, path, i))
             continue;
-        finding_add(judge, VERDICT_SIGNATURE_INVALID, (int)i, judge_name(judge, &cert->issuer),
-                    "a signature of the issuer's key", "the signature on it is not that of its issuer's key");
+        /* One by an algorithm that is not known cannot be computed: it is refused as weak_signature. */
+        if (cert->sign != GNUTLS_SIGN_UNKNOWN || judge->found->n_errors == 0)
+            finding_add(judge, VERDICT_SIGNATURE_INVALID, (int)i, judge_name(judge, &cert->issuer),
+                        "a signature of the issuer's key",
+                        "the signature on it is not that of its issuer's key");
         return i + 1;
     }
     return 0;

@@ -1,5 +1,6 @@
 """paths.py: writes questions for `mtlsd verify --batch` with known answers, one JSON object a line: besides chain, ca, at and
-certificate_form those of `expected` (accept or refuse) and `says`, the code that the answer must hold, or "" for none.
+certificate_form those of `expected` (accept or refuse) and `says`, the code that the answer must hold, or "" for none; where it is given
+also `never`, a code that it must not hold, and `value`, one of its values.
 
 The certificates are put together octet by octet, for most of these no tool makes. CASES is the table.
 """
@@ -192,7 +193,7 @@ class Cert:
     serial = 0x1000
 
     def __init__(self, subject, issuer=None, *extensions, label=None, kind="ec", version=3, ids=True, serial=None, issuer_name=None,
-                 before=BEFORE, after=AFTER, salt=None, written_salt=None, spoil=None, subject_key=None):
+                 before=BEFORE, after=AFTER, salt=None, written_salt=None, spoil=None, subject_key=None, algorithm=None):
         Cert.serial += 1
         self.subject = name(subject)
         self.key = key(label or subject, kind)
@@ -202,7 +203,7 @@ class Cert:
         if ids and version == 3:
             listed.append(ext("2.5.29.14", tlv(4, key_id(self.key))))
             listed.append(ext("2.5.29.35", seq(tlv(0x80, key_id(signer.key)))))
-        _, algorithm = sign(signer.key, b"", salt, written_salt)
+        algorithm = algorithm or sign(signer.key, b"", salt, written_salt)[1]
         body = [
             tlv(0xA0, integer(version - 1)) if version > 1 else b"",
             integer(Cert.serial if serial is None else serial),
@@ -214,7 +215,7 @@ class Cert:
             tlv(0xA3, seq(*listed)) if listed else b"",
         ]
         tbs = seq(*body)
-        make, algorithm = sign(signer.key, tbs, salt, written_salt)
+        make, _ = sign(signer.key, tbs, salt, written_salt)
         signature = make(algorithm)
         if spoil is not None:
             signature = spoil(signature)
@@ -231,9 +232,9 @@ ROOT = Cert("CN=Root,O=paths", None, ca(), CA_USAGE)
 CASES = []
 
 
-def case(what, expected, says, chain, anchors=(ROOT,), form="standard"):
+def case(what, expected, says, chain, anchors=(ROOT,), form="standard", **more):
     CASES.append({"id": what, "purpose": "client", "chain": [c.pem for c in chain], "ca": [c.pem for c in anchors], "crl": [], "at": AT,
-                  "certificate_form": form, "expected": expected, "says": says})
+                  "certificate_form": form, "expected": expected, "says": says, **more})
 
 
 def both(what, says, chain, anchors=(ROOT,)):
@@ -330,6 +331,19 @@ for last in (0x01, 0x80):
 OFF = spki(key("CN=alice"))
 case("a key that is no point of its curve", "refuse", "malformed_certificate", [leaf(subject_key=OFF[:-1] + bytes([OFF[-1] ^ 1]))])
 
+# ---- algorithms that are not known here: that is what is said, by number, and nothing of a signature that nobody computed
+MLDSA = seq(oid("2.16.840.1.101.3.4.3.18"))
+case("signed with ML-DSA-65", "refuse", "weak_signature", [leaf(algorithm=MLDSA)], never="signature_invalid", value="2.16.840.1.101.3.4.3.18")
+PSS_SHA1 = seq(oid("1.2.840.113549.1.1.10"), seq())
+case("signed with RSASSA-PSS and SHA-1", "refuse", "weak_signature", [leaf(algorithm=PSS_SHA1)], never="signature_invalid")
+INTER = Cert("CN=Signed with ML-DSA-65", ROOT, ca(), CA_USAGE, algorithm=MLDSA)
+case("below a CA that is signed with ML-DSA-65", "refuse", "weak_signature", [leaf(INTER), INTER], never="signature_invalid")
+case("a key of ML-DSA-65", "refuse", "weak_key", [leaf(subject_key=seq(MLDSA, bits(bytes(1952))))], value="2.16.840.1.101.3.4.3.18")
+case("a key of RSA with a negative modulus", "refuse", "malformed_certificate",
+     [leaf(subject_key=seq(seq(oid("1.2.840.113549.1.1.1"), tlv(5)), bits(seq(integer(-(1 << 2047)), integer(65537)))))], never="weak_key")
+case("a key of Ed448 with parameters", "refuse", "malformed_certificate",
+     [leaf(subject_key=seq(seq(oid("1.3.101.113"), tlv(5)), bits(bytes(57))))])
+
 # ---- name constraints
 for what, expected, permitted, excluded, more in (
         ("permits a DNS name", "accept", [dns("a.example")], [], [san(dns("b.a.example"))]),
@@ -354,6 +368,19 @@ for what, expected, permitted, excluded, more in (
         ("excludes a registered identifier that is not", "accept", [], [registered("1.2.3")], [san(dns("a.example"))])):
     DN = "O=paths,CN=alice"
     below("it " + what, expected, "" if expected == "accept" else "name_constraint", [constraints(permitted, excluded)], *more, subject=DN)
+# What can be read as another name is within nothing, and outside of nothing.
+for made in (dns("b.a.example."), dns("*"), dns("*.*.a.example"), dns("b*.a.example"), dns("b.*.example"), dns(" a.example"), dns("a.example:443")):
+    for what, permitted, excluded in (("permits", [dns("a.example")], []), ("excludes", [], [dns("a.example")])):
+        below(f"it {what} a DNS name, {made[2:].decode()}", "refuse", "name_constraint", [constraints(permitted, excluded)], san(made))
+for made in ("x@b.example@a.example", "x@a.example.", "X <x@a.example>"):
+    for what, permitted, excluded in (("permits", [mail("a.example")], []), ("excludes", [], [mail("a.example")])):
+        below(f"it {what} a host of mail, {made}", "refuse", "name_constraint", [constraints(permitted, excluded)], san(mail(made)))
+for what, expected, permitted, made in (
+        ("an underscore", "accept", dns("a.example"), dns("x_y.a.example")),
+        ("an @ in quotes", "accept", mail("a.example"), mail('"x@b.example"@a.example')),
+        ("a trust domain with an underscore", "accept", uri("my_domain"), uri("spiffe://my_domain/x")),
+        ("another trust domain with an underscore", "refuse", uri("my_domain"), uri("spiffe://a_domain/x"))):
+    below("it permits " + what, expected, "" if expected == "accept" else "name_constraint", [constraints([permitted])], san(made))
 HOST = "CN=host.b.example"
 below("a common name like a host, beside a SAN", "accept", "", [constraints([dns("a.example")])], san(mail("x@a.example")), subject=HOST)
 below("a common name like a host, alone", "refuse", "name_constraint", [constraints([dns("a.example")])], subject=HOST)
