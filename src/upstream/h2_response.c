@@ -146,7 +146,7 @@ static void put_head(struct h2_call *call, struct buf *out)
     }
     buf_puts(out, call->chunked ? "transfer-encoding: chunked\r\n\r\n" : "\r\n");
     call->lines.len = 0;
-    if (buf_failed(out) || buf_failed(&call->lines))
+    if (buf_failed(out))
         h2_call_reject(call, "the head of its response is more than can be held");
 }
 
@@ -199,7 +199,9 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     struct h2_call *call = h2_call_of(session, frame->hd.stream_id);
     if (!call || call->why[0])
         return 0;
-    if (frame->hd.type == NGHTTP2_HEADERS && !call->final)
+    if (frame->hd.type == NGHTTP2_HEADERS && buf_failed(&call->lines)) /* the last of them has no end */
+        h2_call_reject(call, "out of memory");
+    else if (frame->hd.type == NGHTTP2_HEADERS && !call->final)
         take_head(call);
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && !call->why[0] && call->final)
         end_response(call);
