@@ -262,24 +262,9 @@ static void on_failing(struct transport *transport, int error)
         conn_blame_certificate(conn_of_transport(transport));
 }
 
-static void on_failed(struct transport *transport, int error, int sent, const char *reason)
+/* Leaves conn->peer only where the handshake was refused because of it. */
+static void settle_peer(struct conn *conn, int error)
 {
-    struct conn *conn = conn_of_transport(transport);
-    char why[512];
-    handshakes_leave(&conn->worker->live->handshakes, &conn->handshake);
-    if (ended_early(conn, error)) {
-        proof_forget(&conn->trail);
-        return;
-    }
-    char spoken[256];
-    if (error == GNUTLS_E_NO_APPLICATION_PROTOCOL && !conn->came) {
-        reason = no_protocol(conn, spoken);
-        name_protocols(conn);
-    }
-    if (conn->came)
-        snprintf(why, sizeof why, "%s \"%s\"", reason, conn->came);
-    else
-        snprintf(why, sizeof why, "%s", reason);
     /* GnuTLS refuses a key usage without digitalSignature by itself, in TLS 1.3 before the verify function is
      * asked. */
     if (error == GNUTLS_E_KEY_USAGE_VIOLATION) {
@@ -293,27 +278,34 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
         peer_unref(conn->peer);
         conn->peer = NULL;
     }
-    struct buf line;
-    buf_init(&line, 4096);
-    if (sent >= 0)
-        buf_printf(&line, ", alert %s", tls_alert_name((uint8_t)sent) ? tls_alert_name((uint8_t)sent) : "?");
+}
+
+/* For the log: the alert, and the certificate with all that is wrong with it. */
+static void put_refused(const struct conn *conn, int sent, struct buf *line)
+{
     const struct peer *peer = conn->peer;
+    if (sent >= 0)
+        buf_printf(line, ", alert %s", tls_alert_name((uint8_t)sent) ? tls_alert_name((uint8_t)sent) : "?");
     if (peer && peer->n_errors > 0) {
-        buf_puts(&line, ": ");
-        codes_text(peer, &line);
+        buf_puts(line, ": ");
+        codes_text(peer, line);
     }
     if (peer && peer->n_chain > 0) {
         const struct certinfo *leaf = peer->chain[0];
-        buf_printf(&line, ": subject \"%s\", issuer \"%s\", serial %s, sha256 %s%s", leaf->subject.text,
+        buf_printf(line, ": subject \"%s\", issuer \"%s\", serial %s, sha256 %s%s", leaf->subject.text,
                    leaf->issuer.text, leaf->serial, leaf->fingerprint_sha256,
                    proof_shown(&conn->trail) ? "" : ", not proved");
     }
     for (size_t i = 0; peer && i < peer->n_errors; i++)
-        buf_printf(&line, "; %s", peer->errors[i].reason ? peer->errors[i].reason : "");
-    /* A client that leaves before its handshake is done, as browsers do before they ask their user, was not
-     * refused. */
-    bool left = sent < 0 && (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_PULL_ERROR);
-    metrics_add(METRIC_handshakes, left ? HANDSHAKE_LEFT : HANDSHAKE_REFUSED, 0, 1);
+        buf_printf(line, "; %s", peer->errors[i].reason ? peer->errors[i].reason : "");
+}
+
+/* `left`: by the client. */
+static void log_failed(struct conn *conn, bool left, int sent, const char *why)
+{
+    struct buf line;
+    buf_init(&line, 4096);
+    put_refused(conn, sent, &line);
     /* One that said nothing at all was a balancer's check of the port, a scan, or one of thousands in an
      * attack. */
     enum log_level level = !left                        ? LOG_LEVEL_WARNING
@@ -332,6 +324,31 @@ static void on_failed(struct transport *transport, int error, int sent, const ch
                   line.data ? line.data : "no message");
         buf_done(&line);
     }
+}
+
+static void on_failed(struct transport *transport, int error, int sent, const char *reason)
+{
+    struct conn *conn = conn_of_transport(transport);
+    char why[512], spoken[256];
+    handshakes_leave(&conn->worker->live->handshakes, &conn->handshake);
+    if (ended_early(conn, error)) {
+        proof_forget(&conn->trail);
+        return;
+    }
+    if (error == GNUTLS_E_NO_APPLICATION_PROTOCOL && !conn->came) {
+        reason = no_protocol(conn, spoken);
+        name_protocols(conn);
+    }
+    if (conn->came)
+        snprintf(why, sizeof why, "%s \"%s\"", reason, conn->came);
+    else
+        snprintf(why, sizeof why, "%s", reason);
+    settle_peer(conn, error);
+    /* A client that leaves before its handshake is done, as browsers do before they ask their user, was not
+     * refused. */
+    bool left = sent < 0 && (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_PULL_ERROR);
+    metrics_add(METRIC_handshakes, left ? HANDSHAKE_LEFT : HANDSHAKE_REFUSED, 0, 1);
+    log_failed(conn, left, sent, why);
     record_trim(conn->record, MOST_REJECTED_DETAIL);
     if (!left)
         conn_rejected(conn, true, sent, 0, why);
