@@ -124,13 +124,65 @@ static void refuse_path(const struct request *request, int why, struct reply *re
                       reply);
 }
 
+/* What it has of the connection, as that was judged last. */
+static void describe_client(struct conn *conn, struct request *request)
+{
+    const struct snapshot_listener *listener = conn->listener;
+    request->peer = conn->peer;
+    request->peer_at = conn->peer_at;
+    request->trust = listener->trust;
+    request->shown = conn->shown;
+    request->n_shown = conn->n_shown;
+    request->refused = conn_refused(conn);
+    request->document_root = conn->snapshot->document_root;
+    request->advertised = trust_advertised(listener->trust, &request->n_advertised);
+    if (!conn->asked || listener->conf->advertise_ca == ADVERTISE_CA_NONE)
+        request->n_advertised = 0;
+}
+
+/* Its path and its host. False: they cannot be used here, and the reply says so. */
+static bool find_place(struct conn *conn, const struct http1_head *head, struct answer *answer)
+{
+    struct request *request = &answer->request;
+    struct reply *reply = &answer->reply;
+    int rc = path_normalise(head->target, answer->path, &request->query);
+    if (rc != 0) {
+        answer->path[0] = '\0';
+        refuse_path(request, rc, reply);
+        return false;
+    }
+    request->authority = http1_authority(head, conn->facts.server_name, answer->names[0]);
+    request->host = http1_host_name(request->authority, answer->names[1]);
+    if (!conn_misdirected(conn, request->host, request->path))
+        return true;
+    conn_tell_misdirected(conn, request->authority, request->host);
+    problem_reply(request, 421,
+                  "This connection is for another host, whose clients are judged otherwise: the request "
+                  "needs a connection of its own.",
+                  reply);
+    return false;
+}
+
+/* It comes too soon, by its client's rate or as conn_body_begin has found: says when it may come again. */
+static bool is_too_soon(struct conn *conn, struct conn_request *from, struct answer *answer)
+{
+    unsigned wait = from->route->exempt ? 0 : conn_rate(conn, from);
+    if (wait < from->wait)
+        wait = from->wait;
+    if (wait == 0)
+        return false;
+    problem_reply(&answer->request, 429, NULL, &answer->reply);
+    if (reply_header(&answer->reply, "Retry-After", "%u", wait) != 0)
+        log_debug("%s: no room for Retry-After", conn->remote);
+    return true;
+}
+
 static void fill(struct conn *conn, struct conn_request *from, struct answer *answer)
 {
     struct request *request = &answer->request;
     struct reply *reply = &answer->reply;
-    char *path = answer->path;
-    path[0] = '\0';
-    request->path = path;
+    answer->path[0] = '\0';
+    request->path = answer->path;
     bool judged = conn_refresh(conn) == 0;
     const struct snapshot *snapshot = conn->snapshot; /* conn_refresh may have moved it */
     request->conf = snapshot->conf;
@@ -144,46 +196,13 @@ static void fill(struct conn *conn, struct conn_request *from, struct answer *an
         problem_reply(request, 403, "This address is not one of the listener's trusted proxies.", reply);
         return;
     }
-    request->peer = conn->peer;
-    request->peer_at = conn->peer_at;
-    request->trust = conn->listener->trust;
-    request->shown = conn->shown;
-    request->n_shown = conn->n_shown;
-    request->refused = conn_refused(conn);
-    request->document_root = snapshot->document_root;
-    request->advertised = trust_advertised(conn->listener->trust, &request->n_advertised);
-    if (!conn->asked || conn->listener->conf->advertise_ca == ADVERTISE_CA_NONE)
-        request->n_advertised = 0;
-    int rc = path_normalise(from->head.target, path, &request->query);
-    if (rc != 0) {
-        path[0] = '\0';
-        refuse_path(request, rc, reply);
+    describe_client(conn, request);
+    if (!find_place(conn, &from->head, answer))
         return;
-    }
-    request->authority = http1_authority(&from->head, conn->facts.server_name, answer->names[0]);
-    request->host = http1_host_name(request->authority, answer->names[1]);
-    if (conn_misdirected(conn, request->host, request->path)) {
-        conn_tell_misdirected(conn, request->authority, request->host);
-        problem_reply(request, 421,
-                      "This connection is for another host, whose clients are judged otherwise: the request "
-                      "needs a connection of its own.",
-                      reply);
+    from->route = route_for(snapshot->policy, conn->listener->conf->routes, request->host, request->path);
+    if (is_too_soon(conn, from, answer))
         return;
-    }
-    const struct route *route =
-        route_for(snapshot->policy, conn->listener->conf->routes, request->host, request->path);
-    from->route = route;
-    bool exempt = route->exempt;
-    unsigned wait = exempt ? 0 : conn_rate(conn, from);
-    if (wait < from->wait)
-        wait = from->wait;
-    if (wait > 0) {
-        problem_reply(request, 429, NULL, reply);
-        if (reply_header(reply, "Retry-After", "%u", wait) != 0)
-            log_debug("%s: no room for Retry-After", conn->remote);
-        return;
-    }
-    route_dispatch(route, snapshot->policy, request, reply);
+    route_dispatch(from->route, snapshot->policy, request, reply);
     if (reply->status == 403 && request->decision) {
         log_refusal(conn, request);
         keep_refusal(from, request->decision, conn->peer);

@@ -20,11 +20,14 @@ struct answer {
     char path[PATH_MOST + 1], names[2][HTTP1_AUTHORITY];
 };
 
-/* The request counts already; between this and answer_make the caller may set `kept`. */
+/* Fills what is before `request`: the time, and whether the answer is the connection's last. The request is
+ * in conn->n_requests already. Between this and answer_make the caller may set `kept`. */
 void answer_begin(const struct conn *conn, struct answer *answer);
-/* Brings the judgement up to date and fills answer->reply; `from` learns its route, and gives its body up. */
+/* Brings the judgement up to date and fills answer->reply, in any case: what goes wrong is a problem (4xx,
+ * 500) in it. `from` learns its route and why it was refused, and gives its body up. Behind answer_begin;
+ * answer_done frees the reply. */
 void answer_make(struct conn *conn, struct conn_request *from, struct answer *answer);
-/* Under what a finished reply is given again; borrows the request's texts. */
+/* Under what a finished reply is given again. Borrows the request's texts: as long as the answer. */
 struct kept_key answer_key(const struct conn *conn, const struct request *request);
 /* Tells the log of troubles, and frees the reply. */
 void answer_done(struct answer *answer);
