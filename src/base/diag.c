@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 void diag_pass(struct diag *diag, enum diag_severity severity, struct src src, const char *text)
 {
     if (severity == DIAG_ERROR)
@@ -70,13 +72,11 @@ static bool same(const struct diag_finding *a, const struct diag_finding *b)
 static void keep(void *cls, enum diag_severity severity, struct src src, const char *text)
 {
     struct diag_order *order = cls;
-    struct diag_finding *larger = order->finding;
-    if ((order->n & (order->n - 1)) == 0)
-        larger = realloc(larger, (order->n ? 2 * order->n : 1) * sizeof *larger);
-    if (larger)
-        order->finding = larger;
+    struct diag_finding *more = array_more(order->finding, order->n, sizeof *more);
+    if (more)
+        order->finding = more;
     struct diag_finding f = {severity, src.file ? strdup(src.file) : NULL, src.line, strdup(text), order->n};
-    if (!larger || !f.text || (src.file && !f.file)) {
+    if (!more || !f.text || (src.file && !f.file)) {
         free(f.file);
         free(f.text);
         diag_pass(order->to, severity, src, text);

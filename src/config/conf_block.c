@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "config/conf_backend.h"
 #include "config/conf_proxy.h"
 
@@ -114,12 +115,10 @@ void conf_free(struct conf *conf)
 
 int conf_list_add(struct conf_list *list, struct conf_text text)
 {
-    if ((list->n & (list->n - 1)) == 0) {
-        struct conf_text *larger = realloc(list->item, (list->n ? 2 * list->n : 1) * sizeof *larger);
-        if (!larger)
-            return ERR_NOMEM;
-        list->item = larger;
-    }
+    struct conf_text *more = array_more(list->item, list->n, sizeof *more);
+    if (!more)
+        return ERR_NOMEM;
+    list->item = more;
     list->item[list->n++] = text;
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "config/conf_token.h"
 #include "config/conf_words.h"
@@ -374,14 +375,12 @@ static void end_block(struct grammar *g, struct token brace, size_t marks, bool 
 static size_t reserve_block(struct grammar *g, unsigned line)
 {
     struct conf_source *source = g->source;
-    struct conf_range *larger = source->block;
-    if ((source->n_blocks & (source->n_blocks - 1)) == 0)
-        larger = realloc(larger, (source->n_blocks ? 2 * source->n_blocks : 1) * sizeof *larger);
-    if (!larger) {
+    struct conf_range *more = array_more(source->block, source->n_blocks, sizeof *more);
+    if (!more) {
         g->nomem = true;
         return 0;
     }
-    source->block = larger;
+    source->block = more;
     source->block[source->n_blocks] = (struct conf_range){line, line, true};
     return source->n_blocks++;
 }

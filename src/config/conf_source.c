@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "config/conf_grammar.h"
 #include "config/variable.h"
@@ -32,29 +33,18 @@ struct scan {
     size_t word_at, word_len;
 };
 
-/* Doubles `*array` when it is full: full at every power of two. */
-static bool grow(void **array, size_t n, size_t size)
-{
-    if (n & (n - 1))
-        return true;
-    void *larger = realloc(*array, (n ? 2 * n : 1) * size);
-    if (larger)
-        *array = larger;
-    return larger != NULL;
-}
-
 int conf_source_fault(struct conf_source *source, struct src src, unsigned line, const char *text)
 {
-    void *array = source->fault;
     if (source->full)
         return ERR_SYNTAX;
     source->full = source->n_faults + 1 == CONF_FAULTS_MOST;
     char *copy = strdup(source->full ? "too many errors: what follows was not judged" : text);
-    if (!copy || !grow(&array, source->n_faults, sizeof *source->fault)) {
+    struct conf_fault *more = copy ? array_more(source->fault, source->n_faults, sizeof *more) : NULL;
+    if (!more) {
         free(copy);
         return ERR_NOMEM;
     }
-    source->fault = array;
+    source->fault = more;
     source->fault[source->n_faults++] = (struct conf_fault){src, line, copy};
     return ERR_SYNTAX;
 }
@@ -75,10 +65,10 @@ static int fault(struct scan *scan, unsigned line, const char *fmt, ...)
 static int begin_line(struct scan *scan)
 {
     struct conf_source *source = scan->source;
-    void *array = source->line;
-    if (!grow(&array, source->n_lines, sizeof *source->line))
+    struct src *more = array_more(source->line, source->n_lines, sizeof *more);
+    if (!more)
         return ERR_NOMEM;
-    source->line = array;
+    source->line = more;
     source->line[source->n_lines++] = (struct src){scan->file, scan->line};
     return 0;
 }
@@ -260,13 +250,13 @@ static int include_file(struct scan *scan, char *path, unsigned line)
     struct buf text;
     buf_init(&text, CONF_SOURCE_MOST);
     struct err err;
-    void *array = source->name;
+    char **more = array_more(source->name, source->n_names, sizeof *more);
     int rc = ERR_NOMEM;
-    if (!grow(&array, source->n_names, sizeof *source->name)) {
+    if (!more) {
         free(path);
         goto out;
     }
-    source->name = array;
+    source->name = more;
     source->name[source->n_names++] = path;
 
     rc = scan->read(path, &text, &err);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 
 struct parse {
@@ -40,16 +41,6 @@ static enum option_section section_of(const cfg_t *cfg)
     return cfg->title ? section_named(cfg->name) : SECTION_GLOBAL;
 }
 
-static bool grow(void **array, size_t n, size_t size)
-{
-    if (n & (n - 1))
-        return true;
-    void *larger = realloc(*array, (n ? 2 * n : 1) * size);
-    if (larger)
-        *array = larger;
-    return larger != NULL;
-}
-
 static int fail_nomem(struct parse *parse)
 {
     parse->nomem = true;
@@ -59,10 +50,10 @@ static int fail_nomem(struct parse *parse)
 static int add_block(struct parse *parse, enum option_section section, unsigned line)
 {
     struct conf_tree *tree = parse->tree;
-    void *array = tree->block;
-    if (!grow(&array, tree->n_blocks, sizeof *tree->block))
+    struct conf_block *more = array_more(tree->block, tree->n_blocks, sizeof *more);
+    if (!more)
         return fail_nomem(parse);
-    tree->block = array;
+    tree->block = more;
     parse->open[parse->depth].index = tree->n_blocks;
     parse->open[parse->depth].cfg = NULL;
     memset(parse->open[parse->depth].seen, 0, sizeof parse->open[0].seen);
@@ -77,12 +68,12 @@ static int add_block(struct parse *parse, enum option_section section, unsigned 
 static int add_setting(struct parse *parse, struct conf_setting setting)
 {
     struct conf_tree *tree = parse->tree;
-    void *array = tree->setting;
-    if (!grow(&array, tree->n_settings, sizeof *tree->setting)) {
+    struct conf_setting *more = array_more(tree->setting, tree->n_settings, sizeof *more);
+    if (!more) {
         free(setting.value);
         return fail_nomem(parse);
     }
-    tree->setting = array;
+    tree->setting = more;
     setting.block = parse->open[parse->depth].index;
     tree->setting[tree->n_settings++] = setting;
     return 0;

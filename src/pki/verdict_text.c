@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -303,15 +304,13 @@ void findings_done(struct findings *found)
     *found = (struct findings){0};
 }
 
-/* Bounded by the bounds on a chain; doubling at powers of two. */
+/* Bounded by the bounds on a chain. */
 static struct verdict_finding *append(struct verdict_finding **list, size_t *n)
 {
-    if ((*n & (*n - 1)) == 0) {
-        struct verdict_finding *more = realloc(*list, (*n == 0 ? 1 : 2 * *n) * sizeof(*more));
-        if (more == NULL)
-            return NULL;
-        *list = more;
-    }
+    struct verdict_finding *more = array_more(*list, *n, sizeof(*more));
+    if (more == NULL)
+        return NULL;
+    *list = more;
     return &(*list)[(*n)++];
 }
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/missing.h"
 #include "base/text.h"
 #include "pki/x509file_impl.h"
@@ -60,22 +61,14 @@ void x509file_drop_crt(const struct x509file *file, gnutls_x509_crt_t crt)
 
 /* --- the bundle --- */
 
-static int grow(void **list, size_t n, size_t size, struct err *err)
-{
-    void *more = realloc(*list, (n + 1) * size);
-    if (!more)
-        return err_nomem(err);
-    *list = more;
-    return 0;
-}
-
 int x509file_keep_crt(struct x509file *out, gnutls_x509_crt_t crt, struct err *err)
 {
-    int rc = grow((void **)&out->crt, out->n_crts, sizeof(gnutls_x509_crt_t), err);
-    if (rc != 0) {
+    gnutls_x509_crt_t *more = array_more(out->crt, out->n_crts, sizeof *more);
+    if (!more) {
         x509file_drop_crt(out, crt);
-        return rc;
+        return err_nomem(err);
     }
+    out->crt = more;
     share(out, crt);
     out->crt[out->n_crts++] = crt;
     return 0;
@@ -83,22 +76,26 @@ int x509file_keep_crt(struct x509file *out, gnutls_x509_crt_t crt, struct err *e
 
 int x509file_keep_crl(struct x509file *out, struct crl *crl, struct err *err)
 {
-    int rc = grow((void **)&out->crl, out->n_crls, sizeof(struct crl *), err);
-    if (rc == 0)
-        out->crl[out->n_crls++] = crl;
-    else
+    struct crl **more = array_more(out->crl, out->n_crls, sizeof *more);
+    if (!more) {
         crl_unref(crl);
-    return rc;
+        return err_nomem(err);
+    }
+    out->crl = more;
+    out->crl[out->n_crls++] = crl;
+    return 0;
 }
 
 int x509file_keep_key(struct x509file *out, gnutls_privkey_t key, struct err *err)
 {
-    int rc = grow((void **)&out->key, out->n_keys, sizeof(gnutls_privkey_t), err);
-    if (rc == 0)
-        out->key[out->n_keys++] = key;
-    else
+    gnutls_privkey_t *more = array_more(out->key, out->n_keys, sizeof *more);
+    if (!more) {
         gnutls_privkey_deinit(key);
-    return rc;
+        return err_nomem(err);
+    }
+    out->key = more;
+    out->key[out->n_keys++] = key;
+    return 0;
 }
 
 void x509file_done(struct x509file *file)
