@@ -143,7 +143,7 @@ static const struct identity_name OWN[ARRAY_LEN(FORMATS)] = {
     IDENTITY_NAME("x-ssl-"),
 };
 
-void identity_put(struct buf *out, unsigned formats, const struct client_view *client)
+static void put_formats(struct buf *out, unsigned formats, const struct client_view *client)
 {
     for (size_t i = 0; i < ARRAY_LEN(FORMATS); i++) {
         if (formats & FORMATS[i].format)
@@ -190,7 +190,7 @@ const struct buf *identity_of(struct identity_made *made, unsigned formats, cons
     if (!made->made || made->formats != formats || made->peer != client->peer) {
         identity_made_done(made);
         buf_init(&made->fields, MOST);
-        identity_put(&made->fields, formats, client);
+        put_formats(&made->fields, formats, client);
         if (buf_failed(&made->fields)) {
             identity_made_done(made);
             return NULL;

@@ -10,9 +10,6 @@
 #include "config/conf.h"
 #include "http/variables.h"
 
-/* Appends the fields of these formats, each with its line end. */
-void identity_put(struct buf *out, unsigned formats, const struct client_view *client);
-
 /* Whether a field of this name, in whichever spelling that an application may take for it (case, and any
  * character but letters and digits for "-"), belongs to one of the formats, configured or not. */
 bool identity_owns(const char *name, size_t len);

@@ -40,11 +40,6 @@ static const struct {
     [WHY_NO_NAME] = {"no_name", "not checked: no name was asked for"},
 };
 
-const char *view_checks_why(size_t i)
-{
-    return i + 1 < ARRAY_LEN(WHYS) ? WHYS[i + 1].word : NULL;
-}
-
 static const char *const NAMES[CHECK_COUNT] = {
     [CHECK_POSSESSION] = "possession", [CHECK_TRUSTED] = "trusted", [CHECK_EXPIRED] = "expired",
     [CHECK_REVOKED] = "revoked",       [CHECK_NAME] = "name",       [CHECK_FIT] = "fit"};

@@ -26,7 +26,4 @@ struct view_checks_input {
  * compared with). */
 json_t *view_checks(const struct view_checks_input *input);
 
-/* The words that `why` may hold, for a test of the texts; NULL behind the last. */
-const char *view_checks_why(size_t i);
-
 #endif

@@ -181,14 +181,10 @@ json_t *words_view(enum language language, json_t *value)
     return NULL;
 }
 
-enum language words_language(const char *accept_language)
-{
-    return accept_chinese(accept_language) ? LANGUAGE_CHINESE : LANGUAGE_ENGLISH;
-}
-
 enum language words_of(const struct request *request)
 {
-    return words_language(request->header ? request->header(request, "Accept-Language") : NULL);
+    const char *field = request->header ? request->header(request, "Accept-Language") : NULL;
+    return accept_chinese(field) ? LANGUAGE_CHINESE : LANGUAGE_ENGLISH;
 }
 
 void words_headers(enum language language, struct reply *reply)

@@ -13,7 +13,6 @@ enum language { LANGUAGE_ENGLISH, LANGUAGE_CHINESE };
 /* That of a request, by its Accept-Language (RFC 9110 section 12.5.4): the language that weighs more, of two
  * that weigh the same the first; any kind of Chinese is Chinese, and what is neither does not count. */
 enum language words_of(const struct request *request);
-enum language words_language(const char *accept_language);
 
 /* The text in that language, as new memory; NULL where it has no row, or memory is short. */
 char *words_say(enum language language, const char *text);

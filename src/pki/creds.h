@@ -68,7 +68,7 @@ bool creds_several(const struct creds *creds);
  */
 bool creds_cover(const struct creds *creds, const char *name);
 
-/* Facts of the own leaf certificates, for /health, /metrics and pages. Borrowed. */
+/* Its leaf certificates, *n of them; borrowed. For tests. */
 const struct certinfo *const *creds_leaves(const struct creds *creds, size_t *n);
 /* Earliest notAfter of any own certificate in use; from when on that, or that of another, is soon. */
 enum { CREDS_SOON = 30 * 24 * 60 * 60 };

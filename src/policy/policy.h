@@ -96,7 +96,8 @@
 
 struct policy;
 
-/* Checks the form of one rule. 0, ERR_SYNTAX with what is wrong and the remedy, or ERR_NOMEM. */
+/* For tests: checks the form of one rule by itself. 0, ERR_SYNTAX with what is wrong and the remedy, or
+ * ERR_NOMEM. */
 MUST_CHECK int policy_check_rule(const char *rule, struct err *err);
 
 /* Compiles the location blocks, which must outlive the policy and whose prefixes have the form that conf

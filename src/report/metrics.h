@@ -29,6 +29,7 @@ struct metric_row {
     struct metric_label label[2];
 };
 
+/* For tests. */
 const struct metric_row *metrics_row(enum metric metric);
 
 /* Values of the closed sets that have no table elsewhere. */

@@ -9,7 +9,7 @@
  * only for what no peer can cause. */
 int alert_for(int error, int last_in);
 
-/* Of the table: false for an error that has no row, which is then our own. */
+/* For tests: false for an error that has no row in the table, which is then our own. */
 bool alert_known(int error);
 
 #endif

@@ -90,10 +90,6 @@ void h2_client_too_much(struct h2_client *client, enum h2_limit limit);
 /* h2_response.c: what comes */
 void h2_response_callbacks(nghttp2_session_callbacks *callbacks);
 
-/* h2_request.c: what goes of a body */
-ssize_t h2_call_body(nghttp2_session *session, int32_t id, uint8_t *out, size_t most, uint32_t *flags,
-                     nghttp2_data_source *source, void *cls);
-
 static inline struct h2_call *h2_call_of(nghttp2_session *session, int32_t id)
 {
     return id > 0 ? nghttp2_session_get_stream_user_data(session, id) : NULL;

@@ -10,8 +10,8 @@
 
 /* ---- the request --------------------------------------------------------------------------------------- */
 
-ssize_t h2_call_body(nghttp2_session *session, int32_t id, uint8_t *out, size_t most, uint32_t *flags,
-                     nghttp2_data_source *source, void *cls)
+static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, size_t most, uint32_t *flags,
+                         nghttp2_data_source *source, void *cls)
 {
     struct h2_call *call = h2_call_of(session, id);
     (void)source, (void)cls;
@@ -98,7 +98,7 @@ static bool read_head(struct h2_call *call, struct parts *parts, struct buf *lin
 
 static bool submit(struct h2_call *call)
 {
-    const nghttp2_data_provider body = {.read_callback = h2_call_body};
+    const nghttp2_data_provider body = {.read_callback = read_body};
     struct parts parts;
     struct buf lines;
     struct h2_fields fields = {0};
