@@ -298,8 +298,8 @@ const char *conn_header(const struct request *request, const char *name);
 void conn_request_begins(struct conn_request *request);
 /* Its head is whole: it counts. */
 void conn_request_counts(struct conn *conn, struct conn_request *request);
-/* What the log knows of the client. */
-struct account_client conn_client(const struct conn *conn);
+/* What the log knows of the client; borrows from the connection. */
+struct account_client conn_account_client(const struct conn *conn);
 /* Drops what is kept of a refusal. */
 void conn_refusal_done(struct conn_request *request);
 /* The request under way ended, with its status, or without an answer. */

@@ -13,7 +13,7 @@
 #include "http/route.h"
 #include "server/conn_impl.h"
 
-struct account_client conn_client(const struct conn *conn)
+struct account_client conn_account_client(const struct conn *conn)
 {
     return (struct account_client){
         .remote = conn->remote,
@@ -34,7 +34,7 @@ void conn_refusal_done(struct conn_request *request)
 
 void conn_answered(struct conn *conn, struct conn_request *request)
 {
-    struct account_client client = conn_client(conn);
+    struct account_client client = conn_account_client(conn);
     struct account_request what = {
         .head = &request->head,
         .upstream = &request->upstream,
@@ -116,7 +116,7 @@ void conn_refuse(struct conn *conn, unsigned status, const char *detail, struct 
         conn->request.route = NULL;
         conn_answered(conn, &conn->request);
     } else {
-        struct account_client client = conn_client(conn);
+        struct account_client client = conn_account_client(conn);
         account_refused(&client, status, bytes);
     }
     http1_head_done(&conn->request.head);

@@ -151,7 +151,7 @@ static void begin(struct http2_stream *stream)
 static void tell_of_malformed(const struct http2_stream *stream, const char *why)
 {
     struct conn *conn = stream->http2->conn;
-    const struct account_client client = conn_client(conn);
+    const struct account_client client = conn_account_client(conn);
     log_info("%s: listener %s: request refused: %s", conn->remote, conn->listener_name, why);
     account_refused(&client, 400, 0);
 }

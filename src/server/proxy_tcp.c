@@ -15,7 +15,7 @@ void proxy_ended(struct proxied *p, enum tcp_end end)
 void proxy_account_tcp(struct proxied *p)
 {
     struct conn *conn = p->conn;
-    const struct account_client client = conn_client(conn);
+    const struct account_client client = conn_account_client(conn);
     const struct account_tcp what = {
         .upstream = &conn->request.upstream,
         .status = conn->request.status,
