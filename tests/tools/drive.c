@@ -34,7 +34,21 @@
 
 #include "drive.h"
 
-enum { WORDS = 12, MOST_STATUS = 600, SOME = 50, BREATH_MS = 500 };
+enum {
+    WORDS = 12, /* of a line, more are left out */
+    MOST_STATUS = 600,
+    SOME = 50, /* requests that load and steady make, however slow the machine is */
+    /* Half of what a server that drains gives a connection behind its handshake: whoever took longer between
+     * the two says nothing about the server. */
+    BREATH_MS = 500,
+};
+
+/* A command: its words, and what stands behind '|'. */
+struct line {
+    char *word[WORDS];
+    size_t n;
+    char *field; /* NULL: nothing */
+};
 
 static long now_ms(void)
 {
@@ -52,93 +66,92 @@ static void say_error(const char *what, const char *name, struct link *link, int
         printf("%s %s error %s\n", what, name, rc == 0 ? "closed" : gnutls_strerror(rc));
 }
 
-static void say_opened(char **word, struct link *link, int rc)
+static void say_opened(const char *name, struct link *link, int rc)
 {
     if (rc < 0) {
-        say_error("open", word[1], link, rc);
+        say_error("open", name, link, rc);
         link_shut(link);
         return;
     }
-    printf("open %s ok %s %s\n", word[1],
-           gnutls_protocol_get_name(gnutls_protocol_get_version(link->session)),
+    printf("open %s ok %s %s\n", name, gnutls_protocol_get_name(gnutls_protocol_get_version(link->session)),
            gnutls_session_is_resumed(link->session) ? "resumed" : "full");
 }
 
-static void do_open(char **word, size_t n)
+static void do_open(const struct line *line)
 {
-    struct link *link = link_add(word[1]);
+    struct link *link = link_add(line->word[1]);
     if (link)
-        say_opened(word, link, link_open(link, word[2], word + 3, n - 3));
+        say_opened(line->word[1], link, link_open(link, line->word[2], line->word + 3, line->n - 3));
     else
-        printf("open %s error too many\n", word[1]);
+        printf("open %s error too many\n", line->word[1]);
 }
 
-static void do_tcp(char **word)
+static void do_tcp(const struct line *line)
 {
-    struct link *link = link_add(word[1]);
-    int rc = link ? link_connect(link, word[2]) : -ENFILE;
+    struct link *link = link_add(line->word[1]);
+    int rc = link ? link_connect(link, line->word[2]) : -ENFILE;
     if (rc < 0 && link)
         link_shut(link);
-    printf("tcp %s %s\n", word[1], rc < 0 ? strerror(-rc) : "ok");
+    printf("tcp %s %s\n", line->word[1], rc < 0 ? strerror(-rc) : "ok");
 }
 
-static void do_tls(char **word, size_t n)
+static void do_tls(const struct line *line)
 {
-    struct link *link = link_find(word[1]);
+    struct link *link = link_find(line->word[1]);
     if (link && link->open)
-        say_opened(word, link, link_begin_tls(link, word + 2, n - 2));
+        say_opened(line->word[1], link, link_begin_tls(link, line->word + 2, line->n - 2));
     else
-        printf("open %s error closed\n", word[1]);
+        printf("open %s error closed\n", line->word[1]);
 }
 
-static void do_get(char **word, char *field)
+static void do_get(const struct line *line)
 {
     static char text[BUFFER];
-    struct link *link = link_find(word[1]);
+    struct link *link = link_find(line->word[1]);
     if (!link || !link->open) {
-        printf("%s %s error closed\n", word[0], word[1]);
+        printf("%s %s error closed\n", line->word[0], line->word[1]);
         return;
     }
-    int status = link_ask(link, word[2], field);
+    int status = link_ask(link, line->word[2], line->field);
     if (status == 0)
-        status = link_answer(link, strcmp(word[0], "head") == 0, text, sizeof text);
+        status = link_answer(link, strcmp(line->word[0], "head") == 0, text, sizeof text);
     if (status <= 0) {
-        say_error(word[0], word[1], link, status);
+        say_error(line->word[0], line->word[1], link, status);
         link_shut(link);
     } else {
-        printf("%s %s %d %s\n", word[0], word[1], status, text);
+        printf("%s %s %d %s\n", line->word[0], line->word[1], status, text);
     }
 }
 
 /* Who is connected to a server that drains has a second behind its handshake. */
-static void do_arrive(char **word, size_t n)
+static void do_arrive(const struct line *line)
 {
-    struct link *link = link_find(word[1]);
-    int rc = link && link->open ? link_begin_tls(link, word + 3, n - 3) : GNUTLS_E_PULL_ERROR;
+    struct link *link = link_find(line->word[1]);
+    int rc = link && link->open ? link_begin_tls(link, line->word + 3, line->n - 3) : GNUTLS_E_PULL_ERROR;
     if (rc < 0) {
-        printf("get %s error %s\n", word[1], gnutls_strerror(rc));
+        printf("get %s error %s\n", line->word[1], gnutls_strerror(rc));
         return;
     }
     const long since = now_ms();
     static char text[BUFFER];
-    int status = link_ask(link, word[2], NULL);
+    int status = link_ask(link, line->word[2], NULL);
     const bool late = now_ms() - since > BREATH_MS;
     if (status == 0)
         status = link_answer(link, false, text, sizeof text);
     if (status > 0)
-        printf("get %s %d %s\n", word[1], status, text);
+        printf("get %s %d %s\n", line->word[1], status, text);
     else if (late)
-        printf("get %s late\n", word[1]);
+        printf("get %s late\n", line->word[1]);
     else
-        say_error("get", word[1], link, status);
+        say_error("get", line->word[1], link, status);
     if (status <= 0)
         link_shut(link);
 }
 
 /* The server ends it: asks nothing, which would be answered by a server that has not come to it yet. */
-static void do_ended(const char *name)
+static void do_ended(const struct line *line)
 {
-    struct link *link = link_find(name);
+    struct link *link = link_find(line->word[1]);
     ssize_t got = 0;
     char byte;
     if (link && link->open) {
@@ -146,15 +159,15 @@ static void do_ended(const char *name)
             got = gnutls_record_recv(link->session, &byte, sizeof byte);
         while (got == GNUTLS_E_AGAIN || got == GNUTLS_E_INTERRUPTED);
     }
-    printf("ended %s %s\n", name, got == 0 || got == GNUTLS_E_PREMATURE_TERMINATION ? "yes" : "no");
+    printf("ended %s %s\n", line->word[1], got == 0 || got == GNUTLS_E_PREMATURE_TERMINATION ? "yes" : "no");
 }
 
-static void do_askall(const char *path)
+static void do_askall(const struct line *line)
 {
     unsigned asked = 0;
     struct link *link;
     for (size_t i = 0; (link = link_at(i)) != NULL; i++)
-        asked += link->open && link_ask(link, path, NULL) == 0;
+        asked += link->open && link_ask(link, line->word[1], NULL) == 0;
     printf("askall %u\n", asked);
 }
 
@@ -172,9 +185,10 @@ static void say_counts(const char *what, const unsigned count[static MOST_STATUS
 }
 
 /* Without a path only reads what askall has asked for. */
-static void do_getall(const char *path)
+static void do_getall(const struct line *line)
 {
     static char body[BUFFER];
+    const char *path = line->n >= 2 ? line->word[1] : NULL;
     unsigned count[MOST_STATUS] = {0}, closed = 0;
     struct link *link;
     for (size_t i = 0; (link = link_at(i)) != NULL; i++) {
@@ -200,16 +214,16 @@ static void on_term(int number)
     told = 1;
 }
 
-static void do_load(char **word, size_t n)
+static void do_load(const struct line *line)
 {
     static char body[BUFFER];
     unsigned long requests = 0, errors = 0;
-    long until = now_ms() + atol(word[1]);
+    long until = now_ms() + atol(line->word[1]);
     struct link link = {.open = false};
     for (unsigned long i = 0; now_ms() < until || (i < SOME && now_ms() < until + 2 * TIMEOUT_MS); i++) {
         if (!link.open || i % 10 == 0) {
             link_shut(&link);
-            int rc = link_open(&link, word[3], word + 4, n - 4);
+            int rc = link_open(&link, line->word[3], line->word + 4, line->n - 4);
             if (rc < 0) {
                 fprintf(stderr, "drive: load: %s\n", gnutls_strerror(rc));
                 errors++;
@@ -217,7 +231,7 @@ static void do_load(char **word, size_t n)
                 continue;
             }
         }
-        int status = link_get(&link, word[2], NULL, body, sizeof body);
+        int status = link_get(&link, line->word[2], NULL, body, sizeof body);
         requests++;
         if (status != 200) {
             fprintf(stderr, "drive: load: status %d\n", status);
@@ -233,21 +247,21 @@ static void do_load(char **word, size_t n)
 /* As a well-behaved client through restarts: it keeps connections, closes when told to, and asks once more,
  * on a new connection, when a kept one ended under its request (RFC 9112 section 9.3.1 allows that for GET).
  * Everything else that goes wrong is an error. */
-static void do_steady(char **word, size_t n)
+static void do_steady(const struct line *line)
 {
     static char body[BUFFER];
     unsigned long requests = 0, errors = 0, retried = 0, connections = 0;
-    long until = now_ms() + atol(word[1]);
+    long until = now_ms() + atol(line->word[1]);
     struct link link = {.open = false};
     signal(SIGTERM, on_term);
     while ((!told || requests < SOME) && now_ms() < until) {
         bool kept = link.open;
         int rc = 0;
         if (!kept) {
-            rc = link_open(&link, word[3], word + 4, n - 4);
+            rc = link_open(&link, line->word[3], line->word + 4, line->n - 4);
             connections++;
         }
-        int status = rc < 0 ? rc : link_get(&link, word[2], NULL, body, sizeof body);
+        int status = rc < 0 ? rc : link_get(&link, line->word[2], NULL, body, sizeof body);
         if (kept && status <= 0) {
             link_shut(&link);
             retried++;
@@ -266,15 +280,15 @@ static void do_steady(char **word, size_t n)
     printf("steady %lu %lu %lu %lu\n", requests, errors, retried, connections);
 }
 
-static void do_several(char **word, size_t n)
+static void do_several(const struct line *line)
 {
     static char body[BUFFER];
     unsigned count[MOST_STATUS] = {0}, cut = 0;
     struct link link = {.open = false};
-    for (long i = atol(word[1]); i > 0; i--) {
-        int status = link.open ? 0 : link_open(&link, word[3], word + 4, n - 4);
+    for (long i = atol(line->word[1]); i > 0; i--) {
+        int status = link.open ? 0 : link_open(&link, line->word[3], line->word + 4, line->n - 4);
         if (status >= 0)
-            status = link_get(&link, word[2], NULL, body, sizeof body);
+            status = link_get(&link, line->word[2], NULL, body, sizeof body);
         if (status > 0 && status < MOST_STATUS)
             count[status]++;
         else
@@ -289,16 +303,16 @@ static void do_several(char **word, size_t n)
 
 /* Comes again and again, each time on a new connection, until nobody takes it. Who is taken in is to be
  * answered. */
-static void do_knock(char **word, size_t n)
+static void do_knock(const struct line *line)
 {
     static char body[BUFFER];
     unsigned long answered = 0, lost = 0;
     struct link link = {.open = false};
     int rc;
-    while ((rc = link_connect(&link, word[2])) == 0) {
-        rc = link_begin_tls(&link, word + 3, n - 3);
+    while ((rc = link_connect(&link, line->word[2])) == 0) {
+        rc = link_begin_tls(&link, line->word + 3, line->n - 3);
         if (rc == 0)
-            rc = link_get(&link, word[1], "Connection: close", body, sizeof body);
+            rc = link_get(&link, line->word[1], "Connection: close", body, sizeof body);
         if (rc == 200) {
             answered++;
         } else {
@@ -312,54 +326,64 @@ static void do_knock(char **word, size_t n)
     printf("knock %lu %lu %s\n", answered, lost, strerror(-rc));
 }
 
+static void do_ticket(const struct line *line)
+{
+    const struct link *link = link_find(line->word[1]);
+    printf("ticket %s %s\n", line->word[1], link && link->ticket.data ? "yes" : "no");
+}
+
+static void do_close(const struct line *line)
+{
+    struct link *link = link_find(line->word[1]);
+    if (link)
+        link_shut(link);
+    printf("close %s\n", line->word[1]);
+}
+
+static const struct {
+    const char *name;
+    size_t least; /* words, with the name */
+    void (*run)(const struct line *line);
+} COMMANDS[] = {
+    {"open", 3, do_open},     {"get", 3, do_get},         {"head", 3, do_get},      {"askall", 2, do_askall},
+    {"getall", 1, do_getall}, {"ticket", 2, do_ticket},   {"ended", 2, do_ended},   {"close", 2, do_close},
+    {"tcp", 3, do_tcp},       {"tls", 2, do_tls},         {"arrive", 3, do_arrive}, {"load", 4, do_load},
+    {"steady", 4, do_steady}, {"several", 4, do_several}, {"knock", 3, do_knock},
+};
+
+static void split(char *text, struct line *line)
+{
+    char *save = NULL;
+    *line = (struct line){.field = strchr(text, '|')};
+    text[strcspn(text, "\n")] = '\0';
+    if (line->field)
+        *line->field++ = '\0';
+    while (line->field && *line->field == ' ')
+        line->field++;
+    for (char *w = strtok_r(text, " ", &save); w && line->n < WORDS; w = strtok_r(NULL, " ", &save))
+        line->word[line->n++] = w;
+}
+
+static void run(const struct line *line)
+{
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
+        if (line->n >= COMMANDS[i].least && strcmp(line->word[0], COMMANDS[i].name) == 0) {
+            COMMANDS[i].run(line);
+            return;
+        }
+    }
+    printf("what? %s\n", line->n > 0 ? line->word[0] : "");
+}
+
 int main(void)
 {
-    char line[4096];
+    char text[4096];
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    while (fgets(line, sizeof line, stdin)) {
-        char *word[WORDS] = {0}, *field = strchr(line, '|'), *save = NULL;
-        size_t n = 0;
-        line[strcspn(line, "\n")] = '\0';
-        if (field) /* "get NAME PATH | Header: value" */
-            *field++ = '\0';
-        while (field && *field == ' ')
-            field++;
-        for (char *w = strtok_r(line, " ", &save); w && n < WORDS; w = strtok_r(NULL, " ", &save))
-            word[n++] = w;
-        if (n >= 3 && strcmp(word[0], "open") == 0)
-            do_open(word, n);
-        else if (n >= 3 && (strcmp(word[0], "get") == 0 || strcmp(word[0], "head") == 0))
-            do_get(word, field);
-        else if (n >= 2 && strcmp(word[0], "askall") == 0)
-            do_askall(word[1]);
-        else if (n >= 1 && strcmp(word[0], "getall") == 0)
-            do_getall(n >= 2 ? word[1] : NULL);
-        else if (n >= 4 && strcmp(word[0], "load") == 0)
-            do_load(word, n);
-        else if (n >= 4 && strcmp(word[0], "steady") == 0)
-            do_steady(word, n);
-        else if (n >= 4 && strcmp(word[0], "several") == 0)
-            do_several(word, n);
-        else if (n >= 3 && strcmp(word[0], "tcp") == 0)
-            do_tcp(word);
-        else if (n >= 2 && strcmp(word[0], "tls") == 0)
-            do_tls(word, n);
-        else if (n >= 3 && strcmp(word[0], "arrive") == 0)
-            do_arrive(word, n);
-        else if (n >= 3 && strcmp(word[0], "knock") == 0)
-            do_knock(word, n);
-        else if (n >= 2 && strcmp(word[0], "ticket") == 0)
-            printf("ticket %s %s\n", word[1],
-                   link_find(word[1]) && link_find(word[1])->ticket.data ? "yes" : "no");
-        else if (n >= 2 && strcmp(word[0], "ended") == 0)
-            do_ended(word[1]);
-        else if (n >= 2 && strcmp(word[0], "close") == 0) {
-            if (link_find(word[1]))
-                link_shut(link_find(word[1]));
-            printf("close %s\n", word[1]);
-        } else
-            printf("what? %s\n", word[0] ? word[0] : "");
+    while (fgets(text, sizeof text, stdin)) {
+        struct line line;
+        split(text, &line);
+        run(&line);
     }
     links_done();
     return 0;

@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { TIMEOUT_MS = 15000, BUFFER = 512 * 1024 };
+enum {
+    TIMEOUT_MS = 15000,  /* for a handshake, and for each read: more than a busy machine takes */
+    BUFFER = 512 * 1024, /* the longest response that is read, and the longest request */
+};
 
 struct link {
     char name[32];
@@ -14,7 +17,7 @@ struct link {
     gnutls_session_t session;
     gnutls_certificate_credentials_t creds;
     gnutls_datum_t ticket;
-    bool open;
+    bool open;    /* it has a socket */
     bool closing; /* the last response said Connection: close */
 };
 
@@ -28,9 +31,9 @@ void links_done(void);
 /* 0, or an error of connect(2), negative. */
 int link_connect(struct link *link, const char *port);
 /* On a connection that is there; `word` are n OPTIONS. 0, or GnuTLS's error. */
-int link_begin_tls(struct link *link, char **word, size_t n);
+int link_begin_tls(struct link *link, char *const *word, size_t n);
 /* Both; returns like link_begin_tls. */
-int link_open(struct link *link, const char *port, char **word, size_t n);
+int link_open(struct link *link, const char *port, char *const *word, size_t n);
 /* Its ticket stays. */
 void link_shut(struct link *link);
 

@@ -15,7 +15,7 @@ enum { MOST = 512 };
 static struct link *links[MOST];
 static size_t n_links;
 
-static const char *option(char **word, size_t n, const char *name)
+static const char *option(char *const *word, size_t n, const char *name)
 {
     size_t len = strlen(name);
     for (size_t i = 0; i < n; i++) {
@@ -25,7 +25,7 @@ static const char *option(char **word, size_t n, const char *name)
     return NULL;
 }
 
-static bool flag(char **word, size_t n, const char *name)
+static bool flag(char *const *word, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++) {
         if (strcmp(word[i], name) == 0)
@@ -127,7 +127,7 @@ int link_connect(struct link *link, const char *port)
     return connect(link->fd, (struct sockaddr *)&to, sizeof to) == 0 ? 0 : -errno;
 }
 
-int link_begin_tls(struct link *link, char **word, size_t n)
+int link_begin_tls(struct link *link, char *const *word, size_t n)
 {
     const char *cert = option(word, n, "cert"), *key = option(word, n, "key"),
                *from = option(word, n, "resume");
@@ -164,7 +164,7 @@ int link_begin_tls(struct link *link, char **word, size_t n)
     return rc;
 }
 
-int link_open(struct link *link, const char *port, char **word, size_t n)
+int link_open(struct link *link, const char *port, char *const *word, size_t n)
 {
     return link_connect(link, port) == 0 ? link_begin_tls(link, word, n) : GNUTLS_E_PUSH_ERROR;
 }
