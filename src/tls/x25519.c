@@ -36,12 +36,13 @@ bool x25519_key(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X2
 #include <string.h>
 
 enum {
-    LEFT = 4096
-}; /* more than libsodium's functions have of the stack: copies of the scalar, digits of it */
+    /* Of the stack, wiped: more than libsodium's functions use of it, where they leave copies and digits of
+     * the scalar. */
+    STACK_BYTES = 4096,
+    LIMBS = X25519_BYTES / sizeof(mp_limb_t),
+};
 
-enum { LIMBS = X25519_BYTES / sizeof(mp_limb_t) };
-
-static bool prepared;
+static bool prepared; /* written before there are threads */
 
 bool x25519_prepare(void)
 {
@@ -64,10 +65,12 @@ bool x25519(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X25519
     if (!prepared)
         return false;
     const int rc = crypto_scalarmult_curve25519(out, scalar, point);
-    sodium_stackzero(LEFT);
+    sodium_stackzero(STACK_BYTES);
     return rc == 0;
 }
 
+/* The lowest byte comes first (RFC 7748 section 5), as the lowest limb does, whatever the order of bytes in a
+ * limb is. */
 static void load(mp_limb_t number[static LIMBS], const uint8_t bytes[static X25519_BYTES])
 {
     for (size_t i = 0; i < LIMBS; i++)
@@ -111,9 +114,8 @@ static void to_montgomery(uint8_t point[static X25519_BYTES])
     point[X25519_BYTES - 1] &= 0x7f; /* the sign of x */
     load(prime, PRIME);
     load(y, point);
-    (void)mpn_sub_n(u, prime, y,
-                    LIMBS); /* y is 1 at the neutral element alone, which libsodium does not give */
-    (void)mpn_add_1(u, u, LIMBS, 1);
+    (void)mpn_sub_n(u, prime, y, LIMBS);
+    (void)mpn_add_1(u, u, LIMBS, 1); /* 1 - y: never 0, for libsodium does not give the neutral element */
     (void)mpn_add_1(y, y, LIMBS, 1);
     invert(u, u, prime);
     (void)mpn_mul_n(product, u, y, LIMBS);
@@ -128,7 +130,7 @@ bool x25519_key(uint8_t out[static X25519_BYTES], const uint8_t scalar[static X2
     if (!prepared)
         return false;
     const int rc = crypto_scalarmult_ed25519_base(out, scalar);
-    sodium_stackzero(LEFT);
+    sodium_stackzero(STACK_BYTES);
     if (rc == 0)
         to_montgomery(out);
     return rc == 0;
