@@ -19,6 +19,7 @@ import sys
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from der_by_hand import bits, integer, oid, seq, tlv
 
 BOUND = 32768 - 256  # bytes of DER in a chain that is within the server's bound
 rng = random.Random(11)  # what is random here need not be secret, and is cheaper so
@@ -27,51 +28,14 @@ rng = random.Random(11)  # what is random here need not be secret, and is cheape
 # ---- DER -----------------------------------------------------------------------------------------------------------
 
 
-def tlv(tag, *parts):
-    body = b"".join(parts)
-    n = len(body)
-    if n < 128:
-        return bytes((tag, n)) + body
-    size = n.to_bytes((n.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(size))) + size + body
-
-
 def long_form(tag, *parts):
     """With a length that is longer than it needs to be: BER, which some readers take."""
     body = b"".join(parts)
     return bytes((tag, 0x84)) + len(body).to_bytes(4, "big") + body
 
 
-def seq(*parts):
-    return tlv(0x30, *parts)
-
-
 def set_(*parts):
     return tlv(0x31, *parts)
-
-
-def integer(n):
-    if n < 0:
-        size = (n + 1).bit_length() // 8 + 1
-        return tlv(2, n.to_bytes(size, "big", signed=True))
-    return tlv(2, n.to_bytes(n.bit_length() // 8 + 1, "big"))
-
-
-def base128(n):
-    out = [n & 0x7F]
-    while n > 0x7F:
-        n >>= 7
-        out.append(0x80 | n & 0x7F)
-    return bytes(reversed(out))
-
-
-def oid(text):
-    arcs = [int(arc) for arc in text.split(".")]
-    return tlv(6, base128(arcs[0] * 40 + arcs[1]), *map(base128, arcs[2:]))
-
-
-def bits(body):
-    return tlv(3, b"\0", body)
 
 
 def octets(*parts):

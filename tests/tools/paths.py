@@ -11,45 +11,10 @@ import sys
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, padding, rsa
+from der_by_hand import bits, integer, oid, seq, tlv
 
 AT = "2030-06-01T00:00:00Z"
 BEFORE, AFTER = "300101000000Z", "310101000000Z"
-
-# ---- DER
-
-
-def tlv(tag, *parts):
-    body = b"".join(parts)
-    n = len(body)
-    if n < 0x80:
-        return bytes([tag, n]) + body
-    size = n.to_bytes((n.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(size)]) + size + body
-
-
-def oid(text):
-    arcs = [int(arc) for arc in text.split(".")]
-    out = b""
-    for arc in [arcs[0] * 40 + arcs[1]] + arcs[2:]:
-        octets = [arc & 0x7F]
-        while arc > 0x7F:
-            arc >>= 7
-            octets.insert(0, arc & 0x7F | 0x80)
-        out += bytes(octets)
-    return tlv(6, out)
-
-
-def integer(n):
-    return tlv(2, n.to_bytes((n.bit_length() + 8) // 8, "big", signed=True))
-
-
-def seq(*parts):
-    return tlv(0x30, *parts)
-
-
-def bits(data, unused=0):
-    return tlv(3, bytes([unused]), data)
-
 
 # ---- names: "CN=alice,O=example", the type of string before the value where it is not UTF8String: "CN=p:alice"
 

@@ -24,6 +24,7 @@ import tls_by_hand as tls
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from der_by_hand import seq, tlv
 from tls_by_hand import Alert, Closed, Identity, Tls12, Tls13, TlsError, psk_of, vector
 
 LAB, PID = sys.argv[1], int(sys.argv[2])
@@ -36,19 +37,6 @@ REFUSING = () if ALONE else ("optional", "require")
 NEW = {"1.2": Tls12, "1.3": Tls13}
 
 # ---- certificates, put together octet by octet -----------------------------------------------------------------------
-
-
-def tlv(tag, *parts):
-    body = b"".join(parts)
-    n = len(body)
-    if n < 0x80:
-        return bytes([tag, n]) + body
-    size = n.to_bytes((n.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(size)]) + size + body
-
-
-def seq(*parts):
-    return tlv(0x30, *parts)
 
 
 ECDSA = seq(bytes.fromhex("06082a8648ce3d040302"))
