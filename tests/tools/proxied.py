@@ -23,20 +23,10 @@ import ssl
 import sys
 from urllib.parse import quote
 
+from h2_by_hand import unescape
+
 PATIENCE = 20
 TIMED = "{timed}"
-ESCAPE = re.compile(r"\\x([0-9a-fA-F]{2})|\\\{(\d+),([^}]*)\}|\\(.)")
-
-
-def unescape(text):
-    def one(match):
-        if match[1]:
-            return chr(int(match[1], 16))
-        if match[2]:
-            return ESCAPE.sub(one, match[3]) * int(match[2])
-        return {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}[match[4]]
-
-    return ESCAPE.sub(one, text).encode("latin-1")
 
 
 class Client:
