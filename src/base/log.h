@@ -12,7 +12,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL
 /* `target`: "stderr", "stdout", "syslog" or a file's path (appended to, created 0640). Replaces what was
  * open; on failure the old target stays. ERR_IO, ERR_DENIED. */
 MUST_CHECK int log_open(const char *target, enum log_level level, struct err *err);
-/* Opens the same path again, for log rotation. */
+/* Opens the same path again, for log rotation; nothing where it is no file. 0, or as log_open_file: the old
+ * one stays. */
 MUST_CHECK int log_reopen(struct err *err);
 void log_close(void);
 /* A file to append lines to, of this log or another, which `what` names; it never waits for a reader. A

@@ -36,7 +36,8 @@ int serve_start(struct life *life);
 void serve_log_finding(void *cls, enum diag_severity severity, struct src src, const char *text);
 /* What `check` says of files that load: here never a reason to refuse. */
 void serve_lint(const struct life *life);
-/* Each log by itself: one that cannot be opened must not keep the other where it was. */
+/* Each log by itself: one that cannot be opened must not keep the other where it was. 0, or the first one's
+ * error, and a finding for each. */
 int serve_open_logs(struct life *life, struct diag *diag);
 /* After a rotation: both, whatever becomes of the other. */
 void serve_reopen_logs(struct life *life);
@@ -48,7 +49,7 @@ void serve_watch_anew(struct life *life);
 void serve_watch_if_wanted(struct life *life);
 
 /* What needs this server's own transport under libmicrohttpd, where calls do not come to it (tls/preempt.c).
- */
+ * 0, or ERR_MISMATCH, and a finding for each option that does. */
 int serve_check_transport(const struct conf *conf, struct diag *diag);
 /* 0, or the error: the old configuration keeps serving then. */
 int serve_reload(struct life *life);

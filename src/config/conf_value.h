@@ -31,9 +31,9 @@ bool conf_value_host(const char *host, bool ipv6);
 /* The NAME of a listen or backend block (`block`), which stands in logs, metrics and file names. ERR_SYNTAX.
  */
 MUST_CHECK int conf_value_name(const char *block, const char *name, struct err *err);
-/* The NAME of a host block: what clients ask for (SNI), or "*.NAME". */
+/* The NAME of a host block: what clients ask for (SNI), or "*.NAME". ERR_SYNTAX. */
 MUST_CHECK int conf_value_server_name(const char *name, struct err *err);
-/* The PATH or HOST/PATH of a location. */
+/* The PATH or HOST/PATH of a location. ERR_SYNTAX. */
 MUST_CHECK int conf_value_prefix(const char *prefix, struct err *err);
 
 #endif

@@ -109,7 +109,7 @@ bool h2_is_over(const struct h2 *h2);
  * end; those about connections are left out. `bodied`: a body follows, by `body`. 0 or ERR_NOMEM. */
 MUST_CHECK int h2_answer(struct h2 *h2, struct h2_stream *stream, unsigned status, const char *lines,
                          size_t len, bool bodied);
-/* Behind the body, before *last was said. */
+/* Fields behind the body, before *last was said; `lines` as above. 0 or ERR_NOMEM. */
 MUST_CHECK int h2_trailers(struct h2 *h2, struct h2_stream *stream, const char *lines, size_t len);
 /* `body` has some again. */
 void h2_more(struct h2 *h2, struct h2_stream *stream);

@@ -21,7 +21,7 @@ MUST_CHECK int path_normalise(const char *target, char path[static PATH_MOST + 1
 /* For those behind us, some of whom take a slash that is encoded for a slash, and some for none: the same,
  * but such slashes are PATH_SLASH in `path` and slashes in `split`, and a path that has a dot segment in
  * `split`, which it need not have in `path`, is refused. What is decided of the one must be decided of the
- * other. */
+ * other. Returns like path_normalise. */
 MUST_CHECK int path_normalise_slashes(const char *target, char path[static PATH_MOST + 1],
                                       char split[static PATH_MOST + 1], const char **query);
 

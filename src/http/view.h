@@ -50,7 +50,7 @@ MUST_CHECK int view_rejections(const struct rejection *rejections, size_t n, siz
 /* Serialises: two spaces of indent, keys in the order set, a final newline; appended to `out`. 0 or
  * ERR_NOMEM. */
 MUST_CHECK int view_write(json_t *value, struct buf *out);
-/* `compact`: without white space. */
+/* The same; `compact`: without white space. */
 MUST_CHECK int view_write_as(json_t *value, bool compact, struct buf *out);
 
 #endif

@@ -29,11 +29,13 @@ bool fence_has_network(int version);
 /* A fence that lets nothing through yet: with FENCE_NETWORK no TCP and no signals, but every file.
  * `version` is fence_version's, and not 0 (for FENCE_NETWORK alone: it has network). */
 MUST_CHECK int fence_new(int version, enum fence_around around, struct fence **out, struct err *err);
-/* Lets `path` through, and everything below it. What is not there is passed over: it cannot be let in. */
+/* Lets `path` through, and everything below it. What is not there, or cannot be reached, is passed over: 0.
+ * ERR_IO. */
 MUST_CHECK int fence_open(struct fence *fence, const char *path, enum fence_use use, struct err *err);
 /* Lets connections to this TCP port through. ERR_NOTFOUND: this version cannot tell. */
 MUST_CHECK int fence_connect(struct fence *fence, unsigned short port, struct err *err);
-/* Closes it around this thread and those that it will start. NO_NEW_PRIVS is set before. */
+/* Closes it around this thread and those that it will start. NO_NEW_PRIVS is set before. ERR_DENIED: there is
+ * none. */
 MUST_CHECK int fence_close(const struct fence *fence, struct err *err);
 void fence_free(struct fence *fence);
 

@@ -34,7 +34,8 @@ MUST_CHECK int privileges_named(const struct conf_text *user, const struct conf_
  * must fail. Before any thread is started. ERR_DENIED: the process must not go on. */
 MUST_CHECK int privileges_drop(const struct privileges *privileges, struct err *err);
 
-/* Forgets every capability, when the process is not root. */
+/* Forgets every capability, when the process is not root. ERR_DENIED: the process must not go on; the same
+ * below. */
 MUST_CHECK int privileges_drop_capabilities(struct err *err);
 
 /* No core dump, no tracer but root: keys are in the memory. No program that this one starts gains rights. */

@@ -164,7 +164,7 @@ bool cert_key_usable(const struct der *spki);
 
 /* SHA-256 in lower-case hex. 0 or ERR_CRYPTO. */
 MUST_CHECK int certinfo_fingerprint(const struct der *data, char out[static 65]);
-/* certinfo_new for a certificate that was taken apart already. */
+/* certinfo_new for a certificate that was taken apart already, with the same results. */
 MUST_CHECK int certinfo_from_cert(const struct cert *cert, struct certinfo **out, struct err *err);
 
 #endif

@@ -48,7 +48,8 @@ struct parts {
     size_t n_issuers;
 };
 
-/* Reads the files and lists what they hold. Every file that cannot be used is a finding. */
+/* Reads the files and lists what they hold. 0, or negative: ERR_NOMEM, ERR_CRYPTO, or a file cannot be used,
+ * of which each is a finding. parts_done in any case. */
 MUST_CHECK int parts_load(struct parts *parts, const struct conf_listener *listener, struct diag *diag);
 void parts_done(struct parts *parts);
 /* Its file forgets a key that now belongs to the credentials. */

@@ -45,7 +45,8 @@ MUST_CHECK int lab_revoke(const struct lab_options *options, const char *file, c
                           struct err *err);
 
 /* The server's certificate anew, with the key that it has and, unless options->server_san has some, the
- * names, and both CRLs, with the next numbers and the entries that they have. */
+ * names, and both CRLs, with the next numbers and the entries that they have. 0, or negative with what is
+ * missing or wrong. */
 MUST_CHECK int lab_renew(const struct lab_options *options, struct err *err);
 
 #endif

@@ -13,7 +13,7 @@
  */
 struct conn *conn_own_new(struct worker *worker, const struct arrival *arrival, uint32_t events,
                           void (*ready)(struct conn *conn, uint32_t events));
-/* It is told of all that there is now once more. False: memory is short. */
+/* It is told of all that there is now once more. False: memory is short, and nothing has changed. */
 MUST_CHECK bool conn_own_tell_again(struct conn *conn);
 
 /* Its transport has said all: the end. */
@@ -28,7 +28,7 @@ void conn_own_leave(struct conn *conn);
 /* Somebody else closes its socket, and with `session` frees its session. */
 void conn_own_lost(struct conn *conn, bool session);
 
-/* The end of a turn: frees those that were closed in it. */
+/* The end of a turn: frees the worker's connections that were closed in it. */
 void conn_own_settle(struct worker *worker);
 
 #endif

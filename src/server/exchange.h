@@ -9,21 +9,24 @@
 struct conn;
 struct kept_bytes;
 
-/* Its request is whole, and MHD has not heard of it. Makes the answer, whose Connection field is to be
- * `connection` (http/plain.h), or says that it is the last. NULL: MHD is told of the request then, and gives
- * the answer. Else nobody is told of it, and the bytes are to go, borrowed until exchange_forget; behind them
- * the connection ends when *last says so; the caller logs the request. */
+/* The answer to the connection's request, which is whole, and of which MHD has not heard. Returns its bytes,
+ * head and body, borrowed until exchange_forget: the caller sends them (of a HEAD the head alone), tells MHD
+ * of nothing, and logs the request. Their Connection field is `connection` (http/plain.h), or says that the
+ * answer is the last: *last, also where `connection` says so, has the connection end behind it. NULL: the
+ * answer is too long to be in memory, or memory is short, and *last says nothing; MHD is told of the request
+ * then, and asks for the answer (exchange_handle). */
 struct kept_bytes *exchange_make(struct conn *conn, const char *connection, bool *last);
-/* What exchange_make has made, but for those bytes, is not needed any more. */
+/* Drops what exchange_make has made, and its hold on those bytes: who still sends them has a reference. */
 void exchange_forget(struct conn *conn);
 
-/* MHD_OPTION_URI_LOG_CALLBACK: a request begins. */
+/* MHD_OPTION_URI_LOG_CALLBACK: a request begins. Returns the connection, which the others get as
+ * *request_cls; NULL: it has none, for want of memory. */
 void *exchange_target(void *cls, const char *uri, struct MHD_Connection *connection);
-/* MHD_AccessHandlerCallback */
+/* MHD_AccessHandlerCallback: queues the answer that was made, or makes it. MHD_NO ends the connection. */
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **request_cls);
-/* MHD_OPTION_NOTIFY_COMPLETED */
+/* MHD_OPTION_NOTIFY_COMPLETED: the answer has gone, or will not; logs the request. */
 void exchange_completed(void *cls, struct MHD_Connection *connection, void **request_cls,
                         enum MHD_RequestTerminationCode why);
 

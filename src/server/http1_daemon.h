@@ -24,7 +24,8 @@ void http1_give(struct worker *worker, const struct arrival *arrival);
 /* With it: one that its worker has driven, whose first request for libmicrohttpd is conn->http1.words.
  * Outside of a turn of its transport; it may be over behind that. */
 void http1_lend(struct conn *conn);
-/* libmicrohttpd reads: those words into `data`. How many bytes, or GNUTLS_E_MEMORY_ERROR. */
+/* libmicrohttpd reads: those words into `data`. How many bytes, or GNUTLS_E_MEMORY_ERROR where they do not
+ * fit, which ends the connection. */
 ssize_t http1_hear(struct conn *conn, void *data, size_t size);
 /* It has read all that there is, into `data`: its memory for a connection that waits for a while is emptied.
  */
@@ -33,7 +34,8 @@ void http1_rest(struct conn *conn, const void *data, size_t size);
 /* A connection is about to be freed, whoever drove it: nobody has a request of it any more. */
 void http1_left(struct conn *conn);
 
-/* While a connection is lent, its session, once; NULL: none is. */
+/* What gnutls_init is to give, which libmicrohttpd calls while a connection is lent to it: the session that
+ * the connection has, once; NULL: a new one. */
 gnutls_session_t http1_lent_session(void);
 
 #endif
