@@ -248,56 +248,68 @@ static int fill(struct build *b, size_t i, const struct option *option)
     return rc;
 }
 
+/* One statement, where *first is the one that gave the same option of the same block first; NULL: none has.
+ */
+static int apply_setting(struct build *b, const struct conf_setting *s, const struct conf_setting **first)
+{
+    const struct src src = conf_source_at(b->source, s->line);
+    const unsigned errors = b->diag->errors;
+    struct err err;
+    if (!*first) {
+        *first = s;
+    } else if (s->first) {
+        const struct src older = conf_source_at(b->source, (*first)->line);
+        diag_error(b->diag, src, "%s is set twice, first on line %u of %s: leave one of them out%s",
+                   s->option->name, older.line, older.file,
+                   option_is_list(s->option) ? ", or write += to add to the list" : "");
+    }
+    if (s->value && b->diag->errors == errors) {
+        const int rc = set(b, s->option, b->target[s->block], s->value, src, &err);
+        if (rc == ERR_NOMEM)
+            return rc;
+        if (rc != 0) {
+            diag_error(b->diag, src, "%s", err.text);
+            /* The preset stands in for it. */
+            *first = s->option->preset && !option_is_list(s->option) ? NULL : s;
+        }
+    }
+    if (b->diag->errors != errors)
+        b->faulty[s->block] = true;
+    return 0;
+}
+
+/* The options of a block that nothing gave; `given` has OPTION_COUNT. */
+static int fill_block(struct build *b, size_t block, const struct conf_setting **given)
+{
+    /* A host has every field of a listener. */
+    const enum option_section section = b->tree->block[block].section;
+    const enum option_section of = section == SECTION_HOST ? SECTION_LISTEN : section;
+    int rc = 0;
+    for (size_t i = 0; i < OPTION_COUNT && rc == 0; i++) {
+        if (OPTIONS[i].section == of && !given[i])
+            rc = fill(b, block, &OPTIONS[i]);
+    }
+    return rc;
+}
+
 static int apply_settings(struct build *b)
 {
     const struct conf_tree *tree = b->tree;
     /* [block * OPTION_COUNT + row]: the statement that gave it first */
     const struct conf_setting **given = calloc(tree->n_blocks * OPTION_COUNT, sizeof *given);
     const unsigned before = b->diag->errors;
-    struct err err;
     int rc = given ? 0 : ERR_NOMEM;
-
     for (size_t i = 0; i < tree->n_settings && rc == 0; i++) {
         const struct conf_setting *s = &tree->setting[i];
-        const struct src src = conf_source_at(b->source, s->line);
-        const unsigned errors = b->diag->errors;
-        const struct conf_setting **first = &given[s->block * OPTION_COUNT + (size_t)(s->option - OPTIONS)];
-        if (!*first) {
-            *first = s;
-        } else if (s->first) {
-            const struct src older = conf_source_at(b->source, (*first)->line);
-            diag_error(b->diag, src, "%s is set twice, first on line %u of %s: leave one of them out%s",
-                       s->option->name, older.line, older.file,
-                       option_is_list(s->option) ? ", or write += to add to the list" : "");
-        }
-        if (s->value && b->diag->errors == errors) {
-            rc = set(b, s->option, b->target[s->block], s->value, src, &err);
-            if (rc != 0 && rc != ERR_NOMEM) {
-                diag_error(b->diag, src, "%s", err.text);
-                *first = s->option->preset && !option_is_list(s->option)
-                             ? NULL
-                             : s; /* the preset stands in for it */
-                rc = 0;
-            }
-        }
-        if (b->diag->errors != errors)
-            b->faulty[s->block] = true;
-        if (b->diag->errors - before >= ERRORS_MOST) {
-            diag_error(b->diag, src, "too many errors: what follows was not judged");
+        rc = apply_setting(b, s, &given[s->block * OPTION_COUNT + (size_t)(s->option - OPTIONS)]);
+        if (rc == 0 && b->diag->errors - before >= ERRORS_MOST) {
+            diag_error(b->diag, conf_source_at(b->source, s->line),
+                       "too many errors: what follows was not judged");
             break;
         }
     }
-
-    for (size_t i = 0; i < tree->n_blocks && rc == 0; i++) {
-        const struct conf_block *block = &tree->block[i];
-        for (size_t j = 0; j < OPTION_COUNT && rc == 0; j++) {
-            const struct option *option = &OPTIONS[j];
-            /* A host has every field of a listener. */
-            if (option->section == (block->section == SECTION_HOST ? SECTION_LISTEN : block->section) &&
-                !given[i * OPTION_COUNT + j])
-                rc = fill(b, i, option);
-        }
-    }
+    for (size_t i = 0; i < tree->n_blocks && rc == 0; i++)
+        rc = fill_block(b, i, &given[i * OPTION_COUNT]);
     free(given);
     return rc;
 }
