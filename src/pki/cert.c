@@ -70,84 +70,112 @@ static bool take_time(struct der *validity, struct cert *cert, time_t *out)
     return true;
 }
 
-bool cert_parse(const gnutls_datum_t *der, struct cert *out, const char **why)
+/* What is around the signed part, whose content is *tbs then. */
+static bool parse_outline(const gnutls_datum_t *der, struct cert *c, struct der *tbs, const char **why)
 {
-    struct cert c = {
-        .version = 1, .path_len = -1, .curve = GNUTLS_ECC_CURVE_INVALID, .pk = GNUTLS_PK_UNKNOWN};
-    struct der in = {der->data, der->size}, outer, tbs, v, validity, inner_algorithm, explicit_version, list;
-    unsigned tag, version;
-
+    struct der in = {der->data, der->size}, outer, v;
+    unsigned tag;
     *why = "it is no DER";
-    if (!der_any(&in, &tag, &outer, &c.whole) || tag != DER_SEQUENCE)
+    if (!der_any(&in, &tag, &outer, &c->whole) || tag != DER_SEQUENCE)
         return false;
     *why = "bytes follow the certificate";
     if (in.n != 0)
         return false;
     *why = "the outline is not that of a certificate";
-    if (!der_any(&outer, &tag, &tbs, &c.tbs) || tag != DER_SEQUENCE)
+    if (!der_any(&outer, &tag, tbs, &c->tbs) || tag != DER_SEQUENCE)
         return false;
-    if (!der_any(&outer, &tag, &v, &c.signature_algorithm) || tag != DER_SEQUENCE)
+    if (!der_any(&outer, &tag, &v, &c->signature_algorithm) || tag != DER_SEQUENCE)
         return false;
-    c.sign = cert_sign_algorithm(v);
-    if (!der_take(&outer, DER_BIT_STRING, &c.signature) || c.signature.n < 1 || c.signature.p[0] != 0 ||
+    c->sign = cert_sign_algorithm(v);
+    if (!der_take(&outer, DER_BIT_STRING, &c->signature) || c->signature.n < 1 || c->signature.p[0] != 0 ||
         outer.n != 0)
         return false;
-    c.signature.p++;
-    c.signature.n--;
+    c->signature.p++;
+    c->signature.n--;
+    return true;
+}
 
+static bool parse_version(struct der *tbs, struct cert *c)
+{
+    struct der explicit_version, v;
+    unsigned version;
+    if (!der_next_is(tbs, DER_CONTEXT_C(0)))
+        return true;
+    if (!der_take(tbs, DER_CONTEXT_C(0), &explicit_version) ||
+        !der_take(&explicit_version, DER_INTEGER, &v) || explicit_version.n != 0 || !der_uint(&v, &version) ||
+        version > 2)
+        return false;
+    c->version = version + 1;
+    return true;
+}
+
+/* From the version to the public key. */
+static bool parse_fields(struct der *tbs, struct cert *c, const char **why)
+{
+    struct der v, validity, inner_algorithm;
+    unsigned tag;
     *why = "the version is malformed";
-    if (der_next_is(&tbs, DER_CONTEXT_C(0))) {
-        if (!der_take(&tbs, DER_CONTEXT_C(0), &explicit_version) ||
-            !der_take(&explicit_version, DER_INTEGER, &v) || explicit_version.n != 0 ||
-            !der_uint(&v, &version) || version > 2)
-            return false;
-        c.version = version + 1;
-    }
+    if (!parse_version(tbs, c))
+        return false;
     *why = "the serial number is malformed";
-    if (!der_take(&tbs, DER_INTEGER, &c.serial) || c.serial.n == 0)
+    if (!der_take(tbs, DER_INTEGER, &c->serial) || c->serial.n == 0)
         return false;
-    check_serial(&c);
+    check_serial(c);
     *why = "the signature algorithm is malformed";
-    if (!der_any(&tbs, &tag, &v, &inner_algorithm) || tag != DER_SEQUENCE)
+    if (!der_any(tbs, &tag, &v, &inner_algorithm) || tag != DER_SEQUENCE)
         return false;
-    if (!der_equal(&inner_algorithm, &c.signature_algorithm))
-        cert_add_problem(&c, VERDICT_MALFORMED_CERTIFICATE,
+    if (!der_equal(&inner_algorithm, &c->signature_algorithm))
+        cert_add_problem(c, VERDICT_MALFORMED_CERTIFICATE,
                          "the signature algorithm inside and outside of the signed part differ",
                          "the same in both places (RFC 5280 section 4.1.1.2)", NULL, CERT_NOT_OF_ANCHOR);
     *why = "the issuer's name is malformed";
-    if (!der_any(&tbs, &tag, &v, &c.issuer) || !cert_name_valid(&c.issuer))
+    if (!der_any(tbs, &tag, &v, &c->issuer) || !cert_name_valid(&c->issuer))
         return false;
     *why = "the validity is malformed";
-    if (!der_take(&tbs, DER_SEQUENCE, &validity) || !take_time(&validity, &c, &c.not_before) ||
-        !take_time(&validity, &c, &c.not_after) || validity.n != 0)
+    if (!der_take(tbs, DER_SEQUENCE, &validity) || !take_time(&validity, c, &c->not_before) ||
+        !take_time(&validity, c, &c->not_after) || validity.n != 0)
         return false;
     *why = "the subject's name is malformed";
-    if (!der_any(&tbs, &tag, &v, &c.subject) || !cert_name_valid(&c.subject))
+    if (!der_any(tbs, &tag, &v, &c->subject) || !cert_name_valid(&c->subject))
         return false;
     *why = "the public key is malformed";
-    if (!der_any(&tbs, &tag, &v, &c.spki) || tag != DER_SEQUENCE)
+    if (!der_any(tbs, &tag, &v, &c->spki) || tag != DER_SEQUENCE)
         return false;
-    cert_parse_key(&c, v);
+    cert_parse_key(c, v);
+    return true;
+}
+
+/* What may follow: unique identifiers, and the extensions. */
+static bool parse_rest(struct der *tbs, struct cert *c, const char **why)
+{
+    struct der v, list;
     for (unsigned id = 1; id <= 2; id++) {
-        if (!der_next_is(&tbs, DER_CONTEXT(id)))
+        if (!der_next_is(tbs, DER_CONTEXT(id)))
             continue;
         *why = "a unique identifier is malformed";
-        if (!der_take(&tbs, DER_CONTEXT(id), &v))
+        if (!der_take(tbs, DER_CONTEXT(id), &v))
             return false;
-        cert_add_problem(&c, VERDICT_CERTIFICATE_FORM, "it carries a unique identifier",
+        cert_add_problem(c, VERDICT_CERTIFICATE_FORM, "it carries a unique identifier",
                          "none (RFC 5280 section 4.1.2.8)", NULL, 0);
     }
     *why = "the extensions are malformed";
-    if (tbs.n > 0) {
-        if (!der_take(&tbs, DER_CONTEXT_C(3), &v) || tbs.n != 0 || !der_take(&v, DER_SEQUENCE, &list) ||
-            v.n != 0)
-            return false;
-        if (c.version != 3)
-            cert_add_problem(&c, VERDICT_OLD_VERSION, "it carries extensions but is not of version 3",
-                             "version 3", NULL, 0);
-        if (!cert_parse_extensions(&c, list))
-            return false;
-    }
+    if (tbs->n == 0)
+        return true;
+    if (!der_take(tbs, DER_CONTEXT_C(3), &v) || tbs->n != 0 || !der_take(&v, DER_SEQUENCE, &list) || v.n != 0)
+        return false;
+    if (c->version != 3)
+        cert_add_problem(c, VERDICT_OLD_VERSION, "it carries extensions but is not of version 3", "version 3",
+                         NULL, 0);
+    return cert_parse_extensions(c, list);
+}
+
+bool cert_parse(const gnutls_datum_t *der, struct cert *out, const char **why)
+{
+    struct cert c = {
+        .version = 1, .path_len = -1, .curve = GNUTLS_ECC_CURVE_INVALID, .pk = GNUTLS_PK_UNKNOWN};
+    struct der tbs;
+    if (!parse_outline(der, &c, &tbs, why) || !parse_fields(&tbs, &c, why) || !parse_rest(&tbs, &c, why))
+        return false;
     c.self_issued = !cert_name_empty(&c.subject) && name_equal(&c.subject, &c.issuer);
     *out = c;
     *why = NULL;
