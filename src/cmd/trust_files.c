@@ -97,10 +97,7 @@ int trust_from_files(const struct trust_files *files, struct trust **out, struct
     input.n_advertised = input.n_ca;
     if (rc == 0)
         rc = trust_new(&input, out, err);
-    for (size_t i = 0; i < input.n_ca; i++)
-        gnutls_x509_crt_deinit(input.ca[i]);
-    for (size_t i = 0; i < input.n_crls; i++)
-        crl_unref(input.crl[i]);
+    trust_input_drop(&input);
     free(input.ca);
     free(input.crl);
     return rc;

@@ -114,14 +114,9 @@ static int make_trust(const struct blobs *ca, const struct blobs *crl, unsigned 
         rc = add_ca(&input, &ca->v[i], err);
     for (size_t i = 0; rc == 0 && i < crl->n; i++)
         rc = add_crl(&input, &crl->v[i], err);
-    if (rc == 0) {
+    if (rc == 0)
         rc = trust_new(&input, out, err);
-    } else {
-        for (size_t i = 0; i < input.n_ca; i++)
-            gnutls_x509_crt_deinit(input.ca[i]);
-        for (size_t i = 0; i < input.n_crls; i++)
-            crl_unref(input.crl[i]);
-    }
+    trust_input_drop(&input);
     free(input.ca);
     free(input.crl);
     return rc;

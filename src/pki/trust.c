@@ -250,7 +250,7 @@ static int check_crl(struct trust *trust, struct trust_crl *one, bool keep_forge
     return rc;
 }
 
-static void input_done(struct trust_input *input)
+void trust_input_drop(struct trust_input *input)
 {
     for (size_t i = 0; i < input->n_ca; i++)
         gnutls_x509_crt_deinit(input->ca[i]);
@@ -309,7 +309,7 @@ out:
         input->ca[i] = NULL;
     for (size_t i = 0; i < used_crl; i++)
         input->crl[i] = NULL;
-    input_done(input);
+    trust_input_drop(input);
     trust_unref(trust);
     return rc == ERR_NOMEM ? err_nomem(err) : rc;
 }

@@ -13,7 +13,8 @@
 struct trust; /* private to trust*.c and verdict*.c (trust_impl.h) */
 struct crl;
 
-/* Where the parts come from: parsed objects, whose ownership passes to the trust (success or not). */
+/* Where the parts come from: parsed objects, whose ownership passes to the trust (success or not). The lists
+ * stay the caller's. */
 struct trust_input {
     gnutls_x509_crt_t *ca; /* trusted; self-signed or not (an intermediate in the trust file works) */
     size_t n_ca;
@@ -36,8 +37,11 @@ struct trust_input {
 /* Builds it. Refuses a CRL that bears the name of a configured CA without its signature (ERR_CRYPTO names
  * it). A CRL under another name waits for the intermediate of that name, which clients send, and is checked
  * against its key then. One that cannot be used (indirect, of some reasons only, ...) is kept but never
- * used: its issuer counts as one without a CRL. 0 and *out with one reference. */
+ * used: its issuer counts as one without a CRL. 0 and *out with one reference; ERR_CRYPTO, ERR_NOMEM. `input`
+ * has no object any more. */
 MUST_CHECK int trust_new(struct trust_input *input, struct trust **out, struct err *err);
+/* Frees the objects that trust_new was not given. */
+void trust_input_drop(struct trust_input *input);
 
 /* The CRLs of one round of loading, by the names of their files: each is read once, however many listeners
  * name it. For one thread; gone before the next round, which reads anew. */

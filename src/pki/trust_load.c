@@ -441,10 +441,7 @@ int trust_load(const struct conf *conf, const struct conf_listener *listener, st
     }
     *out = trust;
 out:
-    for (size_t i = 0; i < load.input.n_ca; i++)
-        gnutls_x509_crt_deinit(load.input.ca[i]);
-    for (size_t i = 0; i < load.input.n_crls; i++)
-        crl_unref(load.input.crl[i]);
+    trust_input_drop(&load.input);
     free(load.input.ca);
     free(load.input.crl);
     if (listener->crl.n > 0) /* the file was held in the heap, and may have been large */
