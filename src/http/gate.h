@@ -1,4 +1,4 @@
-/* RFC 9112, strictly, before the HTTP library sees a byte (smuggling is an authorization bypass for whoever
+/* RFC 9112, strictly, before anybody else reads a byte (smuggling is an authorization bypass for whoever
  * stands behind a proxy). An incremental, pure state machine over the plaintext of one connection: it walks
  * each byte once, keeps no copy of the data and allocates nothing. It follows request heads, bodies
  * (Content-Length and chunked) and pipelined requests. */

@@ -1,6 +1,6 @@
 /* The line and the fields of one request, from the first byte to the answer: what the gate let pass is put
- * here, and everybody asks here. So the HTTP library need not parse them, whose memory for that no limit of
- * ours could bound (it keeps a record for each query argument and each cookie). Pure.
+ * here, and everybody asks here. Its memory is bounded by what the gate lets pass, and nothing is kept for
+ * arguments of a query or cookies. Pure.
  *
  * Embedded; {0} is empty. The strings are valid until http1_head_done. */
 #ifndef MTLSD_HTTP_HEAD_H

@@ -1,5 +1,5 @@
-/* A request as handlers see it and a reply as they fill it: plain values, no library's types. `server`
- * translates from and to the HTTP library. */
+/* A request as handlers see it and a reply as they fill it: plain values, no library's types, whatever
+ * the version of HTTP is. `server` makes requests of what came, and bytes of replies. */
 #ifndef MTLSD_HTTP_MESSAGE_H
 #define MTLSD_HTTP_MESSAGE_H
 

@@ -1,5 +1,5 @@
-/* HTTP/1.1 responses as bytes, where the HTTP library is not in the way: what the gate refuses, plain HTTP
- * spoken to the HTTPS port, and finished responses. Pure. */
+/* HTTP/1.1 responses as bytes: answers that are in memory, what the gate refuses, and plain HTTP spoken to
+ * the HTTPS port. Pure. */
 #ifndef MTLSD_HTTP_PLAIN_H
 #define MTLSD_HTTP_PLAIN_H
 

@@ -81,8 +81,9 @@ static int say_continue(struct conn *conn)
     return n == (ssize_t)(sizeof CONTINUE - 1) ? 0 : GNUTLS_E_PUSH_ERROR;
 }
 
-/* Plaintext, up to the end of a request. 0: it is not there yet, or was answered; else libmicrohttpd shall
- * hear of it, which has the request in `data` when the connection is its already. */
+/* Plaintext, up to the end of a request. 0: it is not there yet, or was answered. > 0: libmicrohttpd shall
+ * hear of it, which has the request in `data` when the connection is its already. Negative, as http1_recv:
+ * GNUTLS_E_AGAIN, others answer; GNUTLS_E_INTERRUPTED, others first; or the connection ends. */
 static ssize_t take(struct conn *conn, const char *bytes, size_t len, void *data, size_t size)
 {
     struct conn_http1 *http1 = &conn->http1;
@@ -129,7 +130,7 @@ static ssize_t time_out(struct conn *conn)
     return 0;
 }
 
-/* Once the handshake is over (transport_read gives plaintext then, and only then) it is libmicrohttpd's, or
+/* Once the handshake is over (transport_read gives plaintext then, and only then) it is HTTP/1.1's, or
  * HTTP/2's: another speaker is chosen here, before `take`, and this one is told GNUTLS_E_AGAIN from then on.
  */
 static ssize_t next_request(struct conn *conn, void *data, size_t size)

@@ -1,8 +1,8 @@
 /* The five functions by which libmicrohttpd drives GnuTLS. The executable's own hide the library's from it
  * (tls/library.h says how): its calls arrive here, for every session of a connection, and go to the
  * transport; all others go straight on. What that buys, besides what transport.h says:
- *  - libmicrohttpd is told at once that the handshake is done, and the first read drives it, so it sees an
- *    ordinary would-block and sleeps (its own way spins while a handshake waits);
+ *  - a connection can be lent to it in the middle of its life (http1_daemon.h): it is given the session that
+ *    there is, and told that the handshake is done;
  *  - plaintext is inspected, and it gets a request in words of our own for each that is whole: it parses
  *    nothing that came from outside.
  * Without it (tests/mtlsd-plain) the server still works, with libmicrohttpd's behaviour. */
