@@ -88,7 +88,7 @@ struct shelf {
     uint64_t now_ms;
     time_t now;
     struct kept_bytes *bytes;    /* of the finished one that was found there; NULL: it has none */
-    struct kept_response *found; /* that one where it has none, until it is given: a reference; NULL: none */
+    struct kept_response *found; /* that one, until it is given: a reference; NULL: none */
 };
 
 /* A request and its answer. */
@@ -118,8 +118,8 @@ static bool from_shelf(const struct request *request, const struct route *route,
     if (!found.response || (found.mapping && !mapping_is_current(found.mapping)))
         return false;
     shelf->bytes = found.bytes;
-    if (!found.bytes) /* it may leave the store before libmicrohttpd asks for it */
-        shelf->found = kept_response_ref(found.response);
+    /* It may leave the store before libmicrohttpd asks for it, which does where memory is short, too. */
+    shelf->found = kept_response_ref(found.response);
     reply->ready = found.response->made;
     reply->length = found.length;
     reply->status = 200;

@@ -11,6 +11,7 @@ finished.py apart PORT PATH             a client that reads all, and asks by a r
 finished.py urgent PORT                 clients that send a byte out of band, with the rest of their request behind it
 finished.py lent PORT PATH              clients whose request takes the server two turns, in which more comes
 finished.py crowded PORT PATH PID       clients of a long file that is in the store, while it is crowded out of there
+finished.py failing PORT PATH OTHER PID ORDERS  a client whose answer is in the store, while memory is short (fails.c) and it is crowded out of there
 finished.py left PORT PATH PID LOG      clients that are gone before libmicrohttpd has heard of their request
 """
 import os
@@ -356,6 +357,41 @@ def crowded(port, path, pid):
         client.close()
 
 
+def failing(port, path, other, pid, orders):
+    def order(first, count):
+        with open(orders, "r+b") as file:
+            seen = struct.unpack("=III", file.read())[2]
+            file.seek(0)
+            file.write(struct.pack("=III", first, count, 0))
+        return seen
+
+    request = "GET /{} HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"  # to which no finished answer is given as it is
+    n, seen, good, others = 0, 1, 0, []
+    while seen >= n and n < 30:  # the others are those of the second
+        n += 1
+        first, second = Client(port), Client(port)
+        for client, what in ((second, other), (first, path)):
+            client.send(request.format(what).encode())
+            client.response()
+        halt(pid)  # so that what is sent then is there at once
+        first.send(request.format(path).encode())
+        second.send(request.format(other).encode())
+        order(n, 1)
+        os.kill(pid, signal.SIGCONT)
+        for client in (first, second):
+            try:
+                answer = client.response()[9:12]
+            except ssl.SSLError as error:  # an alert: GnuTLS had no memory
+                answer = error.reason
+            good += answer == b"200"
+            if answer not in (b"200", b"503", b"", "TLSV1_ALERT_INTERNAL_ERROR"):
+                others.append((n, answer))
+        seen = order(0, 0)
+        first.close()
+        second.close()
+    say(n > 10 and good > n and not others, "each of some allocations fails once, of an answer that leaves the store", n, good, others)
+
+
 def left(port, path, pid, log):
     request = f"GET /{path}?left HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     clients = [Client(port) for _ in range(20)]
@@ -381,7 +417,7 @@ def left(port, path, pid, log):
 def main():
     what, *rest = sys.argv[1:]
     rest = [int(text) if text.isdigit() else text for text in rest]
-    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow, "gone": gone, "apart": apart, "urgent": urgent, "lent": lent, "crowded": crowded, "left": left}[what](*rest)
+    {"alike": alike, "mixed": mixed, "turns": turns, "ends": ends, "slow": slow, "gone": gone, "apart": apart, "urgent": urgent, "lent": lent, "crowded": crowded, "failing": failing, "left": left}[what](*rest)
 
 
 main()
