@@ -408,8 +408,7 @@ static int take_names(struct conf *conf, struct conf_source *source)
 }
 
 /* With `partial`, what could be understood is handed out also after errors. */
-static int parse(const char *text, size_t len, const char *file, const char *dir, conf_read_fn *reader,
-                 bool partial, struct diag *to, struct conf **out)
+static int parse(const struct conf_input *input, bool partial, struct diag *to, struct conf **out)
 {
     struct conf_source source;
     struct conf_tree tree = {0};
@@ -417,13 +416,13 @@ static int parse(const char *text, size_t len, const char *file, const char *dir
     diag_order_init(&order, to);
     struct diag *diag = &order.diag;
     struct build b = {.source = &source, .tree = &tree, .diag = diag, .conf = calloc(1, sizeof *b.conf)};
-    int rc = conf_source_init(&source, text, len, file, dir, reader);
+    int rc = conf_source_init(&source, input);
     if (rc != 0 || !b.conf) {
         rc = ERR_NOMEM;
         goto out;
     }
-    b.conf->file = strdup(file);
-    b.conf->dir = strdup(dir ? dir : "");
+    b.conf->file = strdup(input->file);
+    b.conf->dir = strdup(input->dir ? input->dir : "");
     rc = b.conf->file && b.conf->dir ? conf_tree_init(&tree, &source) : ERR_NOMEM;
     if (rc == 0)
         rc = make_blocks(&b);
@@ -441,7 +440,7 @@ static int parse(const char *text, size_t len, const char *file, const char *dir
         rc = ERR_SYNTAX;
 out:
     if (rc == ERR_NOMEM)
-        diag_error(diag, (struct src){file, 0}, "out of memory");
+        diag_error(diag, (struct src){input->file, 0}, "out of memory");
     diag_order_flush(&order);
     conf_tree_done(&tree);
     conf_source_done(&source);
@@ -451,7 +450,8 @@ out:
 
 int conf_parse(const char *text, const char *file, const char *dir, struct diag *diag, struct conf **out)
 {
-    return parse(text, strlen(text), file, dir, NULL, false, diag, out);
+    const struct conf_input input = {text, strlen(text), file, dir, NULL};
+    return parse(&input, false, diag, out);
 }
 
 static int read_file(const char *path, struct buf *out, struct err *err)
@@ -509,8 +509,8 @@ static int load(const char *file, bool partial, struct diag *diag, struct conf *
     }
     const char *slash = strrchr(file, '/');
     dir = !slash ? strdup(".") : strndup(file, slash == file ? 1 : (size_t)(slash - file));
-    rc = dir ? parse(text.data ? text.data : "", text.len, file, dir, read_included, partial, diag, out)
-             : ERR_NOMEM;
+    const struct conf_input input = {text.data ? text.data : "", text.len, file, dir, read_included};
+    rc = dir ? parse(&input, partial, diag, out) : ERR_NOMEM;
 out:
     buf_done(&text);
     free(dir);

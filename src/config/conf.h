@@ -252,7 +252,7 @@ MUST_CHECK int conf_parse(const char *text, const char *file, const char *dir, s
                           struct conf **out);
 
 /* Reads the file and those that it includes, and parses it; returns like conf_parse. An unreadable file is
- * one finding. At most 1 MiB is read. */
+ * one finding. At most 16 MiB are read. */
 MUST_CHECK int conf_load(const char *file, struct diag *diag, struct conf **out);
 
 /* As conf_load, and after errors in the text *out is set, too: to all that could be understood, without

@@ -467,35 +467,34 @@ static int scan_file(struct scan *scan)
     return rc;
 }
 
-int conf_source_init(struct conf_source *source, const char *text, size_t len, const char *file,
-                     const char *dir, conf_read_fn *read)
+int conf_source_init(struct conf_source *source, const struct conf_input *input)
 {
     memset(source, 0, sizeof *source);
     /* Room for the blank before each word and for what stands around each included text. */
     buf_init(&source->text, 2 * CONF_SOURCE_MOST + 8 * CONF_INCLUDES_MOST);
     source->name = malloc(sizeof *source->name);
     if (source->name)
-        source->name[0] = strdup(file);
+        source->name[0] = strdup(input->file);
     if (!source->name || !source->name[0])
         return ERR_NOMEM;
     source->n_names = 1;
-    source->total = len;
+    source->total = input->len;
 
     struct scan scan = {.source = source,
-                        .dir = dir,
-                        .read = read,
+                        .dir = input->dir,
+                        .read = input->read,
                         .file = source->name[0],
-                        .p = text,
-                        .end = text + len,
+                        .p = input->text,
+                        .end = input->text + input->len,
                         .line = 1};
     int rc = begin_line(&scan);
     if (rc == 0)
-        rc = len > CONF_SOURCE_MOST ? fault(&scan, 0, "the file is larger than " CONF_SOURCE_MOST_TEXT)
-                                    : scan_file(&scan);
+        rc = input->len > CONF_SOURCE_MOST ? fault(&scan, 0, "the file is larger than " CONF_SOURCE_MOST_TEXT)
+                                           : scan_file(&scan);
     buf_putc(&source->text, '\n');
     if (buf_failed(&source->text) || rc == ERR_NOMEM)
         return ERR_NOMEM;
-    source->full = source->full || len > CONF_SOURCE_MOST;
+    source->full = source->full || input->len > CONF_SOURCE_MOST;
     rc = source->full ? 0 : conf_grammar(source);
     if (source->full) { /* what is left of it need not be sound */
         source->text.data[source->text.len = 0] = '\0';

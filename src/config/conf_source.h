@@ -55,10 +55,18 @@ struct conf_source {
     bool full; /* more were not looked for */
 };
 
-/* `dir` is the folder that the names in include("NAME") are joined to; `read` reads them, NULL: an include is
- * a fault. 0 also when the text has a fault; ERR_NOMEM. conf_source_done is due in any case. */
-MUST_CHECK int conf_source_init(struct conf_source *source, const char *text, size_t len, const char *file,
-                                const char *dir, conf_read_fn *read);
+/* What a configuration is made of. */
+struct conf_input {
+    const char *text;
+    size_t len;
+    const char *file;   /* what the text is called in messages */
+    const char *dir;    /* the folder that the names in include("NAME") are joined to */
+    conf_read_fn *read; /* reads them; NULL: an include is a fault */
+};
+
+/* Borrows `input` for the call. 0 also when the text has a fault; ERR_NOMEM. conf_source_done is due in any
+ * case. */
+MUST_CHECK int conf_source_init(struct conf_source *source, const struct conf_input *input);
 void conf_source_done(struct conf_source *source);
 
 /* Adds a fault, of which `text` is copied. ERR_SYNTAX, ERR_NOMEM. */
