@@ -81,6 +81,7 @@ struct cert {
     struct cert_ext ext[EXT_COUNT];
     struct der unknown_critical[CERT_MAX_UNKNOWN]; /* OIDs */
     size_t n_unknown_critical;
+    bool odd_oid; /* an extension has a very long identifier, or one that is none */
     bool is_ca;
     int path_len;       /* -1: none */
     unsigned key_usage; /* GNUTLS_KEY_* */

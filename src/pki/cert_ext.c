@@ -275,9 +275,13 @@ bool cert_take_extension(struct der *list, struct der *oid, bool *critical, stru
     return der_take(&one, DER_OCTET_STRING, value) && one.n == 0;
 }
 
+/* GnuTLS 3.7 reads identifiers of up to 127 characters, and numbers of 64 bits in them. */
+enum { OID_USUAL = 96 };
+
 static bool sort_extensions(struct cert *cert, struct der list)
 {
     struct der seen[CERT_MAX_EXTENSIONS];
+    char text[OID_USUAL];
     size_t n_seen = 0;
     if (list.n == 0)
         cert_add_problem(cert, VERDICT_MALFORMED_CERTIFICATE, "the list of extensions is empty",
@@ -304,6 +308,8 @@ static bool sort_extensions(struct cert *cert, struct der list)
         }
         if (k < ARRAY_LEN(KNOWN))
             cert->ext[KNOWN[k].id] = (struct cert_ext){.present = true, .critical = critical, .value = value};
+        else if (!der_oid_text(&oid, text, sizeof(text)))
+            cert->odd_oid = true;
         if (critical && (k == ARRAY_LEN(KNOWN) || !processed(KNOWN[k].id)) &&
             cert->n_unknown_critical < CERT_MAX_UNKNOWN)
             cert->unknown_critical[cert->n_unknown_critical++] = oid;

@@ -39,8 +39,8 @@ static bool key_common(const struct cert *cert)
 
 bool readable_surely(const struct cert *cert)
 {
-    return cert->version == 3 && cert->n_problems == 0 && cert->key_good && key_common(cert) &&
-           !cert->ext[EXT_ISSUER_ALT_NAME].present && names_common(cert);
+    return cert->version == 3 && cert->n_problems == 0 && !cert->odd_oid && cert->key_good &&
+           key_common(cert) && !cert->ext[EXT_ISSUER_ALT_NAME].present && names_common(cert);
 }
 
 bool readable_cert(const struct cert *cert)

@@ -237,6 +237,10 @@ for text, made in (("underscore", dns("a_b.example")), ("space", dns("first last
                    ("URI with a space", uri("http://a.example/b c"))):
     both("a name that is none: " + text, "name_form", [leaf(ROOT, san(made))])
 case("a name that is none: nothing, which GnuTLS cannot read", "refuse", "unreadable_for_tls", [leaf(ROOT, san(dns("")))])
+for text, identifier in (("of 20 numbers", "1.3" + ".4" * 18), ("with a number of 63 bits", f"1.3.{2**63 - 1}"), ("of 126 characters", "1.3" + ".42" * 41)):
+    case(f"an extension's identifier {text}", "accept", "", [leaf(ROOT, ext(identifier, b"\5\0"))])
+for text, identifier in (("with a number of 65 bits", f"1.3.{2**64}"), ("of 180 characters", "1.3" + ".42" * 59)):
+    case(f"an extension's identifier {text}, which GnuTLS cannot read", "refuse", "unreadable_for_tls", [leaf(ROOT, ext(identifier, b"\5\0"))])
 case("a NUL in a name", "refuse", "malformed_certificate", [leaf(ROOT, san(dns("a.example\0.b")))])
 case("an address of 5 octets", "refuse", "malformed_certificate", [leaf(ROOT, san(ip(1, 2, 3, 4, 5)))])
 case("an extension twice", "refuse", "malformed_certificate", [leaf(ROOT, san(dns("a.example")), san(dns("b.example")))])

@@ -116,6 +116,8 @@ KINDS = (
     ("an x400Address and a key of RSA", issue("x400-rsa", usual(names(X400)), key=RSA), "unreadable_for_tls"),
     ("an x400Address and 600 octets more", issue("x400-long", usual(names(X400), ext(b"\x06\3\x2a\3\4", b"\0" * 600))), "unreadable_for_tls"),
     ("an x400Address and no chain", alone(issue("x400-alone", usual(names(X400)))), "unreadable_for_tls"),
+    ("an identifier with a number of 65 bits", issue("huge-oid", usual(ext(b"\x06\x0b\x2b\x82" + b"\x80" * 8 + b"\0", b"\5\0"))), "unreadable_for_tls"),
+    ("an identifier of 152 characters", issue("long-oid", usual(ext(b"\x06\x32\x2b" + b"\x2a" * 49, b"\5\0"))), "unreadable_for_tls"),
 )
 X400_CLIENT, TWICE = KINDS[1][1], KINDS[6][1]
 
