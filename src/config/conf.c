@@ -66,15 +66,16 @@ static int assign(struct build *b, const struct option *option, void *target, co
     int rc = conf_value_text(option, value, err);
     if (rc != 0)
         return rc;
-    if (conf_field_is_text(option) || conf_field_is_list(option)) {
-        if (conf_field_is_list(option) && ((struct conf_list *)at)->n >= CONF_LIST_MOST)
+    const bool list = conf_field_is_list(option);
+    if (list || conf_field_is_text(option)) {
+        if (list && ((struct conf_list *)at)->n >= CONF_LIST_MOST)
             return err_set(err, ERR_RANGE, "%s may have %d values at most", option->name, CONF_LIST_MOST);
         struct conf_text text = {.text = keep(b, option, value), .src = src};
-        if (!text.text || (conf_field_is_list(option) && conf_list_add(at, text) != 0)) {
+        if (!text.text || (list && conf_list_add(at, text) != 0)) {
             free(text.text);
             return err_nomem(err);
         }
-        if (conf_field_is_text(option)) {
+        if (!list) {
             free(((struct conf_text *)at)->text);
             *(struct conf_text *)at = text;
         }
