@@ -162,6 +162,10 @@ bool cert_key_signed(const struct der *spki, struct der algorithm, const struct 
                      const struct der *signature);
 /* Whether a key can be computed with: that of a curve is a point on it. */
 bool cert_key_usable(const struct der *spki);
+/* Whether a handshake can be signed with a key: one of RSASSA-PSS alone may say with which hash, and the
+ * least length of the salt, and a handshake's salt is as long as its hash (RFC 4055 section 3.3, RFC 8446
+ * section 4.2.3). */
+bool cert_key_signs_tls(const struct der *spki);
 
 /* SHA-256 in lower-case hex. 0 or ERR_CRYPTO. */
 MUST_CHECK int certinfo_fingerprint(const struct der *data, char out[static 65]);

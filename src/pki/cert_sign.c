@@ -1,4 +1,5 @@
 /* Signatures of certificates and CRLs. */
+#include <gnutls/crypto.h>
 #include <limits.h>
 
 #include "pki/cert_impl.h"
@@ -113,6 +114,18 @@ static bool key_allows(struct der spki, const struct pss *pss)
     if (names_pss(algorithm) && read_pss(algorithm, &key) && key.given)
         return key.hash == pss->hash && key.mask == pss->mask && pss->salt >= key.salt;
     return true;
+}
+
+bool cert_key_signs_tls(const struct der *spki)
+{
+    struct der in = *spki, body, algorithm;
+    struct pss pss;
+    if (!der_take(&in, DER_SEQUENCE, &body) || !der_take(&body, DER_SEQUENCE, &algorithm))
+        return false;
+    if (!names_pss(algorithm))
+        return true;
+    return read_pss(algorithm, &pss) && (!pss.given || (pss_algorithm(algorithm) != GNUTLS_SIGN_UNKNOWN &&
+                                                        pss.salt <= gnutls_hash_get_len(pss.hash)));
 }
 
 static bool set_pss(gnutls_pubkey_t key, const struct der *spki, struct der algorithm)

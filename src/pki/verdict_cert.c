@@ -256,6 +256,11 @@ static void check_key(struct judge *judge, const struct cert *cert, int depth)
             finding_add(judge, VERDICT_WEAK_KEY, depth, judge_text(judge, "RSA %u", cert->key_bits),
                         "a whole number of octets", "the RSA key has the odd size of %u bits",
                         cert->key_bits);
+        else if (depth == 0 && !cert_key_signs_tls(&cert->spki))
+            finding_add(judge, VERDICT_WEAK_KEY, depth,
+                        judge_text(judge, "%s", name != NULL ? name : "RSA-PSS"),
+                        "RSASSA-PSS with SHA-256, SHA-384 or SHA-512, and no more salt than the hash is long",
+                        "the parameters of the key allow no signature that a handshake has");
         return;
     case GNUTLS_PK_ECDSA:
         if (cert->curve == GNUTLS_ECC_CURVE_SECP256R1 || cert->curve == GNUTLS_ECC_CURVE_SECP384R1 ||

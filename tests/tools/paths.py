@@ -310,6 +310,11 @@ case("below a CA that is signed with ML-DSA-65", "refuse", "weak_signature", [le
 case("a key of ML-DSA-65", "refuse", "weak_key", [leaf(subject_key=seq(MLDSA, bits(bytes(1952))))], value="2.16.840.1.101.3.4.3.18")
 case("a key of RSA with a negative modulus", "refuse", "malformed_certificate",
      [leaf(subject_key=seq(seq(oid("1.2.840.113549.1.1.1"), tlv(5)), bits(seq(integer(-(1 << 2047)), integer(65537)))))], never="weak_key")
+for digest, salt, expected in (("2.16.840.1.101.3.4.2.1", 32, "accept"), ("2.16.840.1.101.3.4.2.1", 20, "accept"),
+                               ("2.16.840.1.101.3.4.2.1", 33, "refuse"), ("1.3.14.3.2.26", 20, "refuse")):
+    PARAMETERS = seq(tlv(0xA0, seq(oid(digest))), tlv(0xA1, seq(oid("1.2.840.113549.1.1.8"), seq(oid(digest)))), tlv(0xA2, integer(salt)))
+    case(f"a key of RSASSA-PSS for {digest} and {salt} octets of salt", expected, "" if expected == "accept" else "weak_key",
+         [leaf(subject_key=seq(seq(oid("1.2.840.113549.1.1.10"), PARAMETERS), bits(seq(integer((1 << 2047) + 1), integer(65537)))))])
 case("a key of Ed448 with parameters", "refuse", "malformed_certificate",
      [leaf(subject_key=seq(seq(oid("1.3.101.113"), tlv(5)), bits(bytes(57))))])
 
