@@ -41,7 +41,7 @@ static void keep_refusal(struct conn_request *from, const struct policy_decision
     const enum verdict_code code = denied                       ? VERDICT_POLICY_DENIED
                                    : peer && peer->n_errors > 0 ? peer->errors[0].code
                                                                 : VERDICT_NO_CERTIFICATE;
-    conn_refusal_done(from);
+    conn_decision_done(from);
     from->refused_code = VERDICT_ROWS[code].code;
     if (decision->location)
         from->refused_by = strdup(decision->location->prefix); /* the line may come after a reload */

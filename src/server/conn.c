@@ -526,7 +526,7 @@ void conn_free(struct conn *conn)
     record_unref(conn->record);
     http1_head_done(&conn->request.head);
     conn_body_done(&conn->request);
-    conn_refusal_done(&conn->request);
+    conn_decision_done(&conn->request);
     identity_made_done(&conn->identity);
     free(conn->came);
     free(conn->server_name);

@@ -70,6 +70,8 @@ struct conn_request {
     uint64_t began_us;
     const char *refused_code; /* of a 403 that is the client's certificate's; NULL: it is none */
     char *refused_by;         /* the location that decided so, until it is told of; owned; NULL: none */
+    struct peer *peer;        /* as whom its client was judged, where the connection's may be another
+                               * when it is told of; a reference; NULL: as that */
     struct access_upstream upstream; /* while its line in the log is written; {0}: no backend had it */
 };
 
@@ -300,8 +302,8 @@ void conn_request_begins(struct conn_request *request);
 void conn_request_counts(struct conn *conn, struct conn_request *request);
 /* What the log knows of the client; borrows from the connection. */
 struct account_client conn_account_client(const struct conn *conn);
-/* Drops what is kept of a refusal. */
-void conn_refusal_done(struct conn_request *request);
+/* Drops what is kept of how it was decided. */
+void conn_decision_done(struct conn_request *request);
 /* The request under way ended, with its status, or without an answer. */
 void conn_answered(struct conn *conn, struct conn_request *request);
 

@@ -25,16 +25,20 @@ struct account_client conn_account_client(const struct conn *conn)
     };
 }
 
-void conn_refusal_done(struct conn_request *request)
+void conn_decision_done(struct conn_request *request)
 {
     free(request->refused_by);
     request->refused_by = NULL;
     request->refused_code = NULL;
+    peer_unref(request->peer);
+    request->peer = NULL;
 }
 
 void conn_answered(struct conn *conn, struct conn_request *request)
 {
     struct account_client client = conn_account_client(conn);
+    if (request->peer)
+        client.peer = request->peer;
     struct account_request what = {
         .head = &request->head,
         .upstream = &request->upstream,
@@ -47,7 +51,7 @@ void conn_answered(struct conn *conn, struct conn_request *request)
         .refused_by = request->refused_by,
     };
     account_answered(&client, &what);
-    conn_refusal_done(request);
+    conn_decision_done(request);
 }
 
 /* What the gate refuses is malformed, or over a limit. */

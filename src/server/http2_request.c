@@ -75,6 +75,8 @@ static void answer(struct http2_stream *stream)
         made.kept_cls = &asked;
     }
     answer_make(conn, &stream->request, &made);
+    /* Another stream may have it judged anew before this one has its line in the log. */
+    stream->request.peer = conn->peer ? peer_ref(conn->peer) : NULL;
     const bool keeps = asked.kept && made.reply.status == 200 && !made.reply.unkept && !made.reply.close;
     http2_stream_reply_kept(stream, &made.reply, keeps ? &asked.key : NULL);
     if (made.reply.close)

@@ -122,7 +122,7 @@ void http2_stream_free(struct http2_stream *stream)
     h2_head_done(&stream->head);
     http1_head_done(&stream->request.head);
     conn_body_done(&stream->request);
-    conn_refusal_done(&stream->request);
+    conn_decision_done(&stream->request);
     buf_done(&stream->down);
     buf_done(&stream->trailers);
     http2_file_drop(&http2->conn->worker->http2_files, stream->file);
