@@ -131,6 +131,7 @@ void forward_response(const struct forward_answer *answer, const char *head, siz
     buf_puts(out, "Via: 1.1 mtlsd\r\n");
     if (answer->conf->hsts && !hsts)
         buf_puts(out, "Strict-Transport-Security: max-age=31536000\r\n");
+    out->failed = out->failed || buf_failed(&connection); /* it names what is not to go on */
     buf_done(&connection);
 }
 

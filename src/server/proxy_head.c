@@ -98,7 +98,7 @@ int proxy_request_head(struct proxied *p, const struct proxy_aim *aim, struct bu
     struct forward_made made = {0};
     if (forward.identity)
         buf_expect(out, head->len + forward.identity->len + OURS);
-    int rc = forward.identity ? forward_request(&forward, out, &made) : ERR_NOMEM;
+    int rc = forward.identity && !buf_failed(&encoded) ? forward_request(&forward, out, &made) : ERR_NOMEM;
     p->upgrades = made.upgrades;
     p->forged = made.forged;
     buf_done(&encoded);
