@@ -143,7 +143,7 @@ class Client(threading.Thread):
                 x = self.exchange(c, plan, area)
                 method = "HEAD" if self.draw.random() < 0.1 else "GET"
                 before = self.setting.shaky
-                c.send(("\r\n".join(x.head(method)) + "\r\n\r\n").encode(), plan)
+                c.send(("\r\n".join(x.head(method)) + "\r\n\r\n").encode())
                 good = self.finish("gets", x, method, before)
                 if not good:
                     break
@@ -164,7 +164,7 @@ class Client(threading.Thread):
                 sent.append(self.exchange(c, plan, area))
             before = self.setting.shaky
             try:
-                c.send("".join("\r\n".join(x.head("GET")) + "\r\n\r\n" for x in sent).encode(), {})
+                c.send("".join("\r\n".join(x.head("GET")) + "\r\n\r\n" for x in sent).encode())
             except (ssl.SSLError, ConnectionError):
                 pass  # the first of them was cut while the last was sent: what came is read
             for x in sent:
@@ -197,19 +197,20 @@ class Client(threading.Thread):
                     body = b"".join(b"%x%s\r\n%s\r\n" % (len(part), self.draw.choice([b"", b";x=y"]), part) for part in parts) + b"0\r\n\r\n"
                 before = self.setting.shaky
                 head = ("\r\n".join(lines) + "\r\n\r\n").encode()
+                leaves = plan["leaves"][1] if plan.get("leaves", ("",))[0] == "up" else len(head + body)
                 refused = False
                 try:
-                    if expects:
-                        c.send(head, plan)
-                        time.sleep(self.draw.random() * 0.01)
-                        c.send(body, plan)
-                    else:
-                        c.send(head + body, plan)
+                    going = leaves
+                    for part in (head, body) if expects else (head + body,):
+                        c.send(part[: max(0, going)])
+                        going -= len(part)
+                        if expects and part is head:
+                            time.sleep(self.draw.random() * 0.01)
                 except (ssl.SSLError, OSError) as error:
                     if isinstance(error, TimeoutError):
                         raise Wrong(f"{x}: nothing was taken for too long") from error
                     refused = True  # it may have said why
-                if plan.get("leaves", ("",))[0] == "up" and plan["leaves"][1] < len(head + body):
+                if leaves < len(head + body):
                     raise Left
                 good = self.finish("uploads", x, "POST", before)
                 if refused and good and x.area in ("calm", "tight"):
@@ -230,7 +231,7 @@ class Client(threading.Thread):
             plan["fields"] = []
             x = self.exchange(c, plan, area)
             before = self.setting.shaky
-            c.send(("\r\n".join(x.head("GET", "1.0")) + "\r\n\r\n").encode(), plan)
+            c.send(("\r\n".join(x.head("GET", "1.0")) + "\r\n\r\n").encode())
             self.finish("old", x, "GET", before, old=True)
         finally:
             c.leave(self.draw.choice(["bye", "fin", "rst"]))
@@ -244,7 +245,7 @@ class Client(threading.Thread):
                     "fields": ["Connection: upgrade", "Upgrade: websocket"]}
             x = self.exchange(c, plan, area)
             before = self.setting.shaky
-            c.send(("\r\n".join(x.head("GET")) + "\r\n\r\n").encode(), plan)
+            c.send(("\r\n".join(x.head("GET")) + "\r\n\r\n").encode())
             try:
                 outcome = x.read_response("GET")
             except Cut as cut:

@@ -47,11 +47,9 @@ class Connection:
     def session(self):
         return (self.kind, self.sock.session)
 
-    def send(self, data, plan):
-        """In records of any size, up to where the client leaves."""
+    def send(self, data):
+        """In records of any size."""
         most = self.draw.choice([100, 1500, 16384, 65536]) if len(data) > 2000 else self.draw.choice([7, 100, 65536])
-        if plan.get("leaves", ("",))[0] == "up":
-            data = data[: plan["leaves"][1]]
         at = 0
         while at < len(data):
             n = self.draw.randint(1, most)
