@@ -101,8 +101,9 @@ static void give(struct way *way)
     }
 }
 
-/* How long nothing that is not yet due becomes so: milliseconds, -1: it is not known. What is due waits for room in its
- * socket, of which poll tells: both must go by the same `now`, or what becomes due in between waits for neither. */
+/* How long nothing that is not yet due becomes so: milliseconds, -1: it is not known. What is due waits for
+ * room in its socket, of which poll tells: both must go by the same `now`, or what becomes due in between
+ * waits for neither. */
 static int wait_of(uint64_t now)
 {
     int wait = -1;
