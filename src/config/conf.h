@@ -277,6 +277,8 @@ struct conf_address {
 bool conf_is_local(const struct conf_listener *listener);
 /* `http2 = on` is written there: where it is not, the default stands aside without a word. */
 bool conf_wants_http2(const struct conf_listener *listener);
+/* Of a host: not those of its listener. */
+bool conf_has_own_certificates(const struct conf_listener *listener);
 /* 0, or ERR_SYNTAX with what is wrong and what to write. */
 MUST_CHECK int conf_address(const char *text, struct conf_address *out, struct err *err);
 /* Whether `text` may stand among the servers of a backend that HTTP is spoken to; 0, or ERR_SYNTAX or

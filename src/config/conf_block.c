@@ -187,6 +187,11 @@ bool conf_wants_http2(const struct conf_listener *listener)
     return listener->http2 && listener->http2_src.file;
 }
 
+bool conf_has_own_certificates(const struct conf_listener *listener)
+{
+    return listener->certificate.n > 0 && !listener->certificate.item[0].inherited;
+}
+
 char *conf_label(const struct conf_listener *listener)
 {
     const char *of = listener->of ? listener->of->name : listener->name;
