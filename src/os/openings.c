@@ -261,10 +261,7 @@ static int let_removals_in(const struct collecting *c)
 int openings_collect(const struct conf *conf, struct openings *out, struct err *err)
 {
     struct collecting c = {conf, out, err};
-    /* Whoever is out of descriptors keeps one in reserve that way (server/loop.c). */
-    int rc = let_in(&c, "/dev/null", FENCE_ALL);
-    if (rc == 0)
-        rc = let_backends_in(&c);
+    int rc = let_backends_in(&c);
     if (rc == 0)
         rc = let_removals_in(&c);
     return rc == 0 ? conf_paths(conf, collect, &c) : rc;

@@ -1,7 +1,6 @@
 #include "server/loop.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -23,6 +22,7 @@
 #include "server/http2_kept.h"
 #include "server/listener.h"
 #include "server/proxy.h"
+#include "server/spares.h"
 #include "server/tcp.h"
 #include "tls/library.h"
 
@@ -37,40 +37,19 @@ enum {
 
 /* --- who comes ------------------------------------------------------------------------------------------ */
 
-static void take_spare(struct worker *worker)
-{
-    if (worker->spare < 0)
-        worker->spare = fcntl(worker->wake, F_DUPFD_CLOEXEC, 0);
-}
-
-/* No descriptor is left: one that was kept for the purpose is given up, the waiting client accepted with it
- * and closed, so that it knows. False: nobody was turned away. */
-static bool turn_away(struct worker *worker, int listening)
-{
-    if (worker->spare >= 0)
-        close(worker->spare);
-    worker->spare = -1;
-    struct sockaddr_storage from;
-    socklen_t from_len = sizeof from;
-    int client = accept4(listening, (struct sockaddr *)&from, &from_len, SOCK_CLOEXEC);
-    if (client >= 0)
-        close(client);
-    take_spare(worker);
-    return client >= 0;
-}
-
 /* accept4, or -1 when there is nobody, or nobody can be let in. */
 static int next_client(struct worker *worker, const struct port *port, struct arrival *arrival)
 {
     struct limits *limits = worker->live->limits;
+    struct spares *spares = worker->all->spares;
     arrival->from_len = sizeof arrival->from;
-    take_spare(worker);
+    (void)spares_fill(spares);
     int client = accept4(port->fd, &arrival->from.any, &arrival->from_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
     int why = client < 0 ? errno : 0;
-    if (client >= 0 && worker->spare < 0) {
-        /* It has the last one, which another worker had just given up: that becomes the spare one. */
+    if (client >= 0 && !spares_fill(spares)) {
+        /* It has the last one. */
         close(client);
-        take_spare(worker);
+        (void)spares_fill(spares);
         limits_hit(limits, LIMIT_descriptors, NULL, NULL);
         return -1;
     }
@@ -78,7 +57,7 @@ static int next_client(struct worker *worker, const struct port *port, struct ar
     if (!files && !memory)
         return client;
     limits_hit(limits, files ? LIMIT_descriptors : LIMIT_memory, NULL, NULL);
-    if (memory || !turn_away(worker, port->fd)) {
+    if (memory || !spares_turn_away(spares, port->fd)) {
         /* The client still waits, and epoll says so at once again. */
         struct timespec nap = {.tv_nsec = NAP_NS};
         nanosleep(&nap, NULL);
@@ -280,7 +259,7 @@ struct worker *loop_new(struct workers *workers, unsigned number, struct live *l
     worker->number = number;
     worker->all = workers;
     worker->live = live;
-    worker->spare = worker->epoll = worker->wake = worker->kick = -1;
+    worker->epoll = worker->wake = worker->kick = -1;
     worker->handshakes.wake = wake_for_displaced;
     pthread_mutex_init(&worker->lock, NULL);
     wheel_init(&worker->wheel, clock_mono_ms());
@@ -294,9 +273,7 @@ struct worker *loop_new(struct workers *workers, unsigned number, struct live *l
     worker->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (worker->epoll >= 0)
         worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (worker->wake >= 0)
-        take_spare(worker);
-    if (worker->spare < 0 || watch(worker, worker->wake, worker) != 0) {
+    if (worker->wake < 0 || watch(worker, worker->wake, worker) != 0) {
         err_set(err, ERR_IO, "cannot start a worker: %s", strerror(errno));
         goto failed;
     }
@@ -332,7 +309,7 @@ void loop_free(struct worker *worker)
     kept_free(worker->kept);
     free(worker->made);
     tls_share_done(&worker->share);
-    const int fds[] = {worker->epoll, worker->wake, worker->spare};
+    const int fds[] = {worker->epoll, worker->wake};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0)
             close(fds[i]);

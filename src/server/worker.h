@@ -25,12 +25,14 @@ struct relays;
 struct conn;
 struct exchange;
 struct listener;
+struct spares;
 struct worker;
 
 /* All of them: fixed while one runs. {0} has none. */
 struct workers {
     struct worker **item;
     unsigned n;
+    struct spares *spares; /* owned */
 };
 
 /* A socket that was accepted and admitted, on its way to the worker that will have it. */
@@ -102,7 +104,6 @@ struct worker {
     char date[CLOCK_TEXT]; /* the Date field of that second */
 
     int epoll; /* what it waits at: its own eventfd, the listening sockets, http1's set */
-    int spare; /* a descriptor that is given up when there is no other; -1: it is given up */
 
     /* Any thread. */
     pthread_t thread;

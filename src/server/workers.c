@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "server/listener.h"
 #include "server/loop.h"
+#include "server/spares.h"
 
 enum { SETTLE_MS = 1000, LOOK_NS = 200000 };
 
@@ -26,10 +27,10 @@ static unsigned how_many(const struct conf *conf)
 int workers_start(struct workers *workers, struct live *live, const struct conf *conf, struct err *err)
 {
     unsigned n = how_many(conf);
-    int rc = 0;
-    workers->item = calloc(n, sizeof(struct worker *));
-    if (!workers->item)
-        return err_nomem(err);
+    workers->spares = spares_new(err);
+    int rc = workers->spares ? 0 : ERR_IO;
+    if (rc == 0 && !(workers->item = calloc(n, sizeof(struct worker *))))
+        rc = err_nomem(err);
     for (unsigned i = 0; rc == 0 && i < n; i++) {
         workers->item[i] = loop_new(workers, i, live, conf, err);
         rc = workers->item[i] ? 0 : ERR_IO;
@@ -58,6 +59,7 @@ void workers_stop(struct workers *workers)
     for (unsigned i = 0; i < workers->n; i++)
         loop_free(workers->item[i]);
     free(workers->item);
+    spares_free(workers->spares);
     *workers = (struct workers){0};
 }
 

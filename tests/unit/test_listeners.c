@@ -58,7 +58,7 @@ static void set_up(void)
     atomic_store(&stops, false);
     atomic_store(&busy, false);
     diag = (struct diag){.emit = note};
-    workers = (struct workers){worker, WORKERS};
+    workers = (struct workers){.item = worker, .n = WORKERS};
     for (unsigned i = 0; i < WORKERS; i++) {
         worker[i] = calloc(1, sizeof *worker[i]);
         worker[i]->number = i;

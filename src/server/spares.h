@@ -1,0 +1,26 @@
+/* Descriptors that are kept for when there are no others: one of them is given up, the client who waits is
+ * accepted with it and closed, and so knows. All workers' together: a worker that had one of its own could
+ * lose it, and stand at a client whom the kernel shows to nobody else (EPOLLEXCLUSIVE). Any thread. */
+#ifndef MTLSD_SERVER_SPARES_H
+#define MTLSD_SERVER_SPARES_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct spares;
+
+/* NULL: ERR_IO or ERR_NOMEM. */
+struct spares *spares_new(struct err *err);
+/* NULL is fine. */
+void spares_free(struct spares *spares);
+
+/* Takes back what was given up. False: descriptors are still short; who has just accepted a client has the
+ * last one, which another thread had given up for a moment, closes it, and calls this once more. */
+bool spares_fill(struct spares *spares);
+
+/* Accepts who waits at the listening socket, if somebody still does, and closes the connection. False: no
+ * descriptor was to be had; who waits still does. */
+bool spares_turn_away(struct spares *spares, int listening);
+
+#endif
