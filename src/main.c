@@ -16,6 +16,7 @@
 #include "tls/library.h"
 #include "tls/priorities.h"
 #include "tls/releases.h"
+#include "tls/seal.h"
 #include "tls/x25519.h"
 
 static const struct command {
@@ -94,6 +95,7 @@ static void version(void)
            jansson_version_str());
     print_whose("signatures", true);
     printf("X25519: %s\n", tls_library_derives() ? x25519_library() : "GnuTLS");
+    printf("AES-GCM of long answers: %s\n", seal_prepare() ? seal_library() : "GnuTLS");
     print_whose("ECDSA verification", tls_library_verifies());
     printf("HTTP/2: %s%s\n", h2_is_built() ? "nghttp2 " : "none (built without nghttp2)", h2_version());
     const char *hybrids = tls_hybrids();

@@ -23,6 +23,7 @@
 #include "report/access.h"
 #include "tls/library.h"
 #include "tls/releases.h"
+#include "tls/seal.h"
 #include "tls/server_name.h"
 
 static const char USAGE[] = "Usage: mtlsd serve [-c] [FILE] [--ready-file FILE]\n"
@@ -185,6 +186,7 @@ static int serve(const char *conf_file, const char *ready_file)
         fprintf(stderr, "mtlsd: not started; `mtlsd check -c %s` shows all findings\n", conf_file);
     } else if (announce(&life) == 0) {
         life.timer_fd = start_watchdog(life.server);
+        (void)seal_prepare(); /* without it, GnuTLS seals */
         wait_for_the_end(&life);
         status = EXIT_SUCCESS;
     }

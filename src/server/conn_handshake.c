@@ -251,6 +251,8 @@ int conn_message(gnutls_session_t session, unsigned type, unsigned when, unsigne
         return incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT
                    ? proof_message_read(&conn->trail, message)
                    : 0;
+    if (incoming && type == GNUTLS_HANDSHAKE_KEY_UPDATE)
+        transport_rekeyed(&conn->transport);
     if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
         handshakes_talk(&conn->worker->live->handshakes, &conn->handshake);
     record_message(conn->record, incoming ? RECORD_CLIENT : RECORD_SERVER, type, message->data, message->size,

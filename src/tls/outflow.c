@@ -25,11 +25,17 @@ void outflow_begin(struct outflow *out, struct tls_share *share)
 
 bool outflow_put(struct outflow *out, struct tls_share *share, const void *data, size_t len)
 {
-    if (len > sizeof share->output - out->len)
+    uint8_t *room = outflow_room(out, share, len);
+    if (!room)
         return false;
-    memcpy(share->output + out->len, data, len);
-    out->len += (uint32_t)len;
+    memcpy(room, data, len);
+    outflow_made(out, len);
     return true;
+}
+
+uint8_t *outflow_room(const struct outflow *out, struct tls_share *share, size_t len)
+{
+    return len <= sizeof share->output - out->len ? share->output + out->len : NULL;
 }
 
 bool outflow_fits(const struct outflow *out)

@@ -34,6 +34,13 @@ void outflow_begin(struct outflow *out, struct tls_share *share);
 /* Puts ciphertext into the batch. False when it does not fit, which a caller that minds BATCH_PLAIN does not
  * meet. */
 bool outflow_put(struct outflow *out, struct tls_share *share, const void *data, size_t len);
+/* Where the next `len` bytes of ciphertext of the batch belong, for who makes them there and then calls
+ * outflow_made; NULL like false above. */
+uint8_t *outflow_room(const struct outflow *out, struct tls_share *share, size_t len);
+static inline void outflow_made(struct outflow *out, size_t len)
+{
+    out->len += (uint32_t)len;
+}
 /* Room for another full record with what may come before it. */
 bool outflow_fits(const struct outflow *out);
 /* What was put since the last mark stands for `plain` bytes. */

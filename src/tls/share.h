@@ -5,10 +5,11 @@
 
 #include "base/wheel.h"
 #include "tls/linger.h"
+#include "tls/seal.h"
 
 enum {
     SHARE_INPUT = 32 * 1024,
-    RECORD_PLAIN = 16384, /* RFC 8446 section 5.1: most plaintext in a record */
+    RECORD_PLAIN = SEAL_PLAIN,
     RECORD_SLACK =
         512, /* header, padding, tag; RFC 5246 section 6.2.3 allows 1024 + 1024, no suite needs it */
     BATCH_RECORDS = 8, /* full records in a batch */
@@ -20,6 +21,7 @@ enum {
 struct tls_share {
     struct wheel *wheel; /* for the deadlines of connections */
     struct lingerers linger;
+    struct sealer *sealer;        /* owned; may be NULL */
     uint8_t input[SHARE_INPUT];   /* what one read took */
     uint8_t joined[RECORD_PLAIN]; /* plaintext of a response's head and body */
     uint8_t output[SHARE_OUTPUT]; /* ciphertext of a batch */

@@ -74,6 +74,7 @@ void transport_deadline(struct transport *t, uint64_t at_ms)
 void transport_done(struct transport *t)
 {
     wheel_stop(&t->deadline);
+    seal_forget(t->share->sealer, t->session);
     inflow_done(&t->in);
     outflow_done(&t->out);
     free(t->head);

@@ -88,8 +88,10 @@ struct transport {
     struct outflow out;
     uint8_t *head; /* of a response, held back until its body comes; owned */
     size_t head_len;
-    bool long_body; /* the response's body is more than one batch */
-    bool body_lost; /* its end was gone when it was to be sent, and the connection ends */
+    bool whole_records; /* the peer takes the longest, as one has shown */
+    bool rekeys;        /* GnuTLS changes its key before the next data that it sends */
+    bool long_body;     /* the response's body is more than one batch */
+    bool body_lost;     /* its end was gone when it was to be sent, and the connection ends */
     enum transport_state state;
     bool speaks_plain;        /* no TLS is spoken, whatever comes */
     bool turn;                /* between transport_enter and transport_leave */
@@ -139,6 +141,13 @@ void transport_done(struct transport *transport);
 
 /* The transport of a session, NULL when it has none, and within the library's functions that a turn calls. */
 struct transport *transport_of(gnutls_session_t session);
+
+/* Within the hook: the peer has changed its key (RFC 8446 section 4.6.3), and may want that of the transport
+ * to be. */
+static inline void transport_rekeyed(struct transport *transport)
+{
+    transport->rekeys = true;
+}
 
 /* Within the verify function, the handshake hook or `established`: the alert to send and a static reason, for
  * the refusal that it is about to return. */

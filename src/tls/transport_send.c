@@ -14,6 +14,28 @@ enum {
     LONG_BODY_RECORDS = 3,
 };
 
+/* Past GnuTLS, which must have nothing to do first. False: it is to send this record. */
+static bool seal_whole(struct transport *t, const uint8_t *data)
+{
+    uint8_t *room = outflow_room(&t->out, t->share, SEAL_RECORD);
+    if (!room || !t->whole_records || t->rekeys || !seal_record(t->share->sealer, t->session, data, room))
+        return false;
+    outflow_made(&t->out, SEAL_RECORD);
+    return true;
+}
+
+/* One record, or its beginning where the peer takes smaller ones. How much of the plaintext; or GnuTLS's
+ * error. */
+static ssize_t send_record(struct transport *t, const uint8_t *data, size_t len)
+{
+    if (len == RECORD_PLAIN && seal_whole(t, data))
+        return RECORD_PLAIN;
+    ssize_t n = tls_library()->record_send(t->session, data, len);
+    t->rekeys = t->rekeys && n < 0;
+    t->whole_records = t->whole_records || n == RECORD_PLAIN;
+    return n;
+}
+
 /* Encrypts the head that was held back and as much of `data` as `most` records take. 0, or GnuTLS's error. */
 static int collect(struct transport *t, const uint8_t *data, size_t size, unsigned most)
 {
@@ -31,7 +53,7 @@ static int collect(struct transport *t, const uint8_t *data, size_t size, unsign
                 len = lead + size;
             }
         }
-        ssize_t n = tls_library()->record_send(t->session, from, len);
+        ssize_t n = send_record(t, from, len);
         if (n < 0)
             return (int)n;
         size_t of_head = lead < (size_t)n ? lead : (size_t)n;

@@ -1,0 +1,346 @@
+/* Long records that libipsec-mb seals, as a client of GnuTLS's own reads them: between those that GnuTLS
+ * makes, and over changes of the key. Where there is no libipsec-mb, or no processor for it, the same holds
+ * of GnuTLS alone. */
+#include "suites.h"
+
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../tools/mkchain.h"
+#include "base/clock.h"
+#include "tls/library.h"
+#include "tls/seal.h"
+#include "tls/share.h"
+#include "tls/transport.h"
+
+enum { PATIENCE_MS = 600000, BODY = 40 * SEAL_PLAIN + 1000 };
+
+static struct tls_share share;
+static struct wheel wheel;
+static struct transport transport;
+static gnutls_session_t server, client;
+static gnutls_certificate_credentials_t server_creds, client_creds;
+static int near, far;
+static uint8_t body[BODY], heard[BODY];
+static size_t n_heard;
+
+static bool established(struct transport *t UNUSED)
+{
+    return true;
+}
+
+static void failing(struct transport *t UNUSED, int error UNUSED)
+{
+}
+
+static void failed(struct transport *t UNUSED, int error, int sent UNUSED, const char *why)
+{
+    ck_abort_msg("%s: %s", gnutls_strerror(error), why);
+}
+
+static void broken(struct transport *t UNUSED, int sent UNUSED, const char *why)
+{
+    ck_abort_msg("%s", why);
+}
+
+static bool proxied(struct transport *t UNUSED, const struct proxy_header *header UNUSED,
+                    const char *why UNUSED)
+{
+    return false;
+}
+
+static void late(struct transport *t UNUSED)
+{
+}
+
+static const struct transport_ops OPS = {
+    .established = established,
+    .failing = failing,
+    .failed = failed,
+    .broken = broken,
+    .proxied = proxied,
+    .late = late,
+};
+
+/* As the server's does (server/conn_handshake.c). */
+static int hook(gnutls_session_t session UNUSED, unsigned type UNUSED, unsigned when UNUSED,
+                unsigned incoming, const gnutls_datum_t *message UNUSED)
+{
+    if (incoming)
+        transport_rekeyed(&transport);
+    return 0;
+}
+
+static void serve_some(void)
+{
+    char bytes[1000];
+    transport_enter(&transport);
+    const ssize_t n = transport_read(&transport, bytes, sizeof bytes);
+    ck_assert_msg(n == GNUTLS_E_AGAIN, "%zd", n);
+    ck_assert_int_eq(transport_leave(&transport, false), 0);
+}
+
+static void make_credentials(void)
+{
+    struct mk_spec spec = {
+        .dn = "CN=localhost", .path_len = -1, .not_before = 1700000000, .not_after = 2100000000};
+    struct mk_pair pair = mk_make(&spec, NULL);
+    gnutls_certificate_allocate_credentials(&server_creds);
+    ck_assert_int_eq(gnutls_certificate_set_x509_key(server_creds, &pair.crt, 1, pair.key), 0);
+    mk_free(&pair);
+    gnutls_certificate_allocate_credentials(&client_creds);
+}
+
+/* A handshake by `priority`, with a client that takes records of up to `most` bytes (0: it does not say). */
+static void connect_with(const char *priority, size_t most)
+{
+    int pair[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    near = pair[0];
+    far = pair[1];
+    wheel_init(&wheel, clock_mono_ms());
+    tls_share_init(&share, &wheel);
+    make_credentials();
+    ck_assert_int_eq(tls_library()->init(&server, GNUTLS_SERVER | GNUTLS_NONBLOCK), 0);
+    ck_assert_int_eq(tls_library()->init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK), 0);
+    ck_assert_int_eq(gnutls_priority_set_direct(server, priority, NULL), 0);
+    ck_assert_int_eq(gnutls_priority_set_direct(client, priority, NULL), 0);
+    gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, server_creds);
+    gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, client_creds);
+    gnutls_handshake_set_hook_function(server, GNUTLS_HANDSHAKE_KEY_UPDATE, GNUTLS_HOOK_PRE, hook);
+    gnutls_transport_set_int(client, far);
+    if (most > 0)
+        ck_assert_int_eq(gnutls_record_set_max_size(client, most), 0);
+    transport_init(&transport, &share, server, near, &OPS, PATIENCE_MS, 10);
+    int rc = GNUTLS_E_AGAIN;
+    while (rc == GNUTLS_E_AGAIN || transport.state != TRANSPORT_OPEN) {
+        rc = tls_library()->handshake(client);
+        ck_assert_msg(rc == 0 || rc == GNUTLS_E_AGAIN, "%s", gnutls_strerror(rc));
+        serve_some();
+    }
+    for (size_t i = 0; i < BODY; i++)
+        body[i] = (uint8_t)(i * 31 + i / 251);
+    n_heard = 0;
+}
+
+static void end_connection(void)
+{
+    transport_done(&transport);
+    gnutls_deinit(server);
+    gnutls_deinit(client);
+    gnutls_certificate_free_credentials(server_creds);
+    gnutls_certificate_free_credentials(client_creds);
+    close(near);
+    close(far);
+}
+
+static void tear_down(void)
+{
+    end_connection();
+    tls_share_done(&share);
+}
+
+/* Takes what came; a record of `most` bytes at most each. */
+static void hear(size_t most)
+{
+    ssize_t n = GNUTLS_E_AGAIN;
+    while (n_heard < BODY && (n = tls_library()->record_recv(client, heard + n_heard, BODY - n_heard)) > 0) {
+        ck_assert_uint_le((size_t)n, most);
+        n_heard += (size_t)n;
+    }
+    ck_assert_msg(n_heard == BODY || n == GNUTLS_E_AGAIN, "%zd", n);
+}
+
+/* The body from `from` up to `to` to the client, who hears it as it comes. */
+static void send_body(size_t from, size_t to, size_t most)
+{
+    while (from < to) {
+        transport_enter(&transport);
+        const ssize_t n = transport_write(&transport, body + from, to - from);
+        ck_assert_int_eq(transport_leave(&transport, false), 0);
+        ck_assert_msg(n > 0 || n == GNUTLS_E_AGAIN, "%zd", n);
+        from += n > 0 ? (size_t)n : 0;
+        hear(most);
+    }
+    hear(most);
+    ck_assert_uint_eq(n_heard, to);
+    ck_assert_mem_eq(heard, body, to);
+}
+
+/* The key that the server writes with. */
+static void key_now(uint8_t key[static 32])
+{
+    gnutls_datum_t now;
+    memset(key, 0, 32);
+    ck_assert_int_eq(gnutls_record_get_state(server, 0, NULL, NULL, &now, NULL), 0);
+    memcpy(key, now.data, now.size);
+}
+
+static uint64_t number_now(void)
+{
+    uint8_t bytes[8];
+    uint64_t number = 0;
+    ck_assert_int_eq(gnutls_record_get_state(server, 0, NULL, NULL, NULL, bytes), 0);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        number = number << 8 | bytes[i];
+    return number;
+}
+
+/* The next record has this number, for both. */
+static void go_to(uint64_t number)
+{
+    uint8_t bytes[8];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(number >> 8 * (7 - i));
+    ck_assert_int_eq(gnutls_record_set_state(server, 0, bytes), 0);
+    ck_assert_int_eq(gnutls_record_set_state(client, 1, bytes), 0);
+}
+
+#define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL"
+
+/* Which ciphers are sealed here, where this can be done at all. */
+static const struct {
+    const char *priority;
+    bool sealed;
+} KINDS[] = {
+    {TLS13 ":+AES-128-GCM", true},
+    {TLS13 ":+AES-256-GCM", true},
+    {TLS13 ":+CHACHA20-POLY1305", false},
+    {TLS13 ":+AES-128-CCM", false},
+    {"NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM", false},
+};
+
+/* By itself: each record is of a number of its own, GnuTLS's go between, and what cannot be done takes no
+ * number. */
+START_TEST(record)
+{
+    static uint8_t sealed[SEAL_RECORD];
+    connect_with(KINDS[_i].priority, 0);
+    const bool can = seal_prepare() && KINDS[_i].sealed;
+    size_t at = 0;
+    for (int i = 0; i < 5; i++) {
+        const uint64_t number = number_now();
+        ck_assert_int_eq(seal_record(share.sealer, server, body + at, sealed), can);
+        ck_assert_uint_eq(number_now(), number + can);
+        if (can) {
+            ck_assert_int_eq(send(near, sealed, sizeof sealed, 0), (ssize_t)sizeof sealed);
+            at += SEAL_PLAIN;
+        }
+        transport_enter(&transport);
+        ck_assert_int_eq(transport_write(&transport, body + at, 100), 100);
+        ck_assert_int_eq(transport_leave(&transport, false), 0);
+        at += 100;
+        hear(SEAL_PLAIN);
+        ck_assert_uint_eq(n_heard, at);
+        ck_assert_mem_eq(heard, body, at);
+    }
+    tear_down();
+}
+END_TEST
+
+/* Through the transport, to a socket that does not take all at once. */
+START_TEST(long_body)
+{
+    connect_with(KINDS[_i].priority, 0);
+    (void)seal_prepare();
+    send_body(0, BODY, SEAL_PLAIN);
+    tear_down();
+}
+END_TEST
+
+/* A client that said that it takes less gets no long record. */
+START_TEST(small_records)
+{
+    static const size_t MOST[] = {512, 4096, SEAL_PLAIN - 1};
+    (void)seal_prepare();
+    for (size_t i = 0; i < ARRAY_LEN(MOST); i++) {
+        connect_with(KINDS[0].priority, MOST[i]);
+        send_body(0, BODY, MOST[i]);
+        tear_down();
+    }
+}
+END_TEST
+
+/* Each time that the client wants the server's key changed, it is, before more is sent (RFC 8446
+ * section 4.6.3). */
+START_TEST(key_updates)
+{
+    enum { PART = BODY / 4 };
+    uint8_t before[32], after[32];
+    connect_with(KINDS[0].priority, 0);
+    (void)seal_prepare();
+    send_body(0, PART, SEAL_PLAIN);
+    for (size_t i = 1; i < 4; i++) {
+        key_now(before);
+        ck_assert_int_eq(gnutls_session_key_update(client, i < 3 ? GNUTLS_KU_PEER : 0), 0);
+        serve_some();
+        send_body(i * PART, i * PART + 3 * SEAL_PLAIN, SEAL_PLAIN);
+        key_now(after);
+        ck_assert_int_eq(memcmp(before, after, sizeof before) != 0, i < 3);
+        send_body(i * PART + 3 * SEAL_PLAIN, (i + 1) * PART, SEAL_PLAIN);
+    }
+    tear_down();
+}
+END_TEST
+
+/* GnuTLS changes the key behind record 2^24 - 3 that it sends, which no other record may take from it. */
+START_TEST(key_limit)
+{
+    enum { LIMIT = 0xfffffd };
+    static uint8_t sealed[SEAL_RECORD];
+    uint8_t before[32], after[32];
+    connect_with(KINDS[0].priority, 0);
+    const bool can = seal_prepare();
+    send_body(0, 2 * SEAL_PLAIN, SEAL_PLAIN);
+    go_to(LIMIT - 0x1000);
+    ck_assert_int_eq(seal_record(share.sealer, server, body, sealed), can);
+    go_to(LIMIT - 10);
+    ck_assert(!seal_record(share.sealer, server, body, sealed));
+    key_now(before);
+    send_body(2 * SEAL_PLAIN, BODY, SEAL_PLAIN);
+    key_now(after);
+    ck_assert_mem_ne(before, after, sizeof before);
+    ck_assert_uint_lt(number_now(), 40);
+    tear_down();
+}
+END_TEST
+
+static bool sealer_has(const uint8_t key[static 16])
+{
+    return share.sealer && memmem(share.sealer, malloc_usable_size(share.sealer), key, 16);
+}
+
+/* Nothing is left of a key when its connection is over. */
+START_TEST(wiped)
+{
+    uint8_t key[32];
+    connect_with(KINDS[0].priority, 0);
+    const bool can = seal_prepare();
+    send_body(0, BODY, SEAL_PLAIN);
+    key_now(key);
+    ck_assert_int_eq(sealer_has(key), can);
+    end_connection();
+    ck_assert(!sealer_has(key));
+    tls_share_done(&share);
+}
+END_TEST
+
+Suite *suite_seal(void)
+{
+    Suite *suite = suite_create("seal");
+    TCase *tcase = tcase_create("seal");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, record, 0, (int)ARRAY_LEN(KINDS));
+    tcase_add_loop_test(tcase, long_body, 0, (int)ARRAY_LEN(KINDS));
+    tcase_add_test(tcase, small_records);
+    tcase_add_test(tcase, key_updates);
+    tcase_add_test(tcase, key_limit);
+    tcase_add_test(tcase, wiped);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
