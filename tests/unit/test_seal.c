@@ -3,153 +3,44 @@
  * of GnuTLS alone. */
 #include "suites.h"
 
-#include <errno.h>
 #include <gnutls/gnutls.h>
 #include <malloc.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "../tools/mkchain.h"
-#include "base/clock.h"
 #include "tls/library.h"
 #include "tls/seal.h"
-#include "tls/share.h"
-#include "tls/transport.h"
+#include "transport_fixture.h"
 
-enum { PATIENCE_MS = 600000, BODY = 40 * SEAL_PLAIN + 1000 };
+enum { BODY = 40 * SEAL_PLAIN + 1000 };
 
-static struct tls_share share;
-static struct wheel wheel;
-static struct transport transport;
-static gnutls_session_t server, client;
-static gnutls_certificate_credentials_t server_creds, client_creds;
-static int near, far;
 static uint8_t body[BODY], heard[BODY];
 static size_t n_heard;
-
-static bool established(struct transport *t UNUSED)
-{
-    return true;
-}
-
-static void failing(struct transport *t UNUSED, int error UNUSED)
-{
-}
-
-static void failed(struct transport *t UNUSED, int error, int sent UNUSED, const char *why)
-{
-    ck_abort_msg("%s: %s", gnutls_strerror(error), why);
-}
-
-static void broken(struct transport *t UNUSED, int sent UNUSED, const char *why)
-{
-    ck_abort_msg("%s", why);
-}
-
-static bool proxied(struct transport *t UNUSED, const struct proxy_header *header UNUSED,
-                    const char *why UNUSED)
-{
-    return false;
-}
-
-static void late(struct transport *t UNUSED)
-{
-}
-
-static const struct transport_ops OPS = {
-    .established = established,
-    .failing = failing,
-    .failed = failed,
-    .broken = broken,
-    .proxied = proxied,
-    .late = late,
-};
 
 /* As the server's does (server/conn_handshake.c). */
 static int hook(gnutls_session_t session UNUSED, unsigned type UNUSED, unsigned when UNUSED,
                 unsigned incoming, const gnutls_datum_t *message UNUSED)
 {
     if (incoming)
-        transport_rekeyed(&transport);
+        transport_rekeyed(&tf.transport);
     return 0;
 }
 
-static void serve_some(void)
-{
-    char bytes[1000];
-    transport_enter(&transport);
-    const ssize_t n = transport_read(&transport, bytes, sizeof bytes);
-    ck_assert_msg(n == GNUTLS_E_AGAIN, "%zd", n);
-    ck_assert_int_eq(transport_leave(&transport, false), 0);
-}
-
-static void make_credentials(void)
-{
-    struct mk_spec spec = {
-        .dn = "CN=localhost", .path_len = -1, .not_before = 1700000000, .not_after = 2100000000};
-    struct mk_pair pair = mk_make(&spec, NULL);
-    gnutls_certificate_allocate_credentials(&server_creds);
-    ck_assert_int_eq(gnutls_certificate_set_x509_key(server_creds, &pair.crt, 1, pair.key), 0);
-    mk_free(&pair);
-    gnutls_certificate_allocate_credentials(&client_creds);
-}
-
-/* A handshake by `priority`, with a client that takes records of up to `most` bytes (0: it does not say). */
 static void connect_with(const char *priority, size_t most)
 {
-    int pair[2];
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    near = pair[0];
-    far = pair[1];
-    wheel_init(&wheel, clock_mono_ms());
-    tls_share_init(&share, &wheel);
-    make_credentials();
-    ck_assert_int_eq(tls_library()->init(&server, GNUTLS_SERVER | GNUTLS_NONBLOCK), 0);
-    ck_assert_int_eq(tls_library()->init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK), 0);
-    ck_assert_int_eq(gnutls_priority_set_direct(server, priority, NULL), 0);
-    ck_assert_int_eq(gnutls_priority_set_direct(client, priority, NULL), 0);
-    gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, server_creds);
-    gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, client_creds);
-    gnutls_handshake_set_hook_function(server, GNUTLS_HANDSHAKE_KEY_UPDATE, GNUTLS_HOOK_PRE, hook);
-    gnutls_transport_set_int(client, far);
-    if (most > 0)
-        ck_assert_int_eq(gnutls_record_set_max_size(client, most), 0);
-    transport_init(&transport, &share, server, near, &OPS, PATIENCE_MS, 10);
-    int rc = GNUTLS_E_AGAIN;
-    while (rc == GNUTLS_E_AGAIN || transport.state != TRANSPORT_OPEN) {
-        rc = tls_library()->handshake(client);
-        ck_assert_msg(rc == 0 || rc == GNUTLS_E_AGAIN, "%s", gnutls_strerror(rc));
-        serve_some();
-    }
+    tf_connect(priority, most);
+    gnutls_handshake_set_hook_function(tf.server, GNUTLS_HANDSHAKE_KEY_UPDATE, GNUTLS_HOOK_PRE, hook);
     for (size_t i = 0; i < BODY; i++)
         body[i] = (uint8_t)(i * 31 + i / 251);
     n_heard = 0;
-}
-
-static void end_connection(void)
-{
-    transport_done(&transport);
-    gnutls_deinit(server);
-    gnutls_deinit(client);
-    gnutls_certificate_free_credentials(server_creds);
-    gnutls_certificate_free_credentials(client_creds);
-    close(near);
-    close(far);
-}
-
-static void tear_down(void)
-{
-    end_connection();
-    tls_share_done(&share);
 }
 
 /* Takes what came; a record of `most` bytes at most each. */
 static void hear(size_t most)
 {
     ssize_t n = GNUTLS_E_AGAIN;
-    while (n_heard < BODY && (n = tls_library()->record_recv(client, heard + n_heard, BODY - n_heard)) > 0) {
+    while (n_heard < BODY &&
+           (n = tls_library()->record_recv(tf.client, heard + n_heard, BODY - n_heard)) > 0) {
         ck_assert_uint_le((size_t)n, most);
         n_heard += (size_t)n;
     }
@@ -160,9 +51,9 @@ static void hear(size_t most)
 static void send_body(size_t from, size_t to, size_t most)
 {
     while (from < to) {
-        transport_enter(&transport);
-        const ssize_t n = transport_write(&transport, body + from, to - from);
-        ck_assert_int_eq(transport_leave(&transport, false), 0);
+        transport_enter(&tf.transport);
+        const ssize_t n = transport_write(&tf.transport, body + from, to - from);
+        ck_assert_int_eq(transport_leave(&tf.transport, false), 0);
         ck_assert_msg(n > 0 || n == GNUTLS_E_AGAIN, "%zd", n);
         from += n > 0 ? (size_t)n : 0;
         hear(most);
@@ -177,7 +68,7 @@ static void key_now(uint8_t key[static 32])
 {
     gnutls_datum_t now;
     memset(key, 0, 32);
-    ck_assert_int_eq(gnutls_record_get_state(server, 0, NULL, NULL, &now, NULL), 0);
+    ck_assert_int_eq(gnutls_record_get_state(tf.server, 0, NULL, NULL, &now, NULL), 0);
     memcpy(key, now.data, now.size);
 }
 
@@ -185,7 +76,7 @@ static uint64_t number_now(void)
 {
     uint8_t bytes[8];
     uint64_t number = 0;
-    ck_assert_int_eq(gnutls_record_get_state(server, 0, NULL, NULL, NULL, bytes), 0);
+    ck_assert_int_eq(gnutls_record_get_state(tf.server, 0, NULL, NULL, NULL, bytes), 0);
     for (size_t i = 0; i < sizeof bytes; i++)
         number = number << 8 | bytes[i];
     return number;
@@ -197,8 +88,8 @@ static void go_to(uint64_t number)
     uint8_t bytes[8];
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(number >> 8 * (7 - i));
-    ck_assert_int_eq(gnutls_record_set_state(server, 0, bytes), 0);
-    ck_assert_int_eq(gnutls_record_set_state(client, 1, bytes), 0);
+    ck_assert_int_eq(gnutls_record_set_state(tf.server, 0, bytes), 0);
+    ck_assert_int_eq(gnutls_record_set_state(tf.client, 1, bytes), 0);
 }
 
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL"
@@ -225,21 +116,21 @@ START_TEST(record)
     size_t at = 0;
     for (int i = 0; i < 5; i++) {
         const uint64_t number = number_now();
-        ck_assert_int_eq(seal_record(share.sealer, server, body + at, sealed), can);
+        ck_assert_int_eq(seal_record(tf.share.sealer, tf.server, body + at, sealed), can);
         ck_assert_uint_eq(number_now(), number + can);
         if (can) {
-            ck_assert_int_eq(send(near, sealed, sizeof sealed, 0), (ssize_t)sizeof sealed);
+            ck_assert_int_eq(send(tf.near, sealed, sizeof sealed, 0), (ssize_t)sizeof sealed);
             at += SEAL_PLAIN;
         }
-        transport_enter(&transport);
-        ck_assert_int_eq(transport_write(&transport, body + at, 100), 100);
-        ck_assert_int_eq(transport_leave(&transport, false), 0);
+        transport_enter(&tf.transport);
+        ck_assert_int_eq(transport_write(&tf.transport, body + at, 100), 100);
+        ck_assert_int_eq(transport_leave(&tf.transport, false), 0);
         at += 100;
         hear(SEAL_PLAIN);
         ck_assert_uint_eq(n_heard, at);
         ck_assert_mem_eq(heard, body, at);
     }
-    tear_down();
+    tf_end();
 }
 END_TEST
 
@@ -249,7 +140,7 @@ START_TEST(long_body)
     connect_with(KINDS[_i].priority, 0);
     (void)seal_prepare();
     send_body(0, BODY, SEAL_PLAIN);
-    tear_down();
+    tf_end();
 }
 END_TEST
 
@@ -261,7 +152,7 @@ START_TEST(small_records)
     for (size_t i = 0; i < ARRAY_LEN(MOST); i++) {
         connect_with(KINDS[0].priority, MOST[i]);
         send_body(0, BODY, MOST[i]);
-        tear_down();
+        tf_end();
     }
 }
 END_TEST
@@ -277,14 +168,14 @@ START_TEST(key_updates)
     send_body(0, PART, SEAL_PLAIN);
     for (size_t i = 1; i < 4; i++) {
         key_now(before);
-        ck_assert_int_eq(gnutls_session_key_update(client, i < 3 ? GNUTLS_KU_PEER : 0), 0);
-        serve_some();
+        ck_assert_int_eq(gnutls_session_key_update(tf.client, i < 3 ? GNUTLS_KU_PEER : 0), 0);
+        ck_assert_int_eq(tf_read(), GNUTLS_E_AGAIN);
         send_body(i * PART, i * PART + 3 * SEAL_PLAIN, SEAL_PLAIN);
         key_now(after);
         ck_assert_int_eq(memcmp(before, after, sizeof before) != 0, i < 3);
         send_body(i * PART + 3 * SEAL_PLAIN, (i + 1) * PART, SEAL_PLAIN);
     }
-    tear_down();
+    tf_end();
 }
 END_TEST
 
@@ -298,21 +189,21 @@ START_TEST(key_limit)
     const bool can = seal_prepare();
     send_body(0, 2 * SEAL_PLAIN, SEAL_PLAIN);
     go_to(LIMIT - 0x1000);
-    ck_assert_int_eq(seal_record(share.sealer, server, body, sealed), can);
+    ck_assert_int_eq(seal_record(tf.share.sealer, tf.server, body, sealed), can);
     go_to(LIMIT - 10);
-    ck_assert(!seal_record(share.sealer, server, body, sealed));
+    ck_assert(!seal_record(tf.share.sealer, tf.server, body, sealed));
     key_now(before);
     send_body(2 * SEAL_PLAIN, BODY, SEAL_PLAIN);
     key_now(after);
     ck_assert_mem_ne(before, after, sizeof before);
     ck_assert_uint_lt(number_now(), 40);
-    tear_down();
+    tf_end();
 }
 END_TEST
 
 static bool sealer_has(const uint8_t key[static 16])
 {
-    return share.sealer && memmem(share.sealer, malloc_usable_size(share.sealer), key, 16);
+    return tf.share.sealer && memmem(tf.share.sealer, malloc_usable_size(tf.share.sealer), key, 16);
 }
 
 /* Nothing is left of a key when its connection is over. */
@@ -324,9 +215,9 @@ START_TEST(wiped)
     send_body(0, BODY, SEAL_PLAIN);
     key_now(key);
     ck_assert_int_eq(sealer_has(key), can);
-    end_connection();
+    tf_disconnect();
     ck_assert(!sealer_has(key));
-    tls_share_done(&share);
+    tls_share_done(&tf.share);
 }
 END_TEST
 
