@@ -159,11 +159,13 @@ static void sweep(struct worker *worker)
     }
 }
 
-/* False: it shall end. */
+/* In every turn, not when its eventfd is among those that epoll tells of: of more than EVENTS that are ready
+ * it may be told of many turns later, and who waits for turns (workers_settle) waits for what was said before
+ * them. False: it shall end. */
 static bool listen_to(struct worker *worker)
 {
-    eventfd_t times;
-    (void)!eventfd_read(worker->wake, &times);
+    if (atomic_load_explicit(&worker->told, memory_order_acquire) == 0)
+        return true;
     unsigned told = atomic_exchange(&worker->told, 0);
     struct arrival arrival;
     while (worker_take(worker, &arrival))
@@ -193,8 +195,8 @@ static int timeout_of(const struct worker *worker)
 static bool turn(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
+    eventfd_t times;
     int n = epoll_wait(worker->epoll, events, EVENTS, timeout_of(worker));
-    bool goes_on = true;
     worker->now_ms = clock_mono_ms();
     http1_turn(worker);
     for (int i = 0; i < n; i++) {
@@ -203,10 +205,11 @@ static bool turn(struct worker *worker)
         if (source)
             source->ready(source, events[i].events);
         else if (what == worker)
-            goes_on = listen_to(worker);
+            (void)!eventfd_read(worker->wake, &times);
         else if (what && what != worker->http1)
             accept_some(worker, what);
     }
+    const bool goes_on = listen_to(worker);
     sweep(worker);
     (void)wheel_turn(&worker->wheel, worker->now_ms, MOST_TIMERS);
     proxy_turn(worker);

@@ -19,7 +19,7 @@ bool worker_hand(struct worker *worker, const struct arrival *arrival)
     }
     pthread_mutex_unlock(&worker->lock);
     if (room)
-        worker_tell(worker, 0);
+        worker_tell(worker, WORKER_ARRIVED);
     return room;
 }
 

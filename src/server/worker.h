@@ -55,6 +55,7 @@ enum {
     WORKER_STOP = 1,      /* ends every connection, and then itself */
     WORKER_SWEEP = 2,     /* something has changed: each connection looks whether it goes on */
     WORKER_DISPLACED = 4, /* handshakes_displaced has some for it */
+    WORKER_ARRIVED = 8,   /* worker_take has some for it */
 };
 
 enum { WORKER_ARRIVALS = 64 };
