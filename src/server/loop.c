@@ -56,8 +56,11 @@ static int next_client(struct worker *worker, const struct port *port, struct ar
     bool files = why == EMFILE || why == ENFILE, memory = why == ENOBUFS || why == ENOMEM;
     if (!files && !memory)
         return client;
-    limits_hit(limits, files ? LIMIT_descriptors : LIMIT_memory, NULL, NULL);
-    if (memory || !spares_turn_away(spares, port->fd)) {
+    /* Descriptors are short whether somebody waits or not: then there is nothing to tell. */
+    const enum spares_end end = files ? spares_turn_away(spares, port->fd) : SPARES_NONE;
+    if (end != SPARES_NOBODY)
+        limits_hit(limits, files ? LIMIT_descriptors : LIMIT_memory, NULL, NULL);
+    if (end == SPARES_NONE) {
         /* The client still waits, and epoll says so at once again. */
         struct timespec nap = {.tv_nsec = NAP_NS};
         nanosleep(&nap, NULL);

@@ -77,7 +77,7 @@ bool spares_fill(struct spares *spares)
     return full;
 }
 
-bool spares_turn_away(struct spares *spares, int listening)
+enum spares_end spares_turn_away(struct spares *spares, int listening)
 {
     pthread_mutex_lock(&spares->lock);
     for (unsigned i = 0; i < SPARES; i++) {
@@ -90,10 +90,12 @@ bool spares_turn_away(struct spares *spares, int listening)
         break;
     }
     int client = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
-    bool lost = client < 0 && (errno == EMFILE || errno == ENFILE);
+    const int why = client < 0 ? errno : 0;
     if (client >= 0)
         close(client);
     (void)fill(spares);
     pthread_mutex_unlock(&spares->lock);
-    return !lost;
+    if (client >= 0)
+        return SPARES_TOLD;
+    return why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM ? SPARES_NONE : SPARES_NOBODY;
 }

@@ -19,8 +19,10 @@ void spares_free(struct spares *spares);
  * last one, which another thread had given up for a moment, closes it, and calls this once more. */
 bool spares_fill(struct spares *spares);
 
-/* Accepts who waits at the listening socket, if somebody still does, and closes the connection. False: no
- * descriptor was to be had; who waits still does. */
-bool spares_turn_away(struct spares *spares, int listening);
+/* What came of it: the client was told; nobody waits, or no longer; no descriptor was to be had, or no
+ * memory, and who waits still does. */
+enum spares_end { SPARES_TOLD, SPARES_NOBODY, SPARES_NONE };
+/* Accepts who waits at the listening socket, which does not block, and closes the connection. */
+enum spares_end spares_turn_away(struct spares *spares, int listening);
 
 #endif
