@@ -1,7 +1,6 @@
 #include "server/spares.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -18,17 +17,17 @@ enum { SPARES = 4 };
 struct spares {
     pthread_mutex_t lock;
     int fd[SPARES];      /* owned; -1: given up */
-    int of;              /* what they are duplicates of; owned */
     atomic_uint missing; /* how many are given up */
 };
 
-/* Under the lock. True: none is missing. */
+/* Under the lock. Files of their own: where the system has no more of these (ENFILE), a duplicate that is
+ * given up makes room for nobody. True: none is missing. */
 static bool fill(struct spares *spares)
 {
     unsigned missing = 0;
     for (unsigned i = 0; i < SPARES; i++) {
         if (spares->fd[i] < 0)
-            spares->fd[i] = fcntl(spares->of, F_DUPFD_CLOEXEC, 0);
+            spares->fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         missing += spares->fd[i] < 0;
     }
     atomic_store(&spares->missing, missing);
@@ -42,11 +41,11 @@ struct spares *spares_new(struct err *err)
         err_nomem(err);
         return NULL;
     }
-    *spares = (struct spares){.of = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    *spares = (struct spares){0};
     pthread_mutex_init(&spares->lock, NULL);
     for (unsigned i = 0; i < SPARES; i++)
         spares->fd[i] = -1;
-    if (spares->of >= 0 && fill(spares))
+    if (fill(spares))
         return spares;
     err_set(err, ERR_IO, "cannot keep file descriptors back: %s", strerror(errno));
     spares_free(spares);
@@ -61,8 +60,6 @@ void spares_free(struct spares *spares)
         if (spares->fd[i] >= 0)
             close(spares->fd[i]);
     }
-    if (spares->of >= 0)
-        close(spares->of);
     pthread_mutex_destroy(&spares->lock);
     free(spares);
 }
