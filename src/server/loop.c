@@ -54,6 +54,8 @@ static int next_client(struct worker *worker, const struct port *port, struct ar
         return -1;
     }
     bool files = why == EMFILE || why == ENFILE, memory = why == ENOBUFS || why == ENOMEM;
+    if (arrival->from_len > sizeof arrival->from) /* of a UNIX socket, the end was left out */
+        arrival->from_len = sizeof arrival->from;
     if (!files && !memory)
         return client;
     /* Descriptors are short whether somebody waits or not: then there is nothing to tell. */
