@@ -1,6 +1,7 @@
 #include "server/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -43,6 +44,8 @@ static int next_client(struct worker *worker, const struct port *port, struct ar
     struct limits *limits = worker->live->limits;
     struct spares *spares = worker->all->spares;
     arrival->from_len = sizeof arrival->from;
+    if (port->inherited) /* others who have it may have made it block, which it does for all */
+        (void)fcntl(port->fd, F_SETFL, O_RDWR | O_NONBLOCK);
     (void)spares_fill(spares);
     int client = accept4(port->fd, &arrival->from.any, &arrival->from_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
     int why = client < 0 ? errno : 0;

@@ -12,6 +12,7 @@
  *   signal N     -> "signal N"
  *   wait TEXT    -> the next message with that text, its line ends as spaces, or "nothing" after 15 seconds
  *   pid          -> "pid N"
+ *   lend         -> "lend": another program gets the sockets, too, as systemd hands them over: they block
  *
  * At the end of stdin the program is killed if it still runs. */
 #include <arpa/inet.h>
@@ -199,6 +200,10 @@ static void obey(char *line, char **argv)
         puts(await(line + 5, message) ? message : "nothing");
     } else if (strcmp(line, "pid") == 0) {
         printf("pid %ld\n", (long)child);
+    } else if (strcmp(line, "lend") == 0) {
+        for (int i = 0; i < n_sockets; i++)
+            (void)fcntl(sockets[i], F_SETFL, fcntl(sockets[i], F_GETFL) & ~O_NONBLOCK);
+        puts(line);
     } else {
         puts("what?");
     }
