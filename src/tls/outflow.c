@@ -98,7 +98,10 @@ ssize_t outflow_end(struct outflow *out, struct tls_share *share, int fd, bool *
     *whole = out->at == out->len;
     if (*whole)
         return plain;
-    return keep(out, share, plain);
+    plain = keep(out, share, plain);
+    if (plain < 0)
+        shutdown(fd, SHUT_RDWR); /* what is lost ends within a record: nothing must come behind it */
+    return plain;
 }
 
 int outflow_hold(struct outflow *out, struct tls_share *share)

@@ -47,7 +47,8 @@ bool outflow_fits(const struct outflow *out);
 void outflow_mark(struct outflow *out, uint32_t plain);
 
 /* Ends the batch and sends it. Returns the plaintext bytes whose ciphertext the kernel has taken; sets *whole
- * when that is all. Negative: an errno, as -errno (-EAGAIN never comes: then it is 0 bytes), and -ENOMEM. */
+ * when that is all. Negative: an errno, as -errno (-EAGAIN never comes: then it is 0 bytes), and -ENOMEM: the
+ * rest is lost, and the socket takes nothing more. */
 ssize_t outflow_end(struct outflow *out, struct tls_share *share, int fd, bool *whole);
 /* Ends the batch and holds it back for the next. 0; -ENOMEM, and it is lost. */
 int outflow_hold(struct outflow *out, struct tls_share *share);
