@@ -466,6 +466,10 @@ struct conn *conn_new(struct worker *worker, const struct arrival *arrival, gnut
         listener && listener->conf->mode == arrival->mode && listener->conf->tls == arrival->tls;
     struct conn *conn = same ? calloc(1, sizeof *conn) : NULL;
     if (!conn) {
+        if (same)
+            limits_hit(live->limits, LIMIT_memory, NULL, NULL);
+        else
+            log_debug("a connection closed: a reload came before it began");
         snapshot_unref(snapshot);
         struct limits_place place = arrival->place;
         limits_release(&place);

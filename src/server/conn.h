@@ -177,8 +177,8 @@ static inline struct conn *conn_of_transport(struct transport *transport)
 }
 
 /* Sets the session up from the newest snapshot that has the listener and takes over its transport, and the
- * arrival's place in the limits. NULL when memory is short or the listener is gone: then the place is given
- * back, the session has no certificate and its handshake fails. */
+ * arrival's place in the limits. NULL when memory is short, which is told, or the listener is gone: then the
+ * place is given back, the session has no certificate and its handshake fails. */
 struct conn *conn_new(struct worker *worker, const struct arrival *arrival, gnutls_session_t session, int fd);
 void conn_free(struct conn *conn);
 

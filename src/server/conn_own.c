@@ -6,12 +6,6 @@
 
 #include "tls/library.h"
 
-static void turn_away(struct worker *worker, const struct arrival *arrival)
-{
-    limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
-    close(arrival->fd);
-}
-
 struct conn *conn_own_new(struct worker *worker, const struct arrival *arrival, uint32_t events,
                           void (*ready)(struct conn *conn, uint32_t events))
 {
@@ -20,14 +14,15 @@ struct conn *conn_own_new(struct worker *worker, const struct arrival *arrival, 
     if (arrival->tls && tls_library()->init(&session, flags) < 0) {
         struct limits_place place = arrival->place;
         limits_release(&place);
-        turn_away(worker, arrival);
+        limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
+        close(arrival->fd);
         return NULL;
     }
     struct conn *conn = conn_new(worker, arrival, session, arrival->fd); /* gives the place back itself */
     if (!conn) {
         if (session)
             gnutls_deinit(session);
-        turn_away(worker, arrival);
+        close(arrival->fd);
         return NULL;
     }
     conn->owned = true;

@@ -100,10 +100,14 @@ static struct conn *given(struct worker *worker, struct MHD_Connection *connecti
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     void *session = info ? info->tls_session : NULL;
     struct conn *conn = session ? conn_new(worker, arrival, session, arrival->fd) : NULL;
+    if (!session) {
+        struct limits_place place = arrival->place;
+        limits_release(&place);
+        limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
+    }
     if (!conn) {
         /* The session has only the daemon's credentials, which hold no certificate. It sees the end at once.
          */
-        limits_hit(worker->live->limits, LIMIT_memory, NULL, NULL);
         shutdown(arrival->fd, SHUT_RDWR);
     }
     return conn;

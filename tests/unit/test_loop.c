@@ -91,6 +91,7 @@ START_TEST(a_turn_has_heard_what_was_told_before_it)
         close(pair[1]);
     }
     ck_assert_uint_gt(atomic_load(&looks), 0);
+    ck_assert_uint_eq(limits_hits(live.limits, LIMIT_memory), 0);
 }
 END_TEST
 
