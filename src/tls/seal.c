@@ -110,7 +110,7 @@ void seal_free(struct sealer *sealer)
 
 /* GnuTLS's state for what the session writes next. */
 struct state {
-    gnutls_datum_t iv, key; /* borrowed until the session's next call */
+    gnutls_datum_t iv, key; /* borrowed, until the session's key changes */
     uint64_t number;
 };
 
@@ -132,9 +132,11 @@ static bool get_state(gnutls_session_t session, struct state *state)
 
 static void use_key(IMB_MGR *mb, struct sealer *sealer, gnutls_session_t session, const gnutls_datum_t *key)
 {
-    sealer->session = session;
-    if (sealer->key_len == key->size && gnutls_memcmp(sealer->key, key->data, key->size) == 0)
+    if (sealer->session == session && sealer->key_len == key->size &&
+        gnutls_memcmp(sealer->key, key->data, key->size) == 0)
         return;
+    gnutls_memset(sealer, 0, sizeof *sealer); /* the schedule of a longer key would stay in part */
+    sealer->session = session;
     memcpy(sealer->key, key->data, key->size);
     sealer->key_len = key->size;
     if (key->size == 16)
