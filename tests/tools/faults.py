@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """What a client can do wrong, and the alert that it gets. Prints "ok WHAT" or "not ok WHAT<TAB>WHY"; tests/server/faults.test states it.
 
-    faults.py LAB off=PORT request=PORT require=PORT
+    faults.py LAB LONG off=PORT request=PORT require=PORT
 
 Each row of FAULTS is what the client does, and the alert by RFC 8446 section 6.2 (RFC 5246 section 7.2.2); of GOOD, what is odd
-and served all the same.
+and served all the same. LONG is a file that each listener serves as /long.txt: more than some full records.
 """
 import select
 import sys
@@ -17,8 +17,10 @@ from tls_by_hand import (CCS, DATA, HANDSHAKE, KEY_UPDATE, Alert, Closed, Keys13
                          number, psk_of, vector)  # fmt: skip
 
 LAB = sys.argv[1]
-PORTS = {name: int(port) for name, _, port in (word.partition("=") for word in sys.argv[2:])}
+PORTS = {name: int(port) for name, _, port in (word.partition("=") for word in sys.argv[3:])}
 ALICE = tls.load_identity(LAB + "/client.crt", LAB + "/client.key")
+with open(sys.argv[2], "rb") as f:
+    LONG = f.read()
 FAULTS, GOOD = [], []
 
 
@@ -219,9 +221,13 @@ fault("1.2: an intermediate that cannot be read", "bad_certificate")(
 # ---- after the handshake ---------------------------------------------------------------------------------------------
 
 
+def key_update(value):
+    return number(KEY_UPDATE, 1) + vector(3, number(value, 1))
+
+
 def update_keys(c, value=0):
     """A KeyUpdate, and the new keys (RFC 8446 section 7.2)."""
-    c.send_record(HANDSHAKE, number(KEY_UPDATE, 1) + vector(3, number(value, 1)))
+    c.send_record(HANDSHAKE, key_update(value))
     c.client_traffic = expand(c.client_traffic, b"traffic upd", b"")
     c.writes = Keys13(c.client_traffic)
 
@@ -591,7 +597,31 @@ def _():
     kind, data = c.read_record()
     while kind == HANDSHAKE and data[0] == tls.NEW_SESSION_TICKET:
         kind, data = c.read_record()
-    assert (kind, data) == (HANDSHAKE, number(KEY_UPDATE, 1) + vector(3, b"\0")), (kind, data)
+    assert (kind, data) == (HANDSHAKE, key_update(0)), (kind, data)
+    return tls.Answer(200, b"")
+
+
+@good("1.3: keys that change between long answers")
+def _():
+    c, requests = tls.connect13(PORTS["off"]), b"GET /long.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for values in ((), (0,), (1,), (0, 1, 1), ()):
+        for value in values:
+            update_keys(c, value)
+        c.more_time()
+        c.send_record(DATA, requests)
+        text, sizes = b"", []
+        while len(text.partition(b"\r\n\r\n")[2]) < len(LONG):
+            kind, data = c.read_record()
+            if kind == HANDSHAKE and data == key_update(0):
+                # Once, and before anything else: the answer begins with records that are full.
+                assert 1 in values and not sizes, (values, sizes)
+                c.server_traffic = expand(c.server_traffic, b"traffic upd", b"")
+                c.reads, values = Keys13(c.server_traffic), ()
+            elif kind == DATA:
+                assert 1 not in values, values
+                text += data
+                sizes.append(len(data))
+        assert text.endswith(LONG) and sizes.count(tls.MOST_RECORD) == len(LONG) // tls.MOST_RECORD, sizes
     return tls.Answer(200, b"")
 
 

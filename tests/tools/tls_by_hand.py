@@ -665,7 +665,8 @@ class Tls13(Tls):
                 break
             kind, message = self.read_message()
         self.client_traffic = derive(self.master, b"c ap traffic", self.transcript)
-        self.reads = Keys13(derive(self.master, b"s ap traffic", self.transcript))
+        self.server_traffic = derive(self.master, b"s ap traffic", self.transcript)
+        self.reads = Keys13(self.server_traffic)
 
     context = b""
 
