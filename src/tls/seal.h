@@ -32,10 +32,11 @@ struct sealer *seal_new(void);
 /* Wipes it. NULL is fine. */
 void seal_free(struct sealer *sealer);
 
-/* The next record of the session, whose peer takes records of SEAL_PLAIN bytes, and has none waiting that
- * GnuTLS was to answer (a key update): application data of SEAL_PLAIN bytes. False, and nothing has happened:
- * GnuTLS is to do it, for another version or cipher, shortly before it changes the key (section 5.5), or
- * because seal_prepare has not returned true. */
+/* The next record of the session: application data of SEAL_PLAIN bytes. The caller knows what GnuTLS would
+ * see to: that the peer takes records of that size, that no key update of its is to be answered first, and
+ * that the session is neither broken nor closed. False, and nothing has happened: GnuTLS is to do it, for
+ * another version or cipher, shortly before it changes the key (section 5.5), or because seal_prepare has not
+ * returned true. */
 MUST_CHECK bool seal_record(struct sealer *sealer, gnutls_session_t session,
                             const uint8_t plain[static SEAL_PLAIN], uint8_t record[static SEAL_RECORD]);
 

@@ -89,7 +89,7 @@ struct transport {
     uint8_t *head; /* of a response, held back until its body comes; owned */
     size_t head_len;
     bool whole_records; /* the peer takes the longest, as one has shown */
-    bool rekeys;        /* GnuTLS changes its key before the next data that it sends */
+    bool rekeys;        /* GnuTLS may change its key before the next data that it sends */
     bool long_body;     /* the response's body is more than one batch */
     bool body_lost;     /* its end was gone when it was to be sent, and the connection ends */
     enum transport_state state;
