@@ -1,7 +1,7 @@
 /* Full records of TLS 1.3 with AES-GCM (RFC 8446 section 5.2), sealed by libipsec-mb in a quarter of the time
- * that GnuTLS needs, where the processor has AES for 512 bits at once (VAES): half of what a long body costs
- * is this. GnuTLS makes the keys, counts the records (gnutls_record_get_state, gnutls_record_set_state), and
- * seals all else. */
+ * that GnuTLS needs, where the processor has AES for 512 bits at once (VAES and AVX-512): half of what a long
+ * body costs is this. GnuTLS makes the keys, counts the records (gnutls_record_get_state,
+ * gnutls_record_set_state), and seals all else. */
 #ifndef MTLSD_TLS_SEAL_H
 #define MTLSD_TLS_SEAL_H
 
@@ -18,7 +18,7 @@ enum {
 
 /* Has the library made ready; takes two milliseconds, which a start need not wait for, and may come while
  * other threads use the functions below. False: they never do anything, because the program was built without
- * it, the processor has no VAES, GnuTLS is in FIPS mode, or there is no memory. */
+ * it, the processor has not both, GnuTLS is in FIPS mode, or there is no memory. */
 bool seal_prepare(void);
 
 /* The library's name and version; NULL: the program was built without it. */

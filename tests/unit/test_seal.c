@@ -123,6 +123,7 @@ START_TEST(record)
     connect_with(KINDS[_i].priority, 0);
     const bool can = seal_prepare() && KINDS[_i].sealed;
     size_t at = 0;
+    ck_assert(!seal_record(NULL, tf.server, body, sealed)); /* there was no memory for it */
     for (int i = 0; i < 5; i++) {
         const uint64_t number = number_now();
         ck_assert_int_eq(seal_record(tf.share.sealer, tf.server, body + at, sealed), can);
