@@ -86,7 +86,9 @@ enum spares_end spares_turn_away(struct spares *spares, int listening)
         spares->fd[i] = -1;
         break;
     }
-    int client = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    struct sockaddr_storage from;
+    socklen_t from_len = sizeof from;
+    int client = accept4(listening, (struct sockaddr *)&from, &from_len, SOCK_CLOEXEC);
     const int why = client < 0 ? errno : 0;
     if (client >= 0)
         close(client);

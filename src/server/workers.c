@@ -27,10 +27,11 @@ static unsigned how_many(const struct conf *conf)
 int workers_start(struct workers *workers, struct live *live, const struct conf *conf, struct err *err)
 {
     unsigned n = how_many(conf);
+    *workers = (struct workers){.item = calloc(n, sizeof(struct worker *))};
+    if (!workers->item)
+        return err_nomem(err);
     workers->spares = spares_new(err);
     int rc = workers->spares ? 0 : ERR_IO;
-    if (rc == 0 && !(workers->item = calloc(n, sizeof(struct worker *))))
-        rc = err_nomem(err);
     for (unsigned i = 0; rc == 0 && i < n; i++) {
         workers->item[i] = loop_new(workers, i, live, conf, err);
         rc = workers->item[i] ? 0 : ERR_IO;

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#ifndef HAVE_IPSEC_MB
+#if !defined HAVE_IPSEC_MB || !defined __x86_64__
 
 bool seal_prepare(void)
 {
@@ -64,23 +64,19 @@ struct sealer {
 
 static _Atomic(IMB_MGR *) library; /* for the life of the process; its functions for GCM keep nothing in it */
 
-static bool is_worth_it(void)
-{
-    return __builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-}
-
 bool seal_prepare(void)
 {
     if (atomic_load(&library))
         return true;
-    if (!is_worth_it() || gnutls_fips140_mode_enabled())
+    /* Other processors are not worth the library's start. */
+    if (!__builtin_cpu_supports("avx512bw") || gnutls_fips140_mode_enabled())
         return false;
     IMB_MGR *manager = alloc_mb_mgr(0);
     if (!manager)
         return false;
+    const uint64_t WANTED = IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ;
     init_mb_mgr_auto(manager, NULL);
-    if (imb_get_errno(manager) != 0 || !(manager->features & IMB_FEATURE_VAES)) {
+    if (imb_get_errno(manager) != 0 || (manager->features & WANTED) != WANTED) {
         free_mb_mgr(manager);
         return false;
     }
