@@ -142,9 +142,9 @@ class Tls(Plain):
                 self.fetch()
             except ssl.SSLZeroReturnError:
                 return b""
-            except ssl.SSLEOFError:
-                raise Ended("cut") from None
             except ssl.SSLError as error:
+                if isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING":  # as Pythons call it
+                    raise Ended("cut") from None
                 self.flush()
                 said = (error.reason or str(error)).lower().replace("_", " ")  # of some alerts only the text knows
                 name = re.search(r"alert ([a-z ]+[a-z])", said)

@@ -63,8 +63,12 @@ class Connection:
             data = self.sock.recv(65536)
         except ssl.SSLZeroReturnError:
             data = b""
-        except (ssl.SSLEOFError, ConnectionError) as error:
+        except ConnectionError as error:
             raise Cut(repr(error)) from error
+        except ssl.SSLError as error:
+            if isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING":  # as Pythons call it
+                raise Cut(repr(error)) from error
+            raise
         except TimeoutError as error:
             raise Wrong("nothing came for too long") from error
         self.held += data
