@@ -56,9 +56,9 @@ static int next_client(struct worker *worker, const struct port *port, struct ar
         limits_hit(limits, LIMIT_descriptors, NULL, NULL);
         return -1;
     }
-    bool files = why == EMFILE || why == ENFILE, memory = why == ENOBUFS || why == ENOMEM;
     if (arrival->from_len > sizeof arrival->from) /* of a UNIX socket, the end was left out */
         arrival->from_len = sizeof arrival->from;
+    bool files = why == EMFILE || why == ENFILE, memory = why == ENOBUFS || why == ENOMEM;
     if (!files && !memory)
         return client;
     /* Descriptors are short whether somebody waits or not: then there is nothing to tell. */
