@@ -26,7 +26,7 @@ in TEXT stand the escapes of h2_by_hand.py, NAME:VALUE|NAME:VALUE are fields as 
     flood=KIND,N       see FLOODS
     stop               no window is opened for this request's body, until  start
     deaf               reads nothing more of the connection;  sip: in small pieces, slowly
-    close, reset       the connection, after what was sent before
+    close, reset       the connection, after what was sent before;  part: closes it, and the other side's kernel has heard of that (not over TLS)
     silent             (in --first) no SETTINGS;  settle: (at its beginning) they go now;  mute: nothing is acknowledged
 
 Paths of its own: those that end with /go?NAME, /count, /health and /health?bad, as with backend.py.
@@ -46,6 +46,7 @@ from backend import read_proxy
 from h2_by_hand import ACK, CODES, END_HEADERS, END_STREAM, PREFACE, TYPES, Decoder, code_name, encode, frame, integer, settings_frame, unescape
 
 LARGEST = 16384
+TCP_FIN_WAIT1 = 4
 FORBIDDEN = ("connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "http2-settings")
 
 
@@ -300,6 +301,12 @@ class Link:
         while self.writer.transport.get_write_buffer_size() and not self.writer.is_closing():
             await asyncio.sleep(0.002)
 
+    async def say_end(self):
+        sock = self.writer.get_extra_info("socket")
+        sock.shutdown(socket.SHUT_WR)
+        while sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_FIN_WAIT1:  # what is sent may lie on the way, where much else is done
+            await asyncio.sleep(0.002)
+
     def fault(self, text):
         STATE.faults.append(f"{self.number}: {text}")
 
@@ -425,8 +432,10 @@ class Link:
             elif key == "leave":
                 self.leaving = True
                 self.rest()
-            elif key == "close":
+            elif key in ("close", "part"):
                 await self.drain()
+                if key == "part":
+                    await self.say_end()
                 self.writer.close()
                 raise Gone
             elif key == "reset":
