@@ -302,10 +302,15 @@ class Link:
             await asyncio.sleep(0.002)
 
     async def say_end(self):
-        sock = self.writer.get_extra_info("socket")
-        sock.shutdown(socket.SHUT_WR)
-        while sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_FIN_WAIT1:  # what is sent may lie on the way, where much else is done
-            await asyncio.sleep(0.002)
+        sock, turns = self.writer.get_extra_info("socket"), 0
+        try:
+            sock.shutdown(socket.SHUT_WR)
+            # What is sent may lie on the way, where much else is done. One that reads nothing never hears of it.
+            while sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_FIN_WAIT1 and turns < 1000:
+                turns += 1
+                await asyncio.sleep(0.002)
+        except OSError:  # ENOTCONN, EBADF: it is over already
+            pass
 
     def fault(self, text):
         STATE.faults.append(f"{self.number}: {text}")

@@ -528,12 +528,14 @@ def storm(file, lab, port, seconds, crowd, *backends):
                 player.client.close()
             played[0] += 1
 
+    fallen = []
+    threading.excepthook = lambda args: fallen.append(repr(args.exc_value))  # a backend that takes no orders any more, say
     threads = [threading.Thread(target=one, daemon=True) for _ in range(int(crowd))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(float(seconds) + 60)
-    print(f"ok {played[0]} rows at random\ndone", flush=True)
+    print(f"not ok rows at random: {fallen[0]}" if fallen else f"ok {played[0]} rows at random", "done", sep="\n", flush=True)
 
 
 OURS = re.compile(r"(x-user|x-tenant|x-forwarded-\w+|forwarded|:authority|via|client-cert.*|x-ssl-.*): ")
