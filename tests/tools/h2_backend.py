@@ -241,7 +241,7 @@ class Stream:
                 await self.answer(steps)
             if early:
                 await self.until(lambda: self.ended)
-        except (Gone, ConnectionError):
+        except (Gone, OSError):
             pass
 
     async def back(self):
@@ -685,7 +685,7 @@ class Orders:
                     for link in list(STATE.links):
                         try:
                             await link.do(steps_of(rest))
-                        except (Gone, ConnectionError):
+                        except (Gone, OSError):  # EBADF, an error of TLS: it has ended while others were told
                             pass
                 answer = STATE.say()
                 if order == "forget":
