@@ -72,7 +72,7 @@ class Backend:
         self.listener.close()
         for sock in resting:
             try:
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # that of TLS would take the session from under who reads
             except OSError:
                 pass
         until = time.monotonic() + 5
