@@ -143,7 +143,7 @@ static void begin(struct server_check *check)
     check->sent = 0;
     check->link = open_link(check, &opening, why);
     buf_done(&first);
-    if (!check->link)
+    if (!check->link && !check->all->links->lacks) /* else the server has not been asked */
         end(check, why);
 }
 

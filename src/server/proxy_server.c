@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "config/conf_backend.h"
 #include "server/proxy_impl.h"
+#include "server/troubles.h"
 #include "upstream/pool.h"
 
 struct backend_server *proxy_server(const struct proxied *p)
@@ -134,6 +135,17 @@ static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char 
     return link;
 }
 
+/* Descriptors or memory are short here, as clients alone can bring about: no server is taken out for that,
+ * and no other is asked. */
+static void lack(struct proxied *p, const char *why)
+{
+    char text[LINK_WHY + 200];
+    snprintf(text, sizeof text, "backend \"%s\": no connection to its servers: %s", p->backend->conf->name,
+             why);
+    troubles_tell(text, p->conn->worker->now_ms);
+    proxy_fail(p, 503, ORIGIN_LEFT, NULL);
+}
+
 /* A connection of HTTP/2 that one has come to may take more: those who wait come one behind the other, until
  * one finds no room. */
 static void let_in_next(struct proxied *p)
@@ -177,6 +189,10 @@ bool proxy_find_link(struct proxied *p)
             p->counted = false;
             balance_done(&p->pool->balancer.server[p->server]);
             continue;
+        }
+        if (relays->upstreams.links.lacks) {
+            lack(p, why);
+            return false;
         }
         proxy_strike(p, ORIGIN_UNREACHABLE, why);
     }

@@ -400,15 +400,23 @@ static void on_time(struct wheel_timer *timer)
     }
 }
 
+/* Before it has come to the server. */
+static bool is_own_lack(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 struct link *link_open(const struct link_target *target, struct link_user *user,
                        const struct link_first *first, char why[static LINK_WHY])
 {
+    target->links->lacks = false;
     struct link *link = calloc(1, sizeof *link);
     if (link && first->len > 0)
         link->first = malloc(first->len);
     if (!link || (first->len > 0 && !link->first)) {
         free(link);
         snprintf(why, LINK_WHY, "out of memory");
+        target->links->lacks = true;
         return NULL;
     }
     if (first->len > 0)
@@ -427,6 +435,7 @@ struct link *link_open(const struct link_target *target, struct link_user *user,
     link->shelf->n_all++;
     errno = 0;
     if (!dial_next(link)) {
+        target->links->lacks = is_own_lack(errno);
         snprintf(why, LINK_WHY, "%s", errno != 0 ? strerror(errno) : "its name could not be resolved");
         discard(link);
         return NULL;

@@ -43,6 +43,7 @@ struct links {
     struct link *dead; /* whose memory goes at the end of the turn: an event of it may be on its way */
     struct mux *busy, *worked, *gone; /* upstream/mux.h: they have something to do; their memory goes, too */
     size_t h2_grown;                  /* upstream/h2_client.h */
+    bool lacks; /* the last link_open failed for want of descriptors or memory here: no server's fault */
 };
 
 /* Where a link waits while it is idle, the one that was used last first. {0} is empty. */

@@ -17,6 +17,7 @@ void upstreams_init(struct upstreams *upstreams, int epoll, struct wheel *wheel)
 struct link *upstream_open(const struct link_target *target, struct link_user *user,
                            const struct mux_wish *wish, bool *fresh, char why[static LINK_WHY])
 {
+    target->links->lacks = false;
     if (conf_server_is_h2(target->backend->server[target->server].conf))
         return mux_take(target, user, wish, fresh, why);
     *fresh = true;
