@@ -166,7 +166,7 @@ class Connection(Stream):
             head += "Transfer-Encoding: chunked\r\n"
         extra = b"HTTP/1.1 200 OK\r\nX-Id: nobody\r\nContent-Length: 6\r\n\r\nforged" if "extra" in plan else b""
         last = "last" in plan or self.backend.ending or framing == "close"
-        if last and framing != "close":
+        if last and (framing != "close" or method == "HEAD"):  # else it would be kept, and over when the next request comes
             head += "Connection: close\r\n"
         data, is_cut = (b"", False) if method == "HEAD" else self.framed(body_of(plan["id"], "down", length), plan)
         if int(plan.get("pause", 0)) or len(data) > 65536:
