@@ -143,6 +143,7 @@ static void lack(struct proxied *p, const char *why)
     snprintf(text, sizeof text, "backend \"%s\": no connection to its servers: %s", p->backend->conf->name,
              why);
     troubles_tell(text, p->conn->worker->now_ms);
+    proxy_leave_server(p); /* it was not asked, and has no share in this */
     proxy_fail(p, 503, ORIGIN_LEFT, NULL);
 }
 
