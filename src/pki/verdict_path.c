@@ -105,14 +105,22 @@ static bool signature_holds(struct judge *judge, const struct path *path, unsign
     return holds;
 }
 
+/* With a key that is not known here, or by an algorithm that is not, nothing can be computed: those are
+ * refused as weak_key, weak_signature or malformed_certificate, and whether the signature is good nobody
+ * knows. */
+static bool computable(const struct cert *cert, const struct cert *issuer)
+{
+    return cert->sign != GNUTLS_SIGN_UNKNOWN && issuer->pk != GNUTLS_PK_UNKNOWN &&
+           (issuer->pk != GNUTLS_PK_ECDSA || issuer->curve != GNUTLS_ECC_CURVE_INVALID);
+}
+
 unsigned check_signatures(struct judge *judge, const struct path *path)
 {
     for (unsigned i = path_length(path) - 1; i-- > 0;) {
         const struct cert *cert = path_cert(judge, path, i);
         if (signature_holds(judge, path, i))
             continue;
-        /* One by an algorithm that is not known cannot be computed: it is refused as weak_signature. */
-        if (cert->sign != GNUTLS_SIGN_UNKNOWN || judge->found->n_errors == 0)
+        if (computable(cert, path_cert(judge, path, i + 1)) || judge->found->n_errors == 0)
             finding_add(judge, VERDICT_SIGNATURE_INVALID, (int)i, judge_name(judge, &cert->issuer),
                         "a signature of the issuer's key",
                         "the signature on it is not that of its issuer's key");

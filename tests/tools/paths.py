@@ -1,6 +1,6 @@
 """paths.py: writes questions for `mtlsd verify --batch` with known answers, one JSON object a line: besides chain, ca, at and
 certificate_form those of `expected` (accept or refuse) and `says`, the code that the answer must hold, or "" for none; where it is given
-also `never`, a code that it must not hold, and `value`, one of its values.
+also `never`, a code that it must not hold, `value`, one of its values, and `hint`, a part of one of its hints.
 
 The certificates are put together octet by octet, for most of these no tool makes. CASES is the table.
 """
@@ -123,6 +123,8 @@ def key(label, kind="ec"):
             "ec": lambda: ec.generate_private_key(ec.SECP256R1()),
             "rsa": lambda: rsa.generate_private_key(65537, 2048),
             "ed448": ed448.Ed448PrivateKey.generate,
+            "brainpool": lambda: ec.generate_private_key(ec.BrainpoolP256R1()),
+            "secp256k1": lambda: ec.generate_private_key(ec.SECP256K1()),
         }[kind]()
     return KEYS[label]
 
@@ -307,6 +309,12 @@ PSS_SHA1 = seq(oid("1.2.840.113549.1.1.10"), seq())
 case("signed with RSASSA-PSS and SHA-1", "refuse", "weak_signature", [leaf(algorithm=PSS_SHA1)], never="signature_invalid")
 INTER = Cert("CN=Signed with an unknown algorithm", ROOT, ca(), CA_USAGE, algorithm=NOBODYS)
 case("below a CA that is signed with an unknown algorithm", "refuse", "weak_signature", [leaf(INTER), INTER], never="signature_invalid")
+for CURVE in ("brainpool", "secp256k1"):
+    INTER = Cert("CN=CA on " + CURVE, ROOT, ca(), CA_USAGE, kind=CURVE)
+    case(f"below a CA with a key on {CURVE}", "refuse", "weak_key", [leaf(INTER), INTER], never="signature_invalid")
+    case(f"a key on {CURVE}", "refuse", "unreadable_for_tls", [leaf(subject="CN=Key on " + CURVE, kind=CURVE)], never="signature_invalid", hint="it is the curve of the key")
+    OTHER = Cert("CN=Root on " + CURVE, None, ca(), CA_USAGE, kind=CURVE)
+    case(f"below a root with a key on {CURVE}", "refuse", "weak_key", [leaf(OTHER)], [OTHER], never="signature_invalid")
 case("a key of an unknown algorithm", "refuse", "weak_key", [leaf(subject_key=seq(NOBODYS, bits(bytes(1952))))], value="1.3.6.1.4.1.32473.1")
 case("a key of RSA with a negative modulus", "refuse", "malformed_certificate",
      [leaf(subject_key=seq(seq(oid("1.2.840.113549.1.1.1"), tlv(5)), bits(seq(integer(-(1 << 2047)), integer(65537)))))], never="weak_key")
