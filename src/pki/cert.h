@@ -103,6 +103,12 @@ static inline bool cert_self_issued(const struct cert *cert)
     return cert->self_issued;
 }
 /* An empty Name is SEQUENCE {} (two octets). */
+/* Nothing can be computed with its key: GnuTLS has no such curve. */
+static inline bool cert_curve_is_unknown(const struct cert *cert)
+{
+    return cert->pk == GNUTLS_PK_ECDSA && cert->curve == GNUTLS_ECC_CURVE_INVALID;
+}
+
 static inline bool cert_name_empty(const struct der *name)
 {
     return name->n <= 2;

@@ -266,7 +266,7 @@ static void check_readable(struct judge *judge)
     finding_add(judge, VERDICT_UNREADABLE_FOR_TLS, (int)i, NULL, "a certificate that GnuTLS can read",
                 "the TLS library cannot read %s",
                 i == 0 ? "the certificate" : "a certificate that was sent with it");
-    if (i == 0 && judge->cert[0].pk == GNUTLS_PK_ECDSA && judge->cert[0].curve == GNUTLS_ECC_CURVE_INVALID)
+    if (i == 0 && cert_curve_is_unknown(&judge->cert[0]))
         finding_hint(
             judge,
             "it is the curve of the key that it cannot read: make a new key, on P-256, and have that certified");

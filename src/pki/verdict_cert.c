@@ -268,7 +268,7 @@ static void check_key(struct judge *judge, const struct cert *cert, int depth)
             check_point(judge, cert, depth);
             return;
         }
-        if (cert->curve == GNUTLS_ECC_CURVE_INVALID)
+        if (cert_curve_is_unknown(cert))
             finding_add(
                 judge, VERDICT_WEAK_KEY, depth, NULL, expected,
                 "the curve of the key is not known here: GnuTLS has none of brainpool's, nor secp256k1");

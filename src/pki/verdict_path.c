@@ -111,7 +111,7 @@ static bool signature_holds(struct judge *judge, const struct path *path, unsign
 static bool computable(const struct cert *cert, const struct cert *issuer)
 {
     return cert->sign != GNUTLS_SIGN_UNKNOWN && issuer->pk != GNUTLS_PK_UNKNOWN &&
-           (issuer->pk != GNUTLS_PK_ECDSA || issuer->curve != GNUTLS_ECC_CURVE_INVALID);
+           !cert_curve_is_unknown(issuer);
 }
 
 unsigned check_signatures(struct judge *judge, const struct path *path)

@@ -127,9 +127,8 @@ static struct link *open_link(struct proxied *p, struct link_shelf *shelf, char 
     };
     struct link *link = NULL;
     p->fresh = true;
-    target.links->lacks = buf_failed(&opening);
-    if (target.links->lacks)
-        snprintf(why, LINK_WHY, "out of memory");
+    if (buf_failed(&opening))
+        links_no_memory(target.links, why);
     else
         link = upstream_open(&target, &p->user, &wish, &p->fresh, why);
     buf_done(&opening);

@@ -406,17 +406,21 @@ static bool is_own_lack(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+void links_no_memory(struct links *links, char why[static LINK_WHY])
+{
+    links->lacks = true;
+    snprintf(why, LINK_WHY, "out of memory");
+}
+
 struct link *link_open(const struct link_target *target, struct link_user *user,
                        const struct link_first *first, char why[static LINK_WHY])
 {
-    target->links->lacks = false;
     struct link *link = calloc(1, sizeof *link);
     if (link && first->len > 0)
         link->first = malloc(first->len);
     if (!link || (first->len > 0 && !link->first)) {
         free(link);
-        snprintf(why, LINK_WHY, "out of memory");
-        target->links->lacks = true;
+        links_no_memory(target->links, why);
         return NULL;
     }
     if (first->len > 0)

@@ -43,7 +43,7 @@ struct links {
     struct link *dead; /* whose memory goes at the end of the turn: an event of it may be on its way */
     struct mux *busy, *worked, *gone; /* upstream/mux.h: they have something to do; their memory goes, too */
     size_t h2_grown;                  /* upstream/h2_client.h */
-    bool lacks; /* the last link_open failed for want of descriptors or memory here: no server's fault */
+    bool lacks; /* the last upstream_open failed for want of descriptors or memory here: no server's fault */
 };
 
 /* Where a link waits while it is idle, the one that was used last first. {0} is empty. */
@@ -105,6 +105,9 @@ struct link_target {
     struct backend *backend;  /* a new connection takes a reference of its own */
     unsigned server;          /* which of the backend's */
 };
+
+/* Its sentence in `why`, and that it is no server's fault. */
+void links_no_memory(struct links *links, char why[static LINK_WHY]);
 
 /* A connection to that server, at the first of its addresses that takes one; `user` will be told. NULL, with
  * `why` filled: it failed at once. */

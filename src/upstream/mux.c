@@ -349,7 +349,7 @@ static struct mux *mux_new(const struct link_target *target, const struct mux_wi
     const struct conf_backend *conf = target->backend->conf;
     struct mux *mux = calloc(1, sizeof *mux);
     if (!mux) {
-        snprintf(why, LINK_WHY, "out of memory");
+        links_no_memory(target->links, why);
         return NULL;
     }
     mux->user.event = on_link;
